@@ -1,0 +1,229 @@
+"""Turns a folder of extracted API facts (JSON) into the TOML that `corehr.gateway.spec` reads.
+
+    python tools/import_spec.py FACTS --operation v1.job_change.create --event corehr.job_data.changed_v1
+    python tools/import_spec.py FACTS --all --out SOME_FOLDER
+
+FACTS holds `operations/*.json`, `events/*.json`, `enums.json` and `errors.json`. Entries that are not asked for stay as
+they are in the files already written; entries are sorted by name, so the same facts always give the same text.
+The notation of a field is described at the top of `src/corehr/gateway/spec.py`.
+"""
+
+import argparse
+import datetime as dt
+import json
+import sys
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+Entries = dict[str, Json]
+
+SCALARS = {"string": "string", "int": "int", "boolean": "boolean", "number(float)": "number"}
+SECTIONS = {"path": "path_params", "query": "query", "body": "body", "response": "response"}
+DEFAULT_OUT = Path(__file__).resolve().parent.parent / "src" / "corehr" / "spec"
+WIDTH = 120
+EVENT_KEYS = {"event", "updated", "deprecated", "apps", "scopes_any_of", "field_scopes", "push", "body"}
+OPERATION_KEYS = {"id", "method", "path", "updated", "deprecated", "apps", "tokens", "scopes_any_of", "field_scopes"}
+OPERATION_KEYS |= {"rate", "errors", "more_errors", "retired_errors", "binary", "content", *SECTIONS.values()}
+
+
+# ---------------------------------------------------------------------------------------------- facts to entries
+
+
+def field_lines(fields: Iterable[Json], prefix: str = "") -> list[str]:
+    """One line per field, a parent before its members; `prefix` is the dotted path of the parent, with its dot."""
+    lines: list[str] = []
+    for field in map(_enum_inward, fields):
+        name, kind = field["name"], field["type"]
+        brackets = kind[kind.index("[") :] if kind.endswith("]") else ""
+        base = SCALARS.get(kind.removesuffix(brackets), "object")
+        words = [f"{prefix}{name}", base + brackets + ("!" if field.get("required") else ""), *_traits(field)]
+        if any(character.isspace() for word in words for character in word):
+            raise SystemExit(f"{prefix}{name}: the notation has no spaces inside a word: {words}")
+        lines.append(" ".join(words))
+        lines.extend(field_lines(field.get("fields", []), f"{prefix}{name}{brackets}."))
+    return lines
+
+
+def _enum_inward(field: Json) -> Json:
+    """The page's type "enum" is an object whose `enum_name` takes the values stated beside the object."""
+    if field["type"].removesuffix("[]") != "enum":
+        return field
+    stated: Json = {key: field[key] for key in ("enum", "enum_of", "enum_open") if key in field}
+    members = [stated | one if one["name"] == "enum_name" else one for one in field.get("fields", [])]
+    return {key: value for key, value in field.items() if key not in stated} | {"fields": members}
+
+
+def _traits(field: Json) -> list[str]:
+    words: dict[str, Callable[[Any], str]] = {
+        "default": lambda value: f"={value}",
+        "enum": lambda values: "{" + "|".join(values) + "}",
+        "enum_open": lambda _: "open",
+        "range": _span,
+        "len": lambda bounds: "len:" + _span(bounds),
+        "enum_of": lambda name: f"enum:{name}",
+        "pattern": lambda pattern: f"pattern:{pattern}",
+        "id": lambda kind: f"id:{kind}",
+        "ref": lambda kinds: f"ref:{kinds if isinstance(kinds, str) else ','.join(kinds)}",
+        "field_scope": lambda scopes: f"scope:{','.join(scopes)}",
+        "value_scope": lambda by_value: " ".join(f"scope[{value}]:{','.join(s)}" for value, s in by_value.items()),
+        "required_in_prose": lambda _: "required-in-prose",
+        "deprecated": lambda _: "deprecated",
+    }
+    _nothing_unknown(field["name"], field, {*words, "name", "type", "fields", "required"})
+    return [word for key, write_word in words.items() if key in field for word in write_word(field[key]).split(" ")]
+
+
+def _span(bounds: list[Any]) -> str:
+    low, high = ("" if bound is None else str(bound) for bound in bounds)
+    return f"{low}..{high}"
+
+
+def operation_entry(facts: Json) -> Json:
+    """The TOML table of one operation; every key of the facts has a place in it or stops the import."""
+    _nothing_unknown(facts["id"], facts, OPERATION_KEYS)
+    entry: Json = {"http": f"{facts['method']} {facts['path']}", "updated": _date(facts["updated"])}
+    entry |= {"deprecated": True} if facts["deprecated"] else {}
+    entry |= {key: facts[key] for key in ("content", "binary") if key in facts}
+    entry |= {"apps": facts["apps"], "tokens": facts["tokens"], "scopes": facts["scopes_any_of"]}
+    entry |= {"field_scopes": sorted(facts["field_scopes"])} if facts["field_scopes"] else {}
+    entry["rate"] = " & ".join(facts["rate"])
+    entry |= {section: field_lines(facts[key]) for section, key in SECTIONS.items() if facts[key]}
+    entry["errors"] = facts["errors"]
+    return entry | {key: facts[key] for key in ("more_errors", "retired_errors") if key in facts}
+
+
+def event_entry(facts: Json) -> Json:
+    """The TOML table of one event; its `body` is what stands in the `event` member of a delivery."""
+    _nothing_unknown(facts["event"], facts, EVENT_KEYS)
+    if facts["push"] != "Webhook" or [field["name"] for field in facts["body"]] != ["event"]:
+        raise SystemExit(f"{facts['event']}: expected a webhook with one member `event`")
+    entry: Json = {"updated": _date(facts["updated"])}
+    entry |= {"deprecated": True} if facts["deprecated"] else {}
+    entry |= {"apps": facts["apps"], "scopes": facts["scopes_any_of"]}
+    entry |= {"field_scopes": sorted(facts["field_scopes"])} if facts["field_scopes"] else {}
+    return entry | {"body": field_lines(facts["body"][0].get("fields", []))}
+
+
+def _nothing_unknown(name: str, facts: Json, known: set[str]) -> None:
+    if unknown := set(facts) - known:
+        raise SystemExit(f"{name}: teach the importer the keys {sorted(unknown)}")
+
+
+def _date(milliseconds: str) -> dt.date:
+    return dt.datetime.fromtimestamp(int(milliseconds) / 1000, dt.UTC).date()
+
+
+# ---------------------------------------------------------------------------------------------- entries to text
+
+
+def render(entries: Entries, about: str) -> str:
+    """The text of one file: a comment, then one table per entry in the order of their names."""
+    tables = [f"# {about}\n"]
+    for name in sorted(entries):
+        rows = "".join(f"{key} = {_render_value(key, value)}\n" for key, value in entries[name].items())
+        tables.append(f"[{_text(name, literal=False)}]\n{rows}")
+    return "\n".join(tables)
+
+
+def _render_value(key: str, value: Any) -> str:
+    if isinstance(value, list):
+        items = [_flat(item, literal=key in SECTIONS) for item in value]
+        flat = f"[{', '.join(items)}]"
+        one_per_line = key in SECTIONS or key in ("errors", "more") or len(f"{key} = {flat}") > WIDTH
+        return "[\n" + "".join(f"  {item},\n" for item in items) + "]" if one_per_line and items else flat
+    return _flat(value)
+
+
+def _flat(value: Any, *, literal: bool = False) -> str:
+    """A TOML value on one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flat, value))}]"
+    if isinstance(value, str):
+        return _text(value, literal=literal)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
+
+
+def _text(value: str, *, literal: bool) -> str:
+    """A TOML string; the many field lines are literal ones, which load three times as fast."""
+    if (literal or "\\" in value or '"' in value) and "'" not in value and value.isprintable():
+        return f"'{value}'"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+# ---------------------------------------------------------------------------------------------- files
+
+
+def merge(path: Path, new: Entries, about: str) -> None:
+    """Writes `new` into the file, keeping the entries it already has under other names."""
+    if new:
+        kept = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(render(kept | new, about), "utf-8")
+
+
+def lists_in_use(folder: Path, facts: Path) -> None:
+    """Writes the shared lists that the written entries name: `enums.toml`, and `errors.toml` when one is named."""
+    written = [tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/*.toml"))]
+    entries = [entry for file in written for entry in file.values()]
+    lines = [line for entry in entries for section in SECTIONS for line in entry.get(section, [])]
+    enum_names = {word[5:] for line in lines for word in line.split(" ") if word.startswith("enum:")}
+    enums = json.loads((facts / "enums.json").read_text("utf-8"))
+    errors = json.loads((facts / "errors.json").read_text("utf-8"))
+    used_enums = {name: {"values": values} for name, values in enums.items() if name in enum_names}
+    names = {entry["more_errors"] for entry in entries if "more_errors" in entry}
+    used_errors = {name: {"more": [[code or 0, text or ""] for code, text in errors[name]]} for name in sorted(names)}
+    merge(folder / "enums.toml", used_enums, "Lists of values that several fields share (`enum:<name>`).")
+    merge(folder / "errors.toml", used_errors, "Further errors that operations share: [code, message], 0 for none.")
+
+
+def facts_of(folder: Path, key: str) -> dict[str, tuple[str, Json]]:
+    """Name of each operation or event of the folder -> (name of its file, its facts)."""
+    found: dict[str, tuple[str, Json]] = {}
+    for path in sorted(folder.glob("*.json")):
+        for facts in json.loads(path.read_text("utf-8")):
+            if facts[key] in found:
+                raise SystemExit(f"{path.name}: {facts[key]} was already in {found[facts[key]][0]}.json")
+            found[facts[key]] = (path.stem, facts)
+    return found
+
+
+def write(kind: str, wanted: Iterable[str], found: dict[str, tuple[str, Json]], folder: Path) -> int:
+    """Writes the wanted entries of one kind ("operations" or "events") below `folder`; says how many."""
+    files: dict[str, Entries] = {}
+    for name in dict.fromkeys(wanted):
+        if name not in found:
+            raise SystemExit(f"{name}: not among the {len(found)} {kind} of the facts")
+        resource, facts = found[name]
+        entry = operation_entry(facts) if kind == "operations" else event_entry(facts)
+        files.setdefault(resource, {})[name] = entry
+    for resource, entries in files.items():
+        about = f"The {kind} of {resource}, by the page. Written by tools/import_spec.py; differ in corrections.toml."
+        merge(folder / kind / f"{resource}.toml", entries, about)
+    return sum(map(len, files.values()))
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description="Import API facts into the spec.")
+    parser.add_argument("facts", type=Path, help="folder with operations/, events/, enums.json, errors.json")
+    parser.add_argument("--operation", action="append", default=[], metavar="ID")
+    parser.add_argument("--event", action="append", default=[], metavar="NAME")
+    parser.add_argument("--all", action="store_true", help="every operation and every event")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="the spec folder to write")
+    asked = parser.parse_args(arguments)
+    operations = facts_of(asked.facts / "operations", "id")
+    events = facts_of(asked.facts / "events", "event")
+    written = (
+        write("operations", operations if asked.all else asked.operation, operations, asked.out),
+        write("events", events if asked.all else asked.event, events, asked.out),
+    )
+    lists_in_use(asked.out, asked.facts)
+    print(f"{written[0]} operations, {written[1]} events -> {asked.out}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
