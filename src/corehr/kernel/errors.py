@@ -1,0 +1,42 @@
+"""How a request is said no to."""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+
+
+class Reason(Enum):
+    """Why the gateway, not a rule, says no. A rulebook may bind a documented code to one of these."""
+
+    MALFORMED = "the request does not have the documented shape"
+    NOT_ALLOWED = "the app or its operator may not do this"
+    TOO_FAST = "too many requests at once"
+    REPEATED = "the same request was made before"
+    TIMED_OUT = "the system took too long"
+    BROKEN = "the system failed"
+
+
+INVALID_FIELD = 99992402
+"""The platform's own code for a field that cannot be accepted; rulebooks may bind rules to it."""
+
+
+class Refusal(Exception):
+    """A documented no. The operation and the code together are its meaning.
+
+    `blanks` fills the documented sentence; `violations` are `{"field", "value"?, "description"}`
+    and are only sent with INVALID_FIELD; `rule` is the name of what refused, for the request log.
+    """
+
+    def __init__(
+        self,
+        operation: str,
+        code: int,
+        rule: str,
+        blanks: Mapping[str, str] | None = None,
+        violations: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        super().__init__(f"{operation} {code} {rule}")
+        self.operation = operation
+        self.code = code
+        self.rule = rule
+        self.blanks = blanks or {}
+        self.violations = violations

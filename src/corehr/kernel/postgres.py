@@ -1,0 +1,109 @@
+"""The store on PostgreSQL: commands on a small pool of threads, each with its own connection."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from corehr.kernel.clock import Clock
+from corehr.kernel.db import Row, T, Tx, Work
+from corehr.kernel.ids import Ids
+from corehr.kernel.statements import Statement
+
+WORKERS = 16
+ATTEMPTS = 3
+"""A command that PostgreSQL broke off to end a deadlock is run again, at most this often in all."""
+
+_OPTIONS = "-c plan_cache_mode=force_generic_plan -c jit=off"
+
+
+class PostgresConnection:
+    """Runs compiled statements on one psycopg connection."""
+
+    def __init__(self, url: str) -> None:
+        self.raw = psycopg.connect(url, options=_OPTIONS, prepare_threshold=0, autocommit=True)
+
+    def all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
+        compiled = statement.postgresql
+        rows = self.raw.execute(compiled.sql.encode(), {**compiled.constants, **params}).fetchall()
+        return [dict(zip(compiled.columns, row, strict=True)) for row in rows]
+
+    def run(self, statement: Statement, params: Mapping[str, Any]) -> int:
+        compiled = statement.postgresql
+        return self.raw.execute(compiled.sql.encode(), {**compiled.constants, **params}).rowcount
+
+    def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+        compiled = statement.postgresql
+        with self.raw.cursor() as cursor:
+            cursor.executemany(compiled.sql.encode(), [{**compiled.constants, **row} for row in rows])
+
+
+class PostgresStore:
+    """A database server. Row locks, taken before the first rule, put the commands of one person in order."""
+
+    def __init__(self, url: str, clock: Clock, ids: Ids) -> None:
+        self.url, self.clock, self.ids = url, clock, ids
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="corehr-pg")
+        self._local = threading.local()
+        self._opened: list[PostgresConnection] = []
+
+    def command(self, tenant: str, work: Work[T], at: datetime | None = None) -> Awaitable[T]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._workers, self.command_now, tenant, work, at)
+
+    def query(self, tenant: str, work: Work[T]) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(self._workers, self._read, tenant, work)
+
+    def command_now(self, tenant: str, work: Work[T], at: datetime | None = None, ids: Ids | None = None) -> T:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._write(tenant, work, at, ids or self.ids)
+            except (errors.DeadlockDetected, errors.SerializationFailure):
+                if attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def script(self, sql: Sequence[str]) -> None:
+        with psycopg.connect(self.url, autocommit=True) as raw:
+            for line in sql:
+                raw.execute(line.encode())
+
+    def close(self) -> None:
+        self._workers.shutdown(wait=True)
+        for connection in self._opened:
+            connection.raw.close()
+
+    def _connection(self) -> PostgresConnection:
+        connection: PostgresConnection | None = getattr(self._local, "connection", None)
+        if connection is None or connection.raw.closed:
+            connection = self._local.connection = PostgresConnection(self.url)
+            self._opened.append(connection)
+        return connection
+
+    def _write(self, tenant: str, work: Work[T], at: datetime | None, ids: Ids) -> T:
+        connection = self._connection()
+        connection.raw.execute("BEGIN")
+        try:
+            tx = Tx(connection, tenant, at or self.clock.now(tenant), ids)
+            result = work(tx)
+            tx.record_events()
+        except BaseException:
+            if not connection.raw.closed:
+                connection.raw.execute("ROLLBACK")
+            raise
+        connection.raw.execute("COMMIT")
+        return result
+
+    def _read(self, tenant: str, work: Work[T]) -> T:
+        connection = self._connection()
+        connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            return work(Tx(connection, tenant, self.clock.now(tenant), self.ids))
+        finally:
+            if not connection.raw.closed:
+                connection.raw.execute("ROLLBACK")

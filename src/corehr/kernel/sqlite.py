@@ -1,0 +1,203 @@
+"""The store on SQLite: one writer thread that commits commands in groups, readers apart."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Awaitable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from corehr.kernel.clock import Clock
+from corehr.kernel.db import Row, T, Tx, Work, encode_json
+from corehr.kernel.ids import Ids
+from corehr.kernel.statements import Compiled, Statement
+
+GROUP = 64
+"""At most this many commands share one durable commit."""
+
+READERS = 2
+
+
+class SqliteConnection:
+    """Runs compiled statements on one apsw connection."""
+
+    def __init__(self, path: Path, *, writes: bool) -> None:
+        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if writes else apsw.SQLITE_OPEN_READONLY
+        self.raw = apsw.Connection(str(path), flags=flags, statementcachesize=400)
+        self.raw.set_busy_timeout(10_000)
+        if writes:
+            self.raw.pragma("journal_mode", "wal")
+            self.raw.pragma("synchronous", "full")
+            self.raw.pragma("wal_autocheckpoint", 4000)
+        self.raw.pragma("cache_size", -65536)
+        self.raw.pragma("mmap_size", 1 << 30)
+        self.raw.pragma("temp_store", "memory")
+
+    def all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
+        compiled = statement.sqlite
+        rows = self.raw.execute(compiled.sql, _bound(compiled, params))
+        return [dict(zip(compiled.columns, row, strict=True)) for row in rows]
+
+    def run(self, statement: Statement, params: Mapping[str, Any]) -> int:
+        compiled = statement.sqlite
+        self.raw.execute(compiled.sql, _bound(compiled, params))
+        return self.raw.changes()
+
+    def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+        compiled = statement.sqlite
+        self.raw.executemany(compiled.sql, [_bound(compiled, row) for row in rows])
+
+
+def _bound(compiled: Compiled, params: Mapping[str, Any]) -> dict[str, Any]:
+    bound: dict[str, Any] = {**compiled.constants, **params}
+    for name, value in params.items():
+        if type(value) is list:
+            bound[name] = encode_json(value).decode()
+    return bound
+
+
+class _Job:
+    """A command in the writer's queue."""
+
+    __slots__ = ("at", "error", "ids", "loop", "promise", "result", "tenant", "work")
+
+    def __init__(
+        self,
+        tenant: str,
+        work: Work[Any],
+        at: datetime | None,
+        ids: Ids,
+        promise: "asyncio.Future[Any] | Future[Any]",
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        self.tenant, self.work, self.at, self.ids = tenant, work, at, ids
+        self.promise, self.loop = promise, loop
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def deliver(self) -> None:
+        if self.promise.done():  # the caller went away
+            return
+        if self.error is None:
+            self.promise.set_result(self.result)
+        else:
+            self.promise.set_exception(self.error)
+
+
+def _deliver_all(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        job.deliver()
+
+
+class SqliteStore:
+    """One file. An answer leaves only after the commit that made its rows durable."""
+
+    def __init__(self, path: Path, clock: Clock, ids: Ids) -> None:
+        self.path, self.clock, self.ids = path, clock, ids
+        self._connection = SqliteConnection(path, writes=True)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="corehr-reader")
+        self._local = threading.local()
+        self._opened: list[SqliteConnection] = []
+        self._writer = threading.Thread(target=self._write, name="corehr-writer", daemon=True)
+        self._writer.start()
+
+    def command(self, tenant: str, work: Work[T], at: datetime | None = None) -> Awaitable[T]:
+        loop = asyncio.get_running_loop()
+        promise: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(tenant, work, at, self.ids, promise, loop))
+        return promise
+
+    def command_now(self, tenant: str, work: Work[T], at: datetime | None = None, ids: Ids | None = None) -> T:
+        promise: Future[T] = Future()
+        self._jobs.put(_Job(tenant, work, at, ids or self.ids, promise, None))
+        return promise.result()
+
+    def query(self, tenant: str, work: Work[T]) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(self._readers, self._read, tenant, work)
+
+    def script(self, sql: Sequence[str]) -> None:
+        connection = SqliteConnection(self.path, writes=True)
+        try:
+            for line in sql:
+                connection.raw.execute(line)
+        finally:
+            connection.raw.close()
+
+    def close(self) -> None:
+        self._jobs.put(None)
+        self._writer.join()
+        self._readers.shutdown(wait=True)
+        for connection in (*self._opened, self._connection):
+            connection.raw.close()
+
+    def _read(self, tenant: str, work: Work[T]) -> T:
+        connection: SqliteConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = SqliteConnection(self.path, writes=False)
+            self._opened.append(connection)
+        connection.raw.execute("BEGIN")
+        try:
+            return work(Tx(connection, tenant, self.clock.now(tenant), self.ids))
+        finally:
+            connection.raw.execute("ROLLBACK")
+
+    def _write(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            jobs = [first]
+            try:
+                last = self._run_group(jobs)
+            except Exception as broken:  # noqa: BLE001  # the commit failed: nobody in the group may be told otherwise
+                last = False
+                for job in jobs:
+                    job.error = broken
+                if self._connection.raw.in_transaction:
+                    self._connection.raw.execute("ROLLBACK")
+            self._answer(jobs)
+            if last:
+                return
+
+    def _run_group(self, jobs: list[_Job]) -> bool:
+        """Run the waiting commands and commit them together; True when the store is closing."""
+        raw = self._connection.raw
+        raw.execute("BEGIN IMMEDIATE")
+        closing = False
+        self._run_one(jobs[0])
+        while len(jobs) < GROUP:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                closing = True
+                break
+            jobs.append(job)
+            self._run_one(job)
+        raw.execute("COMMIT")
+        return closing
+
+    def _run_one(self, job: _Job) -> None:
+        raw = self._connection.raw
+        raw.execute("SAVEPOINT command")
+        try:
+            tx = Tx(self._connection, job.tenant, job.at or self.clock.now(job.tenant), job.ids)
+            job.result = job.work(tx)
+            tx.record_events()
+        except Exception as no:  # noqa: BLE001  # whatever it is, it belongs to the caller
+            job.error = no
+            raw.execute("ROLLBACK TO command")
+        raw.execute("RELEASE command")
+
+    def _answer(self, jobs: Sequence[_Job]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop | None, list[_Job]] = {}
+        for job in jobs:
+            by_loop.setdefault(job.loop, []).append(job)
+        for loop, theirs in by_loop.items():
+            if loop is None:
+                _deliver_all(theirs)
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(_deliver_all, theirs)

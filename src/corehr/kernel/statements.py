@@ -1,0 +1,117 @@
+"""SQL written once with SQLAlchemy Core, compiled once per dialect, run as text on the raw driver."""
+
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+metadata = sa.MetaData()
+bind = sa.bindparam
+_DIALECTS: dict[str, Any] = {
+    "sqlite": sqlite.dialect(paramstyle="named"),
+    "postgresql": postgresql.dialect(paramstyle="pyformat"),  # type: ignore[no-untyped-call]  # likewise
+}
+
+
+def text(name: str, *, key: bool = False, optional: bool = False) -> sa.Column[Any]:
+    """A text column; byte order on both stores, so that sorting and paging agree."""
+    kind = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    return sa.Column(name, kind, primary_key=key, nullable=optional)
+
+
+def number(name: str, *, key: bool = False, optional: bool = False) -> sa.Column[Any]:
+    """A 64-bit integer column."""
+    return sa.Column(name, sa.BigInteger, primary_key=key, nullable=optional, autoincrement=False)
+
+
+def table(name: str, *parts: Any) -> sa.Table:
+    """A table of one tenant's rows: `tenant` leads its primary key."""
+    return sa.Table(name, metadata, text("tenant", key=True), *parts)
+
+
+class Among(sa.ColumnElement[bool]):
+    """A column is one of a list of texts that is sent as one parameter."""
+
+    inherit_cache = False
+    type = sa.Boolean()
+
+    def __init__(self, column: sa.ColumnElement[Any], name: str) -> None:
+        self.column = column
+        self.name = name
+
+
+@compiles(Among, "sqlite")
+def _among_sqlite(element: Among, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"{compiler.process(element.column, **kw)} IN (SELECT value FROM json_each(:{element.name}))"
+
+
+@compiles(Among, "postgresql")
+def _among_postgresql(element: Among, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"{compiler.process(element.column, **kw)} = ANY(%({element.name})s)"
+
+
+def among(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+    """`column` is one of the list of texts bound to `name`."""
+    return Among(column, name)
+
+
+class Compiled:
+    """One statement's text for one dialect, its constants and the names of the columns it returns."""
+
+    def __init__(self, clause: Any, dialect: str) -> None:
+        compiled = clause.compile(dialect=_DIALECTS[dialect], compile_kwargs={"render_postcompile": True})
+        self.sql = str(compiled)
+        self.constants = {k: v for k, v in compiled.construct_params(_check=False).items() if v is not None}
+        self.columns: tuple[str, ...] = tuple(c.name for c in getattr(clause, "selected_columns", ()))
+
+
+class Statement:
+    """A query or change with named parameters; `tenant` is filled in by the transaction."""
+
+    def __init__(self, clause: Any) -> None:
+        self._clause = clause
+
+    @cached_property
+    def sqlite(self) -> Compiled:
+        return Compiled(self._clause, "sqlite")
+
+    @cached_property
+    def postgresql(self) -> Compiled:
+        return Compiled(self._clause, "postgresql")
+
+
+def statement(clause: Any) -> Statement:
+    return Statement(clause)
+
+
+def mine(of: sa.Table) -> sa.ColumnElement[bool]:
+    """The rows of the transaction's own tenant."""
+    return of.c.tenant == bind("tenant")
+
+
+def having(of: sa.Table, *names: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """The tenant's rows in which each named column equals the parameter of its own name."""
+    return (mine(of), *(of.c[name] == bind(name) for name in names))
+
+
+def find(of: sa.Table, *names: str) -> Statement:
+    """Select whole rows by the named columns."""
+    return statement(sa.select(of).where(*having(of, *names)))
+
+
+def add(to: sa.Table) -> Statement:
+    """Insert one row with a parameter for every column."""
+    return statement(sa.insert(to))
+
+
+def change(of: sa.Table, *names: str, by: tuple[str, ...] = ("id",)) -> Statement:
+    """Set the named columns of the rows found by `by`."""
+    return statement(sa.update(of).where(*having(of, *by)).values({n: bind(n) for n in names}))
+
+
+def remove(of: sa.Table, *names: str) -> Statement:
+    """Delete the rows found by the named columns."""
+    return statement(sa.delete(of).where(*having(of, *names)))
