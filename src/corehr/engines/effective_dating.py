@@ -1,0 +1,101 @@
+"""Days begin one by one: production ticks into them, a sandbox jumps through them, by the same code."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from corehr.kernel.clock import Clock, Day, day_after
+from corehr.kernel.db import Store, Tx
+from corehr.kernel.feature import Turn
+from corehr.kernel.statements import add, change, mine, statement, table, text
+
+LOOK_AGAIN = timedelta(minutes=15)
+"""A zone opened meanwhile is noticed after this much world time at the latest."""
+
+_log = logging.getLogger(__name__)
+
+day_lived = table("day_lived", text("zone", key=True), text("day"))
+
+_ALL = statement(sa.select(day_lived.c.zone, day_lived.c.day).where(mine(day_lived)).order_by(day_lived.c.zone))
+_ADD = add(day_lived)
+_MOVE = change(day_lived, "day", by=("zone",))
+
+
+def local_day(moment: datetime, zone: str) -> Day:
+    """The calendar day that it is in a zone."""
+    return moment.astimezone(ZoneInfo(zone)).date().isoformat()
+
+
+def midnight(day: Day, zone: str) -> datetime:
+    """The moment at which a day begins in a zone."""
+    return datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone))
+
+
+def open_zone(tx: Tx, zone: str) -> None:
+    """Days in this zone are lived from now on; a zone that is open already stays as it is."""
+    if zone not in lived(tx):
+        tx.run(_ADD, zone=zone, day=local_day(tx.now, zone))
+
+
+def lived(tx: Tx) -> dict[str, Day]:
+    """The last day lived in each zone."""
+    return {row["zone"]: row["day"] for row in tx.all(_ALL)}
+
+
+class Days:
+    """Lives the days of one tenant. Commands wait for `caught_up`, so that none runs on a day not yet begun."""
+
+    def __init__(self, store: Store, clock: Clock, tenant: str, turns: Sequence[Turn]) -> None:
+        self._store, self._clock, self._tenant, self._turns = store, clock, tenant, turns
+        self._lock = asyncio.Lock()
+        self._next: datetime | None = None
+
+    async def caught_up(self) -> None:
+        """Live every day that has begun since the last one lived; wait for one who is travelling."""
+        if self._lock.locked() or self._next is None or self._clock.now(self._tenant) >= self._next:
+            async with self._lock:
+                await self._live_until(self._clock.now(self._tenant))
+
+    async def travel(self, to: datetime) -> None:
+        """Live every day up to a moment, then make it the tenant's present."""
+        async with self._lock:
+            await self._live_until(to)
+            self._clock.set_now(self._tenant, to)
+
+    def forget(self) -> None:
+        """The rows were replaced under us (a restore): look again at which days were lived."""
+        self._next = None
+
+    async def _live_until(self, moment: datetime) -> None:
+        while True:
+            zones = await self._store.query(self._tenant, lived)
+            begins = {zone: midnight(day_after(day), zone) for zone, day in zones.items()}
+            zone = min(begins, key=lambda z: (begins[z], z), default=None)
+            if zone is None or begins[zone] > moment:
+                soon = moment + LOOK_AGAIN
+                self._next = min(begins[zone], soon) if zone else soon
+                return
+            await self._live(zone, day_after(zones[zone]), begins[zone])
+
+    async def _live(self, zone: str, day: Day, begins: datetime) -> None:
+        """One day in one zone: each thing due happens in a short command of its own, then the day is done."""
+        for turn in self._turns:
+            due = await self._store.query(self._tenant, _due(turn, zone, day))
+            for id in due:
+                await self._happen(turn, id, begins)
+        await self._store.command(self._tenant, lambda tx: tx.run(_MOVE, zone=zone, day=day), at=begins)
+
+    async def _happen(self, turn: Turn, id: str, begins: datetime) -> None:
+        """One thing that is due; if it fails it stays due and is tried again with the next day."""
+        try:
+            await self._store.command(self._tenant, lambda tx: turn.happen(tx, id), at=begins)
+        except Exception:  # noqa: BLE001  # one thing that fails must not hold up everybody's day
+            _log.exception("what was due on %s could not happen: %s", begins.isoformat(), id)
+
+
+def _due(turn: Turn, zone: str, day: Day) -> Callable[[Tx], Sequence[str]]:
+    return lambda tx: turn.due(tx, zone, day)
