@@ -1,0 +1,1 @@
+"""Floor 3: HTTP, tokens, shapes, ids. It never sees HR."""

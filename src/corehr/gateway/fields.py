@@ -1,0 +1,266 @@
+"""The notation of the spec: one line of text is one field.
+
+A line is a dotted path (`[]` after each list), a type, then words in any order.
+
+    items[].employment_id string! id:user_id_type ref:employment scope:corehr:some.field:read
+
+    string int boolean number object, `[]` after it for a list of them; `!` required
+    =x default (JSON for lists)     {a|b} the only values         open     ... more may come
+    1..100 range (either end free)  len:0..50 length              enum:n   the values of list n in enums.toml;
+    pattern:re  format:date         ref:kind,kind points at       enum:a.b the company's own values of field a.b
+    id:kind what id it is, or the parameter that says so          also:corehr a CoreHR id is taken as well
+    out:corehr answered as a CoreHR id whatever was asked         scope:a,b hidden unless the app has one
+    scope[v]:a,b needed for value v   business  the operation's rulebook owns it   required-in-prose   deprecated
+    idempotency   two requests with one value of it are the same request
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+KINDS = ("string", "int", "boolean", "number", "object")
+Enums = Mapping[str, tuple[str, ...]]
+
+_NO_SCOPES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+
+class SpecError(Exception):
+    """The spec contradicts itself; the message is one line: file, entry, what is wrong and what to do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """One field of a request, an answer or an event.
+
+    A list has its element in `item`, which carries what concerns one element (`fields`, enum, pattern, format, ids,
+    ref); the list itself has the length. `enum` is empty when any value goes; `enum_of` names where its values come
+    from. `length` and `range` are inclusive, None where an end is free. `id` is the parameter the value follows
+    ("user_id_type", "department_id_type") or a fixed kind; `id_out` is "as asked" or "corehr". `scopes`: hidden unless
+    the app holds one of them. A required field with a default is never missing.
+    """
+
+    name: str
+    type: str
+    item: "Field | None" = None
+    fields: "tuple[Field, ...]" = ()
+    required: bool = False
+    required_in_prose: bool = False
+    default: Any = None
+    enum: tuple[str | int, ...] = ()
+    enum_of: str | None = None
+    enum_open: bool = False
+    length: tuple[int, int | None] | None = None
+    range: tuple[float | None, float | None] | None = None
+    pattern: str | None = None
+    format: str | None = None
+    id: str | None = None
+    id_also_corehr: bool = False
+    id_out: str = "as asked"
+    ref: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    value_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_SCOPES)
+    business: bool = False
+    deprecated: bool = False
+    idempotency: bool = False
+
+
+class Notation:
+    """Reads lines into fields; equal lines with equal members share one Field."""
+
+    def __init__(self, enums: Enums) -> None:
+        """`enums`: the shared lists of values by name."""
+        self._enums = enums
+        self._leaves: dict[tuple[str, str], tuple[str, Field]] = {}
+        self._built: dict[tuple[Field, str, tuple[Field, ...]], Field] = {}
+
+    def read(self, lines: Sequence[str], place: str) -> tuple[Field, ...]:
+        """The fields of `lines`; `place` (file, entry, section) opens the message of a SpecError.
+
+        Builds from the last line up, so that the members of an object are complete when it is met.
+        """
+        waiting: dict[str, list[Field]] = {}
+        for line in reversed(lines):
+            path, _, rest = line.partition(" ")
+            parent, _, name = path.rpartition(".")
+            try:
+                brackets, leaf = self._leaf(name, rest)
+                met = waiting.pop(path + brackets, None)
+                members = self._members(met) if met else ()
+                field = self._field(leaf, brackets, members)
+            except (ValueError, re.error) as error:
+                raise SpecError(f"{place}: line {line!r}: {error}; write it as gateway/fields.py says") from error
+            waiting.setdefault(parent, []).append(field)
+        try:
+            top = self._members(waiting.pop("", ()))
+        except ValueError as error:
+            raise SpecError(f"{place}: {error}; delete one") from error
+        if waiting:
+            raise SpecError(f"{place}: no object above the members of {min(waiting)!r}; put its line above them")
+        return top
+
+    def _leaf(self, name: str, rest: str) -> tuple[str, Field]:
+        known = self._leaves.get((name, rest))
+        if known is None:
+            known = self._leaves[name, rest] = _read_leaf(name, rest, self._enums)
+        return known
+
+    def _field(self, leaf: Field, brackets: str, members: tuple[Field, ...]) -> Field:
+        if not brackets and not members:
+            return leaf
+        known = self._built.get((leaf, brackets, members))
+        if known is None:
+            known = self._built[leaf, brackets, members] = _around(leaf, brackets, members)
+        return known
+
+    def _members(self, backwards: Sequence[Field]) -> tuple[Field, ...]:
+        if len({field.name for field in backwards}) != len(backwards):
+            raise ValueError(f"a name comes twice in {[field.name for field in reversed(backwards)]}")
+        return tuple(reversed(backwards))
+
+
+def _around(leaf: Field, brackets: str, members: tuple[Field, ...]) -> Field:
+    """The field with its members, and one list around it per pair of brackets."""
+    if members:
+        if leaf.type != "object":
+            raise ValueError("has members but is no object")
+        if any(member.default is not None for member in members):
+            raise ValueError("a member has a default, and the gateway fills in only the outermost fields")
+        leaf = replace(leaf, fields=members)
+    if not brackets:
+        return leaf
+    element = _element(leaf)
+    for _ in range(len(brackets) // 2 - 1):
+        element = Field("", "list", item=element)
+    return _list_of(element, leaf)
+
+
+def _element(leaf: Field) -> Field:
+    """What a line says of one element of its list."""
+    return Field(
+        "",
+        leaf.type,
+        fields=leaf.fields,
+        enum=leaf.enum,
+        enum_of=leaf.enum_of,
+        enum_open=leaf.enum_open,
+        range=leaf.range,
+        pattern=leaf.pattern,
+        format=leaf.format,
+        id=leaf.id,
+        id_also_corehr=leaf.id_also_corehr,
+        id_out=leaf.id_out,
+        ref=leaf.ref,
+        value_scopes=leaf.value_scopes,
+    )
+
+
+def _list_of(element: Field, leaf: Field) -> Field:
+    """What a line says of its list as a whole."""
+    return Field(
+        leaf.name,
+        "list",
+        item=element,
+        required=leaf.required,
+        required_in_prose=leaf.required_in_prose,
+        default=leaf.default,
+        length=leaf.length,
+        scopes=leaf.scopes,
+        business=leaf.business,
+        deprecated=leaf.deprecated,
+    )
+
+
+def _read_leaf(name: str, rest: str, enums: Enums) -> tuple[str, Field]:
+    """Brackets and field of one line, without its members."""
+    kind, *words = rest.split(" ")
+    required = kind.endswith("!")
+    kind = kind.removesuffix("!")
+    brackets = kind[kind.find("[") :] if kind.endswith("]") else ""
+    kind = kind.removesuffix(brackets)
+    if kind not in KINDS or brackets.replace("[]", "") or not name:
+        raise ValueError(f"{kind + brackets!r} is no type")
+    traits: dict[str, Any] = {}
+    for word in words:
+        key, value = _trait(word, kind, brackets)
+        if key == "value_scopes":
+            value = MappingProxyType({**traits.pop(key, {}), **value})
+        if key in traits:
+            raise ValueError(f"{word!r} says {key} again")
+        traits[key] = value
+    listed = traits.get("enum_of", ".")
+    if "." not in listed:
+        if not enums.get(listed):
+            raise ValueError(f"enum {listed!r} has no values in enums.toml")
+        traits["enum"] = enums[listed]
+    return brackets, Field(name, kind, required=required, **traits)
+
+
+def _trait(word: str, kind: str, brackets: str) -> tuple[str, Any]:
+    """Attribute of Field and its value, as one word says them."""
+    if word in _FLAGS:
+        return _FLAGS[word]
+    if word[:1] == "=":
+        return "default", _default(word[1:], kind, brackets)
+    if word[:1] == "{" and word[-1:] == "}":
+        values = word[1:-1].split("|")
+        if "" in values:
+            raise ValueError("an enum without values, or with an empty one")
+        return "enum", tuple(map(int, values)) if kind == "int" else tuple(values)
+    if _RANGE.fullmatch(word):
+        return "range", _span(word)
+    return _named_trait(word)
+
+
+def _named_trait(word: str) -> tuple[str, Any]:
+    key, _, value = word.partition(":")
+    if key[:6] == "scope[" and key[-1:] == "]":
+        return "value_scopes", {key[6:-1]: tuple(value.split(","))}
+    if key == "len" and _RANGE.fullmatch(value):
+        low, high = _span(value)
+        return "length", (low or 0, high)
+    if key == "pattern":
+        re.compile(value)
+    if key == "format" and value != "date":
+        raise ValueError(f"{word!r}: date is the only format")
+    if key not in _WORDS or not value:
+        raise ValueError(f"{word!r} is no word of the notation")
+    attribute, several = _WORDS[key]
+    return attribute, tuple(value.split(",")) if several else value
+
+
+_FLAGS: dict[str, tuple[str, Any]] = {
+    "open": ("enum_open", True),
+    "business": ("business", True),
+    "deprecated": ("deprecated", True),
+    "idempotency": ("idempotency", True),
+    "required-in-prose": ("required_in_prose", True),
+    "also:corehr": ("id_also_corehr", True),
+    "out:corehr": ("id_out", "corehr"),
+}
+_WORDS = {
+    "enum": ("enum_of", False),
+    "pattern": ("pattern", False),
+    "format": ("format", False),
+    "id": ("id", False),
+    "ref": ("ref", True),
+    "scope": ("scopes", True),
+}
+_NUMBER = r"(-?[0-9]+(\.[0-9]+)?)?"
+_RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
+
+
+def _span(text: str) -> tuple[Any, Any]:
+    low, high = text.split("..")
+    return json.loads(low or "null"), json.loads(high or "null")
+
+
+def _default(text: str, kind: str, brackets: str) -> Any:
+    if brackets:
+        value = json.loads(text)
+        if not isinstance(value, list):
+            raise ValueError(f"default {text!r} of a list is no JSON list")
+        return value
+    return text if kind == "string" else json.loads(text)

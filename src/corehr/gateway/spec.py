@@ -1,0 +1,259 @@
+"""Reads the spec: what the wire says of each operation and event, with the corrections we knowingly make.
+
+The notation of a field is described in `fields.py`. `corrections.toml` has one table per operation; a row gives a path
+(its section first, `*` within a segment), its evidence (doc, sdk, recorded, reading) and the reason:
+
+    business_owned = [["body.employment_id", "doc", "why"]]            the operation's rulebook owns the constraints
+    amend = [["body.*_date", "format:date", "reading", "why"]]         words that join a line, or replace their like
+    add = [["body.new", "string ref:location", "sdk", "why"]]          a field the page does not have
+"""
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from corehr.gateway.fields import KINDS, Field, Notation, SpecError
+
+__all__ = ["EventType", "Field", "Limit", "Operation", "Spec", "SpecError", "load"]
+
+_FOLDER = Path(__file__).resolve().parent.parent / "spec"
+_SECTIONS = ("path", "query", "body", "response")
+_EVIDENCE = ("doc", "sdk", "recorded", "reading")
+_PERIODS = {"s": 1, "min": 60}
+
+Row = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` calls in `seconds`."""
+
+    count: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """One operation: `path` has `:name` segments, `errors` gives (HTTP status, message) by code.
+
+    `limits` is empty where the page states none. `more_errors` are rows (code, message) that the page takes from a list
+    shared by several operations, without status; there a code may come with many messages and 0 means no code.
+    """
+
+    id: str
+    method: str
+    path: str
+    updated: dt.date
+    deprecated: bool
+    apps: tuple[str, ...]
+    tokens: tuple[str, ...]
+    scopes: tuple[str, ...]
+    field_scopes: tuple[str, ...]
+    limits: tuple[Limit, ...]
+    path_params: tuple[Field, ...]
+    query: tuple[Field, ...]
+    body: tuple[Field, ...]
+    response: tuple[Field, ...]
+    errors: Mapping[int, tuple[int, str]]
+    more_errors: tuple[Row, ...] = ()
+    retired_errors: tuple[int, ...] = ()
+    content: str = "application/json"
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventType:
+    """One event: `body` is what stands in the `event` member of a delivery."""
+
+    name: str
+    updated: dt.date
+    deprecated: bool
+    apps: tuple[str, ...]
+    scopes: tuple[str, ...]
+    field_scopes: tuple[str, ...]
+    body: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spec:
+    """Everything the wire says, by operation id and by event name."""
+
+    operations: Mapping[str, Operation]
+    events: Mapping[str, EventType]
+
+
+def load(folder: Path | None = None) -> Spec:
+    """The spec of `folder` (ours when None) with its corrections applied; SpecError when it contradicts itself."""
+    folder = folder or _FOLDER
+    if not (folder / "operations").is_dir():
+        raise SpecError(f"{folder}: no operations/ in it; give the folder that holds operations/ and events/")
+    notation = Notation({name: tuple(entry["values"]) for name, entry in _read(folder / "enums.toml").items()})
+    lists = {name: entry["more"] for name, entry in _read(folder / "errors.toml").items()}
+    corrections = _read(folder / "corrections.toml")
+    operations: dict[str, Operation] = {}
+    for file, name, entry in _entries(folder / "operations"):
+        place = f"{file}: {name}"
+        if name in operations:
+            raise SpecError(f"{place}: this id is in two files; delete one")
+        if name in corrections:
+            _correct(entry, corrections.pop(name), f"corrections.toml: {name}")
+        operations[name] = _operation(name, entry, notation, lists, place)
+    for name in corrections:
+        raise SpecError(f"corrections.toml: {name}: no such operation; import it or take the correction out")
+    _routes_differ(operations.values())
+    events: dict[str, EventType] = {}
+    for file, name, entry in _entries(folder / "events"):
+        if name in events:
+            raise SpecError(f"{file}: {name}: this event is in two files; delete one")
+        events[name] = _event(name, entry, notation, f"{file}: {name}")
+    return Spec(MappingProxyType(operations), MappingProxyType(events))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path.name}: not TOML: {error}; correct it or import it again") from error
+
+
+def _entries(folder: Path) -> Iterable[tuple[str, str, dict[str, Any]]]:
+    for path in sorted(folder.glob("*.toml")):
+        for name, entry in _read(path).items():
+            yield path.name, name, entry
+
+
+def _routes_differ(operations: Iterable[Operation]) -> None:
+    seen: dict[str, str] = {}
+    for operation in operations:
+        route = f"{operation.method} {re.sub(':[^/]+', ':', operation.path)}"
+        if route in seen:
+            raise SpecError(f"operations: {operation.id}: has the route of {seen[route]} ({route}); delete one")
+        seen[route] = operation.id
+
+
+# ------------------------------------------------------------------------------------------------ entries
+
+
+def _operation(name: str, entry: dict[str, Any], notation: Notation, lists: Mapping[str, Any], place: str) -> Operation:
+    try:
+        method, path = entry["http"].split(" ")
+        shared = lists[entry["more_errors"]] if "more_errors" in entry else ()
+        fields = {section: notation.read(entry.get(section, ()), f"{place}.{section}") for section in _SECTIONS}
+        return Operation(
+            id=name,
+            method=method,
+            path=path,
+            limits=_limits(entry["rate"], place),
+            path_params=fields["path"],
+            query=fields["query"],
+            body=fields["body"],
+            response=fields["response"],
+            errors=_errors(entry["errors"], place),
+            more_errors=tuple((code, message) for code, message in shared),
+            retired_errors=tuple(entry.get("retired_errors", ())),
+            content=entry.get("content", "application/json"),
+            binary=entry.get("binary", False),
+            tokens=tuple(entry["tokens"]),
+            **_common(entry),
+        )
+    except (KeyError, ValueError) as error:
+        raise SpecError(f"{place}: missing or ill-formed {error}; import it again") from error
+
+
+def _event(name: str, entry: dict[str, Any], notation: Notation, place: str) -> EventType:
+    try:
+        return EventType(name=name, body=notation.read(entry.get("body", ()), place), **_common(entry))
+    except KeyError as error:
+        raise SpecError(f"{place}: missing {error}; import it again") from error
+
+
+def _common(entry: dict[str, Any]) -> dict[str, Any]:
+    shared = {key: tuple(entry.get(key, ())) for key in ("scopes", "field_scopes")}
+    about = {"updated": entry["updated"], "deprecated": entry.get("deprecated", False), "apps": tuple(entry["apps"])}
+    return shared | about
+
+
+def _errors(rows: Sequence[Sequence[Any]], place: str) -> Mapping[int, tuple[int, str]]:
+    """No page lists a code twice, so a code that comes again, with whatever status, is a slip of ours."""
+    errors: dict[int, tuple[int, str]] = {}
+    for status, code, message in rows:
+        if code in errors:
+            raise SpecError(f"{place}: error {code} is listed twice; keep the row that the page has")
+        errors[code] = (status, message)
+    return MappingProxyType(errors)
+
+
+def _limits(rate: str, place: str) -> tuple[Limit, ...]:
+    if rate == "special":
+        return ()
+    limits = []
+    for part in rate.split(" & "):
+        count, _, period = part.partition("/")
+        if not count.isdecimal() or period not in _PERIODS:
+            raise SpecError(f"{place}: rate {rate!r} is not like 100/min or 1000/min & 50/s; correct it")
+        limits.append(Limit(int(count), _PERIODS[period]))
+    return tuple(limits)
+
+
+# ------------------------------------------------------------------------------------------------ corrections
+
+
+def _correct(entry: dict[str, Any], correction: dict[str, list[list[str]]], place: str) -> None:
+    """Rewrites the lines of `entry` as `correction` says."""
+    for kind, rows in correction.items():
+        if kind not in ("business_owned", "amend", "add"):
+            raise SpecError(f"{place}: {kind!r} is no correction; use business_owned, amend or add")
+        for row in rows:
+            path, *words = row[:1] + (["business"] if kind == "business_owned" else []) + row[1:]
+            if len(words) != 3 or words[1] not in _EVIDENCE or not words[2]:
+                raise SpecError(f"{place}: {row}: a row ends with its evidence {_EVIDENCE} and why; complete it")
+            section, _, path = path.partition(".")
+            lines = entry.setdefault(section, []) if section in _SECTIONS else []
+            done = _add(lines, path, words[0]) if kind == "add" else _amend(lines, path, words[0].split(" "))
+            if not done:
+                advice = "it is there already" if kind == "add" and section in _SECTIONS else "no such field"
+                raise SpecError(f"{place}: {kind} {row[0]}: {advice}; correct the path or take the row out")
+
+
+def _add(lines: list[str], path: str, rest: str) -> bool:
+    """Puts a field behind the last member of its object; False when the object has it already."""
+    if any(line.startswith(f"{path} ") for line in lines):
+        return False
+    parent = path.rpartition(".")[0]
+    siblings = [at for at, line in enumerate(lines) if not parent or line.startswith(f"{parent}.")]
+    lines.insert(siblings[-1] + 1 if siblings else len(lines), f"{path} {rest}")
+    return True
+
+
+def _amend(lines: list[str], pattern: str, words: list[str]) -> bool:
+    """Lets `words` join every line whose path matches, in the place of words of their kind; False when none does."""
+    found = False
+    kinds = {_kind_of_word(word) for word in words}
+    for at, line in enumerate(lines):
+        path, *old = line.split(" ")
+        if _matches(path, pattern):
+            joined = [word for word in old if _kind_of_word(word) not in kinds] + words
+            lines[at] = " ".join([path, *sorted(joined, key=lambda word: _kind_of_word(word) != "type")])
+            found = True
+    return found
+
+
+def _matches(path: str, pattern: str) -> bool:
+    names, patterns = path.replace("[]", "").split("."), pattern.replace("[]", "").split(".")
+    return len(names) == len(patterns) and all(map(fnmatchcase, names, patterns))
+
+
+def _kind_of_word(word: str) -> str:
+    if word.removesuffix("!").replace("[]", "") in KINDS:
+        return "type"
+    if word[:1] in "={":
+        return word[:1]
+    return ".." if ".." in word and ":" not in word else word.partition(":")[0]

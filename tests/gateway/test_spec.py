@@ -1,0 +1,361 @@
+"""The spec as it is loaded: our own, small ones made for one rule, and those that contradict themselves."""
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+
+from corehr.gateway.spec import Field, Limit, Operation, SpecError, load
+from tools import import_spec
+
+OPERATION = """
+["{id}"]
+http = "{http}"
+updated = 2024-12-17
+apps = ["custom"]
+tokens = ["tenant_access_token"]
+scopes = ["corehr:corehr"]
+rate = "{rate}"
+query = {query}
+body = {body}
+errors = {errors}
+"""
+
+
+def spec_folder(folder: Path, *operations: str, corrections: str = "", enums: str = "") -> Path:
+    (folder / "operations").mkdir(parents=True, exist_ok=True)
+    for number, text in enumerate(operations):
+        (folder / "operations" / f"file_{number}.toml").write_text(text, "utf-8")
+    (folder / "corrections.toml").write_text(corrections, "utf-8")
+    (folder / "enums.toml").write_text(enums, "utf-8")
+    return folder
+
+
+def table(
+    *body: str, name: str = "v1.thing.create", http: str = "POST /things", rate: str = "5/s", errors: str = "[]"
+) -> str:
+    return OPERATION.format(id=name, http=http, rate=rate, query="[]", body=json.dumps(body), errors=errors)
+
+
+def one(folder: Path, *body: str, corrections: str = "", enums: str = "", rate: str = "5/s") -> Operation:
+    spec = load(spec_folder(folder, table(*body, rate=rate), corrections=corrections, enums=enums))
+    return spec.operations["v1.thing.create"]
+
+
+def fields_of(fields: tuple[Field, ...]) -> dict[str, Field]:
+    return {field.name: field for field in fields}
+
+
+def inside(field: Field) -> dict[str, Field]:
+    return fields_of(field.item.fields if field.item else field.fields)
+
+
+# ---------------------------------------------------------------------------------------------- our own
+
+
+def test_job_change_create_says_what_its_page_says():
+    create = load().operations["v1.job_change.create"]
+
+    assert (create.method, create.path) == ("POST", "/open-apis/corehr/v1/job_changes")
+    assert (create.updated, create.deprecated) == (dt.date(2024, 12, 17), True)
+    assert (create.apps, create.scopes) == (("custom",), ("corehr:corehr", "corehr:job_change:write"))
+    assert create.limits == (Limit(100, 60),)
+    assert create.errors[1160201] == (400, "Has pending offboarding")
+    assert create.errors[1163000] == (400, "Please check department  effective date")
+    assert len(create.errors) == 49
+    query = fields_of(create.query)
+    assert query["user_id_type"].default == "open_id"
+    assert query["user_id_type"].value_scopes == {"user_id": ("contact:user.employee_id:readonly",)}
+    answer = inside(fields_of(create.response)["transfer_info"])
+    assert answer["target_compensation_type"].scopes == ("corehr:job_data.compensation_type:read",)
+
+
+def test_job_change_create_with_our_corrections():
+    create = load().operations["v1.job_change.create"]
+    body = fields_of(create.body)
+    asked = inside(body["transfer_info"])
+    answered = inside(fields_of(create.response)["transfer_info"])
+
+    assert body["employment_id"].business
+    assert asked["target_cost_center_rate"].business
+    assert not asked["original_cost_center_rate"].business
+    assert not body["transfer_info"].business
+    assert not body["transfer_mode"].business
+    assert body["effective_date"].format == "date"
+    assert asked["target_contract_end_date"].format == "date"
+    assert inside(asked["target_employment_change"])["seniority_date"].format == "date"
+    assert asked["target_working_calendar"].format is None
+    assert body["initiator_id"].id == "user_id_type"
+    assert (asked["target_direct_manager"].id, asked["target_direct_manager"].id_also_corehr) == ("user_id_type", True)
+    assert answered["original_dotted_manager"].id_out == "corehr"
+    assert asked["target_department"].id == answered["target_department"].id == "department_id_type"
+    assert asked["target_social_security_city"].ref == ("location",)
+    assert asked["target_contract_type"].enum[0] == "internship_agreement"
+
+
+def test_events_hold_what_stands_in_the_event_member():
+    event = load().events["corehr.job_change.updated_v1"]
+    assert [field.name for field in event.body][:2] == ["employment_id", "target_user_id"]
+    assert inside(event.body[1])["user_id"].scopes == ("contact:user.employee_id:readonly",)
+
+
+# ---------------------------------------------------------------------------------------------- the notation
+
+
+def test_every_word_of_a_line(tmp_path: Path):
+    enums = '["colour"]\nvalues = ["red", "green"]\n'
+    lines = [
+        "mode int! {1|-2} =1",
+        "size number 0.5..100",
+        "least int 3..",
+        "name string len:1..50 pattern:^[a-z]+$ deprecated",
+        "kind string {a|b} open required-in-prose",
+        "colour string enum:colour",
+        "gender string enum:person.gender",
+        "day string format:date",
+        "manager string id:user_id_type also:corehr out:corehr ref:employment,person scope:a:read,b:read",
+        "type string scope[x]:s:read scope[y]:t:read,u:read",
+        "free string business",
+        "numbers int[] =[1] len:0..3 {1|2}",
+    ]
+    fields = fields_of(one(tmp_path, *lines, enums=enums).body)
+
+    assert (fields["mode"].type, fields["mode"].required) == ("int", True)
+    assert (fields["mode"].enum, fields["mode"].default) == ((1, -2), 1)
+    assert [fields[name].range for name in ("size", "least", "mode")] == [(0.5, 100), (3, None), None]
+    assert (fields["name"].length, fields["name"].pattern, fields["name"].deprecated) == ((1, 50), "^[a-z]+$", True)
+    assert (fields["kind"].enum_open, fields["kind"].required_in_prose, fields["kind"].required) == (True, True, False)
+    assert (fields["colour"].enum_of, fields["colour"].enum) == ("colour", ("red", "green"))
+    assert (fields["gender"].enum_of, fields["gender"].enum) == ("person.gender", ())
+    assert fields["day"].format == "date"
+    manager = fields["manager"]
+    assert (manager.id, manager.id_also_corehr, manager.id_out) == ("user_id_type", True, "corehr")
+    assert (manager.ref, manager.scopes) == (("employment", "person"), ("a:read", "b:read"))
+    assert fields["type"].value_scopes == {"x": ("s:read",), "y": ("t:read", "u:read")}
+    assert fields["free"].business
+    numbers = fields["numbers"]
+    assert (numbers.type, numbers.default, numbers.length, numbers.enum) == ("list", [1], (0, 3), ())
+    assert numbers.item is not None
+    assert (numbers.item.type, numbers.item.enum) == ("int", (1, 2))
+
+
+def test_members_of_objects_of_lists_and_of_lists_of_lists(tmp_path: Path):
+    lines = ["a object", "a.b object[]!", "a.b[].c string", "rows object[][] len:1..9", "rows[][].x int", "any object"]
+    fields = fields_of(one(tmp_path, *lines).body)
+    b = inside(fields["a"])["b"]
+    assert (b.type, b.required, list(inside(b))) == ("list", True, ["c"])
+    rows = fields["rows"]
+    assert (rows.type, rows.length) == ("list", (1, 9))
+    assert rows.item is not None
+    assert (rows.item.type, rows.item.length, list(inside(rows.item))) == ("list", None, ["x"])
+    assert (fields["any"].type, fields["any"].fields) == ("object", ())
+
+
+@pytest.mark.parametrize(
+    ("rate", "limits"),
+    [
+        ("20/min", (Limit(20, 60),)),
+        ("5/s", (Limit(5, 1),)),
+        ("1000/min & 50/s", (Limit(1000, 60), Limit(50, 1))),
+        ("special", ()),
+    ],
+)
+def test_rates(tmp_path: Path, rate: str, limits: tuple[Limit, ...]):
+    assert one(tmp_path, rate=rate).limits == limits
+
+
+# ---------------------------------------------------------------------------------------------- corrections
+
+
+def test_a_correction_amends_adds_and_hands_over(tmp_path: Path):
+    corrections = """
+    ["v1.thing.create"]
+    business_owned = [["body.id", "doc", "its code is 1"]]
+    amend = [
+      ["body.info.*_date", "format:date", "reading", "a date"],
+      ["body.size", "number! 1..9", "recorded", "seen"],
+    ]
+    add = [["body.info.new", "string ref:thing", "sdk", "there"], ["response.id", "string", "doc", "there"]]
+    """
+    lines = [
+        "id string!",
+        "info object",
+        "info.a_date string",
+        "info.b_date string",
+        "info.c string",
+        "size int 1..5 =2",
+    ]
+    thing = one(tmp_path, *lines, corrections=corrections)
+    fields = fields_of(thing.body)
+
+    assert fields["id"].business
+    assert [name for name, field in inside(fields["info"]).items() if field.format] == ["a_date", "b_date"]
+    assert list(inside(fields["info"])) == ["a_date", "b_date", "c", "new"]
+    size = fields["size"]
+    assert (size.type, size.required, size.range, size.default) == ("number", True, (1, 9), 2)
+    assert [field.name for field in thing.response] == ["id"]
+
+
+@pytest.mark.parametrize(
+    ("corrections", "says"),
+    [
+        ('["v1.other"]\n', "corrections.toml: v1.other: no such operation"),
+        ('["v1.thing.create"]\nbusiness_owned = [["body.nix", "doc", "why"]]', "body.nix: no such field"),
+        ('["v1.thing.create"]\namend = [["answer.id", "format:date", "doc", "why"]]', "answer.id: no such field"),
+        ('["v1.thing.create"]\nadd = [["body.id", "string", "doc", "why"]]', "body.id: it is there already"),
+        ('["v1.thing.create"]\nadd = [["body.new.x", "string", "doc", "why"]]', "no object above the members of 'new'"),
+        ('["v1.thing.create"]\namend = [["body.id", "format:date", "doc"]]', "ends with its evidence"),
+        ('["v1.thing.create"]\namend = [["body.id", "format:date", "hearsay", "why"]]', "ends with its evidence"),
+        ('["v1.thing.create"]\nforget = [["body.id", "doc", "why"]]', "'forget' is no correction"),
+    ],
+)
+def test_a_correction_that_corrects_nothing(tmp_path: Path, corrections: str, says: str):
+    with pytest.raises(SpecError, match=says.replace(".", r"\.")) as refusal:
+        one(tmp_path, "id string", corrections=corrections)
+    assert "\n" not in str(refusal.value)
+
+
+# ---------------------------------------------------------------------------------------------- contradictions
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["id"], "'' is no type"),
+        (["id text"], "'text' is no type"),
+        (["id string[x]"], "is no type"),
+        (["id string {}"], "an enum without values"),
+        (["id string {a||b}"], "an enum without values"),
+        (["id string enum:colour"], "enum 'colour' has no values in enums.toml"),
+        (["id int {a}"], "invalid literal"),
+        (["id string shiny"], "'shiny' is no word of the notation"),
+        (["id string shiny:x"], "'shiny:x' is no word of the notation"),
+        (["id string ref:"], "'ref:' is no word of the notation"),
+        (["id string  ref:x"], "'' is no word of the notation"),
+        (["id string format:time"], "date is the only format"),
+        (["id string len:1..2 len:1..3"], "says length again"),
+        (["id int[] =1"], "is no JSON list"),
+        (["id string pattern:("], "id string pattern"),
+        (["id string", "id int"], "a name comes twice"),
+        (["a object", "a.b string", "a.b int"], "a name comes twice"),
+        (["a string", "a.b string"], "has members but is no object"),
+        (["a object[]", "a.b string"], "no object above the members of 'a'"),
+        (["a.b string", "a object"], "no object above the members of 'a'"),
+        (["a object", "a.b string =x"], "a member has a default"),
+    ],
+)
+def test_an_ill_formed_line(tmp_path: Path, lines: list[str], says: str):
+    with pytest.raises(SpecError) as refusal:
+        one(tmp_path, *lines)
+    assert says in str(refusal.value)
+    assert str(refusal.value).startswith("file_0.toml: v1.thing.create.body")
+    assert "\n" not in str(refusal.value)
+
+
+def test_one_id_in_two_files(tmp_path: Path):
+    with pytest.raises(SpecError, match=r"file_1\.toml: v1\.thing\.create: this id is in two files"):
+        load(spec_folder(tmp_path, table(), table(http="PUT /things")))
+
+
+def test_two_operations_with_one_route(tmp_path: Path):
+    first = table(http="GET /things/:id")
+    with pytest.raises(SpecError, match=r"v1\.b: has the route of v1\.thing\.create"):
+        load(spec_folder(tmp_path, first, table(name="v1.b", http="GET /things/:thing_id")))
+    assert len(load(spec_folder(tmp_path, first, table(name="v1.b", http="PUT /things/:id"))).operations) == 2
+
+
+def test_an_error_row_twice(tmp_path: Path):
+    with pytest.raises(SpecError, match="error 7 is listed twice"):
+        load(spec_folder(tmp_path, table(errors='[[400, 7, "a"], [500, 7, "b"]]')))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[[", "not TOML"),
+        ('["v1.thing"]\nhttp = "GET /x"\n', "missing or ill-formed 'rate'"),
+        (table(rate="5/h"), "is not like 100/min"),
+        (table(http="GET"), "missing or ill-formed"),
+    ],
+)
+def test_an_ill_formed_entry(tmp_path: Path, text: str, says: str):
+    with pytest.raises(SpecError, match=says):
+        load(spec_folder(tmp_path, text))
+
+
+def test_a_folder_without_a_spec(tmp_path: Path):
+    with pytest.raises(SpecError, match="no operations/ in it"):
+        load(tmp_path)
+
+
+# ---------------------------------------------------------------------------------------------- the importer
+
+
+def facts_folder(folder: Path) -> Path:
+    fields = [
+        {"name": "kind", "type": "enum[]", "enum_of": "colour", "fields": [{"name": "enum_name", "type": "string"}]},
+        {"name": "size", "type": "number(float)", "required": True, "default": "1", "range": [None, 9]},
+        {"name": "texts", "type": "string[]", "len": [0, 3], "default": "[]", "enum": ["a", "b"], "enum_open": True},
+        {"name": "who", "type": "string", "id": "user_id_type", "ref": ["job", "job_level"], "field_scope": ["s:read"]},
+        {"name": "day", "type": "string", "pattern": "^\\d\"'[|]{2}$", "required_in_prose": True, "deprecated": True},
+        {"name": "as", "type": "string", "default": "", "value_scope": {"user_id": ["t:read"]}},
+    ]
+    operation = {"method": "POST", "path": "/things", "updated": "1734431976000", "deprecated": True, "apps": ["isv"]}
+    operation |= {"tokens": ["tenant_access_token"], "scopes_any_of": ["s"], "field_scopes": ["t"], "path_params": []}
+    operation |= {"rate": ["1000/min", "50/s"], "query": [], "body": fields, "response": [], "binary": True}
+    operation |= {"errors": [[400, 7, 'say "no"\\\n']], "more_errors": "shared", "retired_errors": [8]}
+    event = {"event": "thing.made_v1", "deprecated": False, "updated": "0", "apps": ["custom"], "scopes_any_of": ["s"]}
+    event |= {"field_scopes": [], "push": "Webhook", "body": [{"name": "event", "type": "-", "fields": fields[3:4]}]}
+    for name, content in {
+        "operations/things.json": [operation | {"id": "v1.b"}, operation | {"id": "v1.a", "path": "/a/:id"}],
+        "events/thing.json": [event],
+        "enums.json": {"colour": ["red"], "unused": ["x"]},
+        "errors.json": {"shared": [[9, "more"], [None, None]]},
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(content), "utf-8")
+    return folder
+
+
+def test_what_is_imported_survives(tmp_path: Path):
+    facts, out = facts_folder(tmp_path / "facts"), tmp_path / "spec"
+    import_spec.main([str(facts), "--all", "--out", str(out)])
+    spec = load(out)
+    thing = spec.operations["v1.b"]
+    fields = fields_of(thing.body)
+
+    assert (thing.updated, thing.deprecated, thing.binary) == (dt.date(2024, 12, 17), True, True)
+    assert thing.limits == (Limit(1000, 60), Limit(50, 1))
+    assert thing.errors == {7: (400, 'say "no"\\\n')}
+    assert (thing.more_errors, thing.retired_errors) == (((9, "more"), (0, "")), (8,))
+    assert inside(fields["kind"])["enum_name"].enum == ("red",)
+    assert (fields["size"].required, fields["size"].default, fields["size"].range) == (True, 1, (None, 9))
+    texts = fields["texts"]
+    assert texts.item is not None
+    assert (texts.length, texts.default, texts.item.enum, texts.item.enum_open) == ((0, 3), [], ("a", "b"), True)
+    assert (fields["who"].id, fields["who"].ref, fields["who"].scopes) == (
+        "user_id_type",
+        ("job", "job_level"),
+        ("s:read",),
+    )
+    assert (fields["day"].pattern, fields["day"].required_in_prose) == ("^\\d\"'[|]{2}$", True)
+    assert (fields["as"].default, fields["as"].value_scopes) == ("", {"user_id": ("t:read",)})
+    assert [field.name for field in spec.events["thing.made_v1"].body] == ["who"]
+
+
+def test_importing_keeps_what_is_not_asked_for_and_repeats_itself_exactly(tmp_path: Path):
+    facts, out = facts_folder(tmp_path / "facts"), tmp_path / "spec"
+    file = out / "operations" / "things.toml"
+    import_spec.main([str(facts), "--operation", "v1.b", "--out", str(out)])
+    import_spec.main([str(facts), "--operation", "v1.a", "--out", str(out)])
+    assert sorted(load(out).operations) == ["v1.a", "v1.b"]
+    text = file.read_text("utf-8")
+    import_spec.main([str(facts), "--operation", "v1.a", "--operation", "v1.b", "--out", str(out)])
+    assert file.read_text("utf-8") == text
+    assert "unused" not in (out / "enums.toml").read_text("utf-8")
+
+
+def test_importing_what_is_not_there(tmp_path: Path):
+    with pytest.raises(SystemExit, match=r"v1\.c: not among the 2 operations"):
+        import_spec.main([str(facts_folder(tmp_path)), "--operation", "v1.c", "--out", str(tmp_path / "spec")])

@@ -1,0 +1,266 @@
+"""A toy company behind the gateway: a spec of four operations, their handlers, a directory, and a way to call."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from corehr.gateway import apps as app_rows
+from corehr.gateway.apps import App, Apps, app_table
+from corehr.gateway.fields import Notation
+from corehr.gateway.idempotency import idempotency
+from corehr.gateway.pipeline import Gateway
+from corehr.gateway.rate_limits import RateLimits
+from corehr.gateway.spec import Limit, Operation, Spec
+from corehr.gateway.tokens import Tokens
+from corehr.kernel import tenants
+from corehr.kernel.clock import Clock
+from corehr.kernel.db import Store, Tx
+from corehr.kernel.event_log import event
+from corehr.kernel.feature import Call, Json
+from corehr.kernel.ids import TimedIds
+from corehr.kernel.sqlite import SqliteStore
+from corehr.kernel.statements import add, find, table, text
+
+SERVER_KEY = "the key of the toy company"
+ANN, BOB = "7000000000000000001", "7000000000000000002"
+LEGAL = "7100000000000000001"
+
+note = table("note", text("id", key=True), text("about"))
+ADD_NOTE, NOTES = add(note), find(note)
+
+
+def operation(id: str, http: str, **more: Any) -> Operation:
+    """An operation from lines of the spec's notation; what is not given is open to everyone."""
+    method, path = http.split(" ")
+    read = Notation({"colour": ("red", "blue")}).read
+    sections = {
+        section: read(more.pop(name, ()), f"toy.{name}")
+        for name, section in {"path": "path_params", "query": "query", "body": "body", "response": "response"}.items()
+    }
+    traits = {
+        "updated": date(2026, 1, 1),
+        "deprecated": False,
+        "apps": ("custom", "isv"),
+        "tokens": ("tenant_access_token",),
+        "scopes": ("toy:read", "toy:write"),
+        "field_scopes": (),
+        "limits": (),
+        "errors": {},
+    }
+    return Operation(id=id, method=method, path=path, **sections, **{**traits, **more})
+
+
+PEOPLE_TYPE = (
+    "user_id_type string =open_id {open_id|union_id|user_id|people_corehr_id} "
+    "scope[user_id]:contact:user.employee_id:readonly"
+)
+DEPARTMENT_TYPE = (
+    "department_id_type string =people_corehr_department_id "
+    "{open_department_id|department_id|people_corehr_department_id}"
+)
+
+CREATE = operation(
+    "toy.note.create",
+    "POST /open-apis/toy/v1/notes",
+    apps=("custom",),
+    limits=(Limit(1000, 60), Limit(50, 1)),
+    query=[PEOPLE_TYPE, DEPARTMENT_TYPE],
+    body=[
+        "employment_id string! id:user_id_type",
+        "text string len:0..5000",
+        "size int 1..10",
+        "key string idempotency",
+    ],
+    response=[
+        "note_id string",
+        "employment_id string id:user_id_type",
+        "secret string scope:toy:secret:read",
+    ],
+    errors=MappingProxyType(
+        {
+            1160001: (400, "param is invalid"),
+            1160103: (500, "general internal server error code"),
+            1161129: (400, 'Unable to submit this task as pre-hire is in the "{{label}}" stage.'),
+        }
+    ),
+)
+GET = operation(
+    "toy.note.get",
+    "GET /open-apis/toy/v1/notes/:note_id",
+    path=["note_id string!"],
+    query=[PEOPLE_TYPE],
+    response=["note_id string", "about string id:user_id_type"],
+)
+RECENT = operation("toy.note.recent", "GET /open-apis/toy/v1/notes/recent", response=["items string[]"])
+UNBUILT = operation("toy.note.delete", "DELETE /open-apis/toy/v1/notes/:note_id", path=["note_id string!"])
+
+SPEC = Spec(MappingProxyType({each.id: each for each in (GET, RECENT, CREATE, UNBUILT)}), MappingProxyType({}))
+
+
+def create(tx: Tx, call: Call) -> Json:
+    id = tx.new_id()
+    tx.run(ADD_NOTE, id=id, about=call.body["employment_id"])
+    return {"note_id": id, "employment_id": call.body["employment_id"], "secret": "s", "text": call.body.get("text")}
+
+
+def get(tx: Tx, call: Call) -> Json:
+    return {"note_id": call.path["note_id"], "about": ANN}
+
+
+def recent(tx: Tx, call: Call) -> Json:
+    return {"items": [row["about"] for row in tx.all(NOTES)]}
+
+
+class ToyDirectory:
+    """Ann is `ann` at home; Bob has no user_id."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+
+    def people_by(self, tx: Tx, id_type: str, values: Any) -> Mapping[str, str]:
+        self.asked.append((id_type, *values))
+        return {"ann": ANN} if "ann" in values else {}
+
+    def people_as(self, tx: Tx, id_type: str, ids: Any) -> Mapping[str, str]:
+        self.asked.append((id_type, *ids))
+        return {ANN: "ann"} if ANN in ids else {}
+
+    def departments_by(self, tx: Tx, id_type: str, values: Any) -> Mapping[str, str]:
+        self.asked.append((id_type, *values))
+        return {"legal": LEGAL} if "legal" in values else {}
+
+    def departments_as(self, tx: Tx, id_type: str, ids: Any) -> Mapping[str, str]:
+        self.asked.append((id_type, *ids))
+        return {LEGAL: "legal"} if LEGAL in ids else {}
+
+
+async def nothing_waits(tenant: str) -> None:
+    """No day has begun."""
+
+
+def schema(*tables: Any) -> list[str]:
+    lines = [str(CreateTable(each)) for each in tables]
+    return lines + [str(CreateIndex(index)) for each in tables for index in each.indexes]
+
+
+@contextmanager
+def sqlite_store(folder: Path) -> Iterator[SqliteStore]:
+    """A store with what the gateway keeps, the event log, and the toy's notes."""
+    store = SqliteStore(folder / "toy.db", Clock(), TimedIds())
+    store.script(schema(tenants.tenant, app_table, idempotency, event, note))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def settle(store: Store, tenant: str = tenants.DEFAULT) -> None:
+    company = tenants.Tenant(tenant, f"{tenant:>016}", "Toys", "Asia/Shanghai", SERVER_KEY, None, None, None)
+    store.command_now(tenant, lambda tx: tenants.add_tenant(tx, company))
+
+
+def new_app(store: Store, **traits: Any) -> App:
+    """A custom app that sees everyone and holds every scope, unless said otherwise."""
+    traits = {"data_range": "all", **traits}
+    app_id, _ = store.command_now(tenants.DEFAULT, lambda tx: app_rows.add_app(tx, "toy", **traits))
+    listed = store.command_now(tenants.DEFAULT, app_rows.list_apps)
+    return next(app for app in listed if app.app_id == app_id)
+
+
+@dataclass
+class Got:
+    """What came back; `headers` keeps the names as they were spelt."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+async def ask(
+    app: Any,
+    http: str,
+    body: Any = None,
+    *,
+    token: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    parts: list[bytes] | None = None,
+) -> Got:
+    """One call of an ASGI app; `body` goes as JSON unless it is bytes, `parts` one after the other."""
+    method, _, target = http.partition(" ")
+    path, _, query = target.partition("?")
+    sent = {**({"authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
+    }
+    if parts is None:
+        parts = [body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()]
+    waiting = [
+        {"type": "http.request", "body": part, "more_body": at < len(parts) - 1} for at, part in enumerate(parts)
+    ]
+    got = Got()
+
+    async def receive() -> Any:
+        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            got.status = message["status"]
+            got.headers = {name.decode(): value.decode("latin-1") for name, value in message["headers"]}
+        else:
+            got.body += message["body"]
+
+    await app(scope, receive, send)
+    return got
+
+
+class Toy:
+    """The gateway of the toy company, with its store, apps and tokens at hand."""
+
+    def __init__(self, store: Store, *, limits: bool = False, **more: Any) -> None:
+        self.store = store
+        self.apps = Apps(store)
+        self.tokens = Tokens(self.apps)
+        self.directory = ToyDirectory()
+        self.gateway = Gateway(
+            SPEC,
+            store,
+            **{
+                "commands": {CREATE.id: create},
+                "queries": {GET.id: get, RECENT.id: recent},
+                "reasons": {},
+                "directory": self.directory,
+                "apps": self.apps,
+                "tokens": self.tokens,
+                "limiter": RateLimits(on=limits),
+                "caught_up": nothing_waits,
+                **more,
+            },
+        )
+        self.app = new_app(store)
+
+    def token(self, app: App | None = None) -> str:
+        return self.tokens.issue(app or self.app).text
+
+    async def asked(self, http: str, body: Any = None, *, app: App | None = None, **more: Any) -> Got:
+        return await ask(self.gateway, http, body, token=more.pop("token", self.token(app)), **more)
+
+    def ask(self, http: str, body: Any = None, *, app: App | None = None, **more: Any) -> Got:
+        """One call with the token of `app`, or of the toy's own."""
+        return asyncio.run(self.asked(http, body, app=app, **more))
