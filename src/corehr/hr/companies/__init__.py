@@ -1,0 +1,1 @@
+"""Companies: the legal entities people work for."""

@@ -1,0 +1,5 @@
+"""Companies, as records."""
+
+from corehr.engines.entity import Entity
+
+COMPANY = Entity("company")

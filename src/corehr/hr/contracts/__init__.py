@@ -1,0 +1,1 @@
+"""Contracts: what a person has signed, by the day."""

@@ -1,0 +1,1 @@
+"""Departments: the tree of the organisation, by the day."""

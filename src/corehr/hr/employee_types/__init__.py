@@ -1,0 +1,1 @@
+"""Employee types: regular, intern, outsourced and their subtypes."""

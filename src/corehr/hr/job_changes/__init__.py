@@ -1,0 +1,1 @@
+"""Job changes: asked for, approved, taking effect, taken back."""

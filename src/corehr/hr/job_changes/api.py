@@ -1,0 +1,138 @@
+"""Job changes on the wire."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from corehr.hr.job_changes import commands, records
+from corehr.hr.job_changes.records import Status
+from corehr.hr.job_changes.rules.case import Request
+from corehr.hr.job_changes.rules.create import CREATE
+from corehr.hr.job_changes.rules.revoke import REVOKE
+from corehr.kernel.clock import Day, milliseconds, moment
+from corehr.kernel.db import Row, Tx
+from corehr.kernel.feature import Call, Feature, Json, Turn
+
+STATUS: Final = {
+    Status.APPROVING: 0,
+    Status.APPROVED: 1,
+    Status.TRANSFORMED: 2,
+    Status.REJECTED: 3,
+    Status.CANCELLED: 4,
+    Status.NO_NEED_APPROVAL: 5,
+}
+"""The statuses as the answer of version 1 numbers them."""
+
+FIELDS: Final[Mapping[str, str]] = {
+    "department": "department_id",
+    "work_location": "work_location_id",
+    "direct_manager": "direct_manager_id",
+    "dotted_manager": "dotted_manager_id",
+    "job": "job_id",
+    "job_family": "job_family_id",
+    "job_level": "job_level_id",
+    "workforce_type": "employee_type_id",
+    "employee_subtype": "employee_subtype_id",
+    "company": "company_id",
+    "contract_number": "contract_number",
+    "contract_type": "contract_type",
+    "duration_type": "duration_type",
+    "signing_type": "signing_type",
+    "contract_start_date": "contract_start_date",
+    "contract_end_date": "contract_end_date",
+    "working_hours_type": "working_hours_type_id",
+    "working_calendar": "working_calendar_id",
+    "probation_end_date": "probation_end_date",
+    "weekly_working_hours": "weekly_working_hours",
+    "work_shift": "work_shift",
+    "cost_center_rate": "cost_center_rates",
+    "job_grade": "job_grade_id",
+    "compensation_type": "compensation_type",
+    "service_company": "service_company_id",
+    "position": "position_id",
+    "social_security_city": "social_security_city_id",
+    "pathway": "pathway_id",
+}
+"""What the page calls a field after `original_` or `target_`, and what we call it."""
+
+_READ: Final = {side: [(f"{side}_{wire}", ours) for wire, ours in FIELDS.items()] for side in ("original", "target")}
+
+
+def create_v1(tx: Tx, call: Call) -> Json:
+    """POST v1/job_changes."""
+    body = call.body
+    info = body["transfer_info"]
+    clean = info.get("target_dotted_manager_clean")
+    targets = _side(info, "target")
+    if clean:
+        targets.pop("dotted_manager_id", None)
+    asked = Request(
+        mode=body["transfer_mode"],
+        employment_id=body.get("employment_id"),
+        transfer_type=body.get("transfer_type_unique_identifier"),
+        effective_date=body["effective_date"],
+        flow_id=body.get("flow_id"),
+        targets=targets,
+        originals=_side(info, "original"),
+        remark=info.get("remark"),
+        offer_info=info.get("offer_info"),
+        dotted_manager_clean=clean,
+        probation_exist=info.get("probation_exist"),
+        transfer_key=body.get("transfer_key"),
+        initiator_id=body.get("initiator_id"),
+    )
+    return _answer(commands.create(tx, asked, call.data_range))
+
+
+def revoke_v2(tx: Tx, call: Call) -> Json:
+    """POST v2/job_changes/:job_change_id/revoke."""
+    refused = commands.revoke(tx, call.path["job_change_id"], call.body.get("operator_id"), call.data_range)
+    return {"result": refused is None, "message": refused or "成功"}
+
+
+def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+    return records.get(tx, id)
+
+
+def _side(info: Mapping[str, Any], side: str) -> dict[str, Any]:
+    """The fields of one side that say something: empty text and empty lists are as good as absent."""
+    told = {ours: v for wire, ours in _READ[side] if (v := info.get(wire)) not in (None, "", [])}
+    told.update((f, v) for f, v in (info.get(f"{side}_employment_change") or {}).items() if v not in (None, "", []))
+    return told
+
+
+def _answer(row: Row) -> Json:
+    return {
+        "job_change_id": row["id"],
+        "employment_id": row["employment_id"],
+        "status": STATUS[Status(row["status"])],
+        "transfer_type_unique_identifier": row["transfer_type"],
+        "transfer_reason_unique_identifier": row["transfer_reason"] or "",
+        "process_id": row["process_id"] or "",
+        "effective_date": row["effective_date"],
+        "created_time": milliseconds(moment(row["created_at"])),
+        "transfer_info": _info(row),
+    }
+
+
+def _info(row: Row) -> Json:
+    info: Json = {name: row[name] for name in ("remark", "offer_info") if row[name] is not None}
+    if row["dotted_manager_clean"] is not None:
+        info["target_dotted_manager_clean"] = bool(row["dotted_manager_clean"])
+    if row["probation_exist"] is not None:
+        info["probation_exist"] = bool(row["probation_exist"])
+    for side, told in (("original", row["originals"]), ("target", row["targets"])):
+        info.update((wire, told[ours]) for wire, ours in _READ[side] if ours in told)
+        employment = {f: v for f, v in told.items() if f in records.EMPLOYMENT_FIELDS}
+        if employment:
+            info[f"{side}_employment_change"] = employment
+    return info
+
+
+FEATURE = Feature(
+    "job_changes",
+    operations={"v1.job_change.create": create_v1, "v2.job_change.revoke": revoke_v2},
+    rulebooks=(CREATE, REVOKE),
+    outcomes={commands.SUBJECT: commands.decided},
+    turns=(Turn(records.due, commands.come_due),),
+    records={"job_changes": show},
+)

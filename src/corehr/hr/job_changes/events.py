@@ -1,0 +1,78 @@
+"""What is said when a job change changes: row in, words out."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from corehr.kernel.clock import moment
+from corehr.kernel.db import Row
+from corehr.kernel.event_log import Event
+
+STATUS: Final = {
+    "Approving": 1,
+    "Cancelled": 2,
+    "Rejected": 3,
+    "Approved": 4,
+    "Transformed": 5,
+    "NoNeedApproval": 6,
+}
+"""The statuses as events number them; the API numbers them otherwise."""
+
+ADDED, TAKEN_BACK = 5001, 5003
+_PRIMARY_JOB_CHANGED = 5
+
+
+def status_changed(row: Row) -> Sequence[Event]:
+    """The same words under both names the documents give this event."""
+    facts = {
+        "employment_id": row["employment_id"],
+        "job_change_id": row["id"],
+        "transfer_mode": row["mode"],
+        "transfer_type_unique_identifier": row["transfer_type"],
+        "transfer_reason_unique_identifier": row["transfer_reason"] or "",
+        "process_id": row["process_id"] or "",
+        "effective_date": row["effective_date"],
+        "status": STATUS[row["status"]],
+        "transfer_key": row["transfer_key"] or "",
+    }
+    return [
+        Event("corehr.job_change.updated_v1", row["id"], facts),
+        Event("corehr.job_change.status_updated_v2", row["id"], facts),
+    ]
+
+
+def took_effect(row: Row, job_data_id: str) -> Event:
+    return Event(
+        "corehr.job_data.changed_v1",
+        row["id"],
+        {"job_data_id": job_data_id, "employment_id": row["employment_id"], "job_change_id": row["id"]},
+    )
+
+
+def in_the_domain(row: Row, what: int, operator_id: str | None, at: str, fields: Sequence[str]) -> Event:
+    """The employee's domain event: a job change was added, or taken back."""
+    added = what == ADDED
+    data: list[dict[str, Any]] = [
+        {
+            "id": row["id"],
+            "entity": "job_change",
+            "agg_entity": "employment",
+            "agg_entity_id": row["employment_id"],
+            "opt_type": 1 if added else 3,
+            "fields": list(fields),
+        }
+    ]
+    return Event(
+        "corehr.employee.domain_event_v2",
+        row["employment_id"],
+        {
+            "event_type": _PRIMARY_JOB_CHANGED,
+            "sub_event_type": what,
+            "operator_user_id": operator_id or "",
+            "opt_scene": "OpenAPIAddJobChange" if added else "OpenAPIRevokeJobChange",
+            "opt_desc": "job change added" if added else "job change revoked",
+            "opt_time": str(int(moment(at).timestamp())),
+            "opt_id": row["id"],
+            "employment_id": row["employment_id"],
+            "data": data,
+        },
+    )

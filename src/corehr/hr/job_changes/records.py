@@ -1,0 +1,219 @@
+"""Job changes, as records: the rows, the questions about them, and the only ways in which they change."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from corehr.engines.timeline import Cause
+from corehr.hr.contracts import records as contracts
+from corehr.hr.job_changes import events
+from corehr.hr.people import records as people
+from corehr.kernel.clock import FOREVER, Day
+from corehr.kernel.db import Row, Tx, decode_json, encode_json
+from corehr.kernel.statements import add, bind, change, find, having, number, statement, table, text
+
+
+class Status(StrEnum):
+    """How far a job change is, in the words of version 2 of the API."""
+
+    APPROVING = "Approving"
+    APPROVED = "Approved"
+    TRANSFORMED = "Transformed"
+    REJECTED = "Rejected"
+    CANCELLED = "Cancelled"
+    NO_NEED_APPROVAL = "NoNeedApproval"
+
+
+WAITING: Final = (Status.APPROVED, Status.NO_NEED_APPROVAL)
+"""Agreed, and waiting for the day."""
+
+PENDING: Final = (Status.APPROVING, *WAITING)
+LIVE: Final = (*PENDING, Status.TRANSFORMED)
+DIRECT, WITH_APPROVAL = 1, 2
+
+EMPLOYMENT_FIELDS: Final = frozenset(
+    {"regular_employee_start_date", "seniority_date", "employee_number", "custom_fields"}
+)
+PROBATION_FIELDS: Final = frozenset({"probation_end_date"})
+CONTRACT_FIELDS: Final = contracts.FIELDS
+"""What is not among these three belongs to job data."""
+
+job_change = table(
+    "job_change",
+    text("id", key=True),
+    text("employment_id"),
+    text("status"),
+    number("mode"),
+    text("transfer_type"),
+    text("transfer_reason", optional=True),
+    text("flow_id", optional=True),
+    text("process_id", optional=True),
+    text("effective_date"),
+    text("zone"),
+    text("transfer_key", optional=True),
+    text("initiator_id", optional=True),
+    text("remark", optional=True),
+    text("offer_info", optional=True),
+    number("dotted_manager_clean", optional=True),
+    number("probation_exist", optional=True),
+    text("targets"),
+    text("originals"),
+    text("target_department_id", optional=True),
+    text("created_at"),
+    text("updated_at"),
+    text("revoked_by", optional=True),
+    text("revoked_at", optional=True),
+)
+_pending = job_change.c.status.in_([s.value for s in PENDING])
+_waiting = job_change.c.status.in_([s.value for s in WAITING])
+sa.Index("job_change_by_employment", job_change.c.tenant, job_change.c.employment_id)
+for _name, _where, _columns in (
+    ("job_change_waiting", "status IN ('Approved', 'NoNeedApproval')", ("tenant", "zone", "effective_date")),
+    (
+        "job_change_pending",
+        "status IN ('Approving', 'Approved', 'NoNeedApproval')",
+        ("tenant", "target_department_id"),
+    ),
+):
+    sa.Index(
+        _name,
+        *(job_change.c[c] for c in _columns),
+        sqlite_where=sa.text(_where),
+        postgresql_where=sa.text(_where),
+    )
+
+_ADD = add(job_change)
+_FIND = find(job_change, "id")
+_OF = statement(
+    sa.select(job_change.c.id, job_change.c.status, job_change.c.effective_date)
+    .where(*having(job_change, "employment_id"))
+    .order_by(job_change.c.id)
+)
+_DUE = statement(
+    sa.select(job_change.c.id)
+    .where(*having(job_change, "zone"), _waiting, job_change.c.effective_date <= bind("day"))
+    .order_by(job_change.c.effective_date, job_change.c.id)
+)
+_HEADED_FOR = statement(
+    sa.select(job_change.c.employment_id, job_change.c.targets).where(
+        *having(job_change, "target_department_id"), _pending, job_change.c.employment_id != bind("but_not")
+    )
+)
+_MOVE = change(job_change, "status", "process_id", "updated_at")
+_REVOKE = change(job_change, "status", "updated_at", "revoked_by", "revoked_at")
+
+
+def cause(id: str) -> Cause:
+    """How versions name the job change that made them."""
+    return ("job_change", id)
+
+
+def get(tx: Tx, id: str) -> Row | None:
+    """The row, with `targets` and `originals` as mappings."""
+    row = tx.one(_FIND, id=id)
+    if row is not None:
+        row["targets"], row["originals"] = decode_json(row["targets"]), decode_json(row["originals"])
+    return row
+
+
+def known(tx: Tx, id: str) -> Row:
+    """The row of a job change that is known to exist."""
+    row = get(tx, id)
+    assert row is not None
+    return row
+
+
+def of(tx: Tx, employment_id: str) -> Sequence[Row]:
+    """The person's job changes, oldest first: rows `{id, status, effective_date}`."""
+    return tx.all(_OF, employment_id=employment_id)
+
+
+def due(tx: Tx, zone: str, day: Day) -> Sequence[str]:
+    """The changes that wait for this day, or an earlier one, in a zone; in order of day, then of asking."""
+    return [row["id"] for row in tx.all(_DUE, zone=zone, day=day)]
+
+
+def headed_for(tx: Tx, department_id: str, but_not: str) -> Sequence[Mapping[str, Any]]:
+    """The targets of others' pending changes into a department."""
+    rows = tx.all(_HEADED_FOR, target_department_id=department_id, but_not=but_not)
+    return [decode_json(row["targets"]) for row in rows]
+
+
+def ask(tx: Tx, row: Row) -> Row:
+    """A job change is asked for. Its target reporting lines count from now on, as if it were agreed."""
+    row = {
+        **row,
+        "target_department_id": row["targets"].get("department_id"),
+        "created_at": tx.recorded_at,
+        "updated_at": tx.recorded_at,
+        "revoked_by": None,
+        "revoked_at": None,
+    }
+    tx.run(_ADD, **_written(row))
+    people.draw(
+        tx,
+        row["id"],
+        [
+            {
+                "line": line,
+                "employment_id": row["employment_id"],
+                "manager_id": row["targets"][line],
+                "valid_from": row["effective_date"],
+                "valid_to": FOREVER,
+            }
+            for line in people.LINES
+            if row["targets"].get(line)
+        ],
+    )
+    _announce(tx, row)
+    tx.emit(events.in_the_domain(row, events.ADDED, row["initiator_id"], tx.recorded_at, sorted(row["targets"])))
+    return row
+
+
+def move(tx: Tx, row: Row, status: Status) -> Row:
+    """The job change gets on, or is rejected."""
+    row = {**row, "status": status.value, "updated_at": tx.recorded_at}
+    tx.run(_MOVE, id=row["id"], status=row["status"], process_id=row["process_id"], updated_at=tx.recorded_at)
+    if status not in PENDING:
+        people.erase(tx, row["id"])
+    _announce(tx, row)
+    return row
+
+
+def take_effect(tx: Tx, row: Row, job_data_id: str) -> Row:
+    """The job change has become the person's job."""
+    row = move(tx, row, Status.TRANSFORMED)
+    tx.emit(events.took_effect(row, job_data_id))
+    return row
+
+
+def revoke(tx: Tx, row: Row, operator_id: str) -> Row:
+    """The job change is taken back; the row keeps who did it and when."""
+    row = {
+        **row,
+        "status": Status.CANCELLED.value,
+        "updated_at": tx.recorded_at,
+        "revoked_by": operator_id,
+        "revoked_at": tx.recorded_at,
+    }
+    names = ("id", "status", "updated_at", "revoked_by", "revoked_at")
+    tx.run(_REVOKE, **{name: row[name] for name in names})
+    people.erase(tx, row["id"])
+    _announce(tx, row)
+    tx.emit(events.in_the_domain(row, events.TAKEN_BACK, operator_id, tx.recorded_at, sorted(row["targets"])))
+    return row
+
+
+def _announce(tx: Tx, row: Row) -> None:
+    for event in events.status_changed(row):
+        tx.emit(event)
+
+
+def _written(row: Row) -> Row:
+    return {
+        **row,
+        "targets": encode_json(row["targets"]).decode(),
+        "originals": encode_json(row["originals"]).decode(),
+    }

@@ -1,0 +1,1 @@
+"""What says no to a job change, operation by operation."""

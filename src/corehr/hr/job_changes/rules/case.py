@@ -1,0 +1,213 @@
+"""A job change as asked for, and the facts its rules may look at."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Final
+
+from corehr.engines import versions
+from corehr.engines.entity import Standing, standing
+from corehr.engines.timeline import Timeline, at
+from corehr.hr.companies.records import COMPANY
+from corehr.hr.contracts import records as contracts
+from corehr.hr.departments.records import DEPARTMENT
+from corehr.hr.employee_types.records import EMPLOYEE_TYPE
+from corehr.hr.job_changes import records
+from corehr.hr.job_datas import records as job_datas
+from corehr.hr.job_families.records import JOB_FAMILY
+from corehr.hr.job_grades.records import JOB_GRADE
+from corehr.hr.job_levels.records import JOB_LEVEL
+from corehr.hr.jobs.records import JOB
+from corehr.hr.locations.records import LOCATION
+from corehr.hr.offboardings import records as offboardings
+from corehr.hr.people import records as people
+from corehr.hr.positions.records import POSITION
+from corehr.hr.probation import records as probation
+from corehr.hr.processes import records as processes
+from corehr.hr.transfer_types import records as transfer_types
+from corehr.hr.working_hours_types.records import WORKING_HOURS_TYPE
+from corehr.kernel.clock import Day
+from corehr.kernel.db import Row as StoredRow
+from corehr.kernel.db import Tx
+from corehr.kernel.feature import DataRange
+
+REFERENCES: Final[Mapping[str, str]] = {
+    "department_id": DEPARTMENT.kind,
+    "work_location_id": LOCATION.kind,
+    "social_security_city_id": LOCATION.kind,
+    "job_id": JOB.kind,
+    "job_family_id": JOB_FAMILY.kind,
+    "job_level_id": JOB_LEVEL.kind,
+    "job_grade_id": JOB_GRADE.kind,
+    "employee_type_id": EMPLOYEE_TYPE.kind,
+    "working_hours_type_id": WORKING_HOURS_TYPE.kind,
+    "company_id": COMPANY.kind,
+    "service_company_id": COMPANY.kind,
+    "position_id": POSITION.kind,
+}
+"""Which kind of thing a target names."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job change as asked for. `targets` and `originals` are keyed by our own field names, ids are CoreHR's.
+
+    Of what the rules own, values are as they came: `employment_id` and `transfer_type` may be no text,
+    `targets["weekly_working_hours"]` and `targets["cost_center_rates"]` may be anything.
+    """
+
+    mode: int
+    employment_id: Any
+    transfer_type: Any
+    effective_date: Day
+    flow_id: str | None
+    targets: Mapping[str, Any]
+    originals: Mapping[str, Any]
+    remark: str | None
+    offer_info: str | None
+    dotted_manager_clean: bool | None
+    probation_exist: bool | None
+    transfer_key: str | None
+    initiator_id: str | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the rules may know about one request; the first rule that looks at a fact pays for it.
+
+    `plans` are the target department's workforce plans: they, the person and the reporting lines are locked.
+    """
+
+    tx: Tx
+    asked: Request
+    person: people.Employment | None
+    data_range: DataRange
+    plans: Sequence[StoredRow]
+
+    @property
+    def employment(self) -> people.Employment:
+        assert self.person is not None, "the rulebook asks for the person first"
+        return self.person
+
+    @cached_property
+    def transfer_type(self) -> transfer_types.TransferType | None:
+        name = self.asked.transfer_type
+        return transfer_types.get(self.tx, name) if isinstance(name, str) and name else None
+
+    @cached_property
+    def flow(self) -> Sequence[processes.Node] | None:
+        return processes.flow_nodes(self.tx, self.asked.flow_id or "")
+
+    @cached_property
+    def offboardings(self) -> Sequence[StoredRow]:
+        return offboardings.of(self.tx, self.employment.id)
+
+    @cached_property
+    def job_changes(self) -> Sequence[StoredRow]:
+        return [r for r in records.of(self.tx, self.employment.id) if r["status"] in records.LIVE]
+
+    @cached_property
+    def contract_ids(self) -> Sequence[str]:
+        return contracts.ids_of(self.tx, self.employment.id)
+
+    @cached_property
+    def lives(self) -> Mapping[tuple[str, str], Timeline]:
+        """Everything dated that the request touches, in one reading: the person's own facts and what targets name."""
+        wanted = {self.employment.job_data_id, self.employment.id, *self.contract_ids}
+        wanted.update(v for f in REFERENCES if isinstance(v := self.asked.targets.get(f), str))
+        wanted.update(share["cost_center_id"] for share in self.shares if is_id(share.get("cost_center_id")))
+        return versions.timelines(self.tx, wanted)
+
+    def life(self, kind: str, id: str) -> Timeline:
+        return self.lives.get((kind, id), ())
+
+    @cached_property
+    def job_data(self) -> Timeline:
+        return self.life(job_datas.KIND, self.employment.job_data_id)
+
+    @cached_property
+    def contract(self) -> contracts.Contract | None:
+        return contracts.in_force(self.lives, self.contract_ids, self.asked.effective_date)
+
+    @cached_property
+    def current(self) -> Mapping[str, Any]:
+        """The person's values in force on the effective date, without this change."""
+        day = self.asked.effective_date
+        own = (
+            at(self.job_data, day),
+            at(self.life(people.KIND, self.employment.id), day),
+            at(self.life(probation.KIND, self.employment.id), day),
+        )
+        merged: dict[str, Any] = dict(self.contract.body) if self.contract else {}
+        for version in own:
+            merged.update(version.body if version else {})
+        return merged
+
+    @cached_property
+    def resulting(self) -> Mapping[str, Any]:
+        """The person's values as they would be with the change."""
+        return {**self.current, **self.asked.targets}
+
+    @cached_property
+    def differing(self) -> frozenset[str]:
+        """The fields that the change would really change."""
+        fields = {f for f, v in self.asked.targets.items() if not same(f, v, self.current.get(f))}
+        if self.asked.dotted_manager_clean and self.current.get(people.DOTTED):
+            fields.add(people.DOTTED)
+        end = self.current.get("probation_end_date")
+        if self.asked.probation_exist is not None and self.asked.probation_exist != bool(
+            end and end >= self.asked.effective_date
+        ):
+            fields.add("probation_end_date")
+        return frozenset(fields)
+
+    @cached_property
+    def managers(self) -> Mapping[str, people.Employment]:
+        wanted = [self.asked.targets[line] for line in people.LINES if self.asked.targets.get(line)]
+        return people.many(self.tx, wanted) if wanted else {}
+
+    @cached_property
+    def shares(self) -> Sequence[Mapping[str, Any]]:
+        """The target cost centres, as far as they look like any."""
+        value = self.asked.targets.get("cost_center_rates")
+        return [share for share in value if isinstance(share, dict)] if isinstance(value, list) else []
+
+    @cached_property
+    def cost_center_ids(self) -> Sequence[str]:
+        return [share["cost_center_id"] for share in self.shares]
+
+    def standing_of(self, field: str) -> Standing | None:
+        """How what the field's target names stands on the effective date; None when it names nothing."""
+        id = self.asked.targets.get(field)
+        if not id:
+            return None
+        return standing(self.life(REFERENCES[field], id), self.asked.effective_date)
+
+    def body_of(self, field: str, of: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What a field of `of` names, as it looks on the effective date."""
+        id = of.get(field)
+        if not id:
+            return None
+        life = self.life(REFERENCES[field], id)
+        life = life or versions.timeline(self.tx, REFERENCES[field], id)
+        version = at(life, self.asked.effective_date)
+        return version.body if version else None
+
+
+def is_id(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdecimal()
+
+
+def same(field: str, a: Any, b: Any) -> bool:
+    """Do two values of a field say the same? Hours by their number, cost centres in any order, "" is nothing."""
+    if field == "weekly_working_hours" and a and b:
+        return hours(a) == hours(b)
+    if field in ("cost_center_rates", "custom_fields") and isinstance(a, list) and isinstance(b, list):
+        return sorted(map(repr, a)) == sorted(map(repr, b))
+    return a == b or (a in (None, "") and b in (None, ""))
+
+
+def hours(value: Any) -> Decimal | None:
+    return Decimal(value) if isinstance(value, str) and re.fullmatch(r"\d{1,4}(\.\d{1,2})?", value) else None

@@ -1,0 +1,405 @@
+"""POST /open-apis/corehr/v1/job_changes: the documented table, row by row."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from corehr.engines.entity import Standing, standing
+from corehr.engines.rulebook import Row, Rulebook, named
+from corehr.engines.timeline import begins_after
+from corehr.hr.cost_centers import records as cost_centers
+from corehr.hr.departments import records as departments
+from corehr.hr.job_changes import records
+from corehr.hr.job_changes.rules.case import Case, hours, is_id, same
+from corehr.hr.job_datas import records as job_datas
+from corehr.hr.job_families import records as job_families
+from corehr.hr.jobs import records as jobs
+from corehr.hr.locations import records as locations
+from corehr.hr.offboardings import records as offboardings
+from corehr.hr.people import records as people
+from corehr.hr.workforce_plans import records as workforce_plans
+from corehr.kernel.clock import day_after
+from corehr.kernel.db import Row as StoredRow
+from corehr.kernel.errors import INVALID_FIELD, Reason
+from corehr.kernel.ids import UNKNOWN
+
+NOT_ALONE: Final = frozenset(
+    {"probation_end_date", "contract_type", "signing_type", "duration_type", "contract_end_date"}
+)
+"""What may change only together with something else."""
+
+FITTING: Final = ("job_id", "job_family_id", "job_level_id")
+
+
+# -- what is required --------------------------------------------------------------------------------------------
+
+
+def type_is_missing(c: Case) -> bool:
+    return c.transfer_type is None
+
+
+def type_is_for_the_system(c: Case) -> bool:
+    return c.transfer_type is not None and bool(c.transfer_type.system_only)
+
+
+def flow_is_missing(c: Case) -> Mapping[str, str] | None:
+    if c.asked.mode == records.WITH_APPROVAL and not c.asked.flow_id:
+        return {"field": "flow_id", "description": "flow_id is required"}
+    return None
+
+
+# -- the person --------------------------------------------------------------------------------------------------
+
+
+def employment_is_missing(c: Case) -> bool:
+    return c.person is None
+
+
+def employment_is_out_of_range(c: Case) -> bool:
+    if c.data_range.everyone:
+        return False
+    today = c.tx.recorded_at[:10]
+    department = job_datas.department_on(c.tx, c.employment.id, today)
+    return not departments.within(c.tx, c.data_range, department, today)
+
+
+def initiator_is_unknown(c: Case) -> Mapping[str, str] | None:
+    id = c.asked.initiator_id
+    if id is None or (id != UNKNOWN and people.get(c.tx, id)):
+        return None
+    return {"field": "initiator_id", "description": "initiator_id is not a valid id or does not exist"}
+
+
+# -- state and effective date ------------------------------------------------------------------------------------
+
+
+def has_pending_offboarding(c: Case) -> bool:
+    return any(r["status"] in offboardings.PENDING for r in c.offboardings)
+
+
+def has_later_job_change(c: Case) -> bool:
+    return any(r["effective_date"] > c.asked.effective_date for r in c.job_changes)
+
+
+def has_later_job_data(c: Case) -> bool:
+    return begins_after(c.job_data, c.asked.effective_date)
+
+
+def is_before_onboarding(c: Case) -> bool:
+    return c.asked.effective_date < c.employment.onboarding_date
+
+
+def _is_after_the_end(c: Case) -> bool:
+    return c.employment.end_date is not None and c.asked.effective_date > c.employment.end_date
+
+
+def _has_left(c: Case) -> bool:
+    return any(r["status"] == offboardings.Status.OFFBOARDED for r in c.offboardings)
+
+
+def is_after_offboarding(c: Case) -> bool:
+    return _is_after_the_end(c) and _has_left(c)
+
+
+def is_after_fixed_end(c: Case) -> bool:
+    return _is_after_the_end(c) and not _has_left(c)
+
+
+# -- does anything change ----------------------------------------------------------------------------------------
+
+
+def originals_are_stale(c: Case) -> bool:
+    return any(not same(f, v, c.current.get(f)) for f, v in c.asked.originals.items())
+
+
+def changes_nothing(c: Case) -> bool:
+    asked = c.asked
+    return not asked.targets and asked.dotted_manager_clean is not True and asked.probation_exist is None
+
+
+def makes_no_difference(c: Case) -> bool:
+    return c.differing <= NOT_ALONE
+
+
+# -- what the targets name ---------------------------------------------------------------------------------------
+
+
+def unknown(field: str, called: str) -> Callable[[Case], bool]:
+    return named(lambda c: c.standing_of(field) is Standing.UNKNOWN, f"{called}_is_unknown")
+
+
+def not_in_force(field: str, called: str) -> Callable[[Case], bool]:
+    out = (Standing.NOT_IN_FORCE, Standing.ENDS_LATER)
+    return named(lambda c: c.standing_of(field) in out, f"{called}_is_not_in_force")
+
+
+def unusable(field: str, called: str) -> Callable[[Case], bool]:
+    out = (Standing.UNKNOWN, Standing.NOT_IN_FORCE)
+    return named(lambda c: c.standing_of(field) in out, f"{called}_is_unknown_or_disabled")
+
+
+def uncoded(field: str, wire: str) -> Callable[[Case], Mapping[str, str] | None]:
+    """For what the page has no code of its own: the platform's field violation."""
+
+    def violation(c: Case) -> Mapping[str, str] | None:
+        if c.standing_of(field) in (Standing.UNKNOWN, Standing.NOT_IN_FORCE):
+            return {"field": f"transfer_info.{wire}", "description": f"{wire} does not exist or is disabled"}
+        return None
+
+    return named(violation, f"{wire}_is_unknown_or_disabled")
+
+
+def job_family_is_unselectable(c: Case) -> bool:
+    body = c.body_of("job_family_id", c.asked.targets)
+    return body is not None and body.get("selectable") is False
+
+
+def subtype_is_foreign(c: Case) -> bool:
+    subtype = c.asked.targets.get("employee_subtype_id")
+    if not subtype:
+        return False
+    body = c.body_of("employee_type_id", c.resulting)
+    return body is None or subtype not in body.get("subtype_ids", ())
+
+
+def misused(field: str, purpose: frozenset[str], called: str) -> Callable[[Case], bool]:
+    def violation(c: Case) -> bool:
+        body = c.body_of(field, c.asked.targets)
+        return body is not None and not locations.serves_as(body, purpose)
+
+    return named(violation, f"is_no_{called}")
+
+
+# -- managers ----------------------------------------------------------------------------------------------------
+
+
+def not_onboarded(line: str) -> Callable[[Case], bool]:
+    def violation(c: Case) -> bool:
+        manager = c.managers.get(c.asked.targets.get(line) or "")
+        return manager is not None and manager.onboarding_date > c.asked.effective_date
+
+    return named(violation, f"{line.removesuffix('_id')}_is_not_onboarded")
+
+
+def gone(line: str) -> Callable[[Case], bool]:
+    def violation(c: Case) -> bool:
+        id = c.asked.targets.get(line)
+        if not id:
+            return False
+        manager = c.managers.get(id)
+        return manager is None or (manager.end_date is not None and manager.end_date < c.asked.effective_date)
+
+    return named(violation, f"{line.removesuffix('_id')}_is_unknown_or_gone")
+
+
+def closes_a_circle(line: str) -> Callable[[Case], bool]:
+    def violation(c: Case) -> bool:
+        manager: str = c.asked.targets.get(line) or ""
+        return bool(manager) and people.leads_to(c.tx, line, manager, c.employment.id, c.asked.effective_date)
+
+    return named(violation, f"{line.removesuffix('_manager_id')}_line_closes_a_circle")
+
+
+# -- hours and cost centres --------------------------------------------------------------------------------------
+
+
+def hours_are_out_of_range(c: Case) -> bool:
+    if "weekly_working_hours" not in c.asked.targets:
+        return False
+    value = hours(c.asked.targets["weekly_working_hours"])
+    return value is None or not 0 < value <= 168
+
+
+def cost_centers_are_malformed(c: Case) -> bool:
+    if "cost_center_rates" not in c.asked.targets:
+        return False
+    value = c.asked.targets["cost_center_rates"]
+    return not isinstance(value, list) or not all(_is_share(share) for share in value)
+
+
+def _is_share(share: Any) -> bool:
+    if not isinstance(share, dict):
+        return False
+    id, rate = share.get("cost_center_id"), share.get("rate")
+    return (id in (None, "") or is_id(id)) and (rate is None or _is_numeric(rate))
+
+
+def _is_numeric(rate: Any) -> bool:
+    if isinstance(rate, str):
+        return bool(re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", rate))
+    return isinstance(rate, int | float) and not isinstance(rate, bool)
+
+
+def share_is_half_filled(c: Case) -> bool:
+    return any(not share.get("cost_center_id") or share.get("rate") is None for share in c.shares)
+
+
+def rate_is_no_integer_or_above_100(c: Case) -> bool:
+    return any(type(share["rate"]) is not int or share["rate"] > 100 for share in c.shares)
+
+
+def rate_is_below_1(c: Case) -> bool:
+    return any(share["rate"] < 1 for share in c.shares)
+
+
+def shares_repeat_or_do_not_add_up(c: Case) -> bool:
+    if not c.shares:
+        return False
+    repeated = len(set(c.cost_center_ids)) < len(c.cost_center_ids)
+    return repeated or sum(share["rate"] for share in c.shares) != 100
+
+
+def _some_cost_center_is(c: Case, how: Standing) -> bool:
+    kind = cost_centers.COST_CENTER.kind
+    return any(standing(c.life(kind, id), c.asked.effective_date) is how for id in c.cost_center_ids)
+
+
+def cost_center_is_unknown(c: Case) -> bool:
+    return _some_cost_center_is(c, Standing.UNKNOWN)
+
+
+def cost_center_has_children(c: Case) -> bool:
+    ids = list(c.cost_center_ids)
+    return bool(ids) and bool(cost_centers.with_children(c.tx, ids, c.asked.effective_date))
+
+
+def cost_center_is_not_in_force(c: Case) -> bool:
+    return _some_cost_center_is(c, Standing.NOT_IN_FORCE)
+
+
+def cost_center_ends_later(c: Case) -> bool:
+    return _some_cost_center_is(c, Standing.ENDS_LATER)
+
+
+# -- contract and probation --------------------------------------------------------------------------------------
+
+
+def contract_leaves_a_gap(c: Case) -> bool:
+    start = c.asked.targets.get("contract_start_date")
+    end = c.asked.originals.get("contract_end_date") or c.current.get("contract_end_date")
+    return bool(start and end and start > day_after(end))
+
+
+def probation_ends_before_effect(c: Case) -> bool:
+    end = c.asked.targets.get("probation_end_date")
+    return bool(end and end < c.asked.effective_date)
+
+
+def contract_ends_before_effect(c: Case) -> bool:
+    end = c.asked.targets.get("contract_end_date")
+    return bool(end and end < c.asked.effective_date)
+
+
+def contract_ends_before_it_starts(c: Case) -> bool:
+    end, start = c.asked.targets.get("contract_end_date"), c.resulting.get("contract_start_date")
+    return bool(end and start and end < start)
+
+
+# -- fit and headcount -------------------------------------------------------------------------------------------
+
+
+def _refits(c: Case) -> bool:
+    return any(field in c.differing for field in FITTING)
+
+
+def job_does_not_allow(field: str, called: str) -> Callable[[Case], bool]:
+    def violation(c: Case) -> bool:
+        job, id = c.body_of("job_id", c.resulting), c.resulting.get(field)
+        return _refits(c) and job is not None and bool(id) and not jobs.allows(job, f"{field}s", str(id))
+
+    return named(violation, f"job_does_not_allow_{called}")
+
+
+def family_and_level_share_no_pathway(c: Case) -> bool:
+    family, level = (c.body_of(f, c.resulting) for f in ("job_family_id", "job_level_id"))
+    return bool(_refits(c) and family and level) and not job_families.shares_a_pathway(family or {}, level or {})
+
+
+def headcount_is_used_up(c: Case) -> bool:
+    for plan in c.plans:
+        if not workforce_plans.covers(plan, c.resulting) or workforce_plans.covers(plan, c.current):
+            continue
+        occupied = job_datas.headcount(c.tx, plan, c.asked.effective_date, c.employment.id)
+        if plan["value"] <= occupied + _reserved(c, plan):
+            return True
+    return False
+
+
+def _reserved(c: Case, plan: StoredRow) -> int:
+    coming = records.headed_for(c.tx, plan["department_id"], c.employment.id)
+    return sum(1 for targets in coming if workforce_plans.covers(plan, {**plan, **targets}))
+
+
+def flow_cannot_be_started(c: Case) -> bool:
+    return c.asked.mode == records.WITH_APPROVAL and c.flow is None
+
+
+CREATE: Rulebook[Case] = Rulebook(
+    "v1.job_change.create",
+    [
+        Row(1160100, type_is_missing, "`transfer_type_unique_identifier` is missing, empty or unknown"),
+        Row(1160100, type_is_for_the_system, "the type is reorganisation, handover or probation conversion", "doc"),
+        Row(INVALID_FIELD, flow_is_missing, "`flow_id` is missing although mode 2 needs it", "doc"),
+        Row(1160200, employment_is_missing, "`employment_id` is missing, empty or names nobody", "doc"),
+        Row(1160200, employment_is_out_of_range, "the person is outside the app's data range"),
+        Row(INVALID_FIELD, initiator_is_unknown, "`initiator_id` names nobody"),
+        Row(1160201, has_pending_offboarding, "an offboarding is Approving, Approved or NoNeedApproval", "doc"),
+        Row(1160202, has_later_job_change, "a job change, not rejected nor cancelled, takes effect later", "doc"),
+        Row(1160501, is_before_onboarding, "it takes effect before the day of onboarding", "doc"),
+        Row(1160502, is_after_offboarding, "it takes effect after the last day of one who was offboarded", "doc"),
+        Row(1164003, is_after_fixed_end, "it takes effect after an end date that no offboarding made"),
+        Row(1162002, has_later_job_data, "a version of the job data begins later", "doc"),
+        Row(1160600, changes_nothing, "no target field and no flag is given", "doc"),
+        Row(1160700, originals_are_stale, "an original that is given is not the value in force on that day", "doc"),
+        Row(1160601, makes_no_difference, "every target is as it is, or may not change alone"),
+        Row(1160300, unknown("department_id", "department"), "the target department does not exist"),
+        Row(1160301, unknown("work_location_id", "work_location"), "the target work location does not exist"),
+        Row(1160302, unknown("job_id", "job"), "the target job does not exist"),
+        Row(1160303, unknown("job_family_id", "job_family"), "the target job family does not exist"),
+        Row(1160306, unusable("working_hours_type_id", "working_hours_type"), "it does not exist or is disabled"),
+        Row(1160307, unusable("job_level_id", "job_level"), "it does not exist or is disabled"),
+        Row(1160308, unusable("employee_type_id", "employee_type"), "it does not exist or is disabled"),
+        Row(1160308, subtype_is_foreign, "the subtype does not belong to the resulting employee type"),
+        Row(INVALID_FIELD, uncoded("company_id", "target_company"), "it does not exist or is disabled"),
+        Row(INVALID_FIELD, uncoded("service_company_id", "target_service_company"), "unknown or disabled"),
+        Row(INVALID_FIELD, uncoded("job_grade_id", "target_job_grade"), "it does not exist or is disabled"),
+        Row(INVALID_FIELD, uncoded("position_id", "target_position"), "it does not exist or is disabled"),
+        Row(1163000, not_in_force("department_id", "department"), "it is disabled on that day or later"),
+        Row(1163001, not_in_force("work_location_id", "work_location"), "it is disabled on that day or later"),
+        Row(1163002, not_in_force("job_id", "job"), "it is disabled on that day or later"),
+        Row(1163003, not_in_force("job_family_id", "job_family"), "it is disabled on that day or later"),
+        Row(1163003, job_family_is_unselectable, "the family is not selectable"),
+        Row(1163015, hours_are_out_of_range, "not a number of at most two decimals above 0, up to 168", "doc"),
+        Row(1163016, misused("work_location_id", locations.WORK_CITY, "work_city"), "not a work city", "doc"),
+        Row(
+            1163017,
+            misused("social_security_city_id", locations.SOCIAL_SECURITY_CITY, "social_security_city"),
+            "not a social-security city; the field is not on the page, the code is",
+        ),
+        Row(1164000, not_onboarded(people.DIRECT), "the manager's first day is later", "doc"),
+        Row(1164001, gone(people.DIRECT), "no such manager, or their last day is earlier", "doc"),
+        Row(1160400, closes_a_circle(people.DIRECT), "the manager is the person, or reports to them on some day"),
+        Row(1164002, not_onboarded(people.DOTTED), "the dotted-line manager's first day is later", "doc"),
+        Row(1165000, gone(people.DOTTED), "no such manager, or their last day is earlier", "doc"),
+        Row(1160401, closes_a_circle(people.DOTTED), "the same along the dotted line"),
+        Row(1163024, cost_centers_are_malformed, "no list of objects with a digit id and a number", "doc"),
+        Row(1163022, share_is_half_filled, "only the cost centre or only the rate is given", "doc"),
+        Row(1163021, rate_is_no_integer_or_above_100, "a rate above 100 or not an integer"),
+        Row(1163018, rate_is_below_1, "a rate below 1"),
+        Row(1163019, shares_repeat_or_do_not_add_up, "a cost centre twice, or rates that do not add up to 100"),
+        Row(1163025, cost_center_is_unknown, "it does not exist", "doc"),
+        Row(1163023, cost_center_has_children, "it has active children on that day", "doc"),
+        Row(1163020, cost_center_is_not_in_force, "it is not in force on that day", "doc"),
+        Row(1163026, cost_center_ends_later, "it is in force on that day and disabled later"),
+        Row(1165001, contract_leaves_a_gap, "it starts later than the day after the contract in force ends"),
+        Row(1165002, probation_ends_before_effect, "a given end before the effective date", "doc"),
+        Row(1165005, contract_ends_before_effect, "a given end before the effective date", "doc"),
+        Row(1165006, contract_ends_before_it_starts, "a given end before the resulting start", "doc"),
+        Row(1163004, job_does_not_allow("job_family_id", "family"), "the job lists families without this one"),
+        Row(1163005, job_does_not_allow("job_level_id", "level"), "the job lists levels without this one"),
+        Row(1163010, family_and_level_share_no_pathway, "both name pathways and share none"),
+        Row(1163012, headcount_is_used_up, "a plan that would count one more has no place left"),
+        Row(1160500, flow_cannot_be_started, "the flow is unknown or disabled"),
+        Row(1160500, Reason.BROKEN, "corehr itself failed", "doc"),
+    ],
+)

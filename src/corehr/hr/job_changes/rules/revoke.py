@@ -1,0 +1,94 @@
+"""POST /open-apis/corehr/v2/job_changes/:job_change_id/revoke: the documented table, and what it has no code for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from corehr.engines.rulebook import Row, Rulebook
+from corehr.hr.departments import records as departments
+from corehr.hr.job_changes import records
+from corehr.hr.job_changes.records import Status
+from corehr.hr.job_datas import records as job_datas
+from corehr.hr.people import records as people
+from corehr.hr.processes import records as processes
+from corehr.kernel.db import Row as StoredRow
+from corehr.kernel.db import Tx
+from corehr.kernel.errors import Reason
+from corehr.kernel.feature import DataRange
+from corehr.kernel.ids import UNKNOWN
+
+
+@dataclass(frozen=True)
+class RevokeCase:
+    """A job change to be taken back; `row` and `person` are None when there is no such change."""
+
+    tx: Tx
+    row: StoredRow | None
+    person: people.Employment | None
+    data_range: DataRange
+    operator_id: Any
+
+    @cached_property
+    def operator(self) -> people.Employment | None:
+        known = isinstance(self.operator_id, str) and self.operator_id not in ("", UNKNOWN)
+        return people.get(self.tx, self.operator_id) if known else None
+
+    @property
+    def change(self) -> StoredRow:
+        assert self.row is not None, "the rulebook asks for the change first"
+        return self.row
+
+
+def change_is_unknown(c: RevokeCase) -> bool:
+    return c.row is None or c.person is None
+
+
+def change_is_out_of_range(c: RevokeCase) -> bool:
+    if c.data_range.everyone:
+        return False
+    today = c.tx.recorded_at[:10]
+    department = job_datas.department_on(c.tx, c.change["employment_id"], today)
+    return not departments.within(c.tx, c.data_range, department, today)
+
+
+def operator_is_unknown(c: RevokeCase) -> bool:
+    return c.operator is None
+
+
+REVOKE: Rulebook[RevokeCase] = Rulebook(
+    "v2.job_change.revoke",
+    [
+        Row(1160001, change_is_unknown, "there is no job change of this id", "doc"),
+        Row(1160001, change_is_out_of_range, "its person is outside the app's data range"),
+        Row(1160001, operator_is_unknown, "`operator_id` is missing, empty or names nobody", "doc"),
+        Row(1160001, Reason.MALFORMED, "a parameter has not the documented shape", "doc"),
+    ],
+)
+
+
+def is_over(c: RevokeCase) -> bool:
+    return c.change["status"] not in records.LIVE
+
+
+def operator_is_no_administrator(c: RevokeCase) -> bool:
+    return c.change["process_id"] is not None and not processes.is_administrator(c.tx, str(c.operator_id))
+
+
+def would_close_a_circle(c: RevokeCase) -> bool:
+    """Others may have come to report to whom the person would report to again."""
+    if c.person is None or c.change["status"] != Status.TRANSFORMED:
+        return False
+    after = job_datas.without(c.tx, c.person.job_data_id, records.cause(c.change["id"]))
+    return any(
+        people.leads_to(c.tx, row["line"], row["manager_id"], c.person.id, row["valid_from"], row["valid_to"])
+        for row in job_datas.lines_of(after, c.person.id)
+    )
+
+
+REFUSALS: Final[Sequence[tuple[str, Callable[[RevokeCase], bool]]]] = (
+    ("异动已被拒绝或已撤销，不能再次撤销", is_over),
+    ("异动关联了流程，操作人不是流程管理员", operator_is_no_administrator),
+    ("撤销后汇报线成环，请先调整汇报线", would_close_a_circle),
+)
+"""What is refused with `code` 0 and `result` false, in order: the page has no code for it."""

@@ -1,0 +1,1 @@
+"""Job data: where and as what a person works, by the day."""

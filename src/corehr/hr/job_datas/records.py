@@ -1,0 +1,168 @@
+"""Job data, as records: a dated timeline per job, and who works where on which day."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from corehr.engines import versions
+from corehr.engines.timeline import Cause, Timeline
+from corehr.hr.job_datas import events
+from corehr.hr.people import records as people
+from corehr.kernel.clock import Day
+from corehr.kernel.db import Row, Tx
+from corehr.kernel.statements import add, among, bind, having, mine, remove, statement, table, text
+
+KIND: Final = "job_data"
+DIMENSIONS: Final = (
+    "department_id",
+    "work_location_id",
+    "job_id",
+    "job_family_id",
+    "job_level_id",
+    "employee_type_id",
+)
+"""The fields of job data by which people are counted."""
+
+assignment = table(
+    "assignment",
+    text("job_data_id", key=True),
+    text("valid_from", key=True),
+    text("valid_to"),
+    text("employment_id"),
+    *(text(name, optional=True) for name in DIMENSIONS),
+    sa.Index("assignment_by_department", "tenant", "department_id", "employment_id"),
+    sa.Index("assignment_by_employment", "tenant", "employment_id"),
+)
+
+_ADD = add(assignment)
+_REMOVE = remove(assignment, "job_data_id")
+_on_day = (assignment.c.valid_from <= bind("day"), assignment.c.valid_to > bind("day"))
+_COUNT = statement(
+    sa.select(sa.func.count(sa.distinct(assignment.c.employment_id)).label("people")).where(
+        *having(assignment, "department_id"),
+        *_on_day,
+        assignment.c.employment_id != bind("but_not"),
+        *(
+            sa.or_(bind(name, type_=sa.Text).is_(None), assignment.c[name] == bind(name, type_=sa.Text))
+            for name in DIMENSIONS[1:]
+        ),
+    )
+)
+_wanted = (
+    mine(assignment),
+    assignment.c.employment_id > bind("beyond"),
+    assignment.c.valid_from <= bind("until"),
+    assignment.c.valid_to > bind("since"),
+)
+_EVERYBODY = statement(
+    sa.select(assignment.c.employment_id)
+    .where(*_wanted)
+    .distinct()
+    .order_by(assignment.c.employment_id)
+    .limit(bind("limit"))
+)
+_IN_DEPARTMENT = statement(
+    sa.select(assignment.c.employment_id)
+    .where(*_wanted, assignment.c.department_id == bind("department_id"))
+    .distinct()
+    .order_by(assignment.c.employment_id)
+    .limit(bind("limit"))
+)
+_OF_PEOPLE = statement(
+    sa.select(assignment)
+    .where(mine(assignment), among(assignment.c.employment_id, "employment_ids"))
+    .order_by(assignment.c.employment_id, assignment.c.valid_from)
+)
+
+
+def begin(tx: Tx, id: str, employment_id: str, day: Day, body: Mapping[str, Any]) -> None:
+    """A person's first job data, from the day of onboarding."""
+    after = versions.write(tx, KIND, id, day, body, ("onboarding", employment_id))
+    _project(tx, id, employment_id, after)
+    tx.emit(events.created(id))
+
+
+def write(
+    tx: Tx, id: str, employment_id: str, before: Timeline, day: Day, patch: Mapping[str, Any], cause: Cause
+) -> None:
+    """From a day on the person works as `patch` says."""
+    after = versions.say(tx, KIND, id, before, day, patch, cause)
+    _project(tx, id, employment_id, after)
+    tx.emit(events.updated(id))
+
+
+def without(tx: Tx, id: str, cause: Cause) -> Timeline:
+    """The timeline as it would be had `cause` never said anything of it."""
+    return versions.without(tx, KIND, id, cause)
+
+
+def take_back(tx: Tx, id: str, employment_id: str, cause: Cause) -> None:
+    """What `cause` said of the job data is withdrawn."""
+    _before, after = versions.take_back(tx, KIND, id, cause)
+    _project(tx, id, employment_id, after)
+    tx.emit(events.updated(id))
+
+
+def headcount(tx: Tx, dimensions: Mapping[str, str | None], day: Day, but_not: str) -> int:
+    """How many people, without one, have these values on a day; `department_id` is always given."""
+    counted = tx.one(_COUNT, day=day, but_not=but_not, **{name: dimensions.get(name) for name in DIMENSIONS})
+    return int(counted["people"]) if counted else 0
+
+
+def people_with_job_data(
+    tx: Tx, department_id: str | None, since: Day, until: Day, beyond: str, limit: int
+) -> Sequence[str]:
+    """Employments, in order of id after `beyond`, with job data in force between two days."""
+    params: dict[str, Any] = {"since": since, "until": until, "beyond": beyond, "limit": limit}
+    if department_id is None:
+        return [r["employment_id"] for r in tx.all(_EVERYBODY, **params)]
+    return [r["employment_id"] for r in tx.all(_IN_DEPARTMENT, department_id=department_id, **params)]
+
+
+def assignments(tx: Tx, employment_ids: Sequence[str]) -> Sequence[Row]:
+    """Who of these people works where, from when to when, in order of person and day."""
+    return tx.all(_OF_PEOPLE, employment_ids=list(employment_ids))
+
+
+def department_on(tx: Tx, employment_id: str, day: Day) -> str | None:
+    """The department the person works in on a day: the first one if the day is before it, the last if after."""
+    rows = assignments(tx, [employment_id])
+    begun = [r["department_id"] for r in rows if r["valid_from"] <= day]
+    return begun[-1] if begun else (rows[0]["department_id"] if rows else None)
+
+
+def lines_of(timeline: Timeline, employment_id: str) -> list[dict[str, Any]]:
+    """The reporting lines that a timeline of job data draws."""
+    return [
+        {
+            "line": line,
+            "employment_id": employment_id,
+            "manager_id": v.body[line],
+            "valid_from": v.valid_from,
+            "valid_to": v.valid_to,
+        }
+        for v in timeline
+        for line in people.LINES
+        if v.body.get(line)
+    ]
+
+
+def _project(tx: Tx, id: str, employment_id: str, timeline: Timeline) -> None:
+    """Write anew what is asked across people: where they work, and to whom they report."""
+    tx.run(_REMOVE, job_data_id=id)
+    tx.run_many(
+        _ADD,
+        [
+            {
+                "job_data_id": id,
+                "employment_id": employment_id,
+                "valid_from": v.valid_from,
+                "valid_to": v.valid_to,
+                **{name: v.body.get(name) for name in DIMENSIONS},
+            }
+            for v in timeline
+        ],
+    )
+    people.erase(tx, id)
+    people.draw(tx, id, lines_of(timeline, employment_id))

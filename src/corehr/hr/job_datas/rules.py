@@ -1,0 +1,83 @@
+"""POST /open-apis/corehr/v2/employees/job_datas/query: the documented table, row by row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from corehr.engines.rulebook import Never, Row, Rulebook
+from corehr.hr.departments import records as departments
+from corehr.hr.job_datas import records
+from corehr.kernel.clock import Day
+from corehr.kernel.db import Tx
+from corehr.kernel.errors import Reason
+from corehr.kernel.feature import DataRange
+
+DATES = ("data_date", "effective_date_start", "effective_date_end")
+
+
+@dataclass(frozen=True)
+class QueryCase:
+    """What is asked, as it came; `employment_ids` are CoreHR's own."""
+
+    tx: Tx
+    body: Mapping[str, Any]
+    page_token_is_ours: bool
+    data_range: DataRange
+    today: Day
+
+    @cached_property
+    def foreign(self) -> Sequence[str]:
+        """Those asked for who are outside the app's data range."""
+        if self.data_range.everyone:
+            return ()
+        return [
+            id
+            for id in self.body.get("employment_ids") or ()
+            if not departments.within(
+                self.tx, self.data_range, records.department_on(self.tx, id, self.today), self.today
+            )
+        ]
+
+
+def date_is_malformed(c: QueryCase) -> bool:
+    return any(not _is_day(c.body[name]) for name in DATES if c.body.get(name))
+
+
+def dates_are_in_disorder(c: QueryCase) -> bool:
+    start, end = c.body.get("effective_date_start"), c.body.get("effective_date_end")
+    return bool(start and end and start > end)
+
+
+def page_token_is_foreign(c: QueryCase) -> bool:
+    return not c.page_token_is_ours
+
+
+def somebody_is_out_of_range(c: QueryCase) -> bool:
+    return bool(c.foreign)
+
+
+def _is_day(value: Any) -> bool:
+    if not isinstance(value, str) or len(value) != 10:
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+QUERY: Rulebook[QueryCase] = Rulebook(
+    "v2.employees-job_data.query",
+    [
+        Row(1160013, date_is_malformed, "a date is not `YYYY-MM-DD`", "doc"),
+        Row(1160013, dates_are_in_disorder, "the range of effective dates ends before it starts"),
+        Row(1160013, page_token_is_foreign, "`page_token` is not one that this operation gave"),
+        Row(1160023, somebody_is_out_of_range, "a person asked for is outside the app's data range", "doc"),
+        Row(1160018, Never("a token always names its app and its tenant"), "the token names no app", "doc"),
+        Row(1160999, Reason.BROKEN, "corehr itself failed", "doc"),
+        Row(1160997, Never("there is no metadata service to call"), "another service failed", "doc"),
+        Row(1160998, Never("there is no vault service to call"), "another service failed", "doc"),
+    ],
+)

@@ -1,0 +1,1 @@
+"""Job families: the sequences that jobs belong to."""

@@ -1,0 +1,1 @@
+"""Job grades: bands across levels."""

@@ -1,0 +1,5 @@
+"""Job grades, as records."""
+
+from corehr.engines.entity import Entity
+
+JOB_GRADE = Entity("job_grade")

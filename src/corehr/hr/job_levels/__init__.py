@@ -1,0 +1,1 @@
+"""Job levels: how senior a job is."""

@@ -1,0 +1,14 @@
+"""Jobs, as records; a body may list the `job_family_ids` and `job_level_ids` it allows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from corehr.engines.entity import Entity
+
+JOB = Entity("job")
+
+
+def allows(body: Mapping[str, Any], field: str, id: str) -> bool:
+    """Does the job go with this family (`job_family_ids`) or level (`job_level_ids`)? An empty list allows all."""
+    allowed = body.get(field) or ()
+    return not allowed or id in allowed

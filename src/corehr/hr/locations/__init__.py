@@ -1,0 +1,1 @@
+"""Locations: cities and offices, and what each may be used for."""

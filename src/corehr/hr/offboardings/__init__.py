@@ -1,0 +1,1 @@
+"""Offboardings: people who are leaving."""

@@ -1,0 +1,1 @@
+"""Positions: seats that people are put on."""

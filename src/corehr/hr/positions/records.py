@@ -1,0 +1,5 @@
+"""Positions, as records."""
+
+from corehr.engines.entity import Entity
+
+POSITION = Entity("position")

@@ -1,0 +1,1 @@
+"""Probation: when it is expected to end."""

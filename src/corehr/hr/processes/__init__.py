@@ -1,0 +1,1 @@
+"""Processes: running approvals and their tasks."""

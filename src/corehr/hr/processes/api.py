@@ -1,0 +1,72 @@
+"""Processes on the wire."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from corehr.hr.processes import commands, records, rules
+from corehr.kernel.clock import Day
+from corehr.kernel.db import Tx
+from corehr.kernel.feature import Call, Feature, Handler, Json, Outcome
+
+
+def answer(outcomes: Mapping[str, Outcome]) -> Handler:
+    """PUT v2/processes/:process_id/approvers/:approver_id."""
+    verb = commands.answering(outcomes)
+
+    def handler(tx: Tx, call: Call) -> Json:
+        body = call.body
+        reason = body.get("reason")
+        asked = rules.Answer(
+            process_id=call.path["process_id"],
+            task_id=call.path["approver_id"],
+            status=body.get("status"),
+            approver_id=body.get("user_id"),
+            by_system=bool(body.get("system_approval")),
+            reason=reason if isinstance(reason, str) else "",
+        )
+        verb(tx, asked)
+        return {"code": 0, "msg": "success"}
+
+    return handler
+
+
+def list_tasks(tx: Tx, call: Call) -> Json:
+    """GET v2/approvers: the tasks of one person, `page_token` is the number of a page."""
+    query = call.query
+    case = rules.TaskListCase(tx, query.get("user_id"), query.get("page_token", "1"), query.get("approver_status"))
+    rules.TASKS.check(case)
+    assert case.person is not None
+    page, size = int(case.page_token), int(query["page_size"])
+    status = None if case.status is None else rules.STATUSES[str(case.status)]
+    rows = records.tasks_for(tx, case.person.id, status, size + 1, (page - 1) * size)
+    answer: dict[str, Any] = {
+        "has_more": len(rows) > size,
+        "approver_list": [
+            {"approver_id": r["id"], "process_id": r["process_id"], "approver_status": r["status"]} for r in rows[:size]
+        ],
+    }
+    if answer["has_more"]:
+        answer["page_token"] = str(page + 1)
+    return answer
+
+
+def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+    row = records.get(tx, id)
+    if row is None:
+        return None
+    tasks = [
+        {"approver_id": t.id, "node": t.node, "approver": t.approver, "status": int(t.status)}
+        for t in records.tasks_of(tx, id)
+    ]
+    return {**row, "tasks": tasks}
+
+
+def feature(outcomes: Mapping[str, Outcome]) -> Feature:
+    """Processes, told whom to tell when one ends."""
+    return Feature(
+        "processes",
+        operations={"v2.process-approver.update": answer(outcomes)},
+        queries={"v2.approver.list": list_tasks},
+        rulebooks=(rules.ANSWER, rules.TASKS),
+        records={"processes": show},
+    )

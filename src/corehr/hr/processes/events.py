@@ -1,0 +1,71 @@
+"""What is said when a process, one of its nodes or one of its tasks changes."""
+
+from typing import Any
+
+from corehr.engines.approvals import Task, TaskStatus
+from corehr.kernel.event_log import Event
+
+NORMAL = 1
+APPROVAL = 1
+NODE_STATUS = {TaskStatus.TODO: 1, TaskStatus.REJECTED: 2, TaskStatus.DONE: 3, TaskStatus.CANCELLED: 4}
+
+
+def status_changed(process: dict[str, Any]) -> Event:
+    return Event("corehr.process.status.update_v2", process["id"], _process(process))
+
+
+def updated(process: dict[str, Any]) -> Event:
+    return Event("corehr.process.updated_v2", process["id"], _process(process))
+
+
+def node_updated(process: dict[str, Any], node: int, status: TaskStatus) -> Event:
+    return Event(
+        "corehr.process.node.updated_v2",
+        process["id"],
+        {
+            "flow_definition_id": process["flow_id"],
+            "node_definition_id": node_definition_id(process["flow_id"], node),
+            "process_id": process["id"],
+            "process_node_id": node_id(process["id"], node),
+            "node_type": APPROVAL,
+            "node_status": NODE_STATUS[status],
+            "biz_type": process["subject_kind"],
+        },
+    )
+
+
+def approver_updated(process: dict[str, Any], task: Task) -> Event:
+    node = node_id(process["id"], task.node)
+    return Event(
+        "corehr.process.approver.updated_v2",
+        process["id"],
+        {
+            "process_id": process["id"],
+            "approver_id": task.id,
+            "type": APPROVAL,
+            "status": int(task.status),
+            "biz_type": process["subject_kind"],
+            "flow_definition_id": process["flow_id"],
+            "node_definition_id": node_definition_id(process["flow_id"], task.node),
+            "node_id": node,
+            "node_id_str": node,
+        },
+    )
+
+
+def node_definition_id(flow_id: str, node: int) -> str:
+    return f"{flow_id}_node_{node + 1}"
+
+
+def node_id(process_id: str, node: int) -> str:
+    return f"{process_id}_{node + 1}"
+
+
+def _process(process: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "process_id": process["id"],
+        "status": int(process["status"]),
+        "biz_type": process["subject_kind"],
+        "flow_definition_id": process["flow_id"],
+        "properties": NORMAL,
+    }

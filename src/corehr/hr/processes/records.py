@@ -1,0 +1,234 @@
+"""Processes, as records: flows, the approvals that run through them, the tasks of their approvers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+
+from corehr.engines import approvals
+from corehr.engines.approvals import ProcessStatus, Task, TaskStatus, Verdict
+from corehr.hr.processes import events
+from corehr.kernel.db import Row, Tx, decode_json, encode_json
+from corehr.kernel.statements import add, bind, change, find, having, mine, number, statement, table, text
+
+ADMINISTRATOR: Final = "process_administrator"
+MANAGER: Final = "direct_manager"
+"""In a flow's node: whoever is the subject person's direct manager when the process starts."""
+
+flow = table("flow", text("id", key=True), text("name_zh"), text("name_en"), number("active"), text("nodes"))
+process = table(
+    "process",
+    text("id", key=True),
+    text("flow_id"),
+    text("subject_kind"),
+    text("subject_id"),
+    text("employment_id"),
+    text("initiator_id", optional=True),
+    number("status"),
+    text("created_at"),
+    text("completed_at", optional=True),
+)
+task = table(
+    "process_task",
+    text("id", key=True),
+    text("process_id"),
+    number("node"),
+    text("approver"),
+    number("all_of"),
+    number("status"),
+    text("answered_at", optional=True),
+    text("reason", optional=True),
+    number("by_system", optional=True),
+    sa.Index("process_task_by_process", "tenant", "process_id", "node"),
+    sa.Index("process_task_by_approver", "tenant", "approver", "id"),
+)
+role = table("role", text("employment_id", key=True), text("role", key=True))
+
+_ADD_FLOW = add(flow)
+_FLOW = find(flow, "id")
+_ADD = add(process)
+_FIND = find(process, "id")
+_SET_STATUS = change(process, "status", "completed_at")
+_ADD_TASK = add(task)
+_TASKS = statement(sa.select(task).where(*having(task, "process_id")).order_by(task.c.node, task.c.id))
+_SET_TASK = change(task, "status")
+_ANSWER = change(task, "answered_at", "reason", "by_system")
+_ADD_ROLE = add(role)
+_ROLE = find(role, "employment_id", "role")
+_handed_out = (
+    mine(task),
+    task.c.approver == bind("approver"),
+    task.c.status != int(TaskStatus.WAITING),
+)
+_OF_APPROVER = statement(
+    sa.select(task.c.id, task.c.process_id, task.c.status)
+    .where(*_handed_out, sa.or_(bind("status", type_=sa.BigInteger).is_(None), task.c.status == bind("status")))
+    .order_by(task.c.id)
+    .limit(bind("limit"))
+    .offset(bind("offset"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step of a flow: its approvers are employment ids or MANAGER; `all_of` asks every one of them."""
+
+    approvers: Sequence[str]
+    all_of: bool
+
+
+def add_flow(tx: Tx, id: str, name_zh: str, name_en: str, nodes: Sequence[Node], *, active: bool = True) -> None:
+    """A flow that approvals can run through."""
+    written = [{"approvers": list(n.approvers), "all_of": n.all_of} for n in nodes]
+    tx.run(
+        _ADD_FLOW,
+        id=id,
+        name_zh=name_zh,
+        name_en=name_en,
+        active=int(active),
+        nodes=encode_json(written).decode(),
+    )
+
+
+def flow_nodes(tx: Tx, flow_id: str) -> Sequence[Node] | None:
+    """The steps of an active flow; None when it is unknown or disabled."""
+    row = tx.one(_FLOW, id=flow_id)
+    if row is None or not row["active"]:
+        return None
+    return [Node(n["approvers"], n["all_of"]) for n in decode_json(row["nodes"])]
+
+
+def add_role(tx: Tx, employment_id: str, name: str) -> None:
+    tx.run(_ADD_ROLE, employment_id=employment_id, role=name)
+
+
+def is_administrator(tx: Tx, employment_id: str) -> bool:
+    return tx.one(_ROLE, employment_id=employment_id, role=ADMINISTRATOR) is not None
+
+
+def start(
+    tx: Tx,
+    flow_id: str,
+    nodes: Sequence[Node],
+    subject: tuple[str, str],
+    employment_id: str,
+    manager_id: str | None,
+    initiator_id: str | None,
+) -> tuple[str, ProcessStatus]:
+    """An approval about `subject` (kind, id) begins; its id, and FINISHED at once when nobody has to be asked."""
+    row: Row = {
+        "id": tx.new_id(),
+        "flow_id": flow_id,
+        "subject_kind": subject[0],
+        "subject_id": subject[1],
+        "employment_id": employment_id,
+        "initiator_id": initiator_id,
+        "status": int(ProcessStatus.RUNNING),
+        "created_at": tx.recorded_at,
+        "completed_at": None,
+    }
+    tx.run(_ADD, **row)
+    tx.emit(events.status_changed(row))
+    tasks = [
+        Task(tx.new_id(), number, approver, node.all_of, TaskStatus.WAITING)
+        for number, node in enumerate(nodes)
+        for approver in _people(node, manager_id)
+    ]
+    verdict = approvals.begun(tasks)
+    tx.run_many(
+        _ADD_TASK,
+        [
+            {
+                "id": t.id,
+                "process_id": row["id"],
+                "node": t.node,
+                "approver": t.approver,
+                "all_of": int(t.all_of),
+                "status": int(t.status),
+                "answered_at": None,
+                "reason": None,
+                "by_system": None,
+            }
+            for t in verdict.tasks
+        ],
+    )
+    return row["id"], _conclude(tx, row, tasks, verdict)
+
+
+def get(tx: Tx, id: str) -> Row | None:
+    return tx.one(_FIND, id=id)
+
+
+def tasks_of(tx: Tx, process_id: str) -> Sequence[Task]:
+    """Every task of the process, in order of its nodes."""
+    return [
+        Task(r["id"], r["node"], r["approver"], bool(r["all_of"]), TaskStatus(r["status"]))
+        for r in tx.all(_TASKS, process_id=process_id)
+    ]
+
+
+def tasks_for(tx: Tx, approver: str, status: int | None, limit: int, offset: int) -> Sequence[Row]:
+    """The tasks handed out to one person: rows `{id, process_id, status}`, oldest first."""
+    return tx.all(_OF_APPROVER, approver=approver, status=status, limit=limit, offset=offset)
+
+
+def answer(
+    tx: Tx, row: Row, tasks: Sequence[Task], task_id: str, *, approve: bool, reason: str, by_system: bool
+) -> ProcessStatus:
+    """One task is answered; the process as it stands then."""
+    tx.run(_ANSWER, id=task_id, answered_at=tx.recorded_at, reason=reason, by_system=int(by_system))
+    return _become(tx, row, tasks, approvals.answered(tasks, task_id, approve=approve))
+
+
+def end(tx: Tx, process_id: str) -> None:
+    """What the process is about was taken back: a running process is recalled, a finished one revoked."""
+    row = tx.one(_FIND, id=process_id)
+    if row is None or row["status"] not in (ProcessStatus.RUNNING, ProcessStatus.FINISHED):
+        return
+    running = row["status"] == ProcessStatus.RUNNING
+    tasks = tasks_of(tx, process_id)
+    _become(tx, row, tasks, approvals.ended(tasks, ProcessStatus.RECALLED if running else ProcessStatus.REVOKED))
+
+
+def _people(node: Node, manager_id: str | None) -> list[str]:
+    wanted = (manager_id if a == MANAGER else a for a in node.approvers)
+    return list(dict.fromkeys(a for a in wanted if a))
+
+
+def _become(tx: Tx, row: Row, before: Sequence[Task], verdict: Verdict) -> ProcessStatus:
+    was = {t.id: t.status for t in before}
+    tx.run_many(_SET_TASK, [{"id": t.id, "status": int(t.status)} for t in verdict.tasks if t.status != was[t.id]])
+    return _conclude(tx, row, before, verdict)
+
+
+def _conclude(tx: Tx, row: Row, before: Sequence[Task], verdict: Verdict) -> ProcessStatus:
+    """The process takes the status that its tasks give it, and says what moved."""
+    if verdict.status != row["status"]:
+        row = {**row, "status": int(verdict.status), "completed_at": tx.recorded_at}
+        tx.run(_SET_STATUS, id=row["id"], status=row["status"], completed_at=row["completed_at"])
+        tx.emit(events.status_changed(row))
+    _announce(tx, row, before, verdict)
+    return verdict.status
+
+
+def _announce(tx: Tx, row: Row, before: Sequence[Task], verdict: Verdict) -> None:
+    was: Mapping[str, TaskStatus] = {t.id: t.status for t in before}
+    moved = [t for t in verdict.tasks if t.status != was[t.id]]
+    for changed in moved:
+        if was[changed.id] is not TaskStatus.WAITING or changed.status is TaskStatus.TODO:
+            tx.emit(events.approver_updated(row, changed))
+    for node in sorted({t.node for t in moved}):
+        status = _node_status([t for t in verdict.tasks if t.node == node])
+        if status is not _node_status([t for t in before if t.node == node]):
+            tx.emit(events.node_updated(row, node, status))
+    tx.emit(events.updated(row))
+
+
+def _node_status(tasks: Sequence[Task]) -> TaskStatus:
+    """A node is as its tasks are: rejected by one, open while one is open, else done or called off."""
+    statuses = {t.status for t in tasks}
+    for status in (TaskStatus.REJECTED, TaskStatus.TODO, TaskStatus.WAITING, TaskStatus.DONE):
+        if status in statuses:
+            return status
+    return TaskStatus.CANCELLED

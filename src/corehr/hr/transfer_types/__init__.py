@@ -1,0 +1,1 @@
+"""Transfer types: the kinds of job change a company knows."""

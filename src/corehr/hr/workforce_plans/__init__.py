@@ -1,0 +1,1 @@
+"""Workforce plans: how many people a part of the company may have."""

@@ -1,0 +1,1 @@
+"""Working-hours types: how working time is counted."""
