@@ -41,11 +41,11 @@ def operation(id: str, http: str, **more: Any) -> Operation:
     """An operation from lines of the spec's notation; what is not given is open to everyone."""
     method, path = http.split(" ")
     read = Notation({"colour": ("red", "blue")}).read
-    sections = {
+    sections: dict[str, Any] = {
         section: read(more.pop(name, ()), f"toy.{name}")
         for name, section in {"path": "path_params", "query": "query", "body": "body", "response": "response"}.items()
     }
-    traits = {
+    traits: dict[str, Any] = {
         "updated": date(2026, 1, 1),
         "deprecated": False,
         "apps": ("custom", "isv"),

@@ -1,0 +1,174 @@
+"""Apps: who may call, with which scopes, and whose data they see."""
+
+import hmac
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+
+from corehr.kernel.clock import real_now, stamp
+from corehr.kernel.db import Row, Store, Tx, decode_json, encode_json
+from corehr.kernel.feature import DataRange
+from corehr.kernel.ids import secret
+from corehr.kernel.statements import add, change, mine, number, statement, table, text
+from corehr.kernel.tenants import DEFAULT
+from corehr.kernel.tenants import tenant as tenant_table
+
+EVERYTHING: Final = "*"
+Scopes = frozenset[str] | Literal["*"]
+Kind = Literal["custom", "store"]
+PreHires = Literal["all", "read", "none"]
+
+_DUE = 0.5
+_STALE = 1.0
+
+app_table = table(
+    "app",
+    text("app_id", key=True),
+    text("name"),
+    text("type"),
+    text("secret_hash"),
+    text("scopes"),
+    text("data_range"),
+    text("pre_hires"),
+    number("enabled"),
+    text("created_at"),
+)
+
+_WITH_KEY = sa.select(app_table, tenant_table.c.server_key).join(
+    tenant_table, tenant_table.c.tenant == app_table.c.tenant
+)
+_ADD = add(app_table)
+_MINE = statement(_WITH_KEY.where(mine(app_table)).order_by(app_table.c.app_id))
+# the one reading without a tenant: a request says who it is before it is known whose it is
+_ALL_TENANTS = statement(_WITH_KEY)
+_SET_SECRET = change(app_table, "secret_hash", by=("app_id",))
+_SET_ENABLED = change(app_table, "enabled", by=("app_id",))
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app of one tenant. `app_id` is unique in the installation: `cli_` and 16 hexadecimal digits.
+
+    `scopes` are the names it was given, or EVERYTHING; `created_at` is a stamp of real time.
+    """
+
+    tenant: str
+    app_id: str
+    name: str
+    type: Kind
+    scopes: Scopes
+    data_range: DataRange
+    pre_hires: PreHires
+    enabled: bool
+    created_at: str
+    secret_hash: str = field(repr=False)
+    server_key: str = field(repr=False)
+
+    def holds(self, any_of: Collection[str]) -> bool:
+        """Whether it has one of these scopes; of none to choose from, it does."""
+        return isinstance(self.scopes, str) or not any_of or not self.scopes.isdisjoint(any_of)
+
+    def has_secret(self, given: str) -> bool:
+        return hmac.compare_digest(self.secret_hash, _hash(self.app_id, given))
+
+
+def new_app_id() -> str:
+    return f"cli_{secret(16)}"
+
+
+def add_app(
+    tx: Tx,
+    name: str,
+    *,
+    type: Kind = "custom",
+    scopes: Scopes = EVERYTHING,
+    data_range: Literal["all", "none"] | Collection[str] = "none",
+    pre_hires: PreHires = "none",
+    app_id: str | None = None,
+    app_secret: str | None = None,
+) -> tuple[str, str]:
+    """Its app id and secret, new ones unless they are given. `data_range` may be a collection of department ids."""
+    app_id = app_id or new_app_id()
+    app_secret = app_secret or secret()
+    tx.run(
+        _ADD,
+        app_id=app_id,
+        name=name,
+        type=type,
+        secret_hash=_hash(app_id, app_secret),
+        scopes=EVERYTHING if scopes == EVERYTHING else encode_json(sorted(scopes)).decode(),
+        data_range=data_range if isinstance(data_range, str) else encode_json(sorted(data_range)).decode(),
+        pre_hires=pre_hires,
+        enabled=1,
+        created_at=stamp(real_now()),
+    )
+    return app_id, app_secret
+
+
+def list_apps(tx: Tx) -> Sequence[App]:
+    """The tenant's apps, by app id."""
+    return [_app(row) for row in tx.all(_MINE)]
+
+
+def rotate_secret(tx: Tx, app_id: str) -> str | None:
+    """A new secret, None when there is no such app. Tokens already issued live on until they expire."""
+    fresh = secret()
+    return fresh if tx.run(_SET_SECRET, app_id=app_id, secret_hash=_hash(app_id, fresh)) else None
+
+
+def set_enabled(tx: Tx, app_id: str, *, enabled: bool) -> bool:
+    """Whether there is such an app."""
+    return tx.run(_SET_ENABLED, app_id=app_id, enabled=int(enabled)) == 1
+
+
+class Apps:
+    """The apps of every tenant, in memory; what another process changed is seen within a second."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._apps: dict[str, App] = {}
+        self._read_at = float("-inf")
+        self._reading = 0
+
+    async def find(self, app_id: str) -> App | None:
+        """The app; who is not known is always looked for again."""
+        age = monotonic() - self._read_at
+        # one caller reads ahead of time, the others wait for it only once what they have is a second old
+        if age > _STALE or (age > _DUE and not self._reading):
+            await self._read()
+        known = self._apps.get(app_id)
+        if known is None:
+            await self._read()
+            known = self._apps.get(app_id)
+        return known
+
+    async def _read(self) -> None:
+        asked_at = monotonic()
+        self._reading += 1
+        try:
+            rows = await self._store.query(DEFAULT, lambda tx: tx.all(_ALL_TENANTS))
+        finally:
+            self._reading -= 1
+        if asked_at > self._read_at:
+            self._apps = {row["app_id"]: _app(row) for row in rows}
+            self._read_at = asked_at
+
+
+def _hash(app_id: str, app_secret: str) -> str:
+    return hmac.digest(app_id.encode(), app_secret.encode(errors="surrogatepass"), "sha256").hex()
+
+
+def _app(row: Row) -> App:
+    values: dict[str, Any] = dict(row)
+    scopes, data_range = values["scopes"], values["data_range"]
+    values["scopes"] = EVERYTHING if scopes == EVERYTHING else frozenset(decode_json(scopes))
+    if data_range == "all" or values["type"] == "store":  # the range of a store app cannot be narrowed
+        values["data_range"] = DataRange(everyone=True)
+    else:
+        departments = () if data_range == "none" else decode_json(data_range)
+        values["data_range"] = DataRange(everyone=False, departments=frozenset(departments))
+    values["enabled"] = bool(values["enabled"])
+    return App(**values)

@@ -1,0 +1,194 @@
+"""The same key, the same answer: alone, in a crowd, on both stores."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from corehr.gateway import idempotency
+from corehr.gateway.apps import app_table
+from corehr.gateway.made_ids import speak_open_id, speak_union_id
+from corehr.kernel import tenants
+from corehr.kernel.clock import Clock
+from corehr.kernel.db import Store
+from corehr.kernel.errors import Reason
+from corehr.kernel.event_log import event
+from corehr.kernel.ids import TimedIds
+from corehr.kernel.postgres import PostgresStore
+from corehr.kernel.statements import find
+from tests.gateway import toys
+from tests.gateway.toys import ANN, CREATE, SERVER_KEY, Toy, new_app
+from tests.stores import PostgresTemplate, missing, postgres_server
+
+_KEYS = find(idempotency.idempotency)
+POST = "POST /open-apis/toy/v1/notes?user_id_type=people_corehr_id"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresStore]:
+    with postgres_server() as server:
+        if server is None:
+            missing("pg", "no PostgreSQL server was found, and none could be started")
+            return
+        database = PostgresTemplate(server, f"corehr_gateway_{uuid4().hex}")
+        store = PostgresStore(database.url, Clock(), TimedIds())
+        store.script(toys.schema(tenants.tenant, app_table, idempotency.idempotency, event, toys.note))
+        toys.settle(store)
+        yield store
+        store.close()
+        database.forget(database.url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either(request) -> Store:
+    """Each store in turn."""
+    return request.getfixturevalue("store" if request.param == "sqlite" else "postgres")
+
+
+def notes(store: Store, about: str = ANN) -> int:
+    rows = store.command_now(tenants.DEFAULT, lambda tx: tx.all(toys.NOTES))
+    return sum(row["about"] == about for row in rows)
+
+
+def keys(store: Store, app_id: str) -> int:
+    rows = store.command_now(tenants.DEFAULT, lambda tx: tx.all(_KEYS))
+    return sum(row["app_id"] == app_id for row in rows)
+
+
+def test_the_second_time_nothing_happens_and_the_answer_is_the_first(either):
+    toy = Toy(either)
+    first = toy.ask(POST, {"employment_id": "1001", "key": "k"})
+    again = toy.ask(POST, {"employment_id": "1001", "key": "k"})
+    assert first.json["code"] == 0
+    assert again.body == first.body
+    assert notes(either, "1001") == 1
+
+
+def test_another_body_under_the_same_key_is_ignored(either):
+    toy = Toy(either)
+    first = toy.ask(POST, {"employment_id": "1002", "key": "k"})
+    assert toy.ask(POST, {"employment_id": "1003", "text": "other", "key": "k"}).body == first.body
+    assert notes(either, "1003") == 0
+
+
+@pytest.mark.parametrize("key", [None, ""])
+def test_without_a_key_every_request_counts(toy, key):
+    answers = [toy.ask(POST, {"employment_id": ANN, "key": key}).json["data"]["note_id"] for _ in range(2)]
+    assert len(set(answers)) == 2
+
+
+def test_apps_and_keys_are_apart(toy):
+    ids = [
+        toy.ask(POST, {"employment_id": ANN, "key": "k"}),
+        toy.ask(POST, {"employment_id": ANN, "key": "K"}),
+        toy.ask(POST, {"employment_id": ANN, "key": "k"}, app=new_app(toy.store)),
+    ]
+    assert len({got.json["data"]["note_id"] for got in ids}) == 3
+
+
+def test_a_replay_speaks_the_id_type_now_asked_for(toy):
+    toy.ask(POST, {"employment_id": ANN, "key": "k"})
+    for id_type, ann in (
+        ("open_id", speak_open_id(SERVER_KEY, toy.app.app_id, ANN)),
+        ("union_id", speak_union_id(SERVER_KEY, ANN)),
+        ("user_id", "ann"),
+    ):
+        asked = POST.replace("people_corehr_id", id_type)
+        assert toy.ask(asked, {"employment_id": "x", "key": "k"}).json["data"]["employment_id"] == ann
+
+
+def test_a_replay_shows_what_the_app_may_see_now(store):
+    toy = Toy(store)
+    app = new_app(store, scopes=frozenset({"toy:write"}))
+    assert "secret" not in toy.ask(POST, {"employment_id": ANN, "key": "k"}, app=app).json["data"]
+    [row] = store.command_now(tenants.DEFAULT, lambda tx: tx.all(_KEYS))
+    assert '"secret":"s"' in row["result"]
+
+
+def test_a_failed_attempt_leaves_nothing(either):
+    failing = [True]
+
+    def sometimes(tx, call):
+        answer = toys.create(tx, call)
+        if failing:
+            raise ZeroDivisionError
+        return answer
+
+    toy = Toy(either, commands={CREATE.id: sometimes})
+    assert toy.ask(POST, {"employment_id": "1004", "key": "k"}).status == 500
+    assert (notes(either, "1004"), keys(either, toy.app.app_id)) == (0, 0)
+    failing.clear()
+    assert toy.ask(POST, {"employment_id": "1004", "key": "k"}).json["code"] == 0
+    assert notes(either, "1004") == 1
+
+
+def test_keys_of_any_length_and_content(either):
+    toy = Toy(either)
+    for key in ("x" * 100_000, "密钥", "a'; drop table note; --", "%(tenant)s"):
+        first = toy.ask(POST, {"employment_id": ANN, "key": key})
+        assert first.json["code"] == 0
+        assert toy.ask(POST, {"employment_id": ANN, "key": key}).body == first.body
+
+
+def test_an_operation_that_has_a_code_for_it_answers_with_that(toy):
+    careful = Toy(toy.store, reasons={CREATE.id: {Reason.REPEATED: 1160001}})
+    assert careful.ask(POST, {"employment_id": ANN, "key": "k"}).json["code"] == 0
+    again = careful.ask(POST, {"employment_id": ANN, "key": "k"})
+    assert (again.status, again.json["code"], again.json["msg"]) == (400, 1160001, "param is invalid")
+    assert notes(toy.store) == 1
+
+
+def test_a_key_is_kept_for_a_day_of_world_time(either):
+    def claim(at: datetime):
+        def work(tx):
+            had = idempotency.claim(tx, "cli_x", "toy.op", "k")
+            if had is None:
+                idempotency.remember(tx, "cli_x", "toy.op", "k", {"at": tx.recorded_at})
+            return had
+
+        return either.command_now(tenants.DEFAULT, work, at)
+
+    start = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
+    assert claim(start) is None
+    assert claim(start + timedelta(hours=23, minutes=59)) == {"at": "2026-01-05T01:00:00.000000Z"}
+    assert claim(start + timedelta(hours=24)) is None
+    assert claim(start + timedelta(hours=47)) == {"at": "2026-01-06T01:00:00.000000Z"}
+    assert either.command_now(tenants.DEFAULT, idempotency.prune, start + timedelta(hours=47)) == 0
+    assert either.command_now(tenants.DEFAULT, idempotency.prune, start + timedelta(hours=48)) == 1
+    assert claim(start + timedelta(hours=48)) is None
+
+
+def test_fifty_at_once_are_one(either):
+    toy = Toy(either)
+
+    async def crowd():
+        body = {"employment_id": "1005", "key": "crowd"}
+        return await asyncio.gather(*(toy.asked(POST, body) for _ in range(50)))
+
+    answers = asyncio.run(crowd())
+    assert {got.status for got in answers} == {200}
+    assert len({got.body for got in answers}) == 1
+    assert notes(either, "1005") == 1
+
+
+def test_when_the_first_of_a_crowd_fails_the_next_one_does_it(either):
+    tries: list[int] = []
+
+    def fails_at_first(tx, call):
+        tries.append(1)
+        if len(tries) <= 3:
+            raise ZeroDivisionError
+        return toys.create(tx, call)
+
+    toy = Toy(either, commands={CREATE.id: fails_at_first})
+
+    async def crowd():
+        body = {"employment_id": "1006", "key": "crowd"}
+        return await asyncio.gather(*(toy.asked(POST, body) for _ in range(20)))
+
+    answers = asyncio.run(crowd())
+    assert sorted(got.status for got in answers) == [200] * 17 + [500] * 3
+    assert notes(either, "1006") == 1
+    assert len({got.body for got in answers if got.status == 200}) == 1

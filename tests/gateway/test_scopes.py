@@ -1,0 +1,123 @@
+"""Scopes: any one of a list, and what stays hidden without them."""
+
+import pytest
+
+from corehr.gateway.answers import Denied
+from corehr.gateway.scopes import Veil, require
+from tests.gateway.toys import Toy, new_app, operation
+
+NESTED = operation(
+    "toy.people.search",
+    "GET /open-apis/toy/v1/people",
+    response=[
+        "items object[] scope:toy:people:read,toy:people:write",
+        "items[].name string",
+        "items[].phone string scope:toy:phone:read",
+        "items[].jobs object[]",
+        "items[].jobs[].pay int scope:toy:pay:read",
+        "items[].jobs[].title string",
+        "items[].boss object",
+        "items[].boss.phone string scope:toy:phone:read",
+        "total int",
+    ],
+)
+
+
+def people():
+    return {
+        "items": [
+            {
+                "name": "Ann",
+                "phone": "1",
+                "jobs": [{"pay": 1, "title": "a"}, {"pay": 2, "title": "b"}],
+                "boss": {"phone": "2"},
+            },
+            {"name": "Bob", "jobs": [], "boss": None},
+        ],
+        "total": 2,
+    }
+
+
+def held(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+@pytest.mark.parametrize("scopes", ["*", held("toy:read"), held("toy:write", "other")])
+def test_one_of_the_scopes_is_enough(store, scopes):
+    assert Toy(store).ask("GET /open-apis/toy/v1/notes/recent", app=new_app(store, scopes=scopes)).json["code"] == 0
+
+
+def test_without_any_the_platform_says_which_would_do(store):
+    toy = Toy(store)
+    app = new_app(store, scopes=held("other"))
+    got = toy.ask("GET /open-apis/toy/v1/notes/recent", app=app)
+    url = f"https://open.feishu.cn/app/{app.app_id}/auth?q=toy:read,toy:write&op_from=openapi&token_type=tenant"
+    assert got.status == 400
+    assert got.json["code"] == 99991672
+    assert got.json["msg"] == (
+        "Access denied. One of the following scopes is required: [toy:read, toy:write]."
+        f"应用尚未开通所需的应用身份权限：[toy:read, toy:write]，点击链接申请并开通任一权限即可：{url}"
+    )
+    error = got.json["error"]
+    assert error["permission_violations"] == [
+        {"type": "action_scope_required", "subject": "toy:read"},
+        {"type": "action_scope_required", "subject": "toy:write"},
+    ]
+    assert error["message"].startswith("Refer to the documentation to fix the error: https://open.feishu.cn/document/")
+    assert error["helps"][0]["url"] == url
+    assert error["log_id"] == got.headers["X-Tt-Logid"]
+    assert "应用尚未开通".encode() in got.body  # not escaped
+
+
+def test_an_operation_without_scopes_is_open_to_every_app(store):
+    require(new_app(store, scopes=held()), (), "unused")
+    with pytest.raises(Denied):
+        require(new_app(store, scopes=held()), ("toy:read",), "scope_is_missing")
+
+
+def test_the_value_user_id_needs_its_own_scope(store):
+    toy = Toy(store)
+    asked = "GET /open-apis/toy/v1/notes/1?user_id_type=user_id"
+    refused = toy.ask(asked, app=new_app(store, scopes=held("toy:read"))).json
+    assert refused["code"] == 99991672
+    assert "[contact:user.employee_id:readonly]" in refused["msg"]
+    both = held("toy:read", "contact:user.employee_id:readonly")
+    assert toy.ask(asked, app=new_app(store, scopes=both)).json["data"]["about"] == "ann"
+    assert toy.ask("GET /open-apis/toy/v1/notes/1", app=new_app(store, scopes=held("toy:read"))).json["code"] == 0
+
+
+def test_everything_hides_nothing():
+    assert Veil(NESTED).hide("*", people()) == people()
+
+
+def test_fields_without_their_scope_are_absent_at_every_depth():
+    seen = Veil(NESTED).hide(held("toy:people:read"), people())
+    assert seen == {
+        "items": [
+            {"name": "Ann", "jobs": [{"title": "a"}, {"title": "b"}], "boss": {}},
+            {"name": "Bob", "jobs": [], "boss": None},
+        ],
+        "total": 2,
+    }
+
+
+def test_any_of_a_fields_scopes_shows_it():
+    scopes = held("toy:people:write", "toy:phone:read", "toy:pay:read")
+    assert Veil(NESTED).hide(scopes, people()) == people()
+
+
+def test_a_hidden_parent_takes_its_members_along():
+    assert Veil(NESTED).hide(held("toy:phone:read"), people()) == {"total": 2}
+
+
+def test_the_handlers_own_answer_is_left_alone():
+    given = people()
+    Veil(NESTED).hide(held("toy:people:read"), given)
+    assert given == people()
+
+
+def test_apps_that_differ_in_other_scopes_share_a_plan():
+    veil = Veil(NESTED)
+    veil.hide(held("toy:people:read", "a"), people())
+    veil.hide(held("toy:people:read", "b"), people())
+    assert len(veil._plans) == 1
