@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from corehr.kernel.clock import Clock, Day, day_after
+from corehr.kernel.clock import Clock, Day, day_after, local_day
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.feature import Turn
 from corehr.kernel.statements import add, change, mine, statement, table, text
@@ -23,11 +23,6 @@ day_lived = table("day_lived", text("zone", key=True), text("day"))
 _ALL = statement(sa.select(day_lived.c.zone, day_lived.c.day).where(mine(day_lived)).order_by(day_lived.c.zone))
 _ADD = add(day_lived)
 _MOVE = change(day_lived, "day", by=("zone",))
-
-
-def local_day(moment: datetime, zone: str) -> Day:
-    """The calendar day that it is in a zone."""
-    return moment.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 def midnight(day: Day, zone: str) -> datetime:

@@ -164,10 +164,10 @@ def take_back(tx: Tx, kind: str, thing: str, cause: Cause) -> tuple[Timeline, Ti
 
 
 def _timeline(rows: Sequence[Row]) -> list[Version]:
-    ends = [row["valid_from"] for row in rows[1:]] + [FOREVER]
+    ends = [*(row["valid_from"] for row in rows[1:]), FOREVER]
     return [
         Version(row["id"], row["valid_from"], end, decode_json(row["body"]))
-        for row, end in zip(rows, ends, strict=True)
+        for row, end in zip(rows, ends, strict=False)  # of no rows, the last end stays over
     ]
 
 

@@ -6,6 +6,7 @@ production. Real time is what tokens, rate limits and log ids live by.
 
 import time
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 Day = str
 """A calendar day as ISO text, `YYYY-MM-DD`; text order is date order."""
@@ -51,6 +52,11 @@ def moment(text: str) -> datetime:
 def milliseconds(moment: datetime) -> str:
     """Milliseconds since 1970, as the decimal text the platform uses."""
     return str(int(moment.timestamp() * 1000))
+
+
+def local_day(moment: datetime, zone: str) -> Day:
+    """The calendar day that it is in a zone, an IANA name."""
+    return moment.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 def day_after(day: Day) -> Day:

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Row, T, Tx, Work
@@ -26,7 +27,8 @@ class PostgresConnection:
     """Runs compiled statements on one psycopg connection."""
 
     def __init__(self, url: str) -> None:
-        self.raw = psycopg.connect(url, options=_OPTIONS, prepare_threshold=0, autocommit=True)
+        given = conninfo_to_dict(url).get("options") or ""
+        self.raw = psycopg.connect(url, options=f"{given} {_OPTIONS}", prepare_threshold=0, autocommit=True)
 
     def all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
         compiled = statement.postgresql

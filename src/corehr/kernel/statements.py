@@ -53,6 +53,26 @@ def _among_postgresql(element: Among, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{compiler.process(element.column, **kw)} = ANY(%({element.name})s)"
 
 
+class BoundText(sa.ColumnElement[str]):
+    """A bound text that is compared and sorted as the columns are: by its bytes."""
+
+    inherit_cache = False
+    type = sa.Text()
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+@compiles(BoundText, "sqlite")
+def _bound_text_sqlite(element: BoundText, compiler: SQLCompiler, **kw: Any) -> str:
+    return f":{element.name}"
+
+
+@compiles(BoundText, "postgresql")
+def _bound_text_postgresql(element: BoundText, compiler: SQLCompiler, **kw: Any) -> str:
+    return f'%({element.name})s::TEXT COLLATE "C"'
+
+
 def among(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
     """`column` is one of the list of texts bound to `name`."""
     return Among(column, name)

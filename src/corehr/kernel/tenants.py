@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from corehr.kernel.clock import Day, local_day
 from corehr.kernel.db import Tx
 from corehr.kernel.statements import add, bind, change, find, mine, statement, table, text
 
@@ -49,6 +50,13 @@ class Tenant:
 def get(tx: Tx) -> Tenant | None:
     row = tx.one(FIND)
     return Tenant(**row) if row else None
+
+
+def today(tx: Tx) -> Day:
+    """The day that it is where the company is."""
+    it = get(tx)
+    assert it is not None
+    return local_day(tx.now, it.zone)
 
 
 def add_tenant(tx: Tx, it: Tenant) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 from corehr.engines import versions
 from corehr.engines.approvals import ProcessStatus
-from corehr.engines.effective_dating import local_day
 from corehr.hr.contracts import records as contracts
 from corehr.hr.job_changes import records
 from corehr.hr.job_changes.records import Status
@@ -19,6 +18,7 @@ from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel import tenants
+from corehr.kernel.clock import local_day
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.feature import DataRange
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from corehr.engines import versions
-from corehr.engines.effective_dating import local_day
 from corehr.engines.timeline import Timeline, Version, at
 from corehr.hr.departments import records as departments
 from corehr.hr.job_datas import records, rules
@@ -48,9 +47,7 @@ def query(tx: Tx, call: Call) -> Json:
 
     Paged by employment id: `page_token` is the last one given.
     """
-    tenant = tenants.get(tx)
-    assert tenant is not None
-    today = local_day(tx.now, tenant.zone)
+    today = tenants.today(tx)
     token = call.query.get("page_token") or "0"
     body = call.body
     case = rules.QueryCase(tx, body, token.isascii() and token.isdecimal(), call.data_range, today)

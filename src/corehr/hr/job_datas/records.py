@@ -92,9 +92,10 @@ def write(
     tx.emit(events.updated(id))
 
 
-def without(tx: Tx, id: str, cause: Cause) -> Timeline:
-    """The timeline as it would be had `cause` never said anything of it."""
-    return versions.without(tx, KIND, id, cause)
+def lines_without(tx: Tx, id: str, employment_id: str, cause: Cause) -> Sequence[Mapping[str, Any]]:
+    """The reporting lines that would be new if `cause` had never said anything of the job data."""
+    present = _lines_of(versions.timeline(tx, KIND, id), employment_id)
+    return [line for line in _lines_of(versions.without(tx, KIND, id, cause), employment_id) if line not in present]
 
 
 def take_back(tx: Tx, id: str, employment_id: str, cause: Cause) -> None:
@@ -132,7 +133,7 @@ def department_on(tx: Tx, employment_id: str, day: Day) -> str | None:
     return begun[-1] if begun else (rows[0]["department_id"] if rows else None)
 
 
-def lines_of(timeline: Timeline, employment_id: str) -> list[dict[str, Any]]:
+def _lines_of(timeline: Timeline, employment_id: str) -> list[dict[str, Any]]:
     """The reporting lines that a timeline of job data draws."""
     return [
         {
@@ -165,4 +166,4 @@ def _project(tx: Tx, id: str, employment_id: str, timeline: Timeline) -> None:
         ],
     )
     people.erase(tx, id)
-    people.draw(tx, id, lines_of(timeline, employment_id))
+    people.draw(tx, id, _lines_of(timeline, employment_id))

@@ -12,7 +12,20 @@ from corehr.hr.people import events
 from corehr.kernel import tenants
 from corehr.kernel.clock import FOREVER, Day
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.statements import add, among, bind, change, find, having, mine, remove, statement, table, text
+from corehr.kernel.statements import (
+    BoundText,
+    add,
+    among,
+    bind,
+    change,
+    find,
+    having,
+    mine,
+    remove,
+    statement,
+    table,
+    text,
+)
 
 KIND: Final = "employment"
 DIRECT: Final = "direct_manager_id"
@@ -76,9 +89,9 @@ def _leads_to() -> sa.Select[Any]:
     A waiting change's line counts beside the present one, since it may still be approved or not.
     """
     seed = sa.select(
-        bind("manager_id", type_=sa.Text).label("person"),
-        bind("lo", type_=sa.Text).label("lo"),
-        bind("hi", type_=sa.Text).label("hi"),
+        BoundText("manager_id").label("person"),
+        BoundText("lo").label("lo"),
+        BoundText("hi").label("hi"),
     )
     up = seed.cte("up", recursive=True)
     line = reporting_line.c
@@ -151,7 +164,7 @@ def amend(tx: Tx, id: str, before: Timeline, day: Day, patch: Mapping[str, Any],
 def take_back(tx: Tx, id: str, cause: Cause) -> None:
     """What `cause` said of the employment is withdrawn."""
     before, after = versions.take_back(tx, KIND, id, cause)
-    _announce(tx, id, before, after, tx.recorded_at[:10])
+    _announce(tx, id, before, after, tenants.today(tx))
 
 
 def _announce(tx: Tx, id: str, before: Timeline, after: Timeline, day: Day) -> None:

@@ -18,6 +18,7 @@ from corehr.hr.locations import records as locations
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.people import records as people
 from corehr.hr.workforce_plans import records as workforce_plans
+from corehr.kernel import tenants
 from corehr.kernel.clock import day_after
 from corehr.kernel.db import Row as StoredRow
 from corehr.kernel.errors import INVALID_FIELD, Reason
@@ -58,7 +59,7 @@ def employment_is_missing(c: Case) -> bool:
 def employment_is_out_of_range(c: Case) -> bool:
     if c.data_range.everyone:
         return False
-    today = c.tx.recorded_at[:10]
+    today = tenants.today(c.tx)
     department = job_datas.department_on(c.tx, c.employment.id, today)
     return not departments.within(c.tx, c.data_range, department, today)
 

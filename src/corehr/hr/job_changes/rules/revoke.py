@@ -12,6 +12,7 @@ from corehr.hr.job_changes.records import Status
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.people import records as people
 from corehr.hr.processes import records as processes
+from corehr.kernel import tenants
 from corehr.kernel.db import Row as StoredRow
 from corehr.kernel.db import Tx
 from corehr.kernel.errors import Reason
@@ -47,7 +48,7 @@ def change_is_unknown(c: RevokeCase) -> bool:
 def change_is_out_of_range(c: RevokeCase) -> bool:
     if c.data_range.everyone:
         return False
-    today = c.tx.recorded_at[:10]
+    today = tenants.today(c.tx)
     department = job_datas.department_on(c.tx, c.change["employment_id"], today)
     return not departments.within(c.tx, c.data_range, department, today)
 
@@ -79,10 +80,10 @@ def would_close_a_circle(c: RevokeCase) -> bool:
     """Others may have come to report to whom the person would report to again."""
     if c.person is None or c.change["status"] != Status.TRANSFORMED:
         return False
-    after = job_datas.without(c.tx, c.person.job_data_id, records.cause(c.change["id"]))
+    lines = job_datas.lines_without(c.tx, c.person.job_data_id, c.person.id, records.cause(c.change["id"]))
     return any(
         people.leads_to(c.tx, row["line"], row["manager_id"], c.person.id, row["valid_from"], row["valid_to"])
-        for row in job_datas.lines_of(after, c.person.id)
+        for row in lines
     )
 
 
