@@ -1,0 +1,162 @@
+"""The one page that knows everyone: which features there are, and how an installation is put together."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from corehr.engines.effective_dating import Days
+from corehr.engines.rulebook import Rulebook
+from corehr.entrypoints import health, sandbox
+from corehr.entrypoints.directory import HrDirectory
+from corehr.gateway import spec as gateway_spec
+from corehr.gateway.apps import Apps
+from corehr.gateway.headers import canonical
+from corehr.gateway.pipeline import Gateway
+from corehr.gateway.rate_limits import RateLimits
+from corehr.gateway.spec import Spec, SpecError
+from corehr.gateway.tokens import Tokens
+from corehr.hr.job_changes.api import FEATURE as JOB_CHANGES
+from corehr.hr.job_datas.api import FEATURE as JOB_DATAS
+from corehr.hr.processes import api as processes
+from corehr.kernel import tenants
+from corehr.kernel.clock import Clock, moment, real_now
+from corehr.kernel.db import Store
+from corehr.kernel.errors import INVALID_FIELD
+from corehr.kernel.feature import Feature, Handler, Outcome, Show
+from corehr.kernel.ids import TimedIds
+from corehr.kernel.settings import Settings, WrongUse, open_store
+from corehr.kernel.tenants import Tenant
+
+_DECIDED: Final[Sequence[Feature]] = (JOB_DATAS, JOB_CHANGES)
+"""Features whose subjects approvals may be about; the order is also that in which a day happens to them."""
+
+_OUTCOMES: Final[Mapping[str, Outcome]] = {kind: o for f in _DECIDED for kind, o in f.outcomes.items()}
+
+FEATURES: Final[Sequence[Feature]] = (*_DECIDED, processes.feature(_OUTCOMES))
+
+COMMANDS: Final[Mapping[str, Handler]] = {id: h for f in FEATURES for id, h in f.operations.items()}
+QUERIES: Final[Mapping[str, Handler]] = {id: h for f in FEATURES for id, h in f.queries.items()}
+RULEBOOKS: Final[Mapping[str, Rulebook[Any]]] = {book.operation: book for f in FEATURES for book in f.rulebooks}
+RECORDS: Final[Mapping[str, Show]] = {kind: show for f in FEATURES for kind, show in f.records.items()}
+
+TICK = 1.0
+"""Seconds between two looks at whether a day has begun."""
+
+_log = logging.getLogger(__name__)
+
+
+class Installation:
+    """One tenant's running system: its store, clock and days, its gateway, and the application around them."""
+
+    def __init__(self, settings: Settings, spec: Spec, store: Store, clock: Clock, tenant: Tenant) -> None:
+        self.settings, self.spec, self.store, self.clock, self.tenant = settings, spec, store, clock, tenant
+        self.days = Days(store, clock, tenant.tenant, [turn for f in FEATURES for turn in f.turns])
+        self.apps = Apps(store)
+        self.sandbox = sandbox.Sandbox(self) if settings.sandbox else None
+        self.gateway = Gateway(
+            spec,
+            store,
+            commands=COMMANDS,
+            queries=QUERIES,
+            reasons={operation: book.reasons() for operation, book in RULEBOOKS.items()},
+            directory=HrDirectory(),
+            apps=self.apps,
+            tokens=Tokens(self.apps),
+            limiter=RateLimits(on=settings.rate_limits),
+            caught_up=self.caught_up,
+            watch=self.sandbox.watch if self.sandbox else None,
+        )
+        self.asgi = canonical(_Front(self))
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def caught_up(self, tenant: str) -> None:
+        """Days that have begun are lived before anything else happens."""
+        await self.days.caught_up()
+
+    async def start(self) -> None:
+        """Catch up with the days that passed meanwhile, and go on living them as they begin."""
+        await self.days.caught_up()
+        self._ticking = asyncio.create_task(self._tick())
+
+    async def stop(self) -> None:
+        """Stop living days; what runs is finished and the store closed."""
+        if self._ticking:
+            self._ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._ticking
+        await asyncio.to_thread(self.store.close)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            try:
+                await self.days.caught_up()
+            except Exception:  # noqa: BLE001  # a day that fails must not end the days
+                _log.exception("a day could not be lived; it is tried again")
+
+
+class _Front:
+    """Ours by path, everything else to the gateway, which answers unknown paths as the platform does."""
+
+    def __init__(self, installation: Installation) -> None:
+        routes: list[BaseRoute] = [*health.routes(installation)]
+        if installation.sandbox:
+            routes += installation.sandbox.routes()
+        self._gateway: ASGIApp = installation.gateway
+
+        @asynccontextmanager
+        async def lifespan(app: Starlette) -> AsyncIterator[None]:
+            await installation.start()
+            yield
+            await installation.stop()
+
+        self._own = Starlette(routes=routes, lifespan=lifespan)
+        self._own.router.default = installation.gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/open-apis/"):
+            await self._gateway(scope, receive, send)
+        else:
+            await self._own(scope, receive, send)
+
+
+def check_against(spec: Spec) -> None:
+    """SpecError when code and spec contradict each other: a code nobody documents, or one nobody has decided on."""
+    for id in (*COMMANDS, *QUERIES, *RULEBOOKS):
+        if id not in spec.operations:
+            raise SpecError(f"{id} is built, but the spec does not have it: import it with tools/import_spec.py")
+    for id, book in RULEBOOKS.items():
+        documented, bound = set(spec.operations[id].errors), {row.code for row in book.rows}
+        if undecided := sorted(documented - bound):
+            raise SpecError(f"{id} documents {undecided}: bind each to a rule, a reason or a Never in its rulebook")
+        if unheard := sorted(bound - documented - {INVALID_FIELD}):
+            raise SpecError(f"{id} binds {unheard}, which its page does not have: take the row out of its rulebook")
+
+
+def load_tenant(store: Store, settings: Settings, clock: Clock) -> Tenant:
+    """The tenant the settings name, its world's clock set as it was; WrongUse when there is none."""
+    tenant = store.command_now(settings.tenant, tenants.get)
+    if tenant is None:
+        raise WrongUse(f"there is no tenant yet: make one with  corehr tenant create --db {settings.db} --name NAME")
+    if tenant.world_now and tenant.world_set_at:
+        clock.set_now(tenant.tenant, moment(tenant.world_now) + (real_now() - moment(tenant.world_set_at)))
+    return tenant
+
+
+def open_installation(settings: Settings) -> Installation:
+    """Everything a server needs, ready to start; WrongUse, on one line, when it cannot be."""
+    spec = gateway_spec.load()
+    check_against(spec)
+    clock = Clock()
+    store = open_store(settings.db, clock, TimedIds())
+    try:
+        return Installation(settings, spec, store, clock, load_tenant(store, settings, clock))
+    except BaseException:
+        store.close()
+        raise

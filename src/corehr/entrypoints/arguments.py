@@ -1,0 +1,66 @@
+"""What may be written on the command line."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+NOW: Final = "2026-01-05T09:00:00+08:00"
+"""When a demo begins, unless told otherwise."""
+
+
+class Address(click.ParamType[str]):
+    """A database address of one of the two kinds."""
+
+    name = "URL"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value.startswith("sqlite:///"):
+            path = value.removeprefix("sqlite:///")
+            if not path or path.startswith(":memory:") or path.endswith("/"):
+                self.fail("a SQLite address names a file: sqlite:///corehr.db, or sqlite:////srv/corehr.db", param, ctx)
+            if Path(path).is_dir():
+                self.fail(f"{path} is a folder: name a file in it, as sqlite:///{path}/corehr.db", param, ctx)
+        elif not value.startswith(("postgresql://", "postgres://")):
+            self.fail(
+                f"{shown(value)!r} is no database address: use sqlite:///path/file.db or postgresql://user@host/db",
+                param,
+                ctx,
+            )
+        return value
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment with its distance from UTC."""
+
+    name = "ISO"
+
+    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a moment: write it as {NOW}", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"{value!r} does not say where on earth: write it as {NOW}", param, ctx)
+        if not 1970 < moment.year < 9000:
+            self.fail(f"{value!r} is too far away: name a year between 1971 and 8999", param, ctx)
+        return moment
+
+
+class OnOff(click.Choice[str]):
+    """`on` or `off`, as a bool."""
+
+    def __init__(self) -> None:
+        super().__init__(["on", "off"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if isinstance(value, bool) else super().convert(value, param, ctx) == "on"
+
+
+def shown(text: str) -> str:
+    """Without the password of any address in it."""
+    return re.sub(r"(\w://[^\s:/@]*):[^\s@]*@", r"\1@", text)

@@ -1,0 +1,24 @@
+"""The ids a company gave its people and departments, for the gateway, which never sees HR."""
+
+from collections.abc import Mapping, Sequence
+
+from corehr.hr.departments import records as departments
+from corehr.hr.people import records as people
+from corehr.kernel.db import Tx
+
+
+class HrDirectory:
+    """Answers by records; what names nobody is left out."""
+
+    def people_by(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
+        by = people.by_user_id if id_type == "user_id" else people.by_people_admin_id
+        return {row[id_type]: row["id"] for row in by(tx, values)}
+
+    def people_as(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
+        return {id: getattr(person, id_type) for id, person in people.many(tx, ids).items()}
+
+    def departments_by(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
+        return {row[id_type]: row["id"] for row in departments.by_department_id(tx, values)}
+
+    def departments_as(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
+        return {row["id"]: row[id_type] for row in departments.by_id(tx, ids)}

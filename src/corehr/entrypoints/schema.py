@@ -1,0 +1,132 @@
+"""Whether a database has the tables this program needs, and how it gets them."""
+
+import sqlite3
+from enum import Enum
+from typing import Any, Final, LiteralString
+
+import apsw
+import psycopg
+import sqlalchemy as sa
+
+from corehr.kernel.settings import WrongUse, sqlite_path
+from corehr.migrations import HEAD, REVISIONS
+
+PATIENCE = 10
+"""Seconds to wait for a database server, or for another program to let go of a file."""
+
+_LOCK: Final = 0x636F7265  # two upgrades of one PostgreSQL database follow each other
+
+
+class State(Enum):
+    """How a database stands to this program."""
+
+    EMPTY = "it holds no tables yet"
+    CURRENT = "it is what this program needs"
+    OLD = "an older corehr made it"
+    NEWER = "a newer corehr made it"
+    FOREIGN = "it holds tables that are not corehr's"
+
+
+def state(url: str) -> State:
+    """How the database stands; a SQLite file that does not exist is EMPTY and is not made."""
+    revision, tables = _read_sqlite(url) if sqlite_path(url) else _read_postgresql(url)
+    if revision is None:
+        return State.FOREIGN if tables else State.EMPTY
+    if revision == HEAD:
+        return State.CURRENT
+    return State.OLD if revision in REVISIONS else State.NEWER
+
+
+def current(url: str) -> bool:
+    """Has the database exactly the tables that this program needs?"""
+    return state(url) is State.CURRENT
+
+
+def require_current(url: str) -> None:
+    """WrongUse, naming the command that mends it, unless the database is current."""
+    found = state(url)
+    if found in (State.EMPTY, State.OLD):
+        raise WrongUse(f"this database is not ready, {found.value}: run  corehr db upgrade --db {url}")
+    _refuse_strange(found)
+
+
+def upgrade(url: str) -> State:
+    """Give the database the tables this program needs, all or none; what it was before.
+
+    WrongUse when it is another program's or a newer one's.
+    """
+    found = state(url)
+    _refuse_strange(found)
+    if found is not State.CURRENT:
+        _run_steps(url)
+    return found
+
+
+def _refuse_strange(found: State) -> None:
+    if found is State.NEWER:
+        raise WrongUse("a newer corehr made this database: install that version, or give --db another database")
+    if found is State.FOREIGN:
+        raise WrongUse("this database holds another program's tables: give corehr one of its own with --db")
+
+
+def engine(url: str) -> sa.Engine:
+    """A SQLAlchemy engine, for schema changes only; its transactions hold on SQLite too."""
+    if path := sqlite_path(url):
+        made = sa.create_engine(
+            "sqlite://",
+            creator=lambda: sqlite3.connect(path, timeout=PATIENCE, isolation_level=None),
+            poolclass=sa.NullPool,
+        )
+        # the driver would begin its transactions only before a change of rows, not of tables
+        sa.event.listen(made, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        return made
+    # connected by the driver itself, so that an address means here exactly what it means to the store
+    return sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=sa.NullPool)
+
+
+def _run_steps(url: str) -> None:
+    # Alembic takes a tenth of a second to load: only a start that needs it waits for it
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "corehr:migrations")
+    with engine(url).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _read_sqlite(url: str) -> tuple[str | None, int]:
+    """The revision a file is at, and how many tables it holds."""
+    path = sqlite_path(url)
+    if path is None or not path.exists():
+        return None, 0
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        connection.set_busy_timeout(PATIENCE * 1000)
+        names = [str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        at = _revision(connection.execute, "alembic_version" in names)
+    finally:
+        connection.close()
+    return at, len(names)
+
+
+def _read_postgresql(url: str) -> tuple[str | None, int]:
+    """The revision the first schema of the search path is at, and how many tables it holds; WrongUse unless UTF-8."""
+    with psycopg.connect(url, connect_timeout=PATIENCE) as connection:
+        if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
+            raise WrongUse(
+                f"this database keeps text as {encoding}, names need UTF-8: "
+                "make one with  createdb --template template0 --encoding UTF8 NAME"
+            )
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        names = [str(name) for (name,) in rows]
+        return _revision(connection.execute, "alembic_version" in names), len(names)
+
+
+def _revision(execute: Any, known: bool) -> str | None:
+    query: LiteralString = "SELECT version_num FROM alembic_version"
+    row = next(iter(execute(query)), None) if known else None
+    return str(row[0]) if row else None

@@ -1,0 +1,56 @@
+"""How a tenant comes into being: its row, its days, its locks."""
+
+from zoneinfo import ZoneInfo
+
+from corehr.engines.effective_dating import open_zone
+from corehr.hr.people.records import LINES
+from corehr.kernel import tenants
+from corehr.kernel.clock import real_now, stamp
+from corehr.kernel.db import Tx
+from corehr.kernel.ids import secret
+from corehr.kernel.settings import WrongUse
+from corehr.kernel.tenants import Tenant
+
+
+def found(
+    tx: Tx,
+    name: str,
+    zone: str,
+    *,
+    key: str | None = None,
+    server_key: str | None = None,
+    seed: str | None = None,
+    world: bool = False,
+) -> Tenant:
+    """The transaction's tenant, made; WrongUse when it exists or there is no such zone.
+
+    `key` (16 hexadecimal digits, what the platform calls tenant_key) and `server_key` (64, what tokens are signed
+    with) are fresh unless given. With `world`, the tenant's clock stays where the transaction's is, also after a
+    restart.
+    """
+    if tenants.get(tx):
+        raise WrongUse("this database has its company already: give --db another one")
+    require_zone(zone)
+    it = Tenant(
+        tenant=tx.tenant,
+        key=key or secret(16),
+        name=name,
+        zone=zone,
+        server_key=server_key or secret(64),
+        world_now=tx.recorded_at if world else None,
+        world_set_at=stamp(real_now()) if world else None,
+        seed=seed,
+    )
+    tenants.add_tenant(tx, it)
+    for line in LINES:
+        tenants.add_guard(tx, line)
+    open_zone(tx, zone)
+    return it
+
+
+def require_zone(zone: str) -> None:
+    """WrongUse unless it is a time zone's name, as Asia/Shanghai."""
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise WrongUse(f"there is no time zone {zone!r}: name one as Asia/Shanghai or Europe/Berlin") from None

@@ -1,0 +1,326 @@
+"""The first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+NUMBER = sa.BigInteger()
+
+
+def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
+    op.create_table(
+        "app",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("app_id", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("type", TEXT, nullable=False),
+        sa.Column("secret_hash", TEXT, nullable=False),
+        sa.Column("scopes", TEXT, nullable=False),
+        sa.Column("data_range", TEXT, nullable=False),
+        sa.Column("pre_hires", TEXT, nullable=False),
+        sa.Column("enabled", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("created_at", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "app_id"),
+    )
+    op.create_table(
+        "assignment",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("job_data_id", TEXT, nullable=False),
+        sa.Column("valid_from", TEXT, nullable=False),
+        sa.Column("valid_to", TEXT, nullable=False),
+        sa.Column("employment_id", TEXT, nullable=False),
+        sa.Column("department_id", TEXT, nullable=True),
+        sa.Column("work_location_id", TEXT, nullable=True),
+        sa.Column("job_id", TEXT, nullable=True),
+        sa.Column("job_family_id", TEXT, nullable=True),
+        sa.Column("job_level_id", TEXT, nullable=True),
+        sa.Column("employee_type_id", TEXT, nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "job_data_id", "valid_from"),
+    )
+    op.create_index(
+        "assignment_by_department", "assignment", ["tenant", "department_id", "employment_id"], unique=False
+    )
+    op.create_index("assignment_by_employment", "assignment", ["tenant", "employment_id"], unique=False)
+    op.create_table(
+        "contract",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("employment_id", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_index("contract_by_employment", "contract", ["tenant", "employment_id"], unique=False)
+    op.create_table(
+        "cost_center_child",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("parent_id", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "parent_id", "id"),
+    )
+    op.create_table(
+        "day_lived",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("zone", TEXT, nullable=False),
+        sa.Column("day", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "zone"),
+    )
+    op.create_table(
+        "demo_company",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("seed", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("employees", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("now", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant"),
+    )
+    op.create_table(
+        "department",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("department_id", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_index("department_by_department_id", "department", ["tenant", "department_id"], unique=True)
+    op.create_table(
+        "employment",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("user_id", TEXT, nullable=False),
+        sa.Column("people_admin_id", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("job_data_id", TEXT, nullable=False),
+        sa.Column("onboarding_date", TEXT, nullable=False),
+        sa.Column("end_date", TEXT, nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_index("employment_by_people_admin_id", "employment", ["tenant", "people_admin_id"], unique=True)
+    op.create_index("employment_by_user_id", "employment", ["tenant", "user_id"], unique=True)
+    op.create_table(
+        "entry",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("thing", TEXT, nullable=False),
+        sa.Column("seq", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("valid_from", TEXT, nullable=False),
+        sa.Column("patch", TEXT, nullable=False),
+        sa.Column("cause_kind", TEXT, nullable=False),
+        sa.Column("cause_id", TEXT, nullable=False),
+        sa.Column("recorded_at", TEXT, nullable=False),
+        sa.Column("withdrawn_at", TEXT, nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "kind", "thing", "seq"),
+    )
+    op.create_index("entry_by_cause", "entry", ["tenant", "cause_id"], unique=False)
+    op.create_table(
+        "event",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("seq", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("type", TEXT, nullable=False),
+        sa.Column("subject", TEXT, nullable=False),
+        sa.Column("at", TEXT, nullable=False),
+        sa.Column("facts", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "seq"),
+    )
+    op.create_index("event_by_subject", "event", ["tenant", "subject", "seq"], unique=False)
+    op.create_index("event_by_type", "event", ["tenant", "type", "seq"], unique=False)
+    op.create_table(
+        "flow",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("name_zh", TEXT, nullable=False),
+        sa.Column("name_en", TEXT, nullable=False),
+        sa.Column("active", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("nodes", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_table(
+        "guard",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_table(
+        "idempotency",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("app_id", TEXT, nullable=False),
+        sa.Column("operation", TEXT, nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("result", TEXT, nullable=True),
+        sa.Column("recorded_at", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "app_id", "operation", "key"),
+    )
+    op.create_table(
+        "job_change",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("employment_id", TEXT, nullable=False),
+        sa.Column("status", TEXT, nullable=False),
+        sa.Column("mode", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("transfer_type", TEXT, nullable=False),
+        sa.Column("transfer_reason", TEXT, nullable=True),
+        sa.Column("flow_id", TEXT, nullable=True),
+        sa.Column("process_id", TEXT, nullable=True),
+        sa.Column("effective_date", TEXT, nullable=False),
+        sa.Column("zone", TEXT, nullable=False),
+        sa.Column("transfer_key", TEXT, nullable=True),
+        sa.Column("initiator_id", TEXT, nullable=True),
+        sa.Column("remark", TEXT, nullable=True),
+        sa.Column("offer_info", TEXT, nullable=True),
+        sa.Column("dotted_manager_clean", NUMBER, autoincrement=False, nullable=True),
+        sa.Column("probation_exist", NUMBER, autoincrement=False, nullable=True),
+        sa.Column("targets", TEXT, nullable=False),
+        sa.Column("originals", TEXT, nullable=False),
+        sa.Column("target_department_id", TEXT, nullable=True),
+        sa.Column("created_at", TEXT, nullable=False),
+        sa.Column("updated_at", TEXT, nullable=False),
+        sa.Column("revoked_by", TEXT, nullable=True),
+        sa.Column("revoked_at", TEXT, nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_index("job_change_by_employment", "job_change", ["tenant", "employment_id"], unique=False)
+    op.create_index(
+        "job_change_pending",
+        "job_change",
+        ["tenant", "target_department_id"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('Approving', 'Approved', 'NoNeedApproval')"),
+        postgresql_where=sa.text("status IN ('Approving', 'Approved', 'NoNeedApproval')"),
+    )
+    op.create_index(
+        "job_change_waiting",
+        "job_change",
+        ["tenant", "zone", "effective_date"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
+        postgresql_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
+    )
+    op.create_table(
+        "offboarding",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("employment_id", TEXT, nullable=False),
+        sa.Column("status", TEXT, nullable=False),
+        sa.Column("offboarding_date", TEXT, nullable=False),
+        sa.Column("process_id", TEXT, nullable=True),
+        sa.Column("created_at", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_index("offboarding_by_employment", "offboarding", ["tenant", "employment_id"], unique=False)
+    op.create_table(
+        "process",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("flow_id", TEXT, nullable=False),
+        sa.Column("subject_kind", TEXT, nullable=False),
+        sa.Column("subject_id", TEXT, nullable=False),
+        sa.Column("employment_id", TEXT, nullable=False),
+        sa.Column("initiator_id", TEXT, nullable=True),
+        sa.Column("status", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("created_at", TEXT, nullable=False),
+        sa.Column("completed_at", TEXT, nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_table(
+        "process_task",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("process_id", TEXT, nullable=False),
+        sa.Column("node", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("approver", TEXT, nullable=False),
+        sa.Column("all_of", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("status", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("answered_at", TEXT, nullable=True),
+        sa.Column("reason", TEXT, nullable=True),
+        sa.Column("by_system", NUMBER, autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_index("process_task_by_approver", "process_task", ["tenant", "approver", "id"], unique=False)
+    op.create_index("process_task_by_process", "process_task", ["tenant", "process_id", "node"], unique=False)
+    op.create_table(
+        "reporting_line",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("line", TEXT, nullable=False),
+        sa.Column("employment_id", TEXT, nullable=False),
+        sa.Column("source_id", TEXT, nullable=False),
+        sa.Column("valid_from", TEXT, nullable=False),
+        sa.Column("valid_to", TEXT, nullable=False),
+        sa.Column("manager_id", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "line", "employment_id", "source_id", "valid_from"),
+    )
+    op.create_index("reporting_line_by_manager", "reporting_line", ["tenant", "line", "manager_id"], unique=False)
+    op.create_index("reporting_line_by_source", "reporting_line", ["tenant", "source_id"], unique=False)
+    op.create_table(
+        "role",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("employment_id", TEXT, nullable=False),
+        sa.Column("role", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "employment_id", "role"),
+    )
+    op.create_table(
+        "tenant",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("zone", TEXT, nullable=False),
+        sa.Column("server_key", TEXT, nullable=False),
+        sa.Column("world_now", TEXT, nullable=True),
+        sa.Column("world_set_at", TEXT, nullable=True),
+        sa.Column("seed", TEXT, nullable=True),
+        sa.PrimaryKeyConstraint("tenant"),
+    )
+    op.create_table(
+        "transfer_type",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("name_zh", TEXT, nullable=False),
+        sa.Column("name_en", TEXT, nullable=False),
+        sa.Column("flow_id", TEXT, nullable=True),
+        sa.Column("active", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("system_only", NUMBER, autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_table(
+        "version",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("thing", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("row", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("valid_from", TEXT, nullable=False),
+        sa.Column("body", TEXT, nullable=False),
+        sa.Column("recorded_at", TEXT, nullable=False),
+        sa.Column("superseded_at", TEXT, nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "thing", "kind", "row"),
+    )
+    op.create_index(
+        "version_believed",
+        "version",
+        ["tenant", "thing", "kind", "valid_from"],
+        unique=False,
+        sqlite_where=sa.text("superseded_at IS NULL"),
+        postgresql_where=sa.text("superseded_at IS NULL"),
+    )
+    op.create_table(
+        "workforce_plan",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("department_id", TEXT, nullable=False),
+        sa.Column("work_location_id", TEXT, nullable=True),
+        sa.Column("job_id", TEXT, nullable=True),
+        sa.Column("job_family_id", TEXT, nullable=True),
+        sa.Column("job_level_id", TEXT, nullable=True),
+        sa.Column("employee_type_id", TEXT, nullable=True),
+        sa.Column("valid_from", TEXT, nullable=False),
+        sa.Column("valid_to", TEXT, nullable=False),
+        sa.Column("value", NUMBER, autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_index("workforce_plan_by_department", "workforce_plan", ["tenant", "department_id"], unique=False)
+    op.create_table(
+        "world_name",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("facts", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "kind", "name"),
+    )

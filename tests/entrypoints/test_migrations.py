@@ -1,0 +1,171 @@
+"""A migrated database has exactly the tables the code declares, on both stores."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from corehr import migrations
+from corehr.entrypoints import schema
+from corehr.entrypoints.schema import State
+from corehr.kernel.settings import WrongUse, sqlite_path
+from tests.stores import PostgresTemplate, missing, postgres_server
+from tools.make_migration import declared
+
+COLUMNS = """
+    SELECT table_name, ordinal_position, column_name, data_type, is_nullable, column_default, collation_name
+    FROM information_schema.columns WHERE table_schema = current_schema()"""
+CONSTRAINTS = """
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = current_schema()::regnamespace"""
+INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresTemplate]:
+    with postgres_server() as server:
+        if server is None:
+            missing("pg", "no PostgreSQL server was found, and none could be started")
+            return
+        template = PostgresTemplate(server, f"corehr_{uuid4().hex}")
+        yield template
+        template.forget(template.url)
+
+
+@pytest.fixture
+def sqlite_pair(tmp_path) -> tuple[str, str]:
+    return f"sqlite:///{tmp_path}/one.db", f"sqlite:///{tmp_path}/two.db"
+
+
+@pytest.fixture
+def postgres_pair(postgres) -> Iterator[tuple[str, str]]:
+    pair = (postgres.fresh(), postgres.fresh())
+    yield pair
+    for url in pair:
+        postgres.forget(url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def pair(request) -> tuple[str, str]:
+    """Two empty databases."""
+    return request.getfixturevalue(f"{request.param}_pair")
+
+
+def facts(url: str) -> set[tuple[object, ...]]:
+    """Every table, column, key and index, without what keeps the book of steps."""
+    if path := sqlite_path(url):
+        with closing(sqlite3.connect(path)) as file:
+            rows = list(file.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+        return {(*row[:3], re.sub(r"\s+", " ", row[3] or "")) for row in rows if row[2] != "alembic_version"}
+    with psycopg.connect(url) as connection:
+        rows = [row for query in (COLUMNS, CONSTRAINTS, INDEXES) for row in connection.execute(query)]
+    return {row for row in rows if row[0] != "alembic_version"}
+
+
+def test_steps_make_what_the_code_declares(pair):
+    migrated, created = pair
+    schema.upgrade(migrated)
+    with schema.engine(created).begin() as connection:
+        declared().create_all(connection)
+
+    assert facts(migrated) == facts(created), "run  python tools/make_migration.py  (--first while 0001 is unreleased)"
+
+
+def test_partial_indexes_and_collations_are_among_what_is_compared(sqlite_pair, postgres_pair):
+    for url in (sqlite_pair[0], postgres_pair[0]):
+        schema.upgrade(url)
+    assert any("superseded_at IS NULL" in str(fact[-1]) for fact in facts(sqlite_pair[0]))
+    found = facts(postgres_pair[0])
+    assert any("superseded_at IS NULL" in str(fact[-1]) for fact in found)
+    texts = {fact[-1] for fact in found if len(fact) == 7 and fact[3] == "text"}
+    assert texts == {"C"}
+
+
+def test_upgrading_again_changes_nothing(pair):
+    url = pair[0]
+    assert schema.state(url) is State.EMPTY
+    assert schema.upgrade(url) is State.EMPTY
+    before = facts(url)
+    assert schema.current(url)
+    assert schema.upgrade(url) is State.CURRENT
+    assert facts(url) == before
+
+
+def test_looking_at_a_file_that_is_not_there_does_not_make_it(sqlite_pair):
+    url = sqlite_pair[0]
+    assert schema.state(url) is State.EMPTY
+    with pytest.raises(WrongUse, match=f"corehr db upgrade --db {re.escape(url)}"):
+        schema.require_current(url)
+    path = sqlite_path(url)
+    assert path is not None
+    assert not path.exists()
+
+
+def test_a_database_of_another_program_is_left_alone(pair):
+    url = pair[0]
+    with schema.engine(url).begin() as connection:
+        connection.execute(sa.text("CREATE TABLE recipes (name TEXT)"))
+    before = facts(url)
+    assert schema.state(url) is State.FOREIGN
+    with pytest.raises(WrongUse, match="another program's tables"):
+        schema.upgrade(url)
+    assert facts(url) == before
+
+
+def test_a_database_of_a_newer_corehr_is_left_alone(pair):
+    url = pair[0]
+    schema.upgrade(url)
+    with schema.engine(url).begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    for look in (schema.upgrade, schema.require_current):
+        with pytest.raises(WrongUse, match="a newer corehr"):
+            look(url)
+
+
+def test_a_database_that_cannot_hold_every_name_is_refused(postgres):
+    name = f"corehr_{uuid4().hex}"
+    with psycopg.connect(postgres.server, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'".encode())
+    url = urlsplit(postgres.server)._replace(path=f"/{name}").geturl()
+    try:
+        with pytest.raises(WrongUse, match="SQL_ASCII, names need UTF-8"):
+            schema.upgrade(url)
+    finally:
+        postgres.forget(url)
+
+
+def test_steps_are_taken_all_or_none(pair, monkeypatch):
+    """A step that fails half-way leaves nothing behind, so that it can be run again."""
+    url = pair[0]
+    from alembic import op
+
+    made = op.create_table
+
+    def break_off(name: str, *args, **kw):
+        if name == "event":
+            raise RuntimeError("power cut")
+        return made(name, *args, **kw)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(op, "create_table", break_off)
+        with pytest.raises(RuntimeError, match="power cut"):
+            schema.upgrade(url)
+    assert schema.state(url) is State.EMPTY
+    schema.upgrade(url)
+    assert schema.current(url)
+
+
+def test_file_names_tell_the_last_step():
+    config = Config()
+    config.set_main_option("script_location", "corehr:migrations")
+    steps = list(ScriptDirectory.from_config(config).walk_revisions())
+    assert [step.revision for step in reversed(steps)] == list(migrations.REVISIONS)
+    assert steps[0].revision == migrations.HEAD

@@ -1,0 +1,115 @@
+"""What a server says about itself: whether it is well, and its log."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from corehr.engines.effective_dating import Days
+from corehr.entrypoints import health, schema, server, tenants
+from corehr.entrypoints.failures import Failed
+from corehr.kernel.clock import Clock
+from corehr.kernel.db import Store
+from corehr.kernel.ids import TimedIds
+from corehr.kernel.settings import open_store
+from corehr.kernel.tenants import DEFAULT, Tenant
+
+
+@dataclass
+class Served:
+    store: Store
+    clock: Clock
+    tenant: Tenant
+
+    def ask(self, path: str) -> tuple[int, dict[str, str]]:
+        async def get() -> httpx.Response:
+            edge = httpx.ASGITransport(Starlette(routes=health.routes(self)))
+            async with httpx.AsyncClient(transport=edge, base_url="http://corehr") as client:
+                return await client.get(path)
+
+        answer = asyncio.run(get())
+        return answer.status_code, answer.json()
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch) -> Iterator[Served]:
+    monkeypatch.setattr(health, "PATIENCE", 0.2)
+    url = f"sqlite:///{tmp_path}/company.db"
+    schema.upgrade(url)
+    clock = Clock()
+    store = open_store(url, clock, TimedIds())
+    tenant = store.command_now(DEFAULT, lambda tx: tenants.found(tx, "Acme", "Asia/Shanghai"))
+    yield Served(store, clock, tenant)
+    store.close()
+
+
+WELL = (200, {"status": "ok"})
+
+
+def unwell(reason: str) -> tuple[int, dict[str, str]]:
+    return 503, {"status": "unavailable", "reason": reason}
+
+
+def test_it_is_ready_once_every_day_that_has_begun_is_lived(served):
+    assert served.ask("/readyz") == WELL
+
+    tomorrow = served.clock.now(DEFAULT) + timedelta(days=1)
+    served.clock.set_now(DEFAULT, tomorrow)
+    assert served.ask("/readyz") == unwell("days that have begun are still being lived, in Asia/Shanghai")
+    assert served.ask("/healthz") == WELL
+
+    asyncio.run(Days(served.store, served.clock, DEFAULT, []).caught_up())
+    assert served.ask("/readyz") == WELL
+
+
+def test_it_is_not_ready_without_its_store(served, monkeypatch):
+    async def silent(*args: object) -> None:
+        await asyncio.sleep(10)
+
+    async def broken(*args: object) -> None:
+        raise OSError("db.internal is on fire")
+
+    monkeypatch.setattr(served.store, "query", silent)
+    assert served.ask("/readyz") == unwell("the store does not answer")
+    monkeypatch.setattr(served.store, "query", broken)
+    assert served.ask("/readyz") == unwell("the store failed: OSError")
+    assert served.ask("/healthz") == WELL
+
+
+@pytest.fixture
+def logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers))
+    yield
+    root.level, root.handlers[:] = before
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+def test_a_message_is_one_line(capsys):
+    server.configure_logging()
+    log = logging.getLogger("corehr.test")
+    log.warning("%s came in", "a\nfalse line")
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        log.exception("it went wrong")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("Z WARNING corehr.test a\\nfalse line came in")
+    assert "ERROR corehr.test it went wrong\\nTraceback" in second
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("127.0.0.1", "http://127.0.0.1:"), ("0.0.0.0", "http://127.0.0.1:"), ("::1", "http://[::1]:")]
+)
+def test_it_says_where_a_client_on_this_machine_finds_it(host, url):
+    try:
+        bound = server.bind(host, 0)
+    except Failed:
+        pytest.skip(f"this machine has no {host}")
+    with bound:
+        assert server.base_url(bound) == f"{url}{bound.getsockname()[1]}"

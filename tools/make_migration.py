@@ -1,0 +1,80 @@
+"""Writes the next step of `src/corehr/migrations` from what the code declares and the steps do not make yet.
+
+    python tools/make_migration.py "Payroll groups"    the next step
+    python tools/make_migration.py --first             the first step again: only while it is not released
+
+Look at what it wrote: rows that must move, and changes that SQLite can only make by copying a table, are written by
+hand. `tests/entrypoints/test_migrations.py` says whether code and steps agree.
+"""
+
+import argparse
+import pkgutil
+import re
+import subprocess
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+import corehr
+from corehr.kernel.statements import metadata
+from corehr.migrations import REVISIONS
+
+VERSIONS = Path(__file__).resolve().parent.parent / "src" / "corehr" / "migrations" / "versions"
+
+
+def declared() -> sa.MetaData:
+    """Every table of every module."""
+    for module in pkgutil.walk_packages(corehr.__path__, "corehr."):
+        if not module.name.startswith("corehr.migrations"):
+            import_module(module.name)
+    return metadata
+
+
+def write(message: str, revision: str, *, steps: bool) -> Path:
+    """Compare the declared tables with an empty database, or with one that the steps made."""
+    config = Config()
+    config.set_main_option("script_location", str(VERSIONS.parent).replace("%", "%%"))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    with tempfile.TemporaryDirectory() as folder, sa.create_engine(f"sqlite:///{folder}/new.db").begin() as connection:
+        config.attributes |= {"connection": connection, "metadata": declared()}
+        if steps:
+            command.upgrade(config, "head")
+        command.revision(config, message, autogenerate=True, rev_id=revision)
+    return next(VERSIONS.glob(f"{revision}_*.py"))
+
+
+def tidied(file: Path) -> None:
+    """Without the generator's remarks, in the house's format."""
+    text = re.sub(r"\n *# ### .* ###", "", file.read_text())
+    if text.count("\n    op.") > 40:
+        text = text.replace("-> None:", "-> None:  # noqa: PLR0915  # a step is as long as what it makes", 1)
+    file.write_text(text)
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(file)], check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("message", nargs="?", help="what the step brings, in a few words")
+    parser.add_argument("--first", action="store_true", help="write the first step again")
+    args = parser.parse_args()
+    if args.first == bool(args.message):
+        parser.error("give either a message or --first")
+    if args.first:
+        if len(REVISIONS) > 1:
+            parser.error("there are later steps: the first one stays as it is")
+        declared()  # before anything is removed: a module that cannot be imported ends it here
+        for file in VERSIONS.glob("*.py"):
+            file.unlink()
+    revision = f"{1 if args.first else int(REVISIONS[-1]) + 1:04}"
+    file = write(args.message or "The first tables", revision, steps=not args.first)
+    tidied(file)
+    print(file)
+
+
+if __name__ == "__main__":
+    main()
