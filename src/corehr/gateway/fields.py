@@ -11,6 +11,7 @@ A line is a dotted path (`[]` after each list), a type, then words in any order.
     id:kind what id it is, or the parameter that says so          also:corehr a CoreHR id is taken as well
     out:corehr answered as a CoreHR id whatever was asked         scope:a,b hidden unless the app has one
     scope[v]:a,b needed for value v   business  the operation's rulebook owns it   required-in-prose   deprecated
+    claim         one request at a time may name a record here; who finds it claimed does not wait
     idempotency   two requests with one value of it are the same request
 """
 
@@ -65,6 +66,7 @@ class Field:
     business: bool = False
     deprecated: bool = False
     idempotency: bool = False
+    claim: bool = False
 
 
 class Notation:
@@ -236,6 +238,7 @@ _FLAGS: dict[str, tuple[str, Any]] = {
     "business": ("business", True),
     "deprecated": ("deprecated", True),
     "idempotency": ("idempotency", True),
+    "claim": ("claim", True),
     "required-in-prose": ("required_in_prose", True),
     "also:corehr": ("id_also_corehr", True),
     "out:corehr": ("id_out", "corehr"),

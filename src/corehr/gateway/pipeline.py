@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from corehr.gateway import answers, idempotency, scopes, tokens, wire
 from corehr.gateway.answers import NOT_FOUND, Answer, Denied
 from corehr.gateway.apps import App, Apps
+from corehr.gateway.claims import Claims
 from corehr.gateway.id_types import Directory, IdTypes
 from corehr.gateway.log_ids import new_log_id, request_id
 from corehr.gateway.rate_limits import RateLimits
@@ -76,6 +77,7 @@ class Service:
         self.key = _key(operation) if changes else None
         self.malformed = reasons.get(Reason.MALFORMED)
         self.repeated = reasons.get(Reason.REPEATED)
+        self.claimed = reasons.get(Reason.CLAIMED)
         self.broken = reasons.get(Reason.BROKEN)
 
 
@@ -263,6 +265,7 @@ class Gateway:
         self.limiter = limiter
         self.caught_up = caught_up
         self.watch = watch
+        self.claims = Claims()
         self._routes = Routes(spec.operations.values())
         self._services: dict[str, Service] = {}
         for handlers, changes in ((queries, False), (commands, True)):
@@ -341,7 +344,9 @@ class Gateway:
             if watch is not None:
                 watch.holding(request.exchange)
 
-        await (self.store.command if request.service.changes else self.store.query)(tenant, work)
+        service = request.service
+        with self.claims.held(tenant, service.operation, request.given, service.claimed):
+            await (self.store.command if service.changes else self.store.query)(tenant, work)
 
     def _out_of_shape(self, no: ShapeError, request: Request) -> Answer:
         service = request.service

@@ -10,6 +10,7 @@ class Reason(Enum):
     MALFORMED = "the request does not have the documented shape"
     NOT_ALLOWED = "the app or its operator may not do this"
     TOO_FAST = "too many requests at once"
+    CLAIMED = "somebody else is at the same record at this moment"
     REPEATED = "the same request was made before"
     TIMED_OUT = "the system took too long"
     BROKEN = "the system failed"
