@@ -1,0 +1,93 @@
+"""The demo company: one seed and one moment make the same company, byte for byte.
+
+Only what holds real time differs: when its apps were made, and when its clock was set.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from typing import Final
+
+from corehr.engines.effective_dating import open_zone
+from corehr.entrypoints import tenants
+from corehr.entrypoints.demo import apps, changes, characters, company, departures, described, rows
+from corehr.entrypoints.demo.almanac import DEFAULT_NOW, FAR_ZONE, ZONE, Almanac, later
+from corehr.entrypoints.demo.banner import banner
+from corehr.entrypoints.demo.company import Company
+from corehr.entrypoints.demo.organisation import Founding
+from corehr.entrypoints.demo.people import Staffing
+from corehr.entrypoints.demo.plans import Plan, Planning
+from corehr.kernel import tenants as kernel_tenants
+from corehr.kernel.clock import Clock
+from corehr.kernel.db import Store, Tx
+from corehr.kernel.ids import TimedIds
+from corehr.kernel.settings import WrongUse, open_store
+from corehr.kernel.tenants import DEFAULT
+
+__all__ = ["DEFAULT_NOW", "EMPLOYEES", "SEED", "banner", "build", "prepare"]
+
+EMPLOYEES: Final = 200
+SEED: Final = 1
+_BEFORE: Final = 60
+"""Days before its first day on which a company sets itself up."""
+
+
+def prepare(url: str, *, employees: int = EMPLOYEES, seed: int = SEED, now: datetime = DEFAULT_NOW) -> None:
+    """Fill an empty, migrated database with the demo company; one that holds this seed is left as it is.
+
+    WrongUse when it holds anything else, or when there would be too few people for everybody who has a name.
+    """
+    store = open_store(url, Clock(), TimedIds())
+    try:
+        there = store.command_now(DEFAULT, kernel_tenants.get)
+        if there is None:
+            build(store, employees=employees, seed=seed, now=now)
+        elif there.seed is None:
+            raise WrongUse("this database holds a company that is no demo: give --db an empty one")
+        elif there.seed != str(seed):
+            raise WrongUse(f"this demo company was made with --seed {there.seed}: ask for that one, or give --db another")
+    finally:
+        store.close()
+
+
+def build(store: Store, *, employees: int, seed: int, now: datetime) -> None:
+    """Make the company in a store that holds none; what an interrupted attempt left behind is taken away first."""
+    if employees < characters.FEWEST:
+        raise WrongUse(f"a demo company has at least {characters.FEWEST} people: give --employees {characters.FEWEST}")
+    store.command_now(DEFAULT, rows.take_away)
+    made = Company(seed, employees, Almanac(now))
+    almanac = made.almanac
+    founding = almanac.morning(later(almanac.founded, -_BEFORE))
+    made.at(founding, partial(_found, made))
+    made.live(store)
+    planning = Planning(made, made.organisation)
+    planning.lead()
+    cast = characters.cast(planning, made, made.organisation)
+    planning.fill(employees)
+    Staffing(made, made.organisation).schedule(planning.everybody)
+    made.at(almanac.morning(almanac.founded), partial(changes.add_flows, made, cast))
+    changes.schedule(made, cast)
+    departures.schedule(made, cast)
+    made.at(now, partial(_open, made, cast))
+    made.live(store)
+
+
+def _found(made: Company, tx: Tx) -> None:
+    made.organisation = Founding(tx, made).set_up()
+    changes.add_types(tx, made)
+
+
+def _open(made: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
+    """The present: apps may call, records have names; the company itself last, so that it is whole or not there."""
+    apps.add_apps(tx, made)
+    changes.describe(tx, made)
+    server_key = sha256(f"demo company {made.seed}".encode()).hexdigest()
+    names = {name: plan.id for name, plan in cast.items()}
+    made.world["employments"] = dict(described.describe_people(tx, names, made.almanac.today, server_key))
+    described.describe_departments(tx, made.world, server_key)
+    company.save(tx, made)
+    tenants.found(
+        tx, "Demo company", ZONE, key=server_key[:16], server_key=server_key, seed=str(made.seed), world=True
+    )
+    open_zone(tx, FAR_ZONE)

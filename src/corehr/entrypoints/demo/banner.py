@@ -1,0 +1,61 @@
+"""What a demo says of itself when it starts: who may call, what exists, and a first call that works when pasted."""
+
+from typing import TYPE_CHECKING
+
+from corehr.entrypoints.demo.apps import APPS, FIRST
+from corehr.entrypoints.demo.company import made, read_names
+from corehr.kernel.clock import Day
+from corehr.kernel.db import Tx, encode_json
+
+if TYPE_CHECKING:
+    from corehr.entrypoints.app import Installation
+
+_TOKEN = "/open-apis/auth/v3/tenant_access_token/internal"
+_CREATE = "/open-apis/corehr/v1/job_changes"
+
+
+def banner(installation: "Installation", base_url: str) -> str:
+    """The text, without a newline at its end."""
+
+    def read(tx: Tx) -> str:
+        company, names = made(tx), read_names(tx)
+        who = f"Demo company, {company[1]} people" if company else "Company"
+        active, other = names["employments"]["active"]["open_id"], names["departments"]["other"]["id"]
+        return "\n".join(
+            [
+                f"{who}: {base_url}",
+                "",
+                f"  app id      {FIRST}",
+                f"  secret      {APPS[FIRST].secret}",
+                f"  Open API    {base_url}/open-apis/",
+                f"  sandbox     {base_url}/sandbox/world   the records that have names",
+                f"              {base_url}/sandbox/clock   what time it is there: {_now(tx)}",
+                "",
+                "Move somebody to another department:",
+                "",
+                *_curl(base_url, active, other, tx.recorded_at[:10]),
+            ]
+        )
+
+    return installation.store.command_now(installation.tenant.tenant, read)
+
+
+def _now(tx: Tx) -> str:
+    return tx.now.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _curl(base_url: str, employment: str, department: str, day: Day) -> list[str]:
+    asked = {
+        "transfer_mode": 1,
+        "employment_id": employment,
+        "transfer_type_unique_identifier": "internal_transfer",
+        "effective_date": day,
+        "transfer_info": {"target_department": department},
+    }
+    secret = {"app_id": FIRST, "app_secret": APPS[FIRST].secret}
+    return [
+        f"TOKEN=$(curl -s {base_url}{_TOKEN} \\",
+        f"  -d '{encode_json(secret).decode()}' | sed 's/.*\"tenant_access_token\":\"\\([^\"]*\\)\".*/\\1/')",
+        f"curl {base_url}{_CREATE} -H \"Authorization: Bearer $TOKEN\" \\",
+        f"  -d '{encode_json(asked).decode()}'",
+    ]

@@ -1,0 +1,37 @@
+"""What demo people are called: common Chinese names, and short ids made from their pinyin."""
+
+from typing import Final
+
+from corehr.entrypoints.demo.chance import Chance
+
+SURNAMES: Final = (
+    ("王", "wang"), ("李", "li"), ("张", "zhang"), ("刘", "liu"), ("陈", "chen"), ("杨", "yang"), ("黄", "huang"),
+    ("赵", "zhao"), ("吴", "wu"), ("周", "zhou"), ("徐", "xu"), ("孙", "sun"), ("马", "ma"), ("朱", "zhu"),
+    ("胡", "hu"), ("郭", "guo"), ("何", "he"), ("林", "lin"), ("罗", "luo"), ("高", "gao"), ("郑", "zheng"),
+    ("梁", "liang"), ("谢", "xie"), ("宋", "song"), ("唐", "tang"), ("许", "xu"), ("韩", "han"), ("冯", "feng"),
+)  # fmt: skip
+GIVEN: Final = (
+    ("伟", "wei"), ("芳", "fang"), ("娜", "na"), ("敏", "min"), ("静", "jing"), ("丽", "li"), ("强", "qiang"),
+    ("磊", "lei"), ("军", "jun"), ("洋", "yang"), ("勇", "yong"), ("艳", "yan"), ("杰", "jie"), ("娟", "juan"),
+    ("涛", "tao"), ("明", "ming"), ("超", "chao"), ("霞", "xia"), ("平", "ping"), ("刚", "gang"), ("桂英", "guiying"),
+    ("文博", "wenbo"), ("子涵", "zihan"), ("雨桐", "yutong"), ("思远", "siyuan"), ("晓东", "xiaodong"), ("欣怡", "xinyi"),
+    ("建国", "jianguo"), ("海燕", "haiyan"), ("志强", "zhiqiang"), ("梦琪", "mengqi"), ("浩然", "haoran"),
+)  # fmt: skip
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_ID_LENGTH: Final = 8
+
+
+def person(chance: Chance, number: int) -> tuple[str, str]:
+    """A name, and a user id of eight characters that no other number has."""
+    surname, given = chance.one_of(SURNAMES), chance.one_of(GIVEN)
+    return surname[0] + given[0], user_id(surname[1] + given[1], number)
+
+
+def user_id(pinyin: str, number: int) -> str:
+    """Four letters of pinyin and the number, to the base 36, in four digits."""
+    digits = ""
+    while number or not digits:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    letters = _ID_LENGTH - max(4, len(digits))
+    return pinyin[:letters].ljust(letters, "x") + digits.rjust(_ID_LENGTH - letters, "0")
