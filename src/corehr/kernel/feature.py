@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from corehr.kernel.clock import Day
 from corehr.kernel.db import Tx
 
 Json = dict[str, Any]
+
+PreHires = Literal["all", "read", "none"]
+"""What an app may do with pre-hires: see and change them, see them, neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Call:
     operation: str
     app_id: str
     data_range: DataRange
+    pre_hires: PreHires
     path: Mapping[str, str]
     query: Mapping[str, Any]
     body: Mapping[str, Any]

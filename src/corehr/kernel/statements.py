@@ -1,5 +1,6 @@
 """SQL written once with SQLAlchemy Core, compiled once per dialect, run as text on the raw driver."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +43,9 @@ class Among(sa.ColumnElement[bool]):
         self.column = column
         self.name = name
 
+    def self_group(self, against: Any = None) -> "Among":
+        return self  # not "… = 1", which would keep SQLite from its indexes
+
 
 @compiles(Among, "sqlite")
 def _among_sqlite(element: Among, compiler: SQLCompiler, **kw: Any) -> str:
@@ -51,6 +55,11 @@ def _among_sqlite(element: Among, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(Among, "postgresql")
 def _among_postgresql(element: Among, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{compiler.process(element.column, **kw)} = ANY(%({element.name})s)"
+
+
+def is_one_of(column: sa.ColumnElement[Any], words: Iterable[str]) -> sa.ColumnElement[bool]:
+    """The column is one of these words of ours, written into the statement so that partial indexes serve it."""
+    return column.in_([sa.literal_column(f"'{word}'") for word in words])
 
 
 class BoundText(sa.ColumnElement[str]):
@@ -82,7 +91,7 @@ class Compiled:
     """One statement's text for one dialect, its constants and the names of the columns it returns."""
 
     def __init__(self, clause: Any, dialect: str) -> None:
-        compiled = clause.compile(dialect=_DIALECTS[dialect], compile_kwargs={"render_postcompile": True})
+        compiled = clause.compile(dialect=_DIALECTS[dialect])
         self.sql = str(compiled)
         self.constants = {k: v for k, v in compiled.construct_params(_check=False).items() if v is not None}
         self.columns: tuple[str, ...] = tuple(c.name for c in getattr(clause, "selected_columns", ()))

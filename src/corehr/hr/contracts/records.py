@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline, at
 from corehr.hr.contracts import events
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import Day, day_after
 from corehr.kernel.db import Tx
 from corehr.kernel.statements import add, having, statement, table, text
 
@@ -30,7 +30,7 @@ contract = table(
     "contract",
     text("id", key=True),
     text("employment_id"),
-    sa.Index("contract_by_employment", "tenant", "employment_id"),
+    sa.Index("contract_by_employment", "tenant", "employment_id", "id"),
 )
 
 
@@ -60,6 +60,11 @@ def amend(tx: Tx, id: str, before: Timeline, day: Day, patch: Mapping[str, Any],
     """From a day on the contract also says `patch`."""
     versions.say(tx, KIND, id, before, day, patch, cause)
     tx.emit(events.updated(id))
+
+
+def close(tx: Tx, it: Contract, last_day: Day, cause: Cause) -> None:
+    """The contract really ended on a day, whatever was agreed: it says so from the day after."""
+    amend(tx, it.id, it.life, day_after(last_day), {"actual_end_date": last_day}, cause)
 
 
 def take_back(tx: Tx, id: str, cause: Cause) -> None:

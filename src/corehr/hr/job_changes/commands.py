@@ -12,7 +12,6 @@ from corehr.hr.job_changes.rules.case import Case, Request
 from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_changes.rules.revoke import REFUSALS, REVOKE, RevokeCase
 from corehr.hr.job_datas import records as job_datas
-from corehr.hr.locations.records import LOCATION
 from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
@@ -128,8 +127,7 @@ def _flag(value: bool | None) -> int | None:
 
 def _zone(case: Case) -> str:
     """Days begin for a person where they work before the change."""
-    id = case.current.get("work_location_id")
-    body = LOCATION.on(case.tx, id, case.asked.effective_date) if id else None
+    body = case.body_of("work_location_id", case.current)
     if body and body.get("zone"):
         return str(body["zone"])
     tenant = tenants.get(case.tx)

@@ -12,7 +12,7 @@ from corehr.hr.job_changes import events
 from corehr.hr.people import records as people
 from corehr.kernel.clock import FOREVER, Day
 from corehr.kernel.db import Row, Tx, decode_json, encode_json
-from corehr.kernel.statements import add, bind, change, find, having, number, statement, table, text
+from corehr.kernel.statements import add, bind, change, find, having, is_one_of, number, statement, table, text
 
 
 class Status(StrEnum):
@@ -66,9 +66,9 @@ job_change = table(
     text("revoked_by", optional=True),
     text("revoked_at", optional=True),
 )
-_pending = job_change.c.status.in_([s.value for s in PENDING])
-_waiting = job_change.c.status.in_([s.value for s in WAITING])
-sa.Index("job_change_by_employment", job_change.c.tenant, job_change.c.employment_id)
+_pending = is_one_of(job_change.c.status, PENDING)
+_waiting = is_one_of(job_change.c.status, WAITING)
+sa.Index("job_change_by_employment", job_change.c.tenant, job_change.c.employment_id, job_change.c.id)
 for _name, _where, _columns in (
     ("job_change_waiting", "status IN ('Approved', 'NoNeedApproval')", ("tenant", "zone", "effective_date")),
     (

@@ -128,9 +128,18 @@ def assignments(tx: Tx, employment_ids: Sequence[str]) -> Sequence[Row]:
 
 def department_on(tx: Tx, employment_id: str, day: Day) -> str | None:
     """The department the person works in on a day: the first one if the day is before it, the last if after."""
+    return _assigned(tx, employment_id, day, "department_id")
+
+
+def work_location_on(tx: Tx, employment_id: str, day: Day) -> str | None:
+    """Where the person works on a day; the same."""
+    return _assigned(tx, employment_id, day, "work_location_id")
+
+
+def _assigned(tx: Tx, employment_id: str, day: Day, name: str) -> str | None:
     rows = assignments(tx, [employment_id])
-    begun = [r["department_id"] for r in rows if r["valid_from"] <= day]
-    return begun[-1] if begun else (rows[0]["department_id"] if rows else None)
+    begun = [r[name] for r in rows if r["valid_from"] <= day]
+    return begun[-1] if begun else (rows[0][name] if rows else None)
 
 
 def _lines_of(timeline: Timeline, employment_id: str) -> list[dict[str, Any]]:

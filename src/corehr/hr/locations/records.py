@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from corehr.engines.entity import Entity
+from corehr.kernel import tenants
+from corehr.kernel.clock import Day
+from corehr.kernel.db import Tx
 
 LOCATION = Entity("location")
 
@@ -11,6 +14,16 @@ WORK_CITY: Final = frozenset({"business_site", "work_location"})
 """The usages that make a location a work city; documents use both names for it."""
 
 SOCIAL_SECURITY_CITY: Final = frozenset({"social_security_contribution"})
+
+
+def zone_on(tx: Tx, id: str | None, day: Day) -> str:
+    """The time zone of a location on a day; the company's where there is no location, or it names none."""
+    body = LOCATION.on(tx, id, day) if id else None
+    if body and body.get("zone"):
+        return str(body["zone"])
+    company = tenants.get(tx)
+    assert company is not None
+    return company.zone
 
 
 def serves_as(body: Mapping[str, Any], purpose: frozenset[str]) -> bool:

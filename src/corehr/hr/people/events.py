@@ -9,6 +9,10 @@ def created(employment_id: str) -> Event:
     return Event("corehr.employment.created_v1", employment_id, {"employment_id": employment_id})
 
 
+def resigned(employment_id: str) -> Event:
+    return Event("corehr.employment.resigned_v1", employment_id, {"employment_id": employment_id})
+
+
 def updated(employment_id: str, fields: Sequence[str]) -> Event:
     return Event(
         "corehr.employment.updated_v1",

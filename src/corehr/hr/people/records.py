@@ -10,7 +10,7 @@ from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline, at, changed
 from corehr.hr.people import events
 from corehr.kernel import tenants
-from corehr.kernel.clock import FOREVER, Day
+from corehr.kernel.clock import FOREVER, Day, day_after
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
     BoundText,
@@ -33,6 +33,9 @@ DOTTED: Final = "dotted_manager_id"
 LINES: Final = (DIRECT, DOTTED)
 """The kinds of reporting line, named as the job-data field that draws them; each has a lock of its own."""
 
+TERMINATED: Final = "terminated"
+"""The status of an employment that is over; one of which nothing is said is a running one."""
+
 employment = table(
     "employment",
     text("id", key=True),
@@ -54,7 +57,6 @@ reporting_line = table(
     text("valid_to"),
     text("manager_id"),
     sa.Index("reporting_line_by_source", "tenant", "source_id"),
-    sa.Index("reporting_line_by_manager", "tenant", "line", "manager_id"),
 )
 
 
@@ -86,21 +88,24 @@ _ERASE = remove(reporting_line, "source_id")
 def _leads_to() -> sa.Select[Any]:
     """Up the line from a manager, through the days in common, to an employee.
 
-    A waiting change's line counts beside the present one, since it may still be approved or not.
+    A waiting change's line counts beside the present one, since it may still be approved or not. Tenant and line
+    travel with the walk, so that SQLite looks each step up by all three instead of reading the whole line.
     """
     seed = sa.select(
+        BoundText("tenant").label("tenant"),
+        BoundText("line").label("line"),
         BoundText("manager_id").label("person"),
         BoundText("lo").label("lo"),
         BoundText("hi").label("hi"),
     )
-    up = seed.cte("up", recursive=True)
-    line = reporting_line.c
+    up, line = seed.cte("up", recursive=True), reporting_line.c
     later = sa.case((up.c.lo > line.valid_from, up.c.lo), else_=line.valid_from)
     sooner = sa.case((up.c.hi < line.valid_to, up.c.hi), else_=line.valid_to)
+    above = sa.and_(line.tenant == up.c.tenant, line.line == up.c.line, line.employment_id == up.c.person)
     step = (
-        sa.select(line.manager_id, later, sooner)
+        sa.select(up.c.tenant, up.c.line, line.manager_id, later, sooner)
         .select_from(up)
-        .join(reporting_line, sa.and_(*having(reporting_line, "line"), line.employment_id == up.c.person))
+        .join(reporting_line, above)
         .where(line.valid_from < up.c.hi, line.valid_to > up.c.lo, up.c.person != bind("employment_id"))
     )
     up = up.union(step)
@@ -165,6 +170,13 @@ def take_back(tx: Tx, id: str, cause: Cause) -> None:
     """What `cause` said of the employment is withdrawn."""
     before, after = versions.take_back(tx, KIND, id, cause)
     _announce(tx, id, before, after, tenants.today(tx))
+
+
+def leave(tx: Tx, id: str, last_day: Day, cause: Cause) -> None:
+    """The employment is over: from the day after its last one on its `employment_status` is terminated."""
+    life = versions.timeline(tx, KIND, id)
+    amend(tx, id, life, day_after(last_day), {"employment_status": TERMINATED}, cause)
+    tx.emit(events.resigned(id))
 
 
 def _announce(tx: Tx, id: str, before: Timeline, after: Timeline, day: Day) -> None:

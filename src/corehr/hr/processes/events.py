@@ -5,7 +5,9 @@ from typing import Any
 from corehr.engines.approvals import Task, TaskStatus
 from corehr.kernel.event_log import Event
 
-NORMAL = 1
+NORMAL, REVOCATION, CORRECTION = 1, 2, 3
+"""What a process is for: something new, taking something back, correcting it."""
+
 APPROVAL = 1
 NODE_STATUS = {TaskStatus.TODO: 1, TaskStatus.REJECTED: 2, TaskStatus.DONE: 3, TaskStatus.CANCELLED: 4}
 
@@ -67,5 +69,5 @@ def _process(process: dict[str, Any]) -> dict[str, Any]:
         "status": int(process["status"]),
         "biz_type": process["subject_kind"],
         "flow_definition_id": process["flow_id"],
-        "properties": NORMAL,
+        "properties": process["properties"],
     }

@@ -16,6 +16,8 @@ ADMINISTRATOR: Final = "process_administrator"
 MANAGER: Final = "direct_manager"
 """In a flow's node: whoever is the subject person's direct manager when the process starts."""
 
+NORMAL, REVOCATION, CORRECTION = events.NORMAL, events.REVOCATION, events.CORRECTION
+
 flow = table("flow", text("id", key=True), text("name_zh"), text("name_en"), number("active"), text("nodes"))
 process = table(
     "process",
@@ -25,9 +27,11 @@ process = table(
     text("subject_id"),
     text("employment_id"),
     text("initiator_id", optional=True),
+    number("properties"),
     number("status"),
     text("created_at"),
     text("completed_at", optional=True),
+    sa.Index("process_by_subject", "tenant", "subject_id"),
 )
 task = table(
     "process_task",
@@ -49,6 +53,11 @@ _ADD_FLOW = add(flow)
 _FLOW = find(flow, "id")
 _ADD = add(process)
 _FIND = find(process, "id")
+_RUNNING_ABOUT = statement(
+    sa.select(process.c.subject_kind)
+    .where(*having(process, "subject_id"), process.c.status == int(ProcessStatus.RUNNING))
+    .distinct()
+)
 _SET_STATUS = change(process, "status", "completed_at")
 _ADD_TASK = add(task)
 _TASKS = statement(sa.select(task).where(*having(task, "process_id")).order_by(task.c.node, task.c.id))
@@ -115,8 +124,13 @@ def start(
     employment_id: str,
     manager_id: str | None,
     initiator_id: str | None,
+    *,
+    properties: int = NORMAL,
 ) -> tuple[str, ProcessStatus]:
-    """An approval about `subject` (kind, id) begins; its id, and FINISHED at once when nobody has to be asked."""
+    """An approval about `subject` (kind, id) begins; its id, and FINISHED at once when nobody has to be asked.
+
+    `properties` is NORMAL, REVOCATION or CORRECTION.
+    """
     row: Row = {
         "id": tx.new_id(),
         "flow_id": flow_id,
@@ -124,6 +138,7 @@ def start(
         "subject_id": subject[1],
         "employment_id": employment_id,
         "initiator_id": initiator_id,
+        "properties": properties,
         "status": int(ProcessStatus.RUNNING),
         "created_at": tx.recorded_at,
         "completed_at": None,
@@ -158,6 +173,11 @@ def start(
 
 def get(tx: Tx, id: str) -> Row | None:
     return tx.one(_FIND, id=id)
+
+
+def running_about(tx: Tx, subject_id: str) -> frozenset[str]:
+    """The kinds of approval that run about a subject."""
+    return frozenset(row["subject_kind"] for row in tx.all(_RUNNING_ABOUT, subject_id=subject_id))
 
 
 def tasks_of(tx: Tx, process_id: str) -> Sequence[Task]:

@@ -17,7 +17,7 @@ workforce_plan = table(
     text("valid_from"),
     text("valid_to"),
     number("value"),
-    sa.Index("workforce_plan_by_department", "tenant", "department_id"),
+    sa.Index("workforce_plan_by_department", "tenant", "department_id", "id"),
 )
 
 _ADD = add(workforce_plan)

@@ -50,6 +50,10 @@ REFERENCES: Final[Mapping[str, str]] = {
 """Which kind of thing a target names."""
 
 
+COMPARED: Final = ("job_id", "job_family_id", "job_level_id", "employee_type_id", "work_location_id")
+"""Whose present values matter beside the targets."""
+
+
 @dataclass(frozen=True)
 class Request:
     """A job change as asked for. `targets` and `originals` are keyed by our own field names, ids are CoreHR's.
@@ -190,10 +194,14 @@ class Case:
         id = of.get(field)
         if not id:
             return None
-        life = self.life(REFERENCES[field], id)
-        life = life or versions.timeline(self.tx, REFERENCES[field], id)
-        version = at(life, self.asked.effective_date)
+        key = (REFERENCES[field], id)
+        version = at(self.lives.get(key) or self.around.get(key, ()), self.asked.effective_date)
         return version.body if version else None
+
+    @cached_property
+    def around(self) -> Mapping[tuple[str, str], Timeline]:
+        """What the person's present values name, as far as targets are held against it, in one reading."""
+        return versions.timelines(self.tx, [id for f in COMPARED if (id := self.current.get(f))])
 
 
 def is_id(value: Any) -> bool:
