@@ -23,6 +23,8 @@ from corehr.gateway.spec import Spec, SpecError
 from corehr.gateway.tokens import Tokens
 from corehr.hr.job_changes.api import FEATURE as JOB_CHANGES
 from corehr.hr.job_datas.api import FEATURE as JOB_DATAS
+from corehr.hr.offboardings.api import FEATURE as OFFBOARDINGS
+from corehr.hr.pre_hires.api import FEATURE as PRE_HIRES
 from corehr.hr.processes import api as processes
 from corehr.kernel import tenants
 from corehr.kernel.clock import Clock, moment, real_now
@@ -33,7 +35,7 @@ from corehr.kernel.ids import TimedIds
 from corehr.kernel.settings import Settings, WrongUse, open_store
 from corehr.kernel.tenants import Tenant
 
-_DECIDED: Final[Sequence[Feature]] = (JOB_DATAS, JOB_CHANGES)
+_DECIDED: Final[Sequence[Feature]] = (JOB_DATAS, JOB_CHANGES, OFFBOARDINGS, PRE_HIRES)
 """Features whose subjects approvals may be about; the order is also that in which a day happens to them."""
 
 _OUTCOMES: Final[Mapping[str, Outcome]] = {kind: o for f in _DECIDED for kind, o in f.outcomes.items()}

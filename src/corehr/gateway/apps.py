@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from corehr.kernel.clock import real_now, stamp
 from corehr.kernel.db import Row, Store, Tx, decode_json, encode_json
-from corehr.kernel.feature import DataRange
+from corehr.kernel.feature import DataRange, PreHires
 from corehr.kernel.ids import secret
 from corehr.kernel.statements import add, change, mine, number, statement, table, text
 from corehr.kernel.tenants import DEFAULT
@@ -19,7 +19,6 @@ from corehr.kernel.tenants import tenant as tenant_table
 EVERYTHING: Final = "*"
 Scopes = frozenset[str] | Literal["*"]
 Kind = Literal["custom", "store"]
-PreHires = Literal["all", "read", "none"]
 
 _DUE = 0.5
 _STALE = 1.0
@@ -170,5 +169,6 @@ def _app(row: Row) -> App:
     else:
         departments = () if data_range == "none" else decode_json(data_range)
         values["data_range"] = DataRange(everyone=False, departments=frozenset(departments))
+    values["pre_hires"] = "all" if values["type"] == "store" else values["pre_hires"]
     values["enabled"] = bool(values["enabled"])
     return App(**values)

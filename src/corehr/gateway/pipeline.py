@@ -196,7 +196,7 @@ def ids_inward(tx: Tx, request: Request) -> None:
     if request.data is None:
         given = request.service.ids.inward(tx, request.app, request.given)
         operation, app = request.service.operation.id, request.app
-        request.call = Call(operation, app.app_id, app.data_range, given.path, given.query, given.body)
+        request.call = Call(operation, app.app_id, app.data_range, app.pre_hires, given.path, given.query, given.body)
 
 
 def handle(tx: Tx, request: Request) -> None:

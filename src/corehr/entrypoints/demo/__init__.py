@@ -11,7 +11,7 @@ from typing import Final
 
 from corehr.engines.effective_dating import open_zone
 from corehr.entrypoints import tenants
-from corehr.entrypoints.demo import apps, changes, characters, company, departures, described, rows
+from corehr.entrypoints.demo import apps, changes, characters, company, departures, described, pre_hires, rows
 from corehr.entrypoints.demo.almanac import DEFAULT_NOW, FAR_ZONE, ZONE, Almanac, later
 from corehr.entrypoints.demo.banner import banner
 from corehr.entrypoints.demo.company import Company
@@ -46,7 +46,7 @@ def prepare(url: str, *, employees: int = EMPLOYEES, seed: int = SEED, now: date
         elif there.seed is None:
             raise WrongUse("this database holds a company that is no demo: give --db an empty one")
         elif there.seed != str(seed):
-            raise WrongUse(f"this demo company was made with --seed {there.seed}: ask for that one, or give --db another")
+            raise WrongUse(f"this demo company has --seed {there.seed}: ask for that one, or give --db another")
     finally:
         store.close()
 
@@ -69,6 +69,7 @@ def build(store: Store, *, employees: int, seed: int, now: datetime) -> None:
     made.at(almanac.morning(almanac.founded), partial(changes.add_flows, made, cast))
     changes.schedule(made, cast)
     departures.schedule(made, cast)
+    pre_hires.schedule(made)
     made.at(now, partial(_open, made, cast))
     made.live(store)
 
@@ -81,13 +82,11 @@ def _found(made: Company, tx: Tx) -> None:
 def _open(made: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
     """The present: apps may call, records have names; the company itself last, so that it is whole or not there."""
     apps.add_apps(tx, made)
-    changes.describe(tx, made)
     server_key = sha256(f"demo company {made.seed}".encode()).hexdigest()
+    changes.describe(tx, made, server_key)
     names = {name: plan.id for name, plan in cast.items()}
     made.world["employments"] = dict(described.describe_people(tx, names, made.almanac.today, server_key))
     described.describe_departments(tx, made.world, server_key)
     company.save(tx, made)
-    tenants.found(
-        tx, "Demo company", ZONE, key=server_key[:16], server_key=server_key, seed=str(made.seed), world=True
-    )
+    tenants.found(tx, "Demo company", ZONE, key=server_key[:16], server_key=server_key, seed=str(made.seed), world=True)
     open_zone(tx, FAR_ZONE)

@@ -6,10 +6,11 @@ from typing import Final, Literal
 
 from corehr.entrypoints.demo.company import Company
 from corehr.gateway import spec as gateway_spec
-from corehr.gateway.apps import EVERYTHING, Kind, PreHires, Scopes, add_app
+from corehr.gateway.apps import EVERYTHING, Kind, Scopes, add_app
 from corehr.gateway.fields import Field
 from corehr.gateway.spec import EventType, Operation, Spec
 from corehr.kernel.db import Tx
+from corehr.kernel.feature import PreHires
 
 
 @dataclass(frozen=True)

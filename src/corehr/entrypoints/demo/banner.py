@@ -1,16 +1,18 @@
 """What a demo says of itself when it starts: who may call, what exists, and a first call that works when pasted."""
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from corehr.entrypoints.demo.apps import APPS, FIRST
 from corehr.entrypoints.demo.company import made, read_names
+from corehr.hr.job_datas import records as job_datas
 from corehr.kernel.clock import Day
 from corehr.kernel.db import Tx, encode_json
 
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
-_TOKEN = "/open-apis/auth/v3/tenant_access_token/internal"
+_ISSUE = "/open-apis/auth/v3/tenant_access_token/internal"
 _CREATE = "/open-apis/corehr/v1/job_changes"
 
 
@@ -19,8 +21,12 @@ def banner(installation: "Installation", base_url: str) -> str:
 
     def read(tx: Tx) -> str:
         company, names = made(tx), read_names(tx)
+        now = tx.now.astimezone(ZoneInfo(installation.tenant.zone))
         who = f"Demo company, {company[1]} people" if company else "Company"
-        active, other = names["employments"]["active"]["open_id"], names["departments"]["other"]["id"]
+        active = names["employments"]["active"]
+        today = now.date().isoformat()
+        there = job_datas.department_on(tx, active["id"], today)
+        other, another = (names["departments"][name]["id"] for name in ("other", "active"))
         return "\n".join(
             [
                 f"{who}: {base_url}",
@@ -29,19 +35,15 @@ def banner(installation: "Installation", base_url: str) -> str:
                 f"  secret      {APPS[FIRST].secret}",
                 f"  Open API    {base_url}/open-apis/",
                 f"  sandbox     {base_url}/sandbox/world   the records that have names",
-                f"              {base_url}/sandbox/clock   what time it is there: {_now(tx)}",
+                f"              {base_url}/sandbox/clock   what time it is there: {now:%Y-%m-%d %H:%M}",
                 "",
                 "Move somebody to another department:",
                 "",
-                *_curl(base_url, active, other, tx.recorded_at[:10]),
+                *_curl(base_url, active["open_id"], another if there == other else other, today),
             ]
         )
 
     return installation.store.command_now(installation.tenant.tenant, read)
-
-
-def _now(tx: Tx) -> str:
-    return tx.now.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _curl(base_url: str, employment: str, department: str, day: Day) -> list[str]:
@@ -54,8 +56,8 @@ def _curl(base_url: str, employment: str, department: str, day: Day) -> list[str
     }
     secret = {"app_id": FIRST, "app_secret": APPS[FIRST].secret}
     return [
-        f"TOKEN=$(curl -s {base_url}{_TOKEN} \\",
-        f"  -d '{encode_json(secret).decode()}' | sed 's/.*\"tenant_access_token\":\"\\([^\"]*\\)\".*/\\1/')",
-        f"curl {base_url}{_CREATE} -H \"Authorization: Bearer $TOKEN\" \\",
+        f"TOKEN=$(curl -s {base_url}{_ISSUE} \\",
+        f'  -d \'{encode_json(secret).decode()}\' | sed \'s/.*"tenant_access_token":"\\([^"]*\\)".*/\\1/\')',
+        f'curl {base_url}{_CREATE} -H "Authorization: Bearer $TOKEN" \\',
         f"  -d '{encode_json(asked).decode()}'",
     ]

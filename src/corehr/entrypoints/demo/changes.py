@@ -6,9 +6,11 @@ from functools import partial
 from typing import Any, Final
 
 from corehr.engines.approvals import TaskStatus
+from corehr.entrypoints.demo.apps import FIRST
 from corehr.entrypoints.demo.company import Company
 from corehr.entrypoints.demo.people import EVERYONE, asked
 from corehr.entrypoints.demo.plans import Plan
+from corehr.gateway import made_ids
 from corehr.hr.job_changes import commands, records
 from corehr.hr.processes import records as processes
 from corehr.hr.processes.commands import answering
@@ -82,7 +84,7 @@ def schedule(company: Company, people: Mapping[str, Plan]) -> None:
         _on(company, 26, partial(_ask, company, plan, name, day, with_flow))
 
 
-def describe(tx: Tx, company: Company) -> None:
+def describe(tx: Tx, company: Company, server_key: str) -> None:
     """Processes by the state they are in, with their tasks; what waits for whom."""
     for name, status in (
         ("waiting", "Approving"),
@@ -101,6 +103,7 @@ def describe(tx: Tx, company: Company) -> None:
             process_id,
             approver_id=first.id,
             approver_employment_id=first.approver,
+            approver_open_id=made_ids.speak_open_id(server_key, FIRST, first.approver),
             job_change_id=about,
             tasks=said,
         )

@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from corehr.entrypoints.demo.almanac import later, years_later
-from corehr.entrypoints.demo.places import Organisation
 from corehr.entrypoints.demo.company import Company
+from corehr.entrypoints.demo.places import Organisation
 from corehr.entrypoints.demo.plans import Plan, Planning, Terms
 from corehr.hr.job_changes.records import Status as ChangeStatus
 from corehr.kernel.clock import Day
@@ -92,7 +92,8 @@ def _leaving(planning: Planning, company: Company, org: Organisation) -> None:
     }
     later_probation: tuple[Day, Day] = (almanac.day(NEW_DATE + 10), almanac.day(NEW_DATE + 100))
     open_ended = [Terms(started, None)]
-    for name in ("leaver", "left", "leaving_Approving", "leaving_NoNeedApproval", "leaving_Rejected", "leaving_Withdrawn"):
+    undecided = ("Approving", "NoNeedApproval", "Rejected", "Withdrawn")
+    for name in ("leaver", "left", *(f"leaving_{status}" for status in undecided)):
         planning.person(section, planning.heads[section], started, name, open_ended)
     for name in LEAVES:
         more: dict[str, Any] = {"probation": later_probation} if name == "probation_later" else {}

@@ -91,9 +91,7 @@ def _job_data(life: Timeline, today: Day) -> dict[str, Any]:
     return {ours: body.get(theirs) for ours, theirs in FIELDS.items()}
 
 
-def _contract(
-    lives: Mapping[tuple[str, str], Timeline], ids: Sequence[str], today: Day
-) -> dict[str, Any]:
+def _contract(lives: Mapping[tuple[str, str], Timeline], ids: Sequence[str], today: Day) -> dict[str, Any]:
     """The contract in force, else the first one there will be."""
     found = contracts.in_force(lives, ids, today)
     if found is None:

@@ -14,8 +14,9 @@ GIVEN: Final = (
     ("伟", "wei"), ("芳", "fang"), ("娜", "na"), ("敏", "min"), ("静", "jing"), ("丽", "li"), ("强", "qiang"),
     ("磊", "lei"), ("军", "jun"), ("洋", "yang"), ("勇", "yong"), ("艳", "yan"), ("杰", "jie"), ("娟", "juan"),
     ("涛", "tao"), ("明", "ming"), ("超", "chao"), ("霞", "xia"), ("平", "ping"), ("刚", "gang"), ("桂英", "guiying"),
-    ("文博", "wenbo"), ("子涵", "zihan"), ("雨桐", "yutong"), ("思远", "siyuan"), ("晓东", "xiaodong"), ("欣怡", "xinyi"),
-    ("建国", "jianguo"), ("海燕", "haiyan"), ("志强", "zhiqiang"), ("梦琪", "mengqi"), ("浩然", "haoran"),
+    ("文博", "wenbo"), ("子涵", "zihan"), ("雨桐", "yutong"), ("思远", "siyuan"), ("晓东", "xiaodong"),
+    ("欣怡", "xinyi"), ("建国", "jianguo"), ("海燕", "haiyan"), ("志强", "zhiqiang"), ("梦琪", "mengqi"),
+    ("浩然", "haoran"),
 )  # fmt: skip
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH: Final = 8

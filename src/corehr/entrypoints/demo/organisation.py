@@ -43,7 +43,7 @@ Words = tuple[str, str]
 """Chinese and English."""
 
 PLAIN: Final[Mapping[str, tuple[Words, ...]]] = {
-    "companies": (("星河科技（北京）有限公司", "Galaxy Technology (Beijing)"), ("星河科技（上海）有限公司", "Galaxy Shanghai")),
+    "companies": (("星河科技（北京）有限公司", "Galaxy Beijing"), ("星河科技（上海）有限公司", "Galaxy Shanghai")),
     "employee_types": (("全职", "Regular"), ("实习", "Intern")),
     "working_hours_types": (("标准工时", "Standard hours"), ("不定时工时", "Flexible hours")),
     "job_families": (("研发", "Engineering"), ("产品", "Product"), ("销售", "Sales"), ("职能", "Corporate")),
@@ -79,6 +79,7 @@ class Founding:
             self._plain(kind)
             self._named(kind)
         self._locations()
+        self._tell_what_is_apart()
         self._jobs()
         self._cost_centers()
         self._departments()
@@ -112,6 +113,12 @@ class Founding:
             elif kind == "employee_types":
                 body["subtype_ids"] = self._subtypes(name)
             self._name(kind, name, body)
+
+    def _tell_what_is_apart(self) -> None:
+        """The family and the level that share no pathway say so."""
+        world = self._company.world
+        family, level = world["job_families"]["active"], world["job_levels"]["other"]
+        family["disjoint_level"], level["disjoint_family"] = level["id"], family["id"]
 
     def _subtypes(self, of: str) -> list[str]:
         ids = [self._tx.new_id(), self._tx.new_id()]
@@ -167,9 +174,7 @@ class Founding:
             self._level("部", "Department", n, org.divisions[n % len(org.divisions)])
             for n in range(max(2, int(teams**0.75)))
         ]
-        org.teams = [
-            self._level("组", "Team", n, org.sections[n % len(org.sections)]) for n in range(teams)
-        ]
+        org.teams = [self._level("组", "Team", n, org.sections[n % len(org.sections)]) for n in range(teams)]
         inside, outside = org.divisions[0], org.divisions[-1]
         made = {
             "root": org.root,

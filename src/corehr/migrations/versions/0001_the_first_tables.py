@@ -51,13 +51,23 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("employment_id", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
-    op.create_index("contract_by_employment", "contract", ["tenant", "employment_id"], unique=False)
+    op.create_index("contract_by_employment", "contract", ["tenant", "employment_id", "id"], unique=False)
     op.create_table(
         "cost_center_child",
         sa.Column("tenant", TEXT, nullable=False),
         sa.Column("parent_id", TEXT, nullable=False),
         sa.Column("id", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "parent_id", "id"),
+    )
+    op.create_table(
+        "custom_field",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("form", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("name_zh", TEXT, nullable=False),
+        sa.Column("name_en", TEXT, nullable=False),
+        sa.Column("definition", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "form", "name"),
     )
     op.create_table(
         "day_lived",
@@ -177,7 +187,7 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("revoked_at", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
-    op.create_index("job_change_by_employment", "job_change", ["tenant", "employment_id"], unique=False)
+    op.create_index("job_change_by_employment", "job_change", ["tenant", "employment_id", "id"], unique=False)
     op.create_index(
         "job_change_pending",
         "job_change",
@@ -200,12 +210,67 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("id", TEXT, nullable=False),
         sa.Column("employment_id", TEXT, nullable=False),
         sa.Column("status", TEXT, nullable=False),
+        sa.Column("type", TEXT, nullable=False),
         sa.Column("offboarding_date", TEXT, nullable=False),
+        sa.Column("end_before", TEXT, nullable=True),
+        sa.Column("info", TEXT, nullable=False),
+        sa.Column("proposal", TEXT, nullable=True),
         sa.Column("process_id", TEXT, nullable=True),
+        sa.Column("checklist_status", TEXT, nullable=False),
+        sa.Column("checklist_process_id", TEXT, nullable=True),
         sa.Column("created_at", TEXT, nullable=False),
+        sa.Column("updated_at", TEXT, nullable=False),
+        sa.Column("updated_by", TEXT, nullable=True),
+        sa.Column("revoked_at", TEXT, nullable=True),
+        sa.Column("revoked_by", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
-    op.create_index("offboarding_by_employment", "offboarding", ["tenant", "employment_id"], unique=False)
+    op.create_index("offboarding_by_employment", "offboarding", ["tenant", "employment_id", "id"], unique=False)
+    op.create_index(
+        "offboarding_waiting",
+        "offboarding",
+        ["tenant", "offboarding_date"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
+        postgresql_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
+    )
+    op.create_table(
+        "onboarding_flow",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("name_zh", TEXT, nullable=False),
+        sa.Column("name_en", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_table(
+        "onboarding_task",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("pre_hire_id", TEXT, nullable=False),
+        sa.Column("code", TEXT, nullable=False),
+        sa.Column("place", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("status", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "pre_hire_id", "code"),
+    )
+    op.create_table(
+        "pre_hire",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("onboarding_status", TEXT, nullable=False),
+        sa.Column("onboarding_date", TEXT, nullable=True),
+        sa.Column("department_id", TEXT, nullable=True),
+        sa.Column("offer", TEXT, nullable=False),
+        sa.Column("flow_id", TEXT, nullable=False),
+        sa.Column("flow_instance_id", TEXT, nullable=False),
+        sa.Column("flow_status", TEXT, nullable=False),
+        sa.Column("withdrawn_reason", TEXT, nullable=True),
+        sa.Column("withdrawn_by", TEXT, nullable=True),
+        sa.Column("withdrawn_at", TEXT, nullable=True),
+        sa.Column("created_at", TEXT, nullable=False),
+        sa.Column("updated_at", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id"),
+    )
     op.create_table(
         "process",
         sa.Column("tenant", TEXT, nullable=False),
@@ -215,11 +280,13 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("subject_id", TEXT, nullable=False),
         sa.Column("employment_id", TEXT, nullable=False),
         sa.Column("initiator_id", TEXT, nullable=True),
+        sa.Column("properties", NUMBER, autoincrement=False, nullable=False),
         sa.Column("status", NUMBER, autoincrement=False, nullable=False),
         sa.Column("created_at", TEXT, nullable=False),
         sa.Column("completed_at", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
+    op.create_index("process_by_subject", "process", ["tenant", "subject_id"], unique=False)
     op.create_table(
         "process_task",
         sa.Column("tenant", TEXT, nullable=False),
@@ -247,7 +314,6 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("manager_id", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "line", "employment_id", "source_id", "valid_from"),
     )
-    op.create_index("reporting_line_by_manager", "reporting_line", ["tenant", "line", "manager_id"], unique=False)
     op.create_index("reporting_line_by_source", "reporting_line", ["tenant", "source_id"], unique=False)
     op.create_table(
         "role",
@@ -315,7 +381,7 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("value", NUMBER, autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
-    op.create_index("workforce_plan_by_department", "workforce_plan", ["tenant", "department_id"], unique=False)
+    op.create_index("workforce_plan_by_department", "workforce_plan", ["tenant", "department_id", "id"], unique=False)
     op.create_table(
         "world_name",
         sa.Column("tenant", TEXT, nullable=False),

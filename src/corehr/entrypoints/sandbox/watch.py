@@ -1,0 +1,49 @@
+"""Stands beside the gateway: faults strike, requests are noted, and nobody works while a world is exchanged."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from corehr.entrypoints.sandbox.faults import Faults
+from corehr.entrypoints.sandbox.requests import Requests
+from corehr.gateway.pipeline import Exchange
+from corehr.kernel.errors import Refusal
+
+
+class Watch:
+    """What the gateway calls."""
+
+    def __init__(self, faults: Faults, requests: Requests) -> None:
+        self._faults, self._requests = faults, requests
+        self._waits: dict[str, float] = {}
+        self._open = asyncio.Event()
+        self._open.set()
+
+    @asynccontextmanager
+    async def closed(self) -> AsyncIterator[None]:
+        """Requests that come meanwhile wait."""
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
+
+    async def before(self, exchange: Exchange) -> None:
+        await self._open.wait()
+        trouble = self._faults.strike(exchange.operation)
+        if trouble is None:
+            return
+        exchange.drop = trouble.drop
+        if trouble.latency:
+            self._waits[exchange.log_id] = trouble.latency
+        if trouble.code is not None and exchange.operation is not None:
+            raise Refusal(exchange.operation, trouble.code, "fault")
+
+    def holding(self, exchange: Exchange) -> None:
+        if self._waits:
+            time.sleep(self._waits.pop(exchange.log_id, 0))
+
+    def after(self, exchange: Exchange) -> None:
+        self._waits.pop(exchange.log_id, None)
+        self._requests.note(exchange)

@@ -1,0 +1,1 @@
+"""Pre-hires: people who are expected, until their first day has come or their onboarding is called off."""

@@ -1,0 +1,31 @@
+"""Pre-hires on the wire."""
+
+from corehr.hr.pre_hires import commands, records
+from corehr.hr.pre_hires.rules import WITHDRAW, Withdrawal
+from corehr.kernel.clock import Day
+from corehr.kernel.db import Tx
+from corehr.kernel.feature import Call, Feature, Json
+
+
+def withdraw_v2(tx: Tx, call: Call) -> Json:
+    """POST v2/pre_hires/withdraw_onboarding."""
+    body = call.body
+    asked = Withdrawal(body.get("pre_hire_id"), body.get("withdraw_reason"), call.app_id, call.pre_hires)
+    commands.withdraw(tx, asked)
+    return {"success": True}
+
+
+def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+    row = records.get(tx, id)
+    if row is None:
+        return None
+    tasks = [{name: task[name] for name in ("code", "name", "status")} for task in records.tasks_of(tx, id)]
+    return {**row, "tasks": tasks}
+
+
+FEATURE = Feature(
+    "pre_hires",
+    operations={"v2.pre_hire.withdraw_onboarding": withdraw_v2},
+    rulebooks=(WITHDRAW,),
+    records={"pre_hires": show},
+)

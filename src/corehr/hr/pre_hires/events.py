@@ -1,0 +1,26 @@
+"""What is said when a pre-hire changes: rows in, words out."""
+
+from collections.abc import Sequence
+
+from corehr.kernel.db import Row
+from corehr.kernel.event_log import Event
+
+
+def updated(row: Row, fields: Sequence[str]) -> Event:
+    return Event("corehr.pre_hire.updated_v1", row["id"], {"pre_hire_id": row["id"], "field_changes": list(fields)})
+
+
+def flow_moved(row: Row, flow: Row, tasks: Sequence[Row]) -> Event:
+    """The onboarding flow came to the status that the row has; `tasks` are those that moved with it."""
+    return Event(
+        "corehr.pre_hire.onboarding_task_changed_v2",
+        row["id"],
+        {
+            "tenant_id": row["tenant"],
+            "pre_hire_id": row["id"],
+            "onboarding_task_changes": [{"after_status": t["status"], "task_code": t["code"]} for t in tasks],
+            "onboarding_flow_change": {"after_status": row["flow_status"]},
+            "onboarding_flow_id": row["flow_instance_id"],
+            "flow_info": {"id": flow["id"], "name": {"zh_cn": flow["name_zh"], "en_us": flow["name_en"]}},
+        },
+    )

@@ -1,0 +1,174 @@
+"""Pre-hires, as records: who is expected, how far their onboarding is, and the only ways in which that changes."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+import sqlalchemy as sa
+
+from corehr.hr.pre_hires import events
+from corehr.kernel.db import Row, Tx, decode_json, encode_json
+from corehr.kernel.statements import add, change, find, having, number, statement, table, text
+
+
+class Status(StrEnum):
+    """How far somebody is on the way in, in the words of the search operation."""
+
+    PREBOARDING = "preboarding"
+    DAY_ONE = "day_one"
+    COMPLETED = "completed"
+    WITHDRAWN = "withdrawn"
+    DELETED = "deleted"
+
+
+class FlowStatus(StrEnum):
+    """An onboarding flow, in the words of its event. OTHERS is one that broke, EXPIRED one sent back to the offer."""
+
+    NOT_STARTED = "not_started"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    WITHDRAWN = "withdrawn"
+    OTHERS = "others"
+    EXPIRED = "expired"
+
+
+class TaskStatus(StrEnum):
+    """One task of an onboarding flow, in the words of its event."""
+
+    UNINITIALIZED = "uninitialized"
+    NOT_STARTED = "not_started"
+    IN_PROGRESS = "in_progress"
+    IN_REVIEW = "in_review"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    COMPLETED = "completed"
+    TERMINATED = "terminated"
+    INITIATING = "initiating"
+    EXCEPTION = "exception"
+    MANUAL_SKIPPED = "manual_skipped"
+
+
+OVER: Final = frozenset(
+    {TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.COMPLETED, TaskStatus.TERMINATED, TaskStatus.MANUAL_SKIPPED}
+)
+"""Nothing more happens to such a task; every other one is open."""
+
+SYSTEM_TASKS: Final = {"1": "职位信息", "2": "个人信息", "3": "创建账户SSO", "4": "签到", "9": "签署入职文件"}
+"""The tasks that every flow may have, by code; a company's own tasks have codes of their own."""
+
+onboarding_flow = table("onboarding_flow", text("id", key=True), text("name_zh"), text("name_en"))
+pre_hire = table(
+    "pre_hire",
+    text("id", key=True),
+    text("name"),
+    text("onboarding_status"),
+    text("onboarding_date", optional=True),
+    text("department_id", optional=True),
+    text("offer"),
+    text("flow_id"),
+    text("flow_instance_id"),
+    text("flow_status"),
+    text("withdrawn_reason", optional=True),
+    text("withdrawn_by", optional=True),
+    text("withdrawn_at", optional=True),
+    text("created_at"),
+    text("updated_at"),
+)
+onboarding_task = table(
+    "onboarding_task",
+    text("pre_hire_id", key=True),
+    text("code", key=True),
+    number("place"),
+    text("name"),
+    text("status"),
+)
+
+_ADD_FLOW = add(onboarding_flow)
+_FLOW = find(onboarding_flow, "id")
+_ADD = add(pre_hire)
+_FIND = find(pre_hire, "id")
+_HOLD = statement(sa.select(pre_hire).where(*having(pre_hire, "id")).with_for_update())
+_WITHDRAWAL = ("onboarding_status", "flow_status", "withdrawn_reason", "withdrawn_by", "withdrawn_at", "updated_at")
+_WITHDRAW = change(pre_hire, *_WITHDRAWAL)
+_ADD_TASK = add(onboarding_task)
+_TASKS = statement(
+    sa.select(onboarding_task).where(*having(onboarding_task, "pre_hire_id")).order_by(onboarding_task.c.place)
+)
+_SET_TASK = change(onboarding_task, "status", by=("pre_hire_id", "code"))
+
+
+def add_flow(tx: Tx, id: str, name_zh: str, name_en: str) -> None:
+    """An onboarding flow that pre-hires can run through."""
+    tx.run(_ADD_FLOW, id=id, name_zh=name_zh, name_en=name_en)
+
+
+def add_pre_hire(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]]) -> None:
+    """Somebody is expected, or was; `tasks` are code, name and status of each, in their order.
+
+    `row` has `id`, `name`, `onboarding_status`, `onboarding_date`, `department_id`, `flow_id`, `flow_status`, and
+    `offer`, a mapping of what else was agreed on.
+    """
+    row = {
+        **row,
+        "tenant": tx.tenant,
+        "flow_instance_id": tx.new_id(),
+        "created_at": tx.recorded_at,
+        "updated_at": tx.recorded_at,
+        "withdrawn_reason": None,
+        "withdrawn_by": None,
+        "withdrawn_at": None,
+    }
+    rows = [
+        {"pre_hire_id": row["id"], "code": code, "place": place, "name": name, "status": status.value}
+        for place, (code, name, status) in enumerate(tasks)
+    ]
+    tx.run(_ADD, **{**row, "offer": encode_json(row["offer"]).decode()})
+    tx.run_many(_ADD_TASK, rows)
+    told = ("onboarding_status", "onboarding_date", "department_id")
+    tx.emit(events.updated(row, sorted([*(field for field in told if row[field]), *row["offer"]])))
+    tx.emit(events.flow_moved(row, _flow(tx, row), rows))
+
+
+def get(tx: Tx, id: str) -> Row | None:
+    """The row, with `offer` as a mapping."""
+    return _read(tx.one(_FIND, id=id))
+
+
+def hold(tx: Tx, id: str) -> Row | None:
+    """The row as `get` gives it, locked until the command ends: every command about a pre-hire begins with this."""
+    return _read(tx.one(_HOLD, id=id))
+
+
+def tasks_of(tx: Tx, id: str) -> Sequence[Row]:
+    """The tasks of the pre-hire's flow, in their order: rows `{code, name, status, …}`."""
+    return tx.all(_TASKS, pre_hire_id=id)
+
+
+def withdraw(tx: Tx, row: Row, tasks: Sequence[Row], reason: str, app_id: str) -> Row:
+    """The onboarding is called off: its flow and the open ones among its `tasks` end. What is known stays known."""
+    row = {
+        **row,
+        "onboarding_status": Status.WITHDRAWN.value,
+        "flow_status": FlowStatus.WITHDRAWN.value,
+        "withdrawn_reason": reason,
+        "withdrawn_by": app_id,
+        "withdrawn_at": tx.recorded_at,
+        "updated_at": tx.recorded_at,
+    }
+    tx.run(_WITHDRAW, id=row["id"], **{name: row[name] for name in _WITHDRAWAL})
+    ended = [{**t, "status": TaskStatus.TERMINATED.value} for t in tasks if t["status"] not in OVER]
+    tx.run_many(_SET_TASK, [{name: t[name] for name in ("pre_hire_id", "code", "status")} for t in ended])
+    tx.emit(events.updated(row, ["onboarding_status", "withdrawn_reason"]))
+    tx.emit(events.flow_moved(row, _flow(tx, row), ended))
+    return row
+
+
+def _flow(tx: Tx, row: Row) -> Row:
+    flow = tx.one(_FLOW, id=row["flow_id"])
+    assert flow is not None
+    return flow
+
+
+def _read(row: Row | None) -> Row | None:
+    return row and {**row, "offer": decode_json(row["offer"])}

@@ -1,0 +1,109 @@
+"""POST /open-apis/corehr/v2/pre_hires/withdraw_onboarding: the documented table, row by row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from corehr.engines.rulebook import Row, Rulebook
+from corehr.hr.pre_hires import records
+from corehr.hr.pre_hires.records import FlowStatus, Status, TaskStatus
+from corehr.kernel.db import Row as StoredRow
+from corehr.kernel.db import Tx
+from corehr.kernel.errors import Reason
+from corehr.kernel.feature import PreHires
+
+LONGEST_REASON: Final = 500
+
+STAGES: Final = {Status.COMPLETED: "Completed", Status.WITHDRAWN: "Withdrawn"}
+"""What the refusing sentence calls the stages in which nobody is expected any more."""
+
+WITHDRAWABLE: Final = frozenset({FlowStatus.IN_PROGRESS, FlowStatus.COMPLETED})
+"""COMPLETED is the flow of one who is ready for the first day."""
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """An onboarding to be called off, as asked for: `pre_hire_id` and `reason` are as they came."""
+
+    pre_hire_id: Any
+    reason: Any
+    app_id: str
+    pre_hires: PreHires
+
+
+@dataclass(frozen=True)
+class WithdrawCase:
+    """One withdrawal; `row` is None when there is no such pre-hire."""
+
+    tx: Tx
+    asked: Withdrawal
+    row: StoredRow | None
+
+    @property
+    def pre_hire(self) -> StoredRow:
+        assert self.row is not None, "the rulebook asks for the pre-hire first"
+        return self.row
+
+    @cached_property
+    def tasks(self) -> Sequence[StoredRow]:
+        return records.tasks_of(self.tx, self.pre_hire["id"])
+
+
+def id_is_missing_or_malformed(c: WithdrawCase) -> bool:
+    id = c.asked.pre_hire_id
+    return not (isinstance(id, str) and id.isascii() and id.isdecimal())
+
+
+def reason_is_missing(c: WithdrawCase) -> bool:
+    return not (isinstance(c.asked.reason, str) and c.asked.reason.strip())
+
+
+def reason_is_too_long(c: WithdrawCase) -> bool:
+    return len(c.asked.reason) > LONGEST_REASON
+
+
+def pre_hires_are_out_of_range(c: WithdrawCase) -> bool:
+    return c.asked.pre_hires == "none"
+
+
+def pre_hire_is_unknown(c: WithdrawCase) -> bool:
+    return c.row is None or c.row["onboarding_status"] == Status.DELETED
+
+
+def pre_hires_are_only_to_be_read(c: WithdrawCase) -> bool:
+    return c.asked.pre_hires == "read"
+
+
+def is_not_expected_any_more(c: WithdrawCase) -> Mapping[str, str] | None:
+    stage = STAGES.get(Status(c.pre_hire["onboarding_status"]))
+    return {"label": stage} if stage else None
+
+
+def flow_cannot_be_withdrawn(c: WithdrawCase) -> bool:
+    return c.pre_hire["flow_status"] not in WITHDRAWABLE
+
+
+def task_is_being_initiated(c: WithdrawCase) -> bool:
+    return any(t["status"] == TaskStatus.INITIATING for t in c.tasks)
+
+
+WITHDRAW: Rulebook[WithdrawCase] = Rulebook(
+    "v2.pre_hire.withdraw_onboarding",
+    [
+        Row(1161116, Reason.CLAIMED, "another request about this pre-hire has not been answered yet", "doc"),
+        Row(1161001, Reason.MALFORMED, "a parameter has not the documented shape", "doc"),
+        Row(1161001, id_is_missing_or_malformed, "`pre_hire_id` is missing, empty or no row of digits"),
+        Row(1161001, reason_is_missing, "`withdraw_reason` is missing, blank or no text"),
+        Row(1161001, reason_is_too_long, "`withdraw_reason` has more than 500 Unicode characters", "doc"),
+        Row(1161105, pre_hires_are_out_of_range, "the app may not see pre-hires", "doc"),
+        Row(1161105, pre_hire_is_unknown, "there is no such pre-hire, or it was deleted", "doc"),
+        Row(1161097, pre_hires_are_only_to_be_read, "the app may see pre-hires, and not change them"),
+        Row(1161129, is_not_expected_any_more, "onboarding is completed or withdrawn; the blank is its English name"),
+        Row(1161094, flow_cannot_be_withdrawn, "the onboarding flow has not begun, broke or expired"),
+        Row(1161094, task_is_being_initiated, "a task of the flow is being initiated at this moment"),
+        Row(1161604, Reason.TOO_FAST, "never by itself: too many calls are 99991400 here; a sandbox fault shows it"),
+        Row(1161204, Reason.TIMED_OUT, "never by itself: nothing is asked of another system; a sandbox fault shows it"),
+        Row(1161000, Reason.BROKEN, "corehr itself failed", "doc"),
+    ],
+)
