@@ -1,0 +1,66 @@
+"""Fixtures: `world` is a fresh demo company, on SQLite and on PostgreSQL."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from tests.stores import PostgresTemplate, SqliteTemplate, Template, in_memory_folder, missing, postgres_server
+from tests.world import World
+
+NOW = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
+PEOPLE = 60
+
+
+def _prepare(url: str) -> None:
+    from corehr.entrypoints import demo, schema
+
+    schema.upgrade(url)
+    demo.prepare(url, employees=PEOPLE, seed=1, now=NOW)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template() -> Iterator[Template]:
+    folder = in_memory_folder()
+    template = SqliteTemplate(folder)
+    _prepare(template.url)
+    yield template
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(worker_name: str) -> Iterator[Template]:
+    with postgres_server() as server:
+        if server is None:
+            missing("pg", "no PostgreSQL server was found, and none could be started")
+            return
+        template = PostgresTemplate(server, f"corehr_template_{worker_name}")
+        _prepare(template.url)
+        yield template
+        template.forget(template.url)
+
+
+@pytest.fixture(scope="session")
+def worker_name(request: pytest.FixtureRequest) -> str:
+    return getattr(request.config, "workerinput", {}).get("workerid", "main")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def template(request: pytest.FixtureRequest) -> Template:
+    return request.getfixturevalue(f"{request.param}_template")
+
+
+@pytest.fixture
+def db(template: Template) -> Iterator[str]:
+    """The address of a fresh company's database."""
+    url = template.fresh()
+    yield url
+    template.forget(url)
+
+
+@pytest.fixture
+def world(db: str) -> Iterator[World]:
+    world = World(db)
+    yield world
+    world.close()

@@ -1,0 +1,247 @@
+"""The official Python SDK, unmodified, against a real server: what it reads from its own objects."""
+
+import http.client
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+
+import lark_oapi as lark
+import pytest
+from lark_oapi.api.corehr import v1, v2
+
+from tests.server import Server, serving
+from tests.world import ALL, CREATE, NARROW, NONE, SECRETS, STORE, TOKEN
+
+CORE = "people_corehr_id"
+
+
+@pytest.fixture
+def server(db: str) -> Iterator[Server]:
+    with serving(db) as server:
+        yield server
+
+
+@pytest.fixture
+def names(server):
+    return server.sandbox("GET", "world")
+
+
+def client(server: Server, app: str = ALL) -> lark.Client:
+    return lark.Client.builder().app_id(app).app_secret(SECRETS[app]).domain(server.url).build()
+
+
+def create(client, names, *, info=None, mode=1, id_type="open_id", person=None, **body):
+    active = names["employments"]["active"]
+    ids = {"open_id": "open_id", "union_id": "union_id", "user_id": "user_id", "people_admin_id": "people_admin_id"}
+    asked = (
+        v1.CreateJobChangeRequestBody.builder()
+        .transfer_mode(mode)
+        .employment_id(person or active[ids.get(id_type, "id")])
+        .transfer_type_unique_identifier(body.pop("type", "internal_transfer"))
+        .effective_date(body.pop("effective_date", "2026-03-01"))
+        .transfer_info(info or target_department(names))
+    )
+    for name, value in body.items():
+        asked = getattr(asked, name)(value)
+    request = v1.CreateJobChangeRequest.builder().user_id_type(id_type).request_body(asked.build()).build()
+    return client.corehr.v1.job_change.create(request)
+
+
+def target_department(names):
+    return v1.TransferInfo.builder().target_department(names["departments"]["other"]["id"]).build()
+
+
+def revoke(client, id, operator):
+    body = v2.RevokeJobChangeRequestBody.builder().operator_id(operator).build()
+    request = v2.RevokeJobChangeRequest.builder().job_change_id(id).user_id_type(CORE).request_body(body).build()
+    return client.corehr.v2.job_change.revoke(request)
+
+
+def job_data_on(client, person, day):
+    body = v2.QueryEmployeesJobDataRequestBody.builder().employment_ids([person]).data_date(day).build()
+    request = (
+        v2.QueryEmployeesJobDataRequest.builder().page_size(10).user_id_type(CORE).request_body(body).build()
+    )
+    answer = client.corehr.v2.employees_job_data.query(request)
+    assert answer.success(), answer.msg
+    return answer.data.items[0].job_datas[0]
+
+
+def test_the_whole_path(server, names):
+    """Created, found by its approvers, approved, taking effect, revoked: with the SDK alone."""
+    sdk, active = client(server), names["employments"]["active"]
+    flow = names["transfer_types"]["internal_transfer"]["flow_id"]
+    asked = create(sdk, names, mode=2, flow_id=flow)
+    assert asked.success(), asked.msg
+    assert (asked.data.status, asked.data.employment_id) == (0, active["open_id"])
+    assert asked.get_log_id()
+    change, process = asked.data.job_change_id, asked.data.process_id
+
+    for _ in range(2):
+        tasks = server.sandbox("GET", f"records/processes/{process}")["tasks"]
+        who = next(t["approver"] for t in tasks if t["status"] == 1)
+        listed = sdk.corehr.v2.approver.list(
+            v2.ListApproverRequest.builder()
+            .page_size(100).user_id(who).user_id_type(CORE).approver_status(1).build()
+        )  # fmt: skip
+        task = next(t for t in listed.data.approver_list if t.process_id == process)
+        answer = sdk.corehr.v2.process_approver.update(
+            v2.UpdateProcessApproverRequest.builder()
+            .process_id(process).approver_id(task.approver_id).user_id_type(CORE)
+            .request_body(v2.ProcessApprover.builder().status(3).user_id(who).build()).build()
+        )  # fmt: skip
+        assert answer.success(), answer.msg
+
+    server.sandbox("POST", "clock/advance", {"days": 60})
+    assert job_data_on(sdk, active["id"], "2026-02-28").department_id == active["department"]
+    assert job_data_on(sdk, active["id"], "2026-03-02").department_id == names["departments"]["other"]["id"]
+    taken_back = revoke(sdk, change, names["employments"]["process_admin"]["id"])
+    assert (taken_back.data.result, taken_back.data.message) == (True, "成功")
+    assert job_data_on(sdk, active["id"], "2026-03-02").department_id == active["department"]
+
+
+@pytest.mark.parametrize("id_type", ["open_id", "union_id", "user_id", "people_admin_id", "people_corehr_id"])
+def test_every_user_id_type_goes_in_and_comes_out(server, names, id_type):
+    answer = create(client(server), names, id_type=id_type)
+    assert answer.success(), answer.msg
+    active = names["employments"]["active"]
+    assert answer.data.employment_id == active["id" if id_type == CORE else id_type]
+
+
+@pytest.mark.parametrize("id_type", ["open_department_id", "department_id", "people_corehr_department_id"])
+def test_every_department_id_type_goes_in_and_comes_out(server, names, id_type):
+    other = names["departments"]["other"]["id" if id_type == "people_corehr_department_id" else id_type]
+    asked = (
+        v1.CreateJobChangeRequestBody.builder()
+        .transfer_mode(1).employment_id(names["employments"]["active"]["open_id"])
+        .transfer_type_unique_identifier("internal_transfer").effective_date("2026-03-01")
+        .transfer_info(v1.TransferInfo.builder().target_department(other).build())
+    )  # fmt: skip
+    request = v1.CreateJobChangeRequest.builder().department_id_type(id_type).request_body(asked.build()).build()
+    answer = client(server).corehr.v1.job_change.create(request)
+    assert answer.success(), answer.msg
+    assert answer.data.transfer_info.target_department == other
+
+
+def test_a_documented_error_is_read_by_the_sdk(server, names):
+    answer = create(client(server), names, person=names["employments"]["leaver"]["open_id"])
+    assert (answer.code, answer.msg) == (1160201, "Has pending offboarding")
+    assert answer.raw.status_code == 400
+    assert answer.get_log_id() == json.loads(answer.raw.content)["error"]["log_id"]
+
+
+def test_an_unknown_person_in_every_id_type_is_the_operations_own_code(server, names):
+    for id_type in ("open_id", "union_id", "user_id", "people_admin_id", "people_corehr_id"):
+        assert create(client(server), names, id_type=id_type, person="nobody").code == 1160200
+
+
+def test_revoking_what_is_not_there(server, names):
+    answer = revoke(client(server), "7999999999999999999", names["employments"]["process_admin"]["id"])
+    assert (answer.code, answer.msg, answer.raw.status_code) == (1160001, "param is invalid", 400)
+
+
+def test_revoking_without_being_process_administrator(server, names):
+    """The trap of a business refusal with code 0: only `result` tells it."""
+    sdk = client(server)
+    asked = create(sdk, names, mode=2, flow_id=names["transfer_types"]["internal_transfer"]["flow_id"])
+    answer = revoke(sdk, asked.data.job_change_id, names["employments"]["no_admin"]["id"])
+    assert (answer.code, answer.data.result) == (0, False)
+    assert answer.data.message
+
+
+def test_an_app_without_scopes_is_told_which_it_needs(server, names):
+    answer = create(client(server, NONE), names)
+    assert answer.code == 99991672
+    subjects = [v["subject"] for v in json.loads(answer.raw.content)["error"]["permission_violations"]]
+    assert subjects == ["corehr:corehr", "corehr:job_change:write"]
+
+
+def test_fields_without_scope_are_left_out_of_the_answer(server, names):
+    """App 003 has API scopes but no field scopes; its data range is empty, so it is shown by a fresh app."""
+    fresh = server.sandbox(
+        "POST", "apps", {"name": "plain", "type": "custom", "scopes": ["corehr:corehr"], "data_range": "all"}
+    )
+    info = (
+        v1.TransferInfo.builder()
+        .target_compensation_type("hourly").target_service_company(names["companies"]["other"]["id"])
+        .target_department(names["departments"]["other"]["id"]).build()
+    )  # fmt: skip
+    person = names["employments"]["active"]["id"]
+    sdk = lark.Client.builder().app_id(fresh["app_id"]).app_secret(fresh["app_secret"]).domain(server.url).build()
+    without = create(sdk, names, info=info, id_type=CORE, person=person).data.transfer_info
+    person = names["employments"]["active_2"]["id"]
+    having = create(client(server), names, info=info, id_type=CORE, person=person).data.transfer_info
+    assert (without.target_compensation_type, without.target_service_company) == (None, None)
+    assert (having.target_compensation_type, having.target_service_company) == (
+        "hourly",
+        names["companies"]["other"]["id"],
+    )
+    assert without.target_department == having.target_department
+
+
+def test_user_id_needs_its_own_scope(server, names):
+    fresh = server.sandbox(
+        "POST", "apps", {"name": "plain", "type": "custom", "scopes": ["corehr:corehr"], "data_range": "all"}
+    )
+    sdk = lark.Client.builder().app_id(fresh["app_id"]).app_secret(fresh["app_secret"]).domain(server.url).build()
+    assert create(sdk, names, id_type="user_id").code == 99991672
+
+
+def test_an_empty_data_range_sees_nobody(server, names):
+    answer = create(client(server, NARROW), names, id_type=CORE, person=names["employments"]["active"]["id"])
+    assert answer.code == 1160200
+
+
+def test_a_wrong_secret_is_told_by_the_token_endpoint_with_http_200(server):
+    body = json.dumps({"app_id": ALL, "app_secret": "wrong"}).encode()
+    with urllib.request.urlopen(f"{server.url}{TOKEN}", data=body) as answer:
+        assert (answer.status, json.load(answer)["code"]) == (200, 10014)
+    sdk = lark.Client.builder().app_id(STORE).app_secret("wrong").domain(server.url).build()
+    with pytest.raises(lark.core.exception.ObtainAccessTokenException):
+        create(sdk, {"employments": {"active": {"open_id": "x"}}, "departments": {"other": {"id": "1"}}})
+
+
+def test_headers_keep_the_case_that_the_sdk_reads(server):
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
+        connection.request("POST", CREATE, body=b"{}")
+        names = [name for name, _ in connection.getresponse().getheaders()]
+    assert {"X-Tt-Logid", "X-Request-Id", "Content-Type"} <= set(names)
+
+
+def test_an_unknown_path_is_plain_text_which_the_sdk_cannot_parse(server):
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
+        connection.request("GET", "/open-apis/corehr/v1/nothing")
+        answer = connection.getresponse()
+        body = answer.read()
+    assert (answer.status, answer.getheader("Content-Type"), body) == (404, "text/plain", b"404 page not found")
+
+
+def test_a_token_survives_a_restart(server, names):
+    """No SDK recovers from a rejected token, so a restart must not reject one."""
+    sdk = client(server)
+    assert create(sdk, names).success()
+    assert server.stop() == 0
+    server.start()
+    again = create(sdk, names, person=names["employments"]["active_2"]["open_id"])
+    assert again.success(), again.msg
+
+
+def test_a_token_survives_a_jump_of_the_worlds_clock(server, names):
+    sdk = client(server)
+    assert create(sdk, names, effective_date="2026-01-05").success()
+    server.sandbox("POST", "clock/advance", {"days": 400})
+    again = create(sdk, names, person=names["employments"]["active_2"]["open_id"], effective_date="2027-03-01")
+    assert again.success(), again.msg
+
+
+def test_the_rate_limit_is_told_in_headers_of_the_refusal(db):
+    with serving(db, rate_limits=True) as server:
+        names, sdk = server.sandbox("GET", "world"), client(server)
+        answers = [revoke(sdk, "1", names["employments"]["process_admin"]["id"]) for _ in range(40)]
+        limited = [a for a in answers if a.code == 99991400]
+        assert limited
+        assert limited[0].raw.status_code == 429
+        assert limited[0].msg == "request trigger frequency limit"
+        assert limited[0].raw.headers["x-ogw-ratelimit-limit"] == "5"
+        assert limited[0].raw.headers["x-ogw-ratelimit-reset"] == "1"

@@ -1,0 +1,117 @@
+"""Two people acting at once: one winner, one documented answer to the other, nothing twice."""
+
+from tests.world import CORE_IDS, CREATE
+
+
+def count(world, sql_table, **where):
+    """How many rows of a table have these values."""
+    from corehr.kernel.statements import find, metadata
+
+    return len(world.tell(lambda tx: tx.all(find(metadata.tables[sql_table], *where), **where)))
+
+
+def test_fifty_creates_with_one_transfer_key_make_one_record(world):
+    person = world.person("active")["id"]
+    info = {"target_department": world.names["departments"]["other"]["id"]}
+    body = world.asking(person, info, transfer_key="transfer_1")
+    before = count(world, "job_change", employment_id=person)
+    answers = world.together([("POST", CREATE, body, CORE_IDS)] * 50)
+    assert {a.body for a in answers} == {answers[0].body}
+    assert answers[0].code == 0
+    assert count(world, "job_change", employment_id=person) == before + 1
+    assert len(world.heard("corehr.job_data.changed_v1")) == len(
+        {e["subject"] for e in world.heard("corehr.job_data.changed_v1")}
+    )
+
+
+def test_a_replay_is_told_in_the_id_type_now_asked_for(world):
+    person = world.person("active")
+    body = world.asking(
+        person["id"], {"target_department": world.names["departments"]["other"]["id"]}, transfer_key="k"
+    )
+    first = world.call("POST", CREATE, body, **CORE_IDS).data
+    again = world.call("POST", CREATE, body | {"transfer_info": {}}, user_id_type="open_id").data
+    assert again["job_change_id"] == first["job_change_id"]
+    assert (first["employment_id"], again["employment_id"]) == (person["id"], person["open_id"])
+
+
+def test_a_failed_attempt_leaves_its_transfer_key_free(world):
+    person = world.person("active")["id"]
+    refused = world.change(person, {}, transfer_key="k")
+    assert refused.code == 1160600
+    info = {"target_department": world.names["departments"]["other"]["id"]}
+    assert world.change(person, info, transfer_key="k").data["status"] == 2
+
+
+def test_two_people_made_each_others_manager_at_one_moment(world):
+    for a, b in zip(*[iter(world.hire(8))] * 2, strict=True):
+        asked = [
+            ("POST", CREATE, world.asking(a["id"], {"target_direct_manager": b["id"]}), CORE_IDS),
+            ("POST", CREATE, world.asking(b["id"], {"target_direct_manager": a["id"]}), CORE_IDS),
+        ]
+        assert sorted(x.code for x in world.together(asked)) == [0, 1160400]
+
+
+def test_waiting_changes_count_for_the_reporting_line(world):
+    """Both would be agreed on their own; together they would close a circle on their day."""
+    a, b = world.hire(2)
+    world.change(a["id"], {"target_direct_manager": b["id"]}, effective_date="2026-03-01").data
+    later = world.change(b["id"], {"target_direct_manager": a["id"]}, effective_date="2026-04-01")
+    assert later.code == 1160400
+    earlier = world.change(b["id"], {"target_direct_manager": a["id"]}, effective_date="2026-02-01")
+    assert earlier.code == 1160400
+
+
+def test_approved_and_revoked_at_one_moment_have_one_order(world):
+    flow = world.names["transfer_types"]["internal_transfer"]["flow_id"]
+    info = {"target_department": world.names["departments"]["other"]["id"]}
+    for person in world.hire(6):
+        asked = world.change(person["id"], info, transfer_mode=2, flow_id=flow).data
+        process, change = asked["process_id"], asked["job_change_id"]
+        while len(world.sandbox("GET", f"records/processes/{process}")["tasks"]) > sum(
+            t["status"] in (1, 3) for t in world.sandbox("GET", f"records/processes/{process}")["tasks"]
+        ):
+            world.answer(process, world.open_tasks(process)[0]["approver_id"], 3).data
+        (task,) = world.open_tasks(process)
+        approve = (
+            "PUT",
+            f"/open-apis/corehr/v2/processes/{process}/approvers/{task['approver_id']}",
+            {"status": 3, "system_approval": True},
+        )
+        revoke = (
+            "POST",
+            f"/open-apis/corehr/v2/job_changes/{change}/revoke",
+            {"operator_id": world.person("process_admin")["id"]},
+            CORE_IDS,
+        )
+        approved, revoked = world.together([approve, revoke])
+        assert revoked.data["result"] is True
+        status = world.sandbox("GET", f"records/processes/{process}")["status"]
+        assert (approved.code, status) in ((0, 8), (1161005, 4))
+        heard = [
+            e["event"]["status"]
+            for e in world.heard("corehr.job_change.status_updated_v2")
+            if e["subject"] == change
+        ]
+        assert heard == ([1, 4, 5, 2] if approved.code == 0 else [1, 2])
+
+
+def test_one_headcount_two_people(world):
+    """Two people ask at once for the last place: one gets it."""
+    from corehr.hr.workforce_plans import records as plans
+
+    department = world.names["departments"]["other"]["id"]
+    a, b = world.hire(2)
+
+    def leave_one_place(tx):
+        from corehr.hr.job_datas import records as job_datas
+
+        there = job_datas.headcount(tx, {"department_id": department}, world.today(), "")
+        plans.add_plan(tx, tx.new_id(), {"department_id": department}, there + 1, "2020-01-01", "9999-12-31")
+
+    day = world.today()
+    world.today = lambda: day
+    world.tell(leave_one_place)
+    info = {"target_department": department}
+    asked = [("POST", CREATE, world.asking(p["id"], info), CORE_IDS) for p in (a, b)]
+    assert sorted(x.code for x in world.together(asked)) == [0, 1163012]

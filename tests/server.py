@@ -1,0 +1,75 @@
+"""A real server in a process of its own, as its users run it."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """`corehr serve` on a prepared company's database, sandbox on."""
+
+    def __init__(self, db: str, *, rate_limits: bool = False) -> None:
+        self.db, self.port, self.rate_limits = db, free_port(), rate_limits
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = tempfile.TemporaryFile()
+        self.start()
+
+    def start(self) -> None:
+        limits = "on" if self.rate_limits else "off"
+        command = [sys.executable, "-m", "corehr.entrypoints.cli", "serve", "--db", self.db, "--sandbox"]
+        command += ["--port", str(self.port), "--rate-limits", limits]
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended: {self.said()}")
+            try:
+                with urllib.request.urlopen(f"{self.url}/healthz", timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise TimeoutError("the server does not answer")
+
+    def said(self) -> str:
+        """What it has written so far."""
+        self.log.seek(0)
+        return self.log.read().decode()
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+    def sandbox(self, method: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/sandbox/{path}", data=data, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def serving(db: str, **options: Any) -> Iterator[Server]:
+    server = Server(db, **options)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.kill()
+        server.log.close()

@@ -1,0 +1,148 @@
+"""Where tests keep their companies: a prepared SQLite file copied per test, a PostgreSQL database made from a template."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+CANDIDATES = ("postgresql://postgres@127.0.0.1/postgres", "postgresql://%2Fvar%2Frun%2Fpostgresql/postgres")
+
+
+def missing(what: str, why: str) -> None:
+    """Skip, or fail where COREHR_TEST_REQUIRE says that `what` may not be missing."""
+    if what in os.environ.get("COREHR_TEST_REQUIRE", "").split(","):
+        pytest.fail(f"{what} is required (COREHR_TEST_REQUIRE) but {why}")
+    pytest.skip(why)
+
+
+def in_memory_folder() -> Path:
+    """A fresh folder, in memory where the system has such a place."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="corehr-test-", dir=memory if os.access(memory, os.W_OK) else None))
+
+
+@contextmanager
+def postgres_server() -> Iterator[str | None]:
+    """The address of a server that lets us make databases: the one named, one found, or one started for now."""
+    named = os.environ.get("COREHR_TEST_PG")
+    for url in (named,) if named else CANDIDATES:
+        if url and _answers(url):
+            yield url
+            return
+    folder = Path(tempfile.mkdtemp(prefix="corehr-pg-"))
+    started = _started(folder)
+    try:
+        yield started
+    finally:
+        if started:
+            _control(folder, "stop", "-m", "immediate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answers(url: str) -> bool:
+    with suppress(psycopg.Error), psycopg.connect(url, connect_timeout=3, autocommit=True) as connection:
+        row = connection.execute("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+        return bool(row and row[0])
+    return False
+
+
+def _binaries() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+    on_path = shutil.which("initdb")
+    return found[0].parent if found else (Path(on_path).parent if on_path else None)
+
+
+def _as_its_user() -> dict[str, str]:
+    """initdb refuses to run as root."""
+    return {"user": "postgres"} if hasattr(os, "geteuid") and os.geteuid() == 0 else {}
+
+
+def _control(folder: Path, *what: str) -> bool:
+    tool = _binaries()
+    assert tool is not None
+    command = [tool / "pg_ctl", "-D", folder / "data", "-w", *what]
+    return subprocess.run(command, **_as_its_user(), capture_output=True, check=False).returncode == 0
+
+
+def _started(folder: Path) -> str | None:
+    """A server of our own in a folder, listening on a socket there; None where PostgreSQL is not installed."""
+    tool = _binaries()
+    if tool is None:
+        return None
+    folder.chmod(0o777)
+    init = [tool / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    if subprocess.run(init, **_as_its_user(), capture_output=True, check=False).returncode:
+        return None
+    options = f"-k {folder} -c listen_addresses= -c fsync=off"
+    if not _control(folder, "-o", options, "-l", str(folder / "log"), "start"):
+        return None
+    return f"postgresql://postgres@{quote(str(folder), safe='')}/postgres"
+
+
+class Template:
+    """A prepared company, of which every test gets its own copy."""
+
+    def fresh(self) -> str:
+        """The address of a new copy."""
+        raise NotImplementedError
+
+    def forget(self, url: str) -> None:
+        """The copy is not needed any more."""
+        raise NotImplementedError
+
+
+class SqliteTemplate(Template):
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = f"sqlite:///{folder}/template.db"
+
+    def fresh(self) -> str:
+        path = self.folder / f"{uuid4().hex}.db"
+        shutil.copyfile(self.folder / "template.db", path)
+        return f"sqlite:///{path}"
+
+    def forget(self, url: str) -> None:
+        path = url.removeprefix("sqlite:///")
+        for suffix in ("", "-wal", "-shm", ".lock"):
+            Path(path + suffix).unlink(missing_ok=True)
+
+
+class PostgresTemplate(Template):
+    def __init__(self, server: str, name: str) -> None:
+        self.server, self.name = server, name
+        self.url = self.create(name)
+
+    def fresh(self) -> str:
+        return self.create(f"corehr_{uuid4().hex}", template=self.name)
+
+    def forget(self, url: str) -> None:
+        self._run(f"DROP DATABASE IF EXISTS {self._name_in(url)} WITH (FORCE)")
+
+    def create(self, name: str, template: str = "template0") -> str:
+        self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
+        self._run(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        return urlsplit(self.server)._replace(path=f"/{name}").geturl()
+
+    def _name_in(self, url: str) -> str:
+        return urlsplit(url).path.removeprefix("/")
+
+    def _run(self, sql: str) -> None:
+        for _ in range(50):
+            with psycopg.connect(self.server, autocommit=True) as connection:
+                try:
+                    connection.execute(sql.encode())
+                except psycopg.errors.ObjectInUse:  # another test is copying the same template just now
+                    time.sleep(0.05)
+                else:
+                    return
+        raise TimeoutError(sql)
