@@ -25,7 +25,7 @@ class Server:
     def __init__(self, db: str, *, rate_limits: bool = False) -> None:
         self.db, self.port, self.rate_limits = db, free_port(), rate_limits
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = tempfile.TemporaryFile()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115  # closed when serving ends
         self.start()
 
     def start(self) -> None:

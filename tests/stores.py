@@ -1,4 +1,4 @@
-"""Where tests keep their companies: a prepared SQLite file copied per test, a PostgreSQL database made from a template."""
+"""Where tests keep their companies: a prepared SQLite file to copy, a PostgreSQL database to make others from."""
 
 import os
 import shutil
@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
@@ -61,7 +62,7 @@ def _binaries() -> Path | None:
     return found[0].parent if found else (Path(on_path).parent if on_path else None)
 
 
-def _as_its_user() -> dict[str, str]:
+def _as_its_user() -> dict[str, Any]:
     """initdb refuses to run as root."""
     return {"user": "postgres"} if hasattr(os, "geteuid") and os.geteuid() == 0 else {}
 
@@ -69,7 +70,7 @@ def _as_its_user() -> dict[str, str]:
 def _control(folder: Path, *what: str) -> bool:
     tool = _binaries()
     assert tool is not None
-    command = [tool / "pg_ctl", "-D", folder / "data", "-w", *what]
+    command = [str(tool / "pg_ctl"), "-D", str(folder / "data"), "-w", *what]
     return subprocess.run(command, **_as_its_user(), capture_output=True, check=False).returncode == 0
 
 
@@ -79,7 +80,7 @@ def _started(folder: Path) -> str | None:
     if tool is None:
         return None
     folder.chmod(0o777)
-    init = [tool / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    init = [str(tool / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
     if subprocess.run(init, **_as_its_user(), capture_output=True, check=False).returncode:
         return None
     options = f"-k {folder} -c listen_addresses= -c fsync=off"

@@ -1,11 +1,14 @@
 """The timeline: sorted, gapless, open at the end; and what is taken back was never there."""
 
 from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corehr.engines.timeline import Entry, Version, at, begins_after, changed, put, told, withdraw
+from corehr.engines import timeline as timelines
+from corehr.engines.timeline import Entry, Version, begins_after, changed, put, told, withdraw
 from corehr.kernel.clock import FOREVER
 
 FIRST = date(2024, 1, 1)
@@ -21,6 +24,11 @@ def histories(draw, least=1):
     return [first, *(Entry(str(n), day, patch, ("change", by)) for n, (day, patch, by) in enumerate(said, 1))]
 
 
+def at(timeline, day) -> Any:
+    """The version in force on a day; tests look only where there is one, or at None itself."""
+    return timelines.at(timeline, day)
+
+
 def looks(timeline):
     return [(v.valid_from, v.valid_to, v.body) for v in timeline]
 
@@ -29,7 +37,7 @@ def looks(timeline):
 def test_a_timeline_is_sorted_gapless_and_open(entries):
     timeline = told(entries)
     assert [v.valid_from for v in timeline] == sorted({e.valid_from for e in entries})
-    assert all(a.valid_to == b.valid_from for a, b in zip(timeline, timeline[1:], strict=False))
+    assert all(a.valid_to == b.valid_from for a, b in pairwise(timeline))
     assert timeline[-1].valid_to == FOREVER
 
 

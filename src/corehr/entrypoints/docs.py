@@ -28,10 +28,8 @@ seen on the platform; **reading**, the page leaves it open and this is how we re
 
 def rulebook_page(spec: Spec) -> str:
     """docs/rulebook.md."""
-    parts = [_GENERATED, "", _RULEBOOK_INTRO]
-    for id in sorted(RULEBOOKS):
-        parts.append(_operation(spec.operations[id], RULEBOOKS[id]))
-    return "\n".join(parts)
+    operations = [_operation(spec.operations[id], RULEBOOKS[id]) for id in sorted(RULEBOOKS)]
+    return "\n".join([_GENERATED, "", _RULEBOOK_INTRO, *operations])
 
 
 def _operation(operation: Operation, book: Rulebook[Any]) -> str:

@@ -55,7 +55,7 @@ def test_two_people_made_each_others_manager_at_one_moment(world):
 def test_waiting_changes_count_for_the_reporting_line(world):
     """Both would be agreed on their own; together they would close a circle on their day."""
     a, b = world.hire(2)
-    world.change(a["id"], {"target_direct_manager": b["id"]}, effective_date="2026-03-01").data
+    world.change(a["id"], {"target_direct_manager": b["id"]}, effective_date="2026-03-01").passes()
     later = world.change(b["id"], {"target_direct_manager": a["id"]}, effective_date="2026-04-01")
     assert later.code == 1160400
     earlier = world.change(b["id"], {"target_direct_manager": a["id"]}, effective_date="2026-02-01")
@@ -71,7 +71,7 @@ def test_approved_and_revoked_at_one_moment_have_one_order(world):
         while len(world.sandbox("GET", f"records/processes/{process}")["tasks"]) > sum(
             t["status"] in (1, 3) for t in world.sandbox("GET", f"records/processes/{process}")["tasks"]
         ):
-            world.answer(process, world.open_tasks(process)[0]["approver_id"], 3).data
+            world.answer(process, world.open_tasks(process)[0]["approver_id"], 3).passes()
         (task,) = world.open_tasks(process)
         approve = (
             "PUT",
@@ -89,9 +89,7 @@ def test_approved_and_revoked_at_one_moment_have_one_order(world):
         status = world.sandbox("GET", f"records/processes/{process}")["status"]
         assert (approved.code, status) in ((0, 8), (1161005, 4))
         heard = [
-            e["event"]["status"]
-            for e in world.heard("corehr.job_change.status_updated_v2")
-            if e["subject"] == change
+            e["event"]["status"] for e in world.heard("corehr.job_change.status_updated_v2") if e["subject"] == change
         ]
         assert heard == ([1, 4, 5, 2] if approved.code == 0 else [1, 2])
 

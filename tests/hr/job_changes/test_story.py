@@ -44,7 +44,7 @@ def test_asked_for_approved_taking_effect_and_taken_back(world):
         ).data["approver_list"]  # fmt: skip
         assert task["approver_id"] in [t["approver_id"] for t in todo]
         path = f"/open-apis/corehr/v2/processes/{asked['process_id']}/approvers/{task['approver_id']}"
-        world.call("PUT", path, {"status": 3, "user_id": who}, user_id_type="people_corehr_id").data
+        world.call("PUT", path, {"status": 3, "user_id": who}, user_id_type="people_corehr_id").passes()
     assert world.open_tasks(asked["process_id"]) == []
 
     def heard():
@@ -128,8 +128,9 @@ def test_revoked_while_it_waits_for_its_approvers(world):
     assert world.sandbox("GET", f"records/processes/{asked['process_id']}")["status"] == 4
     assert world.open_tasks(asked["process_id"]) == []
     world.travel(days=90)
-    assert world.job_data(world.person("active")["id"], world.today())["department_id"] == (
-        world.person("active")["department"]
+    assert (
+        world.job_data(world.person("active")["id"], world.today())["department_id"]
+        == (world.person("active")["department"])
     )
 
 
@@ -141,10 +142,10 @@ def test_changes_of_one_person_are_taken_back_in_any_order(world):
     second = world.change(active["id"], {"target_job": job}, effective_date="2026-01-05").data
     world.travel(days=10)
     third = world.change(active["id"], {"target_weekly_working_hours": "32"}).data
-    world.revoke(first["job_change_id"]).data
+    world.revoke(first["job_change_id"]).passes()
     now = world.job_data(active["id"], world.today())
     assert (now["department_id"], now["job_id"], now["weekly_working_hours"]) == (active["department"], job, 32)
-    world.revoke(third["job_change_id"]).data
-    world.revoke(second["job_change_id"]).data
+    world.revoke(third["job_change_id"]).passes()
+    world.revoke(second["job_change_id"]).passes()
     now = world.job_data(active["id"], world.today())
     assert (now["department_id"], now["job_id"]) == (active["department"], active["job"])
