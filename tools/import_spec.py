@@ -207,12 +207,23 @@ def write(kind: str, wanted: Iterable[str], found: dict[str, tuple[str, Json]], 
     return sum(map(len, files.values()))
 
 
+def inventory(operations: dict[str, tuple[str, Json]], events: dict[str, tuple[str, Json]], folder: Path) -> None:
+    """Writes what there is in all, imported or not: each operation with its number of error rows, each event."""
+    lines = ["# What the platform documents in all. Written by tools/import_spec.py --inventory.", "", "[operations]"]
+    for name, (resource, facts) in sorted(operations.items()):
+        lines.append(f'"{name}" = {{ resource = "{resource}", errors = {len(facts["errors"])} }}')
+    lines += ["", "[events]"]
+    lines += [f'"{name}" = {{ resource = "{resource}" }}' for name, (resource, _) in sorted(events.items())]
+    (folder / "inventory.toml").write_text("\n".join([*lines, ""]), "utf-8")
+
+
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description="Import API facts into the spec.")
     parser.add_argument("facts", type=Path, help="folder with operations/, events/, enums.json, errors.json")
     parser.add_argument("--operation", action="append", default=[], metavar="ID")
     parser.add_argument("--event", action="append", default=[], metavar="NAME")
     parser.add_argument("--all", action="store_true", help="every operation and every event")
+    parser.add_argument("--inventory", action="store_true", help="the list of what there is in all")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="the spec folder to write")
     asked = parser.parse_args(arguments)
     operations = facts_of(asked.facts / "operations", "id")
@@ -221,6 +232,8 @@ def main(arguments: list[str]) -> None:
         write("operations", operations if asked.all else asked.operation, operations, asked.out),
         write("events", events if asked.all else asked.event, events, asked.out),
     )
+    if asked.inventory:
+        inventory(operations, events, asked.out)
     lists_in_use(asked.out, asked.facts)
     print(f"{written[0]} operations, {written[1]} events -> {asked.out}")
 

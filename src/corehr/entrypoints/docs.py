@@ -7,6 +7,7 @@ from typing import Any
 
 from corehr.engines.rulebook import Row, Rulebook
 from corehr.entrypoints.app import RULEBOOKS
+from corehr.entrypoints.coverage import coverage_page
 from corehr.gateway import spec as gateway_spec
 from corehr.gateway.spec import Operation, Spec
 from corehr.kernel.errors import INVALID_FIELD
@@ -64,7 +65,10 @@ def _why(row: Row[Any]) -> str:
 def pages() -> Mapping[str, str]:
     """Every generated page by its path from the repository's root."""
     spec = gateway_spec.load()
-    return {"docs/rulebook.md": rulebook_page(spec)}
+    return {
+        "docs/rulebook.md": rulebook_page(spec),
+        "docs/coverage.md": f"{_GENERATED}\n\n{coverage_page(spec)}",
+    }
 
 
 def main(arguments: list[str]) -> int:

@@ -1,0 +1,76 @@
+"""docs/coverage.md: how much of what the platform documents is built, in numbers."""
+
+import ast
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import corehr
+from corehr.entrypoints.app import COMMANDS, QUERIES, RULEBOOKS
+from corehr.gateway.spec import Spec
+
+_PACKAGE: Final = Path(corehr.__file__).parent
+
+_INTRO: Final = """\
+# Coverage
+
+What the platform documents, and what corehr does of it. An operation that is not built answers as an unknown path
+does. *Routed*: it has a path here and a handler. *Shaped*: its request is checked against its page. *Ruled*: so many
+of its documented error rows are decided, by a rule, by a failure of the system or by a written reason why it cannot
+occur; *by state*: so many of them by the state of real records. For each of them the sandbox has a recipe.
+"""
+
+
+def coverage_page(spec: Spec) -> str:
+    """The page, without the line that says it is generated."""
+    inventory = tomllib.loads((_PACKAGE / "spec" / "inventory.toml").read_text())
+    operations, events = inventory["operations"], inventory["events"]
+    causes = _causes(events)
+    built = {*COMMANDS, *QUERIES}
+    rows = sum(operations[id]["errors"] for id in built)
+    return "\n".join(
+        [
+            _INTRO,
+            "| | built | documented |",
+            "|---|---|---|",
+            f"| operations | {len(built)} | {len(operations)} |",
+            f"| error rows | {rows} | {sum(o['errors'] for o in operations.values())} |",
+            f"| event types with a cause | {len(causes)} | {len(events)} |",
+            "",
+            "## Operations",
+            "",
+            "| operation | routed | shaped | ruled | by state |",
+            "|---|---|---|---|---|",
+            *(_operation(id, operations[id], spec) for id in sorted(operations)),
+            "",
+            "## Events",
+            "",
+            "Events are recorded with the change that causes them. Those without a cause yet never happen.",
+            "",
+            "| event | caused by |",
+            "|---|---|",
+            *(f"| `{name}` | {', '.join(causes.get(name, ())) or '-'} |" for name in sorted(events)),
+            "",
+        ]
+    )
+
+
+def _operation(id: str, entry: Mapping[str, Any], spec: Spec) -> str:
+    if id not in COMMANDS and id not in QUERIES:
+        return f"| `{id}` | - | {'yes' if id in spec.operations else '-'} | - of {entry['errors']} | - |"
+    documented = spec.operations[id].errors
+    decided = documented.keys() & {row.code for row in RULEBOOKS[id].rows}
+    by_state = documented.keys() & {row.code for row in RULEBOOKS[id].rows if callable(row.bound_to)}
+    return f"| `{id}` | yes | yes | {len(decided)} of {len(documented)} | {len(by_state)} |"
+
+
+def _causes(events: Iterable[str]) -> Mapping[str, list[str]]:
+    """The features whose words for events (hr/*/events.py) name each event."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((_PACKAGE / "hr").glob("*/events.py")):
+        named = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
+        for event in events:
+            if event in named:
+                found.setdefault(event, []).append(path.parent.name)
+    return found
