@@ -1,0 +1,306 @@
+"""The official Node SDK, unmodified, against a real server: what it answers, and what it throws."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server import Server, serving
+from tests.stores import missing
+from tests.world import ALL, CORE_IDS, NARROW, NONE, SECRETS, TOKEN
+
+CORE = "people_corehr_id"
+DRIVER = Path(__file__).parent / "node" / "driver.mjs"
+SDK = Path(__file__).parents[1] / "node" / "node_modules" / "@larksuiteoapi" / "node-sdk"
+
+CREATE = "corehr.v1.jobChange.create"
+REVOKE = "corehr.v2.jobChange.revoke"
+TASKS = "corehr.v2.approver.list"
+ANSWER = "corehr.v2.processApprover.update"
+JOB_DATA = "corehr.v2.employeesJobData.query"
+EDIT_OFFBOARDING = "corehr.v2.offboarding.edit"
+REVOKE_OFFBOARDING = "corehr.v2.offboarding.revoke"
+WITHDRAW = "corehr.v2.preHire.withdrawOnboarding"
+DEPARTMENTS = {"department_id_type": "people_corehr_department_id"}
+
+
+class Thrown(Exception):
+    """What the SDK threw; where a server answered, its `status`, `headers` and `data`, else None."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        super().__init__(told["message"])
+        self.name: str = told["name"]
+        self.message: str = told["message"]
+        self.status: int | None = told.get("status")
+        self.headers: dict[str, str] = told.get("headers") or {}
+        self.data: Any = told.get("data")
+
+
+class Node:
+    """One Node process. Its SDK keeps one token per app id for as long as it lives."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(["node", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def together(self, calls: list[dict[str, Any]]) -> list[Any]:
+        """Calls made at one moment: for each its answer, or a Thrown."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(calls) + "\n")
+        self.process.stdin.flush()
+        answers = json.loads(self.process.stdout.readline())
+        return [Thrown(a["thrown"]) if "thrown" in a else a.get("answer") for a in answers]
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
+class App:
+    """One app's client of one server."""
+
+    def __init__(self, node: Node, server: Server, app_id: str, secret: str | None = None) -> None:
+        self._node = node
+        self._who = {"domain": server.url, "app_id": app_id, "app_secret": secret or SECRETS[app_id]}
+
+    def asking(self, call: str, **payload: Any) -> dict[str, Any]:
+        return {**self._who, "call": call, "payload": payload}
+
+    def __call__(self, call: str, **payload: Any) -> Any:
+        """What the SDK answers; raises what it throws."""
+        (answer,) = self.together([self.asking(call, **payload)])
+        if isinstance(answer, Thrown):
+            raise answer
+        return answer
+
+    def together(self, calls: list[dict[str, Any]]) -> list[Any]:
+        return self._node.together(calls)
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    if not shutil.which("node") or not SDK.exists():
+        missing("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
+    node = Node()
+    yield node
+    node.close()
+
+
+@pytest.fixture
+def server(db: str) -> Iterator[Server]:
+    with serving(db) as server:
+        yield server
+
+
+@pytest.fixture
+def sdk(node, server) -> App:
+    return App(node, server, ALL)
+
+
+@pytest.fixture
+def names(server):
+    return server.sandbox("GET", "world")
+
+
+def asked(names, **body):
+    return {
+        "transfer_mode": 1,
+        "employment_id": names["employments"]["active"]["open_id"],
+        "transfer_type_unique_identifier": "internal_transfer",
+        "effective_date": "2026-03-01",
+        "transfer_info": {"target_department": names["departments"]["other"]["id"]},
+    } | body
+
+
+def create(sdk, names, **body):
+    return sdk(CREATE, data=asked(names, **body), params=DEPARTMENTS)
+
+
+def with_approval(sdk, names, **body):
+    flow = names["transfer_types"]["internal_transfer"]["flow_id"]
+    return create(sdk, names, transfer_mode=2, flow_id=flow, **body)["data"]
+
+
+def revoke(sdk, id, operator):
+    return sdk(REVOKE, path={"job_change_id": id}, params={"user_id_type": CORE}, data={"operator_id": operator})
+
+
+def job_data_on(sdk, person, day):
+    asked = {"employment_ids": [person], "data_date": day}
+    return sdk(JOB_DATA, data=asked, params={"page_size": 10, **CORE_IDS})["data"]["items"][0]["job_datas"][0]
+
+
+def came_in(server, path):
+    """What was asked of the server at a path, oldest first."""
+    return [r for r in server.sandbox("GET", "requests?limit=1000")["items"] if r["path"] == path]
+
+
+def test_the_whole_path(server, sdk, names):
+    """Created, found by its approvers, approved, taking effect, revoked: with the SDK alone."""
+    active, other = names["employments"]["active"], names["departments"]["other"]["id"]
+    change = with_approval(sdk, names)
+    assert (change["status"], change["employment_id"]) == (0, active["open_id"])
+
+    for _ in range(2):
+        tasks = server.sandbox("GET", f"records/processes/{change['process_id']}")["tasks"]
+        who = next(t["approver"] for t in tasks if t["status"] == 1)
+        listed = sdk(TASKS, params={"page_size": 100, "user_id": who, "user_id_type": CORE, "approver_status": 1})
+        task = next(t for t in listed["data"]["approver_list"] if t["process_id"] == change["process_id"])
+        path = {"process_id": change["process_id"], "approver_id": task["approver_id"]}
+        answer = sdk(ANSWER, path=path, params={"user_id_type": CORE}, data={"status": 3, "user_id": who})
+        assert answer["code"] == 0
+
+    server.sandbox("POST", "clock/advance", {"days": 60})
+    assert job_data_on(sdk, active["id"], "2026-02-28")["department_id"] == active["department"]
+    assert job_data_on(sdk, active["id"], "2026-03-02")["department_id"] == other
+    taken_back = revoke(sdk, change["job_change_id"], names["employments"]["process_admin"]["id"])
+    assert taken_back == {"code": 0, "msg": "success", "data": {"result": True, "message": "成功"}}
+    assert job_data_on(sdk, active["id"], "2026-03-02")["department_id"] == active["department"]
+
+
+@pytest.mark.parametrize("id_type", ["open_id", "union_id", "user_id", "people_admin_id", CORE])
+def test_every_user_id_type_goes_in_and_comes_out(sdk, names, id_type):
+    id = names["employments"]["active"]["id" if id_type == CORE else id_type]
+    answer = sdk(CREATE, data=asked(names, employment_id=id), params={"user_id_type": id_type, **DEPARTMENTS})
+    assert answer["data"]["employment_id"] == id
+
+
+def test_a_documented_error_is_thrown_with_its_answer(sdk, names):
+    with pytest.raises(Thrown) as no:
+        create(sdk, names, employment_id=names["employments"]["leaver"]["open_id"])
+    assert (no.value.name, no.value.message) == ("AxiosError", "Request failed with status code 400")
+    assert (no.value.status, no.value.data["code"]) == (400, 1160201)
+    assert no.value.data["msg"] == "Has pending offboarding"
+    assert no.value.data["error"]["log_id"] == no.value.headers["x-tt-logid"]
+
+
+def test_a_business_refusal_with_code_0_is_not_thrown(sdk, names):
+    """Revoking what has a flow without being process administrator: only `result` tells it."""
+    change = with_approval(sdk, names)["job_change_id"]
+    answer = revoke(sdk, change, names["employments"]["no_admin"]["id"])
+    assert (answer["code"], answer["data"]["result"]) == (0, False)
+    assert answer["data"]["message"]
+
+
+def test_an_unknown_path_is_thrown_with_plain_text(sdk):
+    with pytest.raises(Thrown) as no:
+        sdk("corehr.v2.preHire.transitTask", path={"pre_hire_id": "1"}, data={"task_id": "1"})
+    assert (no.value.status, no.value.data) == (404, "404 page not found")
+
+
+def test_an_app_without_scopes_is_told_which_it_needs(node, server, names):
+    with pytest.raises(Thrown) as no:
+        create(App(node, server, NONE), names)
+    assert (no.value.status, no.value.data["code"]) == (400, 99991672)
+    subjects = [v["subject"] for v in no.value.data["error"]["permission_violations"]]
+    assert subjects == ["corehr:corehr", "corehr:job_change:write"]
+
+
+def test_a_get_that_carries_a_json_body_is_read_by_its_query(server, sdk, names):
+    manager = names["employments"]["manager"]["open_id"]
+    listed = sdk(TASKS, params={"page_size": 100, "user_id": manager})
+    assert listed["code"] == 0
+    (request,) = came_in(server, "/open-apis/corehr/v2/approvers")
+    assert (request["method"], request["body"]) == ("GET", {})
+
+
+def test_the_iterator_follows_page_tokens_to_the_end(server, sdk, names):
+    for person in server.sandbox("POST", "world/employees", {"count": 3})["employments"].values():
+        with_approval(sdk, names, employment_id=person["open_id"])
+    query = {"user_id": names["employments"]["manager"]["open_id"], "approver_status": 1}
+    whole = sdk(TASKS, params={**query, "page_size": 100})["data"]["approver_list"]
+    assert len(whole) >= 3
+    pages = sdk("corehr.v2.approver.listWithIterator", params={**query, "page_size": 2})
+    assert [len(page["approver_list"]) for page in pages[:-1]] == [2] * (len(pages) - 1)
+    assert [task for page in pages for task in page["approver_list"]] == whole
+
+
+def fresh(node, server, **wanted):
+    made = server.sandbox("POST", "apps", wanted)
+    return App(node, server, made["app_id"], made["app_secret"])
+
+
+def test_one_token_serves_every_client_of_an_app_also_after_a_restart(node, server, names):
+    """Each call has a client of its own; the SDK keeps the token by app id, and knows no way to replace it."""
+    sdk = fresh(node, server)
+    active = names["employments"]["active"]["id"]
+    before = [job_data_on(sdk, active, "2026-01-05") for _ in range(2)]
+    assert len(came_in(server, TOKEN)) == 1
+    assert server.stop() == 0
+    server.start()
+    assert [job_data_on(sdk, active, "2026-01-05")] * 2 == before
+    assert came_in(server, TOKEN) == []
+
+
+def test_a_wrong_secret_is_an_error_of_the_sdks_own(node, server):
+    made = server.sandbox("POST", "apps", {})
+    with pytest.raises(Thrown) as no:
+        App(node, server, made["app_id"], "wrong")(WITHDRAW, data={})
+    assert no.value.name == "Error"
+    assert no.value.message.startswith("failed to get tenant_access_token, code: 10014, msg: ")
+
+
+def test_nothing_is_asked_again_after_too_many_calls(node, db):
+    with serving(db, rate_limits=True) as server:
+        sdk = fresh(node, server)
+        path = {"job_change_id": "1"}
+        calls = [sdk.asking(REVOKE, path=path, data={"operator_id": "1"}) for _ in range(40)]
+        sdk.together(calls[:1])  # has its token now
+        answers = sdk.together(calls)
+        assert all(isinstance(answer, Thrown) for answer in answers)
+        limited = [answer for answer in answers if answer.status == 429]
+        assert limited
+        assert limited[0].data["code"] == 99991400
+        assert limited[0].headers["x-ogw-ratelimit-limit"] == "5"
+        assert limited[0].headers["x-ogw-ratelimit-reset"] == "1"
+        assert len(came_in(server, "/open-apis/corehr/v2/job_changes/1/revoke")) == 41
+
+
+def test_another_last_day_for_somebody_who_leaves(server, sdk, names):
+    id = names["offboardings"]["Approved"]["id"]
+    told = [{"field_name": "offboarding_date", "value": "2026-02-20"}]
+    answer = sdk(EDIT_OFFBOARDING, data={"offboarding_id": id, "update_data": told})
+    assert answer == {"code": 0, "msg": "success", "data": {"data": told}}
+    assert server.sandbox("GET", f"records/offboardings/{id}")["offboarding_date"] == "2026-02-20"
+    with pytest.raises(Thrown) as no:
+        sdk(EDIT_OFFBOARDING, data={"offboarding_id": "1", "update_data": told})
+    assert (no.value.status, no.value.data["code"]) == (400, 1160625)
+
+
+def test_somebody_stays_after_all(server, sdk, names):
+    asked = {"offboarding_id": names["offboardings"]["NoNeedApproval"]["id"]}
+    answers = sdk.together([sdk.asking(REVOKE_OFFBOARDING, data=asked) for _ in range(10)])
+    refused = [answer for answer in answers if isinstance(answer, Thrown)]
+    assert [answer for answer in answers if answer not in refused] == [{"code": 0, "msg": "success", "data": {}}]
+    assert {answer.data["code"] for answer in refused} <= {1160202, 1160204}
+    assert server.sandbox("GET", f"records/offboardings/{asked['offboarding_id']}")["status"] == "Withdrawn"
+
+
+def test_withdrawing_somebody_who_is_expected(server, sdk, names):
+    id = names["pre_hires"]["preboarding"]["id"]
+    asked = {"pre_hire_id": id, "withdraw_reason": "候选人主动放弃 \N{WAVING HAND SIGN}"}
+    assert sdk(WITHDRAW, data=asked) == {"code": 0, "msg": "success", "data": {"success": True}}
+    assert server.sandbox("GET", f"records/pre_hires/{id}")["withdrawn_reason"] == asked["withdraw_reason"]
+    with pytest.raises(Thrown) as no:
+        sdk(WITHDRAW, data=asked)
+    assert (no.value.status, no.value.data["code"]) == (400, 1161129)
+    assert no.value.data["msg"] == 'Unable to submit this task as pre-hire is in the "Withdrawn" stage.'
+
+
+def test_twenty_withdrawals_at_one_moment(sdk, names):
+    asked = {"pre_hire_id": names["pre_hires"]["day_one"]["id"], "withdraw_reason": "why"}
+    answers = sdk.together([sdk.asking(WITHDRAW, data=asked) for _ in range(20)])
+    refused = [answer for answer in answers if isinstance(answer, Thrown)]
+    assert len(refused) == 19
+    assert {answer.data["code"] for answer in refused} <= {1161116, 1161129}
+
+
+def test_pre_hires_out_of_range(node, server, names):
+    asked = {"pre_hire_id": names["pre_hires"]["preboarding"]["id"], "withdraw_reason": "why"}
+    for app, code in ((App(node, server, NARROW), 1161105), (fresh(node, server, pre_hires="read"), 1161097)):
+        with pytest.raises(Thrown) as no:
+            app(WITHDRAW, data=asked)
+        assert (no.value.status, no.value.data["code"]) == (400, code)

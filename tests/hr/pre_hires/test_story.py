@@ -1,0 +1,86 @@
+"""Somebody who was expected does not come."""
+
+from tests.hr.pre_hires.newcomers import MOVED, UPDATED, named, record, withdraw, withdrawn
+from tests.world import ALL
+
+
+def heard(world, type, id):
+    return [e for e in world.heard_all(type) if e["subject"] == id]
+
+
+def test_a_candidate_takes_another_offer_weeks_before_the_first_day(world):
+    """Half of the forms are filled in; the flow ends, what was still to do is not done, and nothing is forgotten."""
+    id = named(world, "preboarding")
+    before = record(world, id)
+    assert (before["onboarding_status"], before["flow_status"]) == ("preboarding", "in_progress")
+    assert "in_progress" in [task["status"] for task in before["tasks"]]
+
+    world.travel(days=7)
+    after = withdrawn(world, id, "她接受了其他公司的邀请")
+    assert (after["onboarding_status"], after["flow_status"]) == ("withdrawn", "withdrawn")
+    assert (after["withdrawn_reason"], after["withdrawn_by"]) == ("她接受了其他公司的邀请", ALL)
+    assert after["withdrawn_at"].startswith("2026-01-12T01:0")
+    kept = ("id", "name", "onboarding_date", "department_id", "offer", "flow_id", "flow_instance_id", "created_at")
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    done = {task["code"]: task["status"] for task in before["tasks"] if task["status"] in ("completed", "skipped")}
+    assert {t["code"]: t["status"] for t in after["tasks"]} == {
+        task["code"]: done.get(task["code"], "terminated") for task in before["tasks"]
+    }
+
+    world.travel(days=60)  # past what would have been the first day
+    assert record(world, id) == after
+    assert withdraw(world, id, "once more").code == 1161129
+    assert record(world, id) == after
+
+
+def test_one_who_was_ready_to_start_is_withdrawn_on_the_eve(world):
+    id = named(world, "day_one")
+    before = record(world, id)
+    assert {task["status"] for task in before["tasks"]} == {"completed"}
+    after = withdrawn(world, id)
+    assert (after["onboarding_status"], after["flow_status"]) == ("withdrawn", "withdrawn")
+    assert after["tasks"] == before["tasks"]
+
+
+def test_subscribers_hear_what_changed_and_which_tasks_ended(world):
+    id = named(world, "preboarding")
+    before = record(world, id)
+    told = {type: len(heard(world, type, id)) for type in (UPDATED, MOVED)}
+    withdrawn(world, id)
+
+    (updated,) = heard(world, UPDATED, id)[told[UPDATED] :]
+    assert updated["event"] == {"pre_hire_id": id, "field_changes": ["onboarding_status", "withdrawn_reason"]}
+    (moved,) = heard(world, MOVED, id)[told[MOVED] :]
+    assert moved["event"] == {
+        "tenant_id": world.house.tenant.tenant,
+        "pre_hire_id": id,
+        "onboarding_task_changes": [
+            {"after_status": "terminated", "task_code": task["code"]}
+            for task in before["tasks"]
+            if task["status"] not in ("completed", "skipped")
+        ],
+        "onboarding_flow_change": {"after_status": "withdrawn"},
+        "onboarding_flow_id": before["flow_instance_id"],
+        "flow_info": {"id": before["flow_id"], "name": {"zh_cn": "标准入职流程", "en_us": "Standard onboarding"}},
+    }
+    assert updated["create_time"] == moved["create_time"]
+
+
+def test_one_who_was_ready_has_no_task_to_hear_of(world):
+    id = named(world, "day_one")
+    withdrawn(world, id)
+    moved = heard(world, MOVED, id)[-1]["event"]
+    assert moved["onboarding_task_changes"] == []
+    assert moved["onboarding_flow_change"] == {"after_status": "withdrawn"}
+
+
+def test_the_company_expects_somebody_in_every_stage(world):
+    stages = {name: record(world, facts["id"])["onboarding_status"] for name, facts in world.names["pre_hires"].items()}
+    assert stages == {
+        "preboarding": "preboarding",
+        "day_one": "day_one",
+        "completed": "completed",
+        "withdrawn": "withdrawn",
+        "deleted": "deleted",
+        "stuck": "preboarding",
+    }
