@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
+from uuid import uuid4
 
 import pytest
 
@@ -30,20 +31,15 @@ def sqlite_template() -> Iterator[Template]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(worker_name: str) -> Iterator[Template]:
+def postgres_template() -> Iterator[Template]:
     with postgres_server() as server:
         if server is None:
             missing("pg", "no PostgreSQL server was found, and none could be started")
             return
-        template = PostgresTemplate(server, f"corehr_template_{worker_name}")
+        template = PostgresTemplate(server, f"corehr_template_{uuid4().hex}")
         _prepare(template.url)
         yield template
         template.forget(template.url)
-
-
-@pytest.fixture(scope="session")
-def worker_name(request: pytest.FixtureRequest) -> str:
-    return getattr(request.config, "workerinput", {}).get("workerid", "main")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -27,13 +27,14 @@ from corehr.kernel.event_log import event
 from corehr.kernel.feature import Call, Json
 from corehr.kernel.ids import TimedIds
 from corehr.kernel.sqlite import SqliteStore
-from corehr.kernel.statements import add, find, table, text
+from corehr.kernel.statements import add, find, metadata, table, text
 
 SERVER_KEY = "the key of the toy company"
 ANN, BOB = "7000000000000000001", "7000000000000000002"
 LEGAL = "7100000000000000001"
 
 note = table("note", text("id", key=True), text("about"))
+metadata.remove(note)  # a toy, and no table of ours
 ADD_NOTE, NOTES = add(note), find(note)
 
 
