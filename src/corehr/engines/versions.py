@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from corehr.engines.timeline import Cause, Entry, Timeline, Version, at, put, withdraw
+from corehr.engines.timeline import Cause, Entry, Timeline, Version, at, put, told, withdraw
 from corehr.kernel.clock import FOREVER, Day
 from corehr.kernel.db import Row, Tx, decode_json, encode_json
-from corehr.kernel.statements import add, among, bind, having, mine, number, statement, table, text
+from corehr.kernel.statements import add, among, bind, change, having, mine, number, statement, table, text
 
 entry = table(
     "entry",
@@ -91,6 +91,7 @@ _WITHDRAW = statement(
     )
     .values(withdrawn_at=bind("withdrawn_at"))
 )
+_WITHDRAW_ONE = change(entry, "withdrawn_at", by=("kind", "thing", "seq"))
 
 
 def timeline(tx: Tx, kind: str, thing: str) -> Timeline:
@@ -121,18 +122,7 @@ def say(
 ) -> Timeline:
     """As `write`, for a caller that has just read the timeline."""
     said = Entry(tx.new_id(), valid_from, patch, cause)
-    tx.run(
-        _ADD_ENTRY,
-        kind=kind,
-        thing=thing,
-        seq=int(said.id),
-        valid_from=valid_from,
-        patch=encode_json(patch).decode(),
-        cause_kind=cause[0],
-        cause_id=cause[1],
-        recorded_at=tx.recorded_at,
-        withdrawn_at=None,
-    )
+    _add_entry(tx, kind, thing, said)
     after = put(before, said)
     _believe(tx, kind, thing, before, after)
     return after
@@ -145,11 +135,15 @@ def said_by(tx: Tx, cause: Cause) -> Sequence[tuple[str, str]]:
 
 def without(tx: Tx, kind: str, thing: str, cause: Cause) -> Timeline:
     """The timeline as it would be had `cause` never said anything of it; nothing is changed."""
-    entries = (
+    return withdraw(entries(tx, kind, thing), cause)
+
+
+def entries(tx: Tx, kind: str, thing: str) -> Sequence[Entry]:
+    """What was said of the thing and not withdrawn, in the order in which it was said."""
+    return [
         Entry(str(r["seq"]), r["valid_from"], decode_json(r["patch"]), (r["cause_kind"], r["cause_id"]))
         for r in tx.all(_ENTRIES, kind=kind, thing=thing)
-    )
-    return withdraw(entries, cause)
+    ]
 
 
 def take_back(tx: Tx, kind: str, thing: str, cause: Cause) -> tuple[Timeline, Timeline]:
@@ -161,6 +155,30 @@ def take_back(tx: Tx, kind: str, thing: str, cause: Cause) -> tuple[Timeline, Ti
     tx.run(_WITHDRAW, kind=kind, thing=thing, cause_kind=cause[0], cause_id=cause[1], withdrawn_at=tx.recorded_at)
     _believe(tx, kind, thing, before, after)
     return before, after
+
+
+def move(tx: Tx, kind: str, said: Entry, thing: str, to: str) -> None:
+    """What was said of one thing is said of another instead, keeping its place among all that was said."""
+    gone, home = timeline(tx, kind, thing), timeline(tx, kind, to)
+    tx.run(_WITHDRAW_ONE, kind=kind, thing=thing, seq=int(said.id), withdrawn_at=tx.recorded_at)
+    _add_entry(tx, kind, to, said)
+    _believe(tx, kind, thing, gone, told(entries(tx, kind, thing)))
+    _believe(tx, kind, to, home, told(entries(tx, kind, to)))
+
+
+def _add_entry(tx: Tx, kind: str, thing: str, said: Entry) -> None:
+    tx.run(
+        _ADD_ENTRY,
+        kind=kind,
+        thing=thing,
+        seq=int(said.id),
+        valid_from=said.valid_from,
+        patch=encode_json(said.patch).decode(),
+        cause_kind=said.cause[0],
+        cause_id=said.cause[1],
+        recorded_at=tx.recorded_at,
+        withdrawn_at=None,
+    )
 
 
 def _timeline(rows: Sequence[Row]) -> list[Version]:

@@ -1,17 +1,17 @@
 """Contracts, as records: each is a dated thing of its own, and belongs to one employment."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from corehr.engines import versions
-from corehr.engines.timeline import Cause, Timeline, at
+from corehr.engines.timeline import Cause, Entry, Timeline, at
 from corehr.hr.contracts import events
 from corehr.kernel.clock import Day, day_after
 from corehr.kernel.db import Tx
-from corehr.kernel.statements import add, having, statement, table, text
+from corehr.kernel.statements import add, find, having, statement, table, text
 
 KIND: Final = "contract"
 FIELDS: Final = frozenset(
@@ -44,6 +44,7 @@ class Contract:
 
 
 _ADD = add(contract)
+_FIND = find(contract, "id")
 _OF = statement(sa.select(contract.c.id).where(*having(contract, "employment_id")).order_by(contract.c.id))
 
 
@@ -68,9 +69,59 @@ def close(tx: Tx, it: Contract, last_day: Day, cause: Cause) -> None:
 
 
 def take_back(tx: Tx, id: str, cause: Cause) -> None:
-    """What `cause` said of the contract is withdrawn; a contract of which nothing is said any more is gone."""
-    _before, after = versions.take_back(tx, KIND, id, cause)
-    tx.emit(events.updated(id) if after else events.deleted(id))
+    """What `cause` said of the contract is withdrawn.
+
+    Where that was its signing the contract is gone, and what others said of it falls to the contract that would have
+    been in force on their day without it.
+    """
+    signed_by = versions.entries(tx, KIND, id)[0].cause
+    versions.take_back(tx, KIND, id, cause)
+    if signed_by != cause:
+        tx.emit(events.updated(id))
+        return
+    for said in versions.entries(tx, KIND, id):
+        _find_home(tx, id, said)
+    tx.emit(events.deleted(id))
+
+
+def agree(
+    tx: Tx,
+    employment_id: str,
+    lives: Mapping[tuple[str, str], Timeline],
+    ids: Sequence[str],
+    day: Day,
+    patch: Mapping[str, Any],
+    cause: Cause,
+) -> None:
+    """From a day on `patch` holds of the person's contract: a later start is a new one, which leaves open what the
+    one before said; anything else is said of the one in force."""
+    home = in_force(lives, ids, day)
+    if home is None or _renews(home, patch):
+        sign(tx, employment_id, day, {"contract_start_date": day, **patch}, cause)
+    else:
+        amend(tx, home.id, home.life, day, patch, cause)
+
+
+def _renews(home: Contract, patch: Mapping[str, Any]) -> bool:
+    start = patch.get("contract_start_date")
+    return bool(start) and str(start) > _start(home.body)
+
+
+def _find_home(tx: Tx, id: str, said: Entry) -> None:
+    """Say elsewhere what was said of a contract that is gone: where `agree` would have said it without that one."""
+    row = tx.one(_FIND, id=id)
+    assert row is not None
+    others = [other for other in ids_of(tx, row["employment_id"]) if other != id]
+    home = in_force(versions.timelines(tx, others), others, said.valid_from)
+    if home is not None and not _renews(home, said.patch):
+        versions.move(tx, KIND, said, id, home.id)
+        tx.emit(events.updated(home.id))
+        return
+    new = tx.new_id()
+    tx.run(_ADD, id=new, employment_id=row["employment_id"])
+    signing = replace(said, patch={"contract_start_date": said.valid_from, **said.patch})
+    versions.move(tx, KIND, signing, id, new)
+    tx.emit(events.created(new))
 
 
 def ids_of(tx: Tx, employment_id: str) -> Sequence[str]:
@@ -79,11 +130,22 @@ def ids_of(tx: Tx, employment_id: str) -> Sequence[str]:
 
 
 def in_force(lives: Mapping[tuple[str, str], Timeline], ids: Iterable[str], day: Day) -> Contract | None:
-    """Of these contracts, the one in force on a day: of those begun by then, the one begun last."""
+    """Of these contracts, the one in force on a day: of those begun by then, the one begun last.
+
+    What it leaves open is as in those before it, but for how they ended.
+    """
     begun = []
     for id in ids:
         life = lives.get((KIND, id), ())
         version = at(life, day)
-        if version and (version.body.get("contract_start_date") or "") <= day:
+        if version and _start(version.body) <= day:
             begun.append(Contract(id, version.body, life))
-    return max(begun, key=lambda c: c.body.get("contract_start_date") or "", default=None)
+    begun.sort(key=lambda c: _start(c.body))
+    if not begun:
+        return None
+    body = {f: v for earlier in begun[:-1] for f, v in earlier.body.items() if f in FIELDS}
+    return replace(begun[-1], body={**body, **begun[-1].body})
+
+
+def _start(body: Mapping[str, Any]) -> Day:
+    return body.get("contract_start_date") or ""

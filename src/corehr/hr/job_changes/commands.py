@@ -158,8 +158,7 @@ def _apply(tx: Tx, row: Row, person: people.Employment) -> None:
         life = lives.get((probation.KIND, person.id), ())
         probation.amend(tx, person.id, life, day, patches["probation"], cause)
     if patches["contract"]:
-        in_force = contracts.in_force(lives, contract_ids, day)
-        _apply_to_contract(tx, row, patches["contract"], in_force)
+        contracts.agree(tx, person.id, lives, contract_ids, day, patches["contract"], cause)
 
 
 def _patches(row: Row) -> Mapping[str, dict[str, Any]]:
@@ -176,19 +175,6 @@ def _patches(row: Row) -> Mapping[str, dict[str, Any]]:
     taken = frozenset().union(*owned.values())
     parts = {part: {f: v for f, v in targets.items() if f in fields} for part, fields in owned.items()}
     return {**parts, "job_data": {f: v for f, v in targets.items() if f not in taken}}
-
-
-def _apply_to_contract(tx: Tx, row: Row, patch: Mapping[str, Any], in_force: contracts.Contract | None) -> None:
-    """A later start is a new contract with the same company, anything else is said of the one in force."""
-    day, cause = row["effective_date"], records.cause(row["id"])
-    start = patch.get("contract_start_date")
-    if in_force is None:
-        contracts.sign(tx, row["employment_id"], day, {"contract_start_date": day, **patch}, cause)
-    elif start and start > (in_force.body.get("contract_start_date") or ""):
-        fresh = {"company_id": in_force.body.get("company_id"), **patch}
-        contracts.sign(tx, row["employment_id"], day, fresh, cause)
-    else:
-        contracts.amend(tx, in_force.id, in_force.life, day, patch, cause)
 
 
 def _withdraw(tx: Tx, row: Row, employment_id: str) -> None:
