@@ -40,22 +40,25 @@ def prepare(url: str, *, employees: int = EMPLOYEES, seed: int = SEED, now: date
     """
     store = open_store(url, Clock(), TimedIds())
     try:
-        there = store.command_now(DEFAULT, kernel_tenants.get)
-        if there is None:
-            build(store, employees=employees, seed=seed, now=now)
-        elif there.seed is None:
+        there, whole = store.command_now(DEFAULT, lambda tx: (kernel_tenants.get(tx), company.made(tx)))
+        if there and there.seed is None:
             raise WrongUse("this database holds a company that is no demo: give --db an empty one")
-        elif there.seed != str(seed):
+        if there and there.seed != str(seed):
             raise WrongUse(f"this demo company has --seed {there.seed}: ask for that one, or give --db another")
+        if not whole:
+            build(store, employees=employees, seed=seed, now=now)
     finally:
         store.close()
 
 
 def build(store: Store, *, employees: int, seed: int, now: datetime) -> None:
-    """Make the company in a store that holds none; what an interrupted attempt left behind is taken away first."""
+    """Make the company; what was in the store before, or an interrupted attempt left behind, is taken away.
+
+    A tenant that is there stays until the new one replaces it, so that its apps are never unknown.
+    """
     if employees < characters.FEWEST:
         raise WrongUse(f"a demo company has at least {characters.FEWEST} people: give --employees {characters.FEWEST}")
-    store.command_now(DEFAULT, rows.take_away)
+    store.command_now(DEFAULT, partial(rows.take_away, but=rows.ITSELF))
     made = Company(seed, employees, Almanac(now))
     almanac = made.almanac
     founding = almanac.morning(later(almanac.founded, -_BEFORE))
@@ -81,6 +84,7 @@ def _found(made: Company, tx: Tx) -> None:
 
 def _open(made: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
     """The present: apps may call, records have names; the company itself last, so that it is whole or not there."""
+    rows.take_away_itself(tx)
     apps.add_apps(tx, made)
     server_key = sha256(f"demo company {made.seed}".encode()).hexdigest()
     changes.describe(tx, made, server_key)

@@ -28,10 +28,14 @@ LEAVES: Final = {
     "after_job_change": 60,
     "approving_change": 30,
     "department_closing": 30,
+    "department_disabled": 30,
     "under_modification": 30,
     "under_withdrawal": 30,
 }
 """Days from today to the offboarding date of those, all of them approved."""
+
+HOMELESS: Final = ("department_closing", "department_disabled")
+"""Those of them whose department, called by the second word, is disabled soon, or is already."""
 
 CLOSES: Final = 35
 """Days from today until the department of `department_closing` is disabled."""
@@ -97,6 +101,6 @@ def _leaving(planning: Planning, company: Company, org: Organisation) -> None:
         planning.person(section, planning.heads[section], started, name, open_ended)
     for name in LEAVES:
         more: dict[str, Any] = {"probation": later_probation} if name == "probation_later" else {}
-        department = company.named("departments", "closing") if name == "department_closing" else section
+        department = company.named("departments", name.partition("_")[2]) if name in HOMELESS else section
         contracts = terms.get(name, open_ended)
         planning.person(department, planning.heads[section], started, f"leaving_{name}", contracts, **more)

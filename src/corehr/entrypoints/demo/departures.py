@@ -5,26 +5,16 @@ from functools import partial
 from typing import Final
 
 from corehr.engines import versions
-from corehr.entrypoints.demo.characters import CLOSES, IN_FULL, LEAVES, NEW_DATE
+from corehr.entrypoints.demo import offboardings
+from corehr.entrypoints.demo.characters import CLOSES, IN_FULL
 from corehr.entrypoints.demo.company import Company
 from corehr.entrypoints.demo.organisation import ENTITIES
 from corehr.entrypoints.demo.plans import Plan
 from corehr.hr.job_datas import records as job_datas
-from corehr.hr.offboardings import records as offboardings
 from corehr.hr.people import records as people
 from corehr.hr.workforce_plans.records import add_plan
 from corehr.kernel.clock import FOREVER
 from corehr.kernel.db import Tx
-
-STATUSES: Final = {
-    "Offboarded": ("left", -35),
-    "Rejected": ("leaving_Rejected", 30),
-    "Withdrawn": ("leaving_Withdrawn", 30),
-    "Approved": ("leaver", 30),
-    "NoNeedApproval": ("leaving_NoNeedApproval", 30),
-    "Approving": ("leaving_Approving", 30),
-}
-"""Who leaves, and how many days from today."""
 
 FAR: Final = 730
 """Days from today to the version of `future_job_data`, later than any change."""
@@ -34,12 +24,10 @@ def schedule(company: Company, cast: Mapping[str, Plan]) -> None:
     """In order of time: half a year ago until the day before yesterday."""
     almanac = company.almanac
     company.at(almanac.morning(almanac.day(-180)), partial(_disable, company))
-    company.at(almanac.morning(almanac.day(-34)), partial(_offboard, company, cast, ["Offboarded"]))
     company.at(almanac.morning(almanac.day(-60)), partial(_end, company, cast))
     company.at(almanac.morning(almanac.day(-21)), partial(_plan_headcount, company))
     company.at(almanac.morning(almanac.day(-18)), partial(_disable_soon, company))
-    company.at(almanac.morning(almanac.day(-10)), partial(_offboard, company, cast, list(STATUSES)[1:]))
-    company.at(almanac.morning(almanac.day(-8)), partial(_offboard_edited, company, cast))
+    offboardings.schedule(company, cast)
 
 
 def _disable(company: Company, tx: Tx) -> None:
@@ -65,24 +53,6 @@ def _plan_headcount(company: Company, tx: Tx) -> None:
     full["headcount"] = IN_FULL
     id = company.name("workforce_plans", "full", tx.new_id(), department_id=full["id"], value=IN_FULL)
     add_plan(tx, id, {"department_id": full["id"]}, IN_FULL, company.almanac.founded, FOREVER)
-
-
-def _offboard(company: Company, cast: Mapping[str, Plan], statuses: list[str], tx: Tx) -> None:
-    for status in statuses:
-        called, days = STATUSES[status]
-        _add(tx, company, status, cast[called], status, days)
-
-
-def _offboard_edited(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
-    for name, days in LEAVES.items():
-        _add(tx, company, name, cast[f"leaving_{name}"], "Approved", days)
-        company.world["offboardings"][name]["edit_date"] = company.almanac.day(NEW_DATE)
-
-
-def _add(tx: Tx, company: Company, name: str, plan: Plan, status: str, days: int) -> None:
-    id, day = tx.new_id(), company.almanac.day(days)
-    offboardings.add_offboarding(tx, id, plan.id, offboardings.Status(status), day)
-    company.name("offboardings", name, id, employment_id=plan.id, offboarding_date=day)
 
 
 def _end(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:

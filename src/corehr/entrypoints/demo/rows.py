@@ -1,6 +1,7 @@
 """Every row that a tenant has, in whatever tables there are: to take away, to keep, to put back."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -10,11 +11,20 @@ from corehr.kernel.statements import Statement, add, metadata, mine, statement
 Rows = Mapping[str, list[Row]]
 """Rows by table."""
 
+ITSELF: Final = frozenset({"tenant", "guard", "app"})
+"""The tables that say that there is a tenant, and who may call."""
 
-def take_away(tx: Tx) -> None:
-    """The tenant has nothing any more, not even itself."""
+
+def take_away(tx: Tx, but: Collection[str] = ()) -> None:
+    """The tenant has nothing any more, not even itself; except in the tables of these names."""
     for table in _tables():
-        tx.run(statement(sa.delete(table).where(mine(table))))
+        if table.name not in but:
+            tx.run(statement(sa.delete(table).where(mine(table))))
+
+
+def take_away_itself(tx: Tx) -> None:
+    """The tenant is no more; what it has stays."""
+    take_away(tx, [table.name for table in _tables() if table.name not in ITSELF])
 
 
 def read(tx: Tx) -> Rows:

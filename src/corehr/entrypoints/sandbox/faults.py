@@ -1,7 +1,8 @@
 """Faults: any documented error of an operation, a wait while locks are held, an answer lost on its way."""
 
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -13,6 +14,7 @@ from corehr.entrypoints.sandbox.door import bad, read
 from corehr.gateway.spec import Operation, Spec
 from corehr.kernel.ids import chance
 
+_BLANK: Final = re.compile(r"\{\{(\w+)\}\}")
 LONGEST: Final = 60_000
 """Milliseconds."""
 
@@ -35,6 +37,7 @@ class Trouble:
     code: int | None
     latency: float
     drop: bool
+    blanks: Mapping[str, str]
 
 
 class Faults:
@@ -73,7 +76,7 @@ class Faults:
                     if fault.times is not None:
                         fault.times -= 1
                     self._set = [f for f in self._set if f.times != 0]
-                    return Trouble(fault.code, (fault.latency_ms or 0) / 1000, fault.drop)
+                    return Trouble(fault.code, (fault.latency_ms or 0) / 1000, fault.drop, self._blanks(fault))
         return None
 
     def _check(self, fault: Fault) -> None:
@@ -86,6 +89,11 @@ class Faults:
             raise bad(f"a refused request of {fault.operation} holds no locks: give code or latency_ms")
         if fault.code is not None and not _documented(operation, fault.code):
             raise bad(f"{fault.operation} does not document {fault.code}: its codes are {_codes(operation)}")
+
+    def _blanks(self, fault: Fault) -> Mapping[str, str]:
+        """The blanks of the documented sentence, each filled with what it is called."""
+        _, sentence = self._spec.operations[fault.operation].errors.get(fault.code or 0, (0, ""))
+        return {name: name for name in _BLANK.findall(sentence)}
 
 
 def _documented(operation: Operation, code: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from corehr.entrypoints.demo.almanac import later
 from corehr.entrypoints.demo.company import World
-from corehr.entrypoints.sandbox import pre_hire_recipes
+from corehr.entrypoints.sandbox import offboarding_recipes, pre_hire_recipes
 from corehr.gateway.spec import Spec
 from corehr.kernel.clock import Day
 
@@ -263,6 +263,8 @@ BOOKS: Final[Mapping[str, tuple[Callable[[Facts], Request], Makes]]] = {
     "v2.process-approver.update": (answer, _answers),
     "v2.approver.list": (tasks, _lists),
     "v2.employees-job_data.query": (query, _queries),
+    "v2.offboarding.edit": (offboarding_recipes.edit, offboarding_recipes.edits),
+    "v2.offboarding.revoke": (offboarding_recipes.revoke, offboarding_recipes.revokes),
     "v2.pre_hire.withdraw_onboarding": (pre_hire_recipes.withdraw, pre_hire_recipes.withdraws),
 }
 """By operation: a valid request, and by code what is refused because of how things stand."""

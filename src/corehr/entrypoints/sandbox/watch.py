@@ -38,7 +38,7 @@ class Watch:
         if trouble.latency:
             self._waits[exchange.log_id] = trouble.latency
         if trouble.code is not None and exchange.operation is not None:
-            raise Refusal(exchange.operation, trouble.code, "fault")
+            raise Refusal(exchange.operation, trouble.code, "fault", trouble.blanks)
 
     def holding(self, exchange: Exchange) -> None:
         if self._waits:

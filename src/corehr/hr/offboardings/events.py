@@ -1,7 +1,10 @@
-"""What is said when an offboarding changes."""
+"""What is said when an offboarding changes: row in, words out."""
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
+from corehr.kernel.clock import milliseconds, moment
+from corehr.kernel.db import Row
 from corehr.kernel.event_log import Event
 
 STATUS: Final = {
@@ -14,8 +17,28 @@ STATUS: Final = {
 }
 """The statuses as the events of version 2 number them."""
 
+STATUS_V1: Final = {
+    "Approving": 1,
+    "Withdrawn": 2,
+    "Rejected": 3,
+    "Approved": 4,
+    "Offboarded": 5,
+}
+"""The same in the event of version 1, which never tells of a direct offboarding."""
 
-def status_updated(row: dict[str, Any]) -> Event:
+CHECKLIST: Final = {
+    "AntiBegin": 1,
+    "Approving": 2,
+    "Finished": 3,
+    "Rejected": 4,
+    "Withdrawn": 5,
+}
+
+APPROVED, REVOKED = 7001, 7002
+_EMPLOYEE_OFFBOARDED = 7
+
+
+def status_updated(row: Row) -> Event:
     return Event(
         "corehr.offboarding.status_updated_v2",
         row["id"],
@@ -24,5 +47,79 @@ def status_updated(row: dict[str, Any]) -> Event:
             "offboarding_id": row["id"],
             "process_id": row["process_id"] or "",
             "status": STATUS[row["status"]],
+        },
+    )
+
+
+def status_updated_v1(row: Row) -> Event:
+    return Event(
+        "corehr.offboarding.updated_v1",
+        row["id"],
+        {
+            "employment_id": row["employment_id"],
+            "offboarding_id": row["id"],
+            "process_id": row["process_id"] or "",
+            "status": STATUS_V1[row["status"]],
+        },
+    )
+
+
+def updated(row: Row, fields: Sequence[str]) -> Event:
+    return Event(
+        "corehr.offboarding.updated_v2",
+        row["id"],
+        {
+            "tenant_id": row["tenant"],
+            "offboarding_info_id": row["id"],
+            "process_id": row["process_id"] or "",
+            "checklist_process_id": row["checklist_process_id"] or "",
+            "employment_id": row["employment_id"],
+            "operator": row["updated_by"] or "",
+            "status": STATUS[row["status"]],
+            "checklist_status": CHECKLIST[row["checklist_status"]],
+            "updated_time": milliseconds(moment(row["updated_at"])),
+            "updated_fields": list(fields),
+        },
+    )
+
+
+def checklist_updated(row: Row) -> Event:
+    return Event(
+        "corehr.offboarding.checklist_updated_v2",
+        row["id"],
+        {
+            "employment_id": row["employment_id"],
+            "offboarding_id": row["id"],
+            "checklist_process_id": row["checklist_process_id"] or "",
+            "checklist_status": CHECKLIST[row["checklist_status"]],
+        },
+    )
+
+
+def in_the_domain(row: Row, what: int) -> Event:
+    """The employee's domain event: an offboarding was agreed to, or taken back."""
+    agreed = what == APPROVED
+    return Event(
+        "corehr.employee.domain_event_v2",
+        row["employment_id"],
+        {
+            "event_type": _EMPLOYEE_OFFBOARDED,
+            "sub_event_type": what,
+            "operator_user_id": row["updated_by"] or "",
+            "opt_scene": "OpenAPIAddOffboarding" if agreed else "OpenAPIRevokeOffboarding",
+            "opt_desc": "offboarding approved" if agreed else "offboarding revoked",
+            "opt_time": str(int(moment(row["updated_at"]).timestamp())),
+            "opt_id": row["id"],
+            "employment_id": row["employment_id"],
+            "data": [
+                {
+                    "id": row["id"],
+                    "entity": "offboarding",
+                    "agg_entity": "employment",
+                    "agg_entity_id": row["employment_id"],
+                    "opt_type": 1 if agreed else 3,
+                    "fields": ["status"],
+                }
+            ],
         },
     )

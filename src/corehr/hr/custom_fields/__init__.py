@@ -1,0 +1,1 @@
+"""Custom fields: what a company adds to the forms of its people."""

@@ -1,0 +1,54 @@
+"""Offboardings on the wire."""
+
+from dataclasses import asdict
+
+from corehr.engines.custom_fields import speak
+from corehr.hr.offboardings import commands, records
+from corehr.hr.offboardings.rules.edit import EDIT
+from corehr.hr.offboardings.rules.revoke import REVOKE
+from corehr.kernel.clock import Day
+from corehr.kernel.db import Tx
+from corehr.kernel.feature import Call, Feature, Json, Turn
+
+
+def edit_v2(tx: Tx, call: Call) -> Json:
+    """POST v2/offboardings/edit."""
+    body = call.body
+    sent = body.get("update_data")
+    commands.edit(tx, body.get("offboarding_id"), body.get("operator_id"), sent, call.data_range)
+    return {"data": [{name: one[name] for name in ("field_name", "value")} for one in sent or ()]}
+
+
+def revoke_v2(tx: Tx, call: Call) -> Json:
+    """POST v2/offboardings/revoke."""
+    commands.revoke(tx, call.body.get("offboarding_id"), call.body.get("operator_id"), call.data_range)
+    return {}
+
+
+def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+    """The row, its values as the wire writes them."""
+    row = records.get(tx, id)
+    if row is None:
+        return None
+    return {**row, "info": {name: speak(value) for name, value in row["info"].items()}}
+
+
+def show_field(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+    """One field of the form: `id` is its name."""
+    it = records.definitions(tx).get(id)
+    return {**asdict(it), "options": sorted(it.options), "editable": it.editable} if it else None
+
+
+FEATURE = Feature(
+    "offboardings",
+    operations={"v2.offboarding.edit": edit_v2, "v2.offboarding.revoke": revoke_v2},
+    rulebooks=(EDIT, REVOKE),
+    outcomes={
+        records.SUBJECT: commands.decided,
+        records.CHECKLIST: commands.hand_over_decided,
+        records.MODIFICATION: commands.modification_decided,
+        records.WITHDRAWAL: commands.withdrawal_decided,
+    },
+    turns=(Turn(records.due, commands.come_due),),
+    records={"offboardings": show, "offboarding_fields": show_field},
+)

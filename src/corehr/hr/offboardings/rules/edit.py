@@ -1,0 +1,244 @@
+"""POST /open-apis/corehr/v2/offboardings/edit: the documented table, row by row."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from corehr.engines import versions
+from corehr.engines.custom_fields import Kind, Violation, refers_to
+from corehr.engines.entity import Standing, standing
+from corehr.engines.rulebook import Row, Rulebook, named
+from corehr.hr.companies.records import COMPANY
+from corehr.hr.departments.records import DEPARTMENT
+from corehr.hr.job_changes import records as job_changes
+from corehr.hr.job_datas import records as job_datas
+from corehr.hr.offboardings import records
+from corehr.hr.offboardings.records import Status
+from corehr.hr.offboardings.rules.case import (
+    EditCase,
+    is_under_modification,
+    is_under_withdrawal,
+    offboarding_is_unknown,
+    operator_is_unknown,
+    somebody_is_out_of_range,
+    start_of,
+)
+from corehr.hr.people import records as people
+from corehr.kernel.clock import FOREVER, Day
+from corehr.kernel.errors import Reason
+
+CLOSED: Final = (Status.APPROVING, Status.REJECTED, Status.WITHDRAWN)
+"""The statuses in which nothing may be edited."""
+
+BLOCK_LIST: Final = ("add_block_list", "block_reason", "block_reason_explanation")
+NONCOMPETE: Final = (
+    "enforce_noncompete_agreement",
+    "noncompete_agreement_company",
+    "noncompete_agreement_start_date",
+    "noncompete_agreement_end_date",
+)
+
+
+# -- parameters --------------------------------------------------------------------------------------------------
+
+
+def offboarding_id_is_missing(c: EditCase) -> bool:
+    return not isinstance(c.offboarding_id, str) or not c.offboarding_id
+
+
+def update_data_is_malformed(c: EditCase) -> bool:
+    return c.pairs is None
+
+
+def field_is_given_twice(c: EditCase) -> bool:
+    return c.pairs is not None and len(c.texts) < len(c.pairs)
+
+
+def field_is_unknown(c: EditCase) -> bool:
+    return any(name not in c.definitions for name in c.texts)
+
+
+# -- the person, the record, the operator ------------------------------------------------------------------------
+
+
+def employment_is_missing(c: EditCase) -> bool:
+    return c.person is None
+
+
+def last_day_is_over(c: EditCase) -> bool:
+    return c.moves and c.offboarding["status"] == Status.OFFBOARDED
+
+
+def status_forbids_editing(c: EditCase) -> bool:
+    return c.offboarding["status"] in CLOSED
+
+
+def field_is_locked(c: EditCase) -> bool:
+    return any(not c.definitions[name].editable for name in c.texts)
+
+
+# -- the values, each for itself ---------------------------------------------------------------------------------
+
+
+def _is(c: EditCase, violation: Violation) -> Sequence[str]:
+    """The fields whose text is no value, for this reason."""
+    return [name for name, value in c.decoded.items() if value is violation]
+
+
+def ill_formed(violation: Violation, called: str) -> Callable[[EditCase], bool]:
+    return named(lambda c: bool(_is(c, violation)), called)
+
+
+def explanation_is_too_long(c: EditCase) -> bool:
+    return any(name in records.EXPLANATIONS for name in _is(c, Violation.TOO_LONG))
+
+
+def _references(c: EditCase, of: str) -> Sequence[str] | None:
+    """The ids that lookups of this kind name; None when one of them is ill-formed."""
+    values = [
+        value
+        for name, value in c.decoded.items()
+        if c.definitions[name].kind is Kind.LOOKUP and c.definitions[name].of == of
+    ]
+    if Violation.NO_REFERENCE in values:
+        return None
+    return [id for value in values for id in refers_to(value)]
+
+
+def person_in_a_field_is_unknown(c: EditCase) -> bool:
+    ids = _references(c, people.KIND)
+    return ids is None or bool(ids and set(ids) - people.many(c.tx, ids).keys())
+
+
+def company_in_a_field_is_unknown(c: EditCase) -> bool:
+    ids = _references(c, COMPANY.kind)
+    if not ids:
+        return ids is None
+    known = versions.timelines(c.tx, ids)
+    return any((COMPANY.kind, id) not in known for id in ids)
+
+
+# -- the values together -----------------------------------------------------------------------------------------
+
+
+def block_list_is_contradictory(c: EditCase) -> bool:
+    if c.texts.keys().isdisjoint(BLOCK_LIST):
+        return False
+    blocked, reason, explanation = (c.resulting(name) for name in BLOCK_LIST)
+    return not reason if blocked is True else bool(reason or explanation)
+
+
+def noncompete_agreement_is_contradictory(c: EditCase) -> bool:
+    if not c.moves and c.texts.keys().isdisjoint(NONCOMPETE):
+        return False
+    enforced, company, start, end = (c.resulting(name) for name in NONCOMPETE)
+    if enforced is True:
+        return not (company and start and end) or not c.last_day <= str(start) <= str(end)
+    return enforced is False and bool(company or start or end)
+
+
+# -- others' states, and the last day ----------------------------------------------------------------------------
+
+
+def job_change_is_being_approved(c: EditCase) -> bool:
+    return any(row["status"] == job_changes.Status.APPROVING for row in c.job_changes)
+
+
+def is_before_onboarding(c: EditCase) -> bool:
+    return c.moves and c.last_day < c.employment.onboarding_date
+
+
+def is_before_probation(c: EditCase) -> bool:
+    return c.moves and c.last_day < (c.probation_start or "")
+
+
+def is_before_job_change(c: EditCase) -> bool:
+    agreed = (*job_changes.WAITING, job_changes.Status.TRANSFORMED)
+    return c.moves and any(c.last_day < r["effective_date"] for r in c.job_changes if r["status"] in agreed)
+
+
+def department_is_not_in_force(c: EditCase) -> bool:
+    if not c.moves:
+        return False
+    id = job_datas.department_on(c.tx, c.employment.id, c.last_day)
+    life = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
+    return standing(life, c.last_day) in (Standing.UNKNOWN, Standing.NOT_IN_FORCE)
+
+
+def _really_ended(c: EditCase) -> Day | None:
+    """When the contract that began last by the last day really ended, where that is known."""
+    end = c.contract.get("actual_end_date") if c.contract else None
+    return None if end == FOREVER else end
+
+
+def contract_has_really_ended(c: EditCase) -> bool:
+    return c.moves and (_really_ended(c) or "") >= c.last_day
+
+
+def _another_begins_later(c: EditCase) -> bool:
+    return any(start_of(body) > c.last_day for body in c.contracts)
+
+
+def contract_begins_later_still(c: EditCase) -> bool:
+    return c.moves and c.contract is not None and _another_begins_later(c)
+
+
+def is_before_every_contract(c: EditCase) -> bool:
+    return c.moves and c.contract is None and _another_begins_later(c)
+
+
+def is_after_the_agreed_end(c: EditCase) -> bool:
+    if not c.moves or c.contract is None or _really_ended(c):
+        return False
+    return (c.contract.get("contract_end_date") or FOREVER) < c.last_day
+
+
+def contract_was_closed_before(c: EditCase) -> bool:
+    return c.moves and (_really_ended(c) or FOREVER) < c.last_day
+
+
+EDIT: Rulebook[EditCase] = Rulebook(
+    "v2.offboarding.edit",
+    [
+        Row(1160102, offboarding_id_is_missing, "`offboarding_id` is missing, empty or no text", "doc"),
+        Row(1160102, update_data_is_malformed, "no list of 1 to 10000 names and texts, or a name is empty", "doc"),
+        Row(1160102, field_is_given_twice, "`update_data` names one field twice"),
+        Row(1160102, field_is_unknown, "the offboarding form has no field of this name"),
+        Row(1160625, offboarding_is_unknown, "there is no offboarding of this id", "doc"),
+        Row(1160610, somebody_is_out_of_range, "the person is outside the app's data range", "doc"),
+        Row(1160631, employment_is_missing, "the employment that the offboarding is about does not exist", "doc"),
+        Row(1160631, last_day_is_over, "another last day, for somebody who has left"),
+        Row(1161001, is_under_modification, "an approval of other facts about it is running", "doc"),
+        Row(1161002, is_under_withdrawal, "an approval of its withdrawal is running", "doc"),
+        Row(1160623, status_forbids_editing, "it is Approving, Rejected or Withdrawn", "doc"),
+        Row(
+            1160623, field_is_locked, "a field that the page lists as not editable, or that the system fills in", "doc"
+        ),
+        Row(1160624, operator_is_unknown, "`operator_id` is given and names nobody", "doc"),
+        Row(1160637, ill_formed(Violation.ATTACHMENT, "field_is_an_attachment"), "an attachment is given", "doc"),
+        Row(1160638, ill_formed(Violation.NO_DATE, "date_is_malformed"), "no day `YYYY-MM-DD` of the calendar", "doc"),
+        Row(1160639, ill_formed(Violation.NO_BOOL, "bool_is_malformed"), "neither `true` nor `false`", "doc"),
+        Row(1160630, ill_formed(Violation.NO_NUMBER, "number_is_malformed"), "no number, or too many digits", "doc"),
+        Row(1160604, explanation_is_too_long, "an explanation of a reason of more than 6000 characters", "doc"),
+        Row(1160617, ill_formed(Violation.NO_LINK, "link_is_malformed"), "no absolute http or https address"),
+        Row(
+            1160618, ill_formed(Violation.TOO_LONG, "text_is_too_long"), "over 255 on one line, 6000 on several", "doc"
+        ),
+        Row(1160619, ill_formed(Violation.NO_OPTION, "option_is_unknown"), "not among the active options", "doc"),
+        Row(1160636, person_in_a_field_is_unknown, "a field for people names nobody", "doc"),
+        Row(1160304, company_in_a_field_is_unknown, "a field for companies names none", "doc"),
+        Row(1160710, block_list_is_contradictory, "on the list without a reason, or a reason without the list", "doc"),
+        Row(1160700, noncompete_agreement_is_contradictory, "enforced without company or a span from the last day on"),
+        Row(1160200, job_change_is_being_approved, "a job change of the person is Approving", "doc"),
+        Row(1160601, is_before_onboarding, "the new last day is before the day of onboarding", "doc"),
+        Row(1160602, is_before_probation, "it is before the probation starts", "doc"),
+        Row(1160603, is_before_job_change, "it is before an agreed job change takes effect", "doc"),
+        Row(1160300, department_is_not_in_force, "the person's department is not in force on it", "doc"),
+        Row(1160205, contract_has_really_ended, "the contract of that day has an actual end on or after it", "doc"),
+        Row(1160204, contract_begins_later_still, "one contract has begun, another begins after it", "doc"),
+        Row(1160607, is_before_every_contract, "it is before the first contract starts", "doc"),
+        Row(1160608, is_after_the_agreed_end, "the last contract is not closed and was agreed until before it", "doc"),
+        Row(1160203, contract_was_closed_before, "the last contract was closed before it", "doc"),
+        Row(1161000, Reason.BROKEN, "corehr failed; a fault shows it, what really fails is told as 1160103", "doc"),
+        Row(1160103, Reason.BROKEN, "corehr itself failed", "doc"),
+    ],
+)

@@ -1,0 +1,89 @@
+"""What the tests of offboardings have in common: editing, revoking, looking, and offboardings of their own."""
+
+from datetime import date, timedelta
+
+from corehr.hr.offboardings import records
+from corehr.hr.offboardings.records import Status
+from tests.world import ALL
+
+EDIT = "/open-apis/corehr/v2/offboardings/edit"
+REVOKE = "/open-apis/corehr/v2/offboardings/revoke"
+STATUS = "corehr.offboarding.status_updated_v2"
+STATUS_V1 = "corehr.offboarding.updated_v1"
+UPDATED = "corehr.offboarding.updated_v2"
+
+
+def pairs(fields):
+    return [{"field_name": name, "value": value} for name, value in fields.items()]
+
+
+def edit(world, id, fields, *, operator=None, app=ALL, **query):
+    body = {"offboarding_id": id, "update_data": pairs(fields)} | ({"operator_id": operator} if operator else {})
+    return world.call("POST", EDIT, body, app=app, **query)
+
+
+def edited(world, id, fields, **more):
+    """Edit what can be; the record as it is then."""
+    assert edit(world, id, fields, **more).data == {"data": pairs(fields)}
+    return record(world, id)
+
+
+def revoke(world, id, *, operator=None, app=ALL, **query):
+    body = {"offboarding_id": id} | ({"operator_id": operator} if operator else {})
+    return world.call("POST", REVOKE, body, app=app, **query)
+
+
+def revoked(world, id, **more):
+    """Revoke what can be; the record as it is then."""
+    assert revoke(world, id, **more).data == {}
+    return record(world, id)
+
+
+def named(world, name, fact="id"):
+    return world.names["offboardings"][name][fact]
+
+
+def field(world, name):
+    return world.names["offboarding_fields"][name]["field_name"]
+
+
+def record(world, id):
+    return world.sandbox("GET", f"records/offboardings/{id}")
+
+
+def shifted(day, by):
+    return (date.fromisoformat(day) + timedelta(days=by)).isoformat()
+
+
+def day(world, by):
+    return shifted(world.today(), by)
+
+
+def leaving(world, person, last_day, status=Status.NO_NEED_APPROVAL, info=None):
+    """One more offboarding, of a person who may not exist; its id."""
+
+    def ask(tx):
+        id = tx.new_id()
+        row = records.ask(tx, id, person, last_day, info or {}, directly=status is Status.NO_NEED_APPROVAL)
+        if status is not Status(row["status"]):
+            records.decide(tx, row, status)
+        return id
+
+    return world.tell(ask)
+
+
+def statuses(world, id, type=STATUS):
+    """The statuses that were told of an offboarding; the past of a demo company is silent."""
+    return [e["event"]["status"] for e in world.heard_all(type) if e["subject"] == id]
+
+
+def told(world, id):
+    """The last change of facts that was told of an offboarding."""
+    return [e["event"] for e in world.heard_all(UPDATED) if e["subject"] == id][-1]
+
+
+def person_looks(world, id):
+    """Everything dated about a person, and the end of their employment."""
+    shown = world.sandbox("GET", f"records/employments/{id}", on="2026-01-05")
+    contracts = {c: world.sandbox("GET", f"records/contracts/{c}")["versions"] for c in shown["contract_ids"]}
+    return {**{n: shown[n] for n in ("end_date", "versions", "job_data", "probation")}, "contracts": contracts}
