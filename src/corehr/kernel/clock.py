@@ -59,6 +59,14 @@ def local_day(moment: datetime, zone: str) -> Day:
     return moment.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
+def is_day(text: str) -> bool:
+    """Is this a day of the calendar, written `YYYY-MM-DD` and no other way that ISO allows?"""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def day_after(day: Day) -> Day:
     return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 

@@ -35,13 +35,17 @@ assignment = table(
     sa.Index("assignment_by_employment", "tenant", "employment_id"),
 )
 
+_person = people.employment
 _ADD = add(assignment)
 _REMOVE = remove(assignment, "job_data_id")
 _on_day = (assignment.c.valid_from <= bind("day"), assignment.c.valid_to > bind("day"))
 _COUNT = statement(
-    sa.select(sa.func.count(sa.distinct(assignment.c.employment_id)).label("people")).where(
+    sa.select(sa.func.count(sa.distinct(assignment.c.employment_id)).label("people"))
+    .join(_person, sa.and_(_person.c.tenant == assignment.c.tenant, _person.c.id == assignment.c.employment_id))
+    .where(
         *having(assignment, "department_id"),
         *_on_day,
+        sa.or_(_person.c.end_date.is_(None), _person.c.end_date >= bind("day")),
         assignment.c.employment_id != bind("but_not"),
         *(
             sa.or_(bind(name, type_=sa.Text).is_(None), assignment.c[name] == bind(name, type_=sa.Text))
@@ -106,7 +110,7 @@ def take_back(tx: Tx, id: str, employment_id: str, cause: Cause) -> None:
 
 
 def headcount(tx: Tx, dimensions: Mapping[str, str | None], day: Day, but_not: str) -> int:
-    """How many people, without one, have these values on a day; `department_id` is always given."""
+    """How many people, without one and those who have left, have these values on a day; `department_id` is given."""
     counted = tx.one(_COUNT, day=day, but_not=but_not, **{name: dimensions.get(name) for name in DIMENSIONS})
     return int(counted["people"]) if counted else 0
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from typing import Any
 
 from corehr.engines.rulebook import Never, Row, Rulebook
 from corehr.hr.departments import records as departments
 from corehr.hr.job_datas import records
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import Day, is_day
 from corehr.kernel.db import Tx
 from corehr.kernel.errors import Reason
 from corehr.kernel.feature import DataRange
@@ -42,7 +41,7 @@ class QueryCase:
 
 
 def date_is_malformed(c: QueryCase) -> bool:
-    return any(not _is_day(c.body[name]) for name in DATES if c.body.get(name))
+    return any(not (isinstance(c.body[name], str) and is_day(c.body[name])) for name in DATES if c.body.get(name))
 
 
 def dates_are_in_disorder(c: QueryCase) -> bool:
@@ -56,16 +55,6 @@ def page_token_is_foreign(c: QueryCase) -> bool:
 
 def somebody_is_out_of_range(c: QueryCase) -> bool:
     return bool(c.foreign)
-
-
-def _is_day(value: Any) -> bool:
-    if not isinstance(value, str) or len(value) != 10:
-        return False
-    try:
-        date.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
 
 
 QUERY: Rulebook[QueryCase] = Rulebook(
