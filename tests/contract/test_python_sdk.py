@@ -60,9 +60,7 @@ def revoke(client, id, operator):
 
 def job_data_on(client, person, day):
     body = v2.QueryEmployeesJobDataRequestBody.builder().employment_ids([person]).data_date(day).build()
-    request = (
-        v2.QueryEmployeesJobDataRequest.builder().page_size(10).user_id_type(CORE).request_body(body).build()
-    )
+    request = v2.QueryEmployeesJobDataRequest.builder().page_size(10).user_id_type(CORE).request_body(body).build()
     answer = client.corehr.v2.employees_job_data.query(request)
     assert answer.success(), answer.msg
     return answer.data.items[0].job_datas[0]

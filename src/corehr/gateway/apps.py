@@ -88,8 +88,12 @@ def add_app(
     pre_hires: PreHires = "none",
     app_id: str | None = None,
     app_secret: str | None = None,
+    created_at: str | None = None,
 ) -> tuple[str, str]:
-    """Its app id and secret, new ones unless they are given. `data_range` may be a collection of department ids."""
+    """Its app id and secret, new ones unless they are given. `data_range` may be a collection of department ids.
+
+    `created_at` is a stamp, of real time unless it is given; tokens are issued in windows that count from it.
+    """
     app_id = app_id or new_app_id()
     app_secret = app_secret or secret()
     tx.run(
@@ -102,7 +106,7 @@ def add_app(
         data_range=data_range if isinstance(data_range, str) else encode_json(sorted(data_range)).decode(),
         pre_hires=pre_hires,
         enabled=1,
-        created_at=stamp(real_now()),
+        created_at=created_at or stamp(real_now()),
     )
     return app_id, app_secret
 

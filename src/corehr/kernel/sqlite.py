@@ -103,18 +103,19 @@ class SqliteStore:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="corehr-reader")
         self._local = threading.local()
         self._opened: list[SqliteConnection] = []
+        self._closed = False
         self._writer = threading.Thread(target=self._write, name="corehr-writer", daemon=True)
         self._writer.start()
 
     def command(self, tenant: str, work: Work[T], at: datetime | None = None) -> Awaitable[T]:
         loop = asyncio.get_running_loop()
         promise: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(tenant, work, at, self.ids, promise, loop))
+        self._submit(_Job(tenant, work, at, self.ids, promise, loop))
         return promise
 
     def command_now(self, tenant: str, work: Work[T], at: datetime | None = None, ids: Ids | None = None) -> T:
         promise: Future[T] = Future()
-        self._jobs.put(_Job(tenant, work, at, ids or self.ids, promise, None))
+        self._submit(_Job(tenant, work, at, ids or self.ids, promise, None))
         return promise.result()
 
     def query(self, tenant: str, work: Work[T]) -> Awaitable[T]:
@@ -129,11 +130,17 @@ class SqliteStore:
             connection.raw.close()
 
     def close(self) -> None:
+        self._closed = True
         self._jobs.put(None)
         self._writer.join()
         self._readers.shutdown(wait=True)
         for connection in (*self._opened, self._connection):
             connection.raw.close()
+
+    def _submit(self, job: _Job) -> None:
+        if self._closed:
+            raise RuntimeError("the store is closed")
+        self._jobs.put(job)
 
     def _read(self, tenant: str, work: Work[T]) -> T:
         connection: SqliteConnection | None = getattr(self._local, "connection", None)

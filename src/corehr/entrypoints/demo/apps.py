@@ -64,6 +64,7 @@ def add_apps(tx: Tx, company: Company) -> None:
             pre_hires=it.pre_hires,
             app_id=app_id,
             app_secret=it.secret,
+            created_at=tx.recorded_at,
         )
         company.name("apps", it.name, app_id, app_secret=it.secret, type=it.type)
 

@@ -18,6 +18,7 @@ from corehr.hr.departments import records as departments
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.people import records as people
+from corehr.hr.pre_hires import records as pre_hires
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.hr.transfer_types import records as transfer_types
@@ -90,10 +91,10 @@ SHOWS: Final[Mapping[str, Show]] = {
     "departments": department,
     "employments": employment,
     "contracts": contract,
-    "offboardings": of_row(offboardings.offboarding),
     "transfer_types": of_row(transfer_types.transfer_type),
     "workforce_plans": of_row(workforce_plans.workforce_plan),
     "flows": of_row(processes.flow),
+    "onboarding_flows": of_row(pre_hires.onboarding_flow),
 }
 """Of kinds whose features have nothing to show yet themselves."""
 

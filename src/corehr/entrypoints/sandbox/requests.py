@@ -27,7 +27,8 @@ _HIDDEN: Final = re.compile(
 _NAMING: Final = ("field_name", "custom_api_name", "variable_api_name", "key", "name")
 """Members by which an object says whose value it holds."""
 
-_NATIONAL_ID: Final = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
+_NATIONAL_ID: Final = re.compile(r"(?<![0-9A-Za-z_])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
+"""Eighteen digits that stand alone: log ids and open ids hold longer rows of them and letters."""
 
 
 @dataclass(frozen=True, slots=True)

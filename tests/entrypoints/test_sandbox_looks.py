@@ -1,0 +1,249 @@
+"""What the sandbox shows: requests, records as they were, events in an app's words; and apps and people it makes."""
+
+from tests.world import CREATE, SECRETS, TOKEN
+
+
+def asked(world, path, body=None, method="PUT", **query):
+    """A call of the sandbox that is expected to be refused: its status and why."""
+    answer = world.request(method, f"/sandbox/{path}", body, query=query)
+    assert isinstance(answer.json["error"], str)
+    assert "\n" not in answer.json["error"]
+    return answer.status, answer.json["error"]
+
+
+def move(world, name="active", to="other", **body):
+    """Somebody moves to another department."""
+    info = {"target_department": world.names["departments"][to]["id"]}
+    return world.change(world.person(name)["id"], info, **body)
+
+
+def moved(world, *who, **body):
+    """They did."""
+    return move(world, *who, **body).data["job_change_id"]
+
+
+# -- what came in --------------------------------------------------------------------------------------------------
+
+
+def test_requests_are_noted_with_what_refused_them(world):
+    move(world, "leaver")
+
+    last = world.sandbox("GET", "requests", limit=1)["items"][0]
+
+    assert (last["method"], last["path"], last["operation"]) == ("POST", CREATE, "v1.job_change.create")
+    assert (last["status"], last["code"], last["rule"]) == (400, 1160201, "has_pending_offboarding")
+    assert last["body"]["transfer_mode"] == 1
+    assert last["answer"]["code"] == 1160201
+    assert last["log_id"] == last["answer"]["error"]["log_id"]
+    assert last["app"] == "cli_a000000000000001"
+
+
+def test_secrets_tokens_ids_and_accounts_are_masked(world):
+    app_id, secret = next(iter(SECRETS.items()))
+    token = world.request("POST", TOKEN, {"app_id": app_id, "app_secret": secret}).json["tenant_access_token"]
+    private = {
+        "bank_account_number": "6222020200112233",
+        "national_id_number": "11010519491231002X",
+        "items": [{"field_name": "bank_account_number", "value": "6222020200112233"}],
+        "page_token": "7",
+        "remark": "身份证11010519491231002X, 11010519491231002x",
+        "log_id": "202611200956127330D2455FA1CD9CC62D",
+        "employment_id": "6871947673600000001",
+    }
+    world.request("POST", CREATE, private, headers={"authorization": f"Bearer {token}"})
+
+    text = world.request("GET", "/sandbox/requests").body.decode()
+    noted = world.sandbox("GET", "requests")["items"][-1]["body"]
+
+    assert not [hidden for hidden in (secret, token, "6222020200112233", "1101051949") if hidden in text]
+    assert [noted[name] for name in ("page_token", "employment_id", "log_id")] == [
+        private[name] for name in ("page_token", "employment_id", "log_id")
+    ]
+
+
+def test_what_is_no_json_is_noted_by_its_length(world):
+    world.request("POST", CREATE, b'{"app_secret": "half a sec', app="cli_a000000000000001")
+
+    assert world.sandbox("GET", "requests", limit=1)["items"][0]["body"] == "(no JSON, 26 bytes)"
+
+
+def test_a_limit_that_is_none_is_refused(world):
+    for limit in ("0", "-1", "1001", "x", "1e3", "", "９"):
+        assert asked(world, "requests", method="GET", limit=limit)[0] == 400
+
+
+# -- records -------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_is_shown_as_it_was_valid_and_as_it_was_known(world):
+    active, other = world.person("active"), world.names["departments"]["other"]["id"]
+    world.travel(days=3)
+    before = world.sandbox("GET", "clock")["now"]
+    moved(world, effective_date="2026-01-06")
+    path = f"records/job_datas/{active['job_data_id']}"
+
+    assert world.sandbox("GET", path)["version"]["body"]["department_id"] == other
+    assert world.sandbox("GET", path, on="2026-01-05")["version"]["body"]["department_id"] == active["department"]
+    assert world.sandbox("GET", path, known=before)["version"]["body"]["department_id"] == active["department"]
+    assert len(world.sandbox("GET", path)["versions"]) == 2
+    assert len(world.sandbox("GET", path, known=before)["versions"]) == 1
+
+
+def test_every_record_with_a_name_can_be_shown(world):
+    kinds = set(world.names) - {"recipes", "apps"}
+    missing = [
+        (kind, name)
+        for kind in sorted(kinds)
+        for name, facts in world.names[kind].items()
+        if world.request("GET", f"/sandbox/records/{kind}/{facts['id']}").status != 200
+    ]
+
+    assert missing == []
+
+
+def test_a_person_is_shown_with_everything_dated_about_them(world):
+    active = world.person("active")
+    shown = world.sandbox("GET", f"records/employments/{active['id']}")
+
+    assert (shown["user_id"], shown["onboarding_date"]) == (active["user_id"], active["onboarding_date"])
+    assert shown["version"]["body"]["seniority_date"] == active["onboarding_date"]
+    assert shown["job_data"]["version"]["body"]["department_id"] == active["department"]
+    contract = world.sandbox("GET", f"records/contracts/{shown['contract_ids'][0]}")
+    assert contract["employment_id"] == active["id"]
+    assert contract["version"]["body"]["contract_end_date"] == active["contract_end_date"]
+
+
+def test_what_does_not_exist_is_not_found(world):
+    for path in ("employments/1", "dragons/1", "employments/%00", "employments", ""):
+        assert world.request("GET", f"/sandbox/records/{path}").status == 404
+
+
+def test_before_they_were_hired_nobody_knew_them(world):
+    assert (
+        asked(world, f"records/employments/{world.person('active')['id']}", None, "GET", known="2010-01-01T00:00Z")[0]
+        == 404
+    )
+
+
+def test_a_day_and_a_moment_must_be_ones(world):
+    days = [{"on": day} for day in ("yesterday", "2026-02-30", "")]
+    moments = [{"known": moment} for moment in ("2026-01-05", "2026-01-05T09:00:00", "x", "0001-01-01T00:00:00+14:00")]
+    path = f"records/employments/{world.person('active')['id']}"
+
+    assert {asked(world, path, None, "GET", **query)[0] for query in days + moments} == {400}
+
+
+def test_a_plus_that_nobody_escaped_is_understood(world):
+    path = f"/sandbox/records/employments/{world.person('active')['id']}"
+
+    assert world.request("GET", path, query={"known": "2026-01-05T09:00:00 08:00"}).status == 200
+
+
+# -- events --------------------------------------------------------------------------------------------------------
+
+
+def test_events_tell_what_happened_since_the_company_was_made(world):
+    assert world.sandbox("GET", "events")["items"] == []
+    change = moved(world)
+
+    items = world.sandbox("GET", "events")["items"]
+
+    assert {"corehr.job_change.updated_v1", "corehr.job_data.changed_v1"} <= {item["event_type"] for item in items}
+    assert [item["event_id"] for item in items] == sorted(item["event_id"] for item in items)
+    assert all(item["deliveries"] == [] and item["create_time"].isdecimal() for item in items)
+    assert {item["event"]["job_change_id"] for item in items if "job_change_id" in item["event"]} == {change}
+
+
+def test_events_go_on_from_an_id_and_by_type(world):
+    moved(world)
+    everything = world.sandbox("GET", "events")["items"]
+    first, *rest = everything
+    type = rest[0]["event_type"]
+
+    assert world.sandbox("GET", "events", since=first["event_id"])["items"] == rest
+    assert world.sandbox("GET", "events", limit=2)["items"] == everything[:2]
+    assert world.sandbox("GET", "events", type=type)["items"] == [e for e in everything if e["event_type"] == type]
+    assert world.sandbox("GET", "events", since=everything[-1]["event_id"])["items"] == []
+
+
+def test_the_history_of_a_demo_company_can_be_asked_for(world):
+    history = world.sandbox("GET", "events", since="0" * 32, limit=10_000)["items"]
+
+    assert len([e for e in history if e["event_type"] == "corehr.employment.created_v1"]) == 60
+
+
+def test_events_are_in_the_words_of_the_app_that_asks(world):
+    moved(world)
+    active = world.person("active")
+    for app_id in SECRETS:
+        items = world.sandbox("GET", "events", type="corehr.job_change.updated_v1", app_id=app_id)["items"]
+        ids = items[0]["event"]["target_user_id"]
+        assert (ids["open_id"], ids["union_id"]) == (active["open_ids"][app_id], active["union_id"])
+        assert ids.get("user_id") == (active["user_id"] if world_app_sees_user_ids(app_id) else None)
+
+
+def world_app_sees_user_ids(app_id):
+    return app_id not in ("cli_a000000000000002", "cli_a000000000000003")
+
+
+def test_events_that_cannot_be_asked_for(world):
+    for query in ({"since": "x"}, {"since": "f" * 32}, {"limit": "0"}, {"type": "\0"}):
+        assert asked(world, "events", method="GET", **query)[0] == 400
+
+
+def test_events_for_nobody(world):
+    assert asked(world, "events", method="GET", app_id="cli_ffffffffffffffff")[0] == 404
+
+
+# -- apps and people -----------------------------------------------------------------------------------------------
+
+
+def signed_in(world, app):
+    answer = world.request("POST", TOKEN, app)
+    return {"authorization": f"Bearer {answer.json['tenant_access_token']}"}
+
+
+def test_a_fresh_app_works_at_once(world):
+    app = world.sandbox("POST", "apps", {})
+    asked = {"employment_ids": [world.person("active")["union_id"]]}
+    query = {"page_size": 10, "user_id_type": "union_id"}
+    path = "/open-apis/corehr/v2/employees/job_datas/query"
+
+    answer = world.request("POST", path, asked, query=query, headers=signed_in(world, app))
+
+    assert len(answer.data["items"]) == 1
+
+
+def test_an_app_may_see_only_some_departments(world):
+    department = world.names["departments"]["range"]
+    path, query = "/open-apis/corehr/v2/employees/job_datas/query", {"page_size": 10, "user_id_type": "union_id"}
+
+    def seen(name, headers):
+        asked = {"employment_ids": [world.person(name)["union_id"]]}
+        return world.request("POST", path, asked, query=query, headers=headers).code
+
+    for id_type in ("id", "open_department_id", "department_id"):
+        app = {"name": "some", "data_range": {"departments": [department[id_type]]}}
+        headers = signed_in(world, world.sandbox("POST", "apps", app))
+        assert (seen("active", headers), seen("outside_range", headers)) == (0, 1160023)
+
+
+def test_an_app_without_scopes_may_do_nothing(world):
+    app = world.sandbox("POST", "apps", {"scopes": [], "data_range": "none", "pre_hires": "none", "type": "custom"})
+
+    answer = world.request("POST", CREATE, {}, headers=signed_in(world, app))
+
+    assert answer.code == 99991672
+
+
+def test_more_people_are_like_active_and_can_be_moved(world):
+    hired = world.sandbox("POST", "world/employees", {"count": 3})["employments"]
+    more = world.sandbox("POST", "world/employees", {"count": 1})["employments"]
+    active = world.person("active")
+
+    assert sorted([*hired, *more]) == ["extra_1", "extra_2", "extra_3", "extra_4"]
+    assert world.sandbox("GET", "world")["employments"]["extra_4"] == more["extra_4"]
+    for person in hired.values():
+        same = ("direct_manager", "department", "job", "company_id")
+        assert [person[fact] for fact in same] == [active[fact] for fact in same]
+        assert world.change(person["id"], {"target_department": world.names["departments"]["other"]["id"]}).data
