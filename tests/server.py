@@ -57,6 +57,12 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
 
+    def end(self) -> None:
+        """It is not needed any more, however it stands."""
+        if self.process.poll() is None:
+            self.kill()
+        self.log.close()
+
     def sandbox(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/sandbox/{path}", data=data, method=method)
@@ -70,6 +76,4 @@ def serving(db: str, **options: Any) -> Iterator[Server]:
     try:
         yield server
     finally:
-        if server.process.poll() is None:
-            server.kill()
-        server.log.close()
+        server.end()

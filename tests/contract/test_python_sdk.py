@@ -3,7 +3,6 @@
 import http.client
 import json
 import urllib.request
-from collections.abc import Iterator
 from contextlib import closing
 
 import lark_oapi as lark
@@ -14,12 +13,6 @@ from tests.server import Server, serving
 from tests.world import ALL, CREATE, NARROW, NONE, SECRETS, STORE, TOKEN
 
 CORE = "people_corehr_id"
-
-
-@pytest.fixture
-def server(db: str) -> Iterator[Server]:
-    with serving(db) as server:
-        yield server
 
 
 @pytest.fixture
@@ -215,8 +208,9 @@ def test_an_unknown_path_is_plain_text_which_the_sdk_cannot_parse(server):
     assert (answer.status, answer.getheader("Content-Type"), body) == (404, "text/plain", b"404 page not found")
 
 
-def test_a_token_survives_a_restart(server, names):
+def test_a_token_survives_a_restart(own_server):
     """No SDK recovers from a rejected token, so a restart must not reject one."""
+    server, names = own_server, own_server.sandbox("GET", "world")
     sdk = client(server)
     assert create(sdk, names).success()
     assert server.stop() == 0

@@ -67,6 +67,7 @@ COMMANDS = [
     ("app", "create"),
     ("app", "list"),
     ("app", "rotate"),
+    ("call",),
 ]
 
 

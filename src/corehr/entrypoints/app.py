@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from corehr.engines.effective_dating import Days
 from corehr.engines.rulebook import Rulebook
-from corehr.entrypoints import health, sandbox
+from corehr.entrypoints import health, openapi, sandbox
 from corehr.entrypoints.directory import HrDirectory
 from corehr.gateway import spec as gateway_spec
 from corehr.gateway.apps import Apps
@@ -107,7 +107,10 @@ class _Front:
     """Ours by path, everything else to the gateway, which answers unknown paths as the platform does."""
 
     def __init__(self, installation: Installation) -> None:
-        routes: list[BaseRoute] = [*health.routes(installation)]
+        routes: list[BaseRoute] = [
+            *health.routes(installation),
+            *openapi.routes(installation.spec, (*COMMANDS, *QUERIES)),
+        ]
         if installation.sandbox:
             routes += installation.sandbox.routes()
         self._gateway: ASGIApp = installation.gateway

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Never
 import click
 
 from corehr.entrypoints.arguments import NOW, Address, Moment, OnOff, shown
+from corehr.entrypoints.call import call
 
 # What a command needs is imported when it runs, so that --help and a wrong use answer at once.
 if TYPE_CHECKING:
@@ -395,6 +396,9 @@ def app_rotate(db: str, app_id: str) -> None:
     if fresh is None:
         raise click.UsageError(f"there is no app {app_id}: `corehr app list` names those there are")
     _tell(app_id, fresh)
+
+
+cli.add_command(call)
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -106,16 +106,19 @@ def _seal(app: App, body: bytes) -> bytes:
 
 # ------------------------------------------------------------------------------------------- where apps ask for them
 
-_NAMES = {
-    "/open-apis/auth/v3/tenant_access_token/internal": ("tenant_access_token",),
+TENANT_TOKEN: Final = "/open-apis/auth/v3/tenant_access_token/internal"  # noqa: S105  # a path
+
+ENDPOINTS: Final[Mapping[str, tuple[str, ...]]] = {
+    TENANT_TOKEN: ("tenant_access_token",),
     # both tokens of a custom app are the same one
     "/open-apis/auth/v3/app_access_token/internal": ("app_access_token", "tenant_access_token"),
 }
+"""Where apps ask for tokens, and which ones each place answers."""
 
 
 def is_endpoint(method: str, path: str) -> bool:
     """Whether apps ask for tokens there."""
-    return method == "POST" and path.removesuffix("/") in _NAMES
+    return method == "POST" and path.removesuffix("/") in ENDPOINTS
 
 
 async def answer(apps: Apps, tokens: Tokens, path: str, body: bytes) -> tuple[Answer, str | None]:
@@ -134,7 +137,7 @@ async def answer(apps: Apps, tokens: Tokens, path: str, body: bytes) -> tuple[An
     if app.type != "custom":  # a store app gets its tokens for a ticket, which only it is sent
         return _no(10005, "app id unauthorized"), "app_is_from_the_store"
     token = tokens.issue(app)
-    names = dict.fromkeys(_NAMES[path.removesuffix("/")], token.text)
+    names = dict.fromkeys(ENDPOINTS[path.removesuffix("/")], token.text)
     return Answer(200, 0, encode({"code": 0, "msg": "ok", **names, "expire": token.expire})), None
 
 

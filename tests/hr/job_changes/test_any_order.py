@@ -50,8 +50,12 @@ def looks(world, person, days):
         lives = versions.timelines(tx, [person["job_data_id"], person["id"], *ids])
         shown = []
         for day in days:
-            own = {k: next((v.body for v in life if v.valid_from <= day < v.valid_to), {})
-                   for (k, thing), life in lives.items() if thing not in ids}  # fmt: skip
+            own = {
+                kind: {f: v for f, v in held.items() if f != "employee_number"}
+                for (kind, thing), life in lives.items()
+                if thing not in ids
+                for held in [next((v.body for v in life if v.valid_from <= day < v.valid_to), {})]
+            }
             contract = contracts.in_force(lives, ids, day)
             own.get("employment", {}).pop("employee_number", None)
             body = dict(contract.body) if contract else None

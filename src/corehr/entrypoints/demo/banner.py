@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from corehr.entrypoints.demo.apps import APPS, FIRST
 from corehr.entrypoints.demo.company import made, read_names
+from corehr.gateway.tokens import TENANT_TOKEN
 from corehr.hr.job_datas import records as job_datas
 from corehr.kernel.clock import Day
 from corehr.kernel.db import Tx, encode_json
@@ -12,7 +13,6 @@ from corehr.kernel.db import Tx, encode_json
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
-_ISSUE = "/open-apis/auth/v3/tenant_access_token/internal"
 _CREATE = "/open-apis/corehr/v1/job_changes"
 
 
@@ -34,6 +34,7 @@ def banner(installation: "Installation", base_url: str) -> str:
                 f"  app id      {FIRST}",
                 f"  secret      {APPS[FIRST].secret}",
                 f"  Open API    {base_url}/open-apis/",
+                f"  described   {base_url}/openapi.json",
                 f"  sandbox     {base_url}/sandbox/world   the records that have names",
                 f"              {base_url}/sandbox/clock   what time it is there: {now:%Y-%m-%d %H:%M}",
                 "",
@@ -56,7 +57,7 @@ def _curl(base_url: str, employment: str, department: str, day: Day) -> list[str
     }
     secret = {"app_id": FIRST, "app_secret": APPS[FIRST].secret}
     return [
-        f"TOKEN=$(curl -s {base_url}{_ISSUE} \\",
+        f"TOKEN=$(curl -s {base_url}{TENANT_TOKEN} \\",
         f'  -d \'{encode_json(secret).decode()}\' | sed \'s/.*"tenant_access_token":"\\([^"]*\\)".*/\\1/\')',
         f'curl {base_url}{_CREATE} -H "Authorization: Bearer $TOKEN" \\',
         f"  -d '{encode_json(asked).decode()}'",

@@ -41,7 +41,8 @@ class QueryCase:
 
 
 def date_is_malformed(c: QueryCase) -> bool:
-    return any(not (isinstance(c.body[name], str) and is_day(c.body[name])) for name in DATES if c.body.get(name))
+    given = [value for name in DATES if (value := c.body.get(name)) not in (None, "")]
+    return any(not isinstance(value, str) or not is_day(value) for value in given)
 
 
 def dates_are_in_disorder(c: QueryCase) -> bool:

@@ -1,0 +1,107 @@
+"""Calls a running server over HTTP as an SDK does: a token for the app, then the operation."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from corehr.entrypoints.failures import Failed
+from corehr.gateway.headers import LOG_ID
+from corehr.gateway.spec import Operation
+from corehr.gateway.tokens import TENANT_TOKEN
+from corehr.kernel.settings import WrongUse
+
+PATIENCE: Final = 60
+"""Seconds to wait for an answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: JSON as it was sent, what it says, and the id of the request in the server's log."""
+
+    body: bytes
+    members: Mapping[str, Any]
+    code: int
+    msg: str
+    log_id: str
+
+    def refusal(self) -> str:
+        """Code, message and log id on one line."""
+        return f"{self.code} {' '.join(self.msg.split())} (log id {self.log_id})"
+
+
+class Client:
+    """A server at a URL, asked in the name of one app."""
+
+    def __init__(self, url: str, app_id: str, app_secret: str) -> None:
+        self._url = url.rstrip("/")
+        self._scheme, self._host, self._port, self._base = _parts(self._url)
+        self._app = {"app_id": app_id, "app_secret": app_secret}
+
+    def call(
+        self, operation: Operation, path: Mapping[str, str], query: Iterable[tuple[str, str]], body: bytes
+    ) -> Answer:
+        """The answer to one call; Failed when there is none, or no token."""
+        segments = operation.path.split("/")
+        target = "/".join(quote(path[part[1:]], safe="") if part[:1] == ":" else part for part in segments)
+        asked = urlencode(list(query))
+        token = self._token()
+        return self._ask(operation.method, f"{target}?{asked}" if asked else target, body, token)
+
+    def _token(self) -> str:
+        answer = self._ask("POST", TENANT_TOKEN, msgspec.json.encode(self._app))
+        if answer.code:
+            raise Failed(f"no token: {answer.refusal()}; give --app-id and --app-secret of an app of this server")
+        return str(answer.members.get("tenant_access_token"))
+
+    def _ask(self, method: str, target: str, body: bytes, token: str | None = None) -> Answer:
+        headers = {"Content-Type": "application/json; charset=utf-8"} if body else {}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        kind = HTTPSConnection if self._scheme == "https" else HTTPConnection
+        connection = kind(self._host, self._port, timeout=PATIENCE)
+        try:
+            connection.request(method, self._base + target, body, headers)
+            response = connection.getresponse()
+            return _read(response.status, response.getheader(LOG_ID.decode(), "unknown"), response.read(), self._url)
+        except (OSError, HTTPException, UnicodeError) as why:
+            told = str(why) or type(why).__name__
+            raise Failed(
+                f"{self._url} does not answer ({told}): see that a server runs there, or give --url another"
+            ) from None
+        finally:
+            connection.close()
+
+
+def _read(status: int, log_id: str, body: bytes, url: str) -> Answer:
+    try:
+        members = msgspec.json.decode(body, type=dict[str, Any])
+        return Answer(body, members, int(members["code"]), str(members["msg"]), log_id)
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
+        advice = "see that it is a corehr of this version, or give --url another"
+        raise Failed(f"{url} answers HTTP {status}, and not as corehr does: {advice}") from None
+
+
+def is_near(url: str) -> bool:
+    """Whether the URL is of this machine."""
+    host = _parts(url)[1]
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _parts(url: str) -> tuple[str, str, int | None, str]:
+    """Scheme, host, port and the path before every other one; WrongUse when these are not to be had."""
+    try:
+        parts = urlsplit(url)
+        foreign = parts.query or parts.fragment or parts.username
+        if parts.scheme in ("http", "https") and parts.hostname and not foreign:
+            return parts.scheme, parts.hostname, parts.port, parts.path.rstrip("/")
+    except ValueError:
+        pass
+    raise WrongUse(f"{url!r} is no URL of a server: write --url as http://127.0.0.1:8321")

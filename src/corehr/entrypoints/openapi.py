@@ -1,0 +1,284 @@
+"""`GET /openapi.json`: what the wire says of every operation that is built, as OpenAPI 3.1."""
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any, Final, Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from corehr.gateway.answers import PLATFORM, TOO_FREQUENT, encode
+from corehr.gateway.checks import INT64, is_closed, is_demanded
+from corehr.gateway.fields import Field
+from corehr.gateway.headers import LIMIT, LOG_ID, REQUEST_ID, RESET
+from corehr.gateway.spec import Operation, Spec
+from corehr.gateway.tokens import ENDPOINTS
+
+Json = dict[str, Any]
+Place = Literal["path", "query", "body", "answer"]
+Rows = dict[int, dict[int, list[str]]]
+"""Messages by code by HTTP status; none where they are the platform's."""
+
+_ABOUT = """\
+Every operation of this server. A request that is refused is answered with a code and a message; a code has no meaning \
+without its operation. An unknown path is answered with 404 and plain text. A member that is null counts as absent, a \
+whole number is written without a point, and U+0000 is refused everywhere.
+
+`x-apps`, `x-tokens`: the kinds of apps and tokens the operation is documented for. `x-scopes`: the app must have one of
+them; on a field of an answer, it is left out unless the app has one. `x-field-scopes`: all scopes that show a field.
+`x-value-scopes`: what a value of this parameter needs. `x-rate-limits`: so many calls of one app in so many seconds.
+`x-updated`: the day of the page this was taken from. `x-id-type`: the kind of id, or the parameter that says it.
+`x-refers-to`: what the id is of. `x-idempotency-key`: requests with one value of it are the same request.
+`x-note`: what the rest does not say."""
+
+_JUDGED = "The operation itself judges it: what is missing or ill-formed is answered with one of its own codes."
+_IN_PROSE = "The page asks for it in its prose; a request without it is not refused for its shape."
+_TYPES: Final = {"string": "string", "int": "integer", "boolean": "boolean", "number": "number"}
+_A_LOG_ID = "20261120093512A1B2C3D4E5F6A7B8C9D0"
+
+
+def routes(spec: Spec, built: Iterable[str]) -> list[Route]:
+    """`/openapi.json`, ready to be sent."""
+    ready = encode(document(spec, built))
+
+    async def answer(request: Request) -> Response:
+        return Response(ready, media_type="application/json")
+
+    return [Route("/openapi.json", answer)]
+
+
+def document(spec: Spec, built: Iterable[str]) -> Json:
+    """The operations with these ids, and where apps get tokens for them."""
+    paths: dict[str, Json] = {path: {"post": _token_operation(path, names)} for path, names in ENDPOINTS.items()}
+    for operation in (spec.operations[id] for id in sorted(set(built))):
+        path = re.sub(":([^/]+)", r"{\1}", operation.path)
+        paths.setdefault(path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "corehr",
+            "version": version("corehr"),
+            "description": _ABOUT,
+            "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"tenant_access_token": []}],
+        "paths": paths,
+        "components": _components(),
+    }
+
+
+# ------------------------------------------------------------------------------------------------ operations
+
+
+def _operation(operation: Operation) -> Json:
+    answered = {"200": _success(operation)}
+    answered |= {str(status): _refusal(codes) for status, codes in sorted(_rows(operation).items())}
+    found: Json = {"operationId": operation.id, "tags": [operation.id.split(".")[1]], "responses": answered}
+    if operation.deprecated:
+        found["deprecated"] = True
+    parameters = [_parameter("path", field) for field in operation.path_params]
+    parameters += [_parameter("query", field) for field in operation.query]
+    if parameters:
+        found["parameters"] = parameters
+    if operation.body and operation.method != "GET":
+        content = {operation.content: {"schema": _object(operation.body, "body")}}
+        found["requestBody"] = {"required": any(map(is_demanded, operation.body)), "content": content}
+    return found | {
+        "x-apps": operation.apps,
+        "x-tokens": operation.tokens,
+        "x-scopes": operation.scopes,
+        "x-field-scopes": operation.field_scopes,
+        "x-rate-limits": [{"calls": limit.count, "seconds": limit.seconds} for limit in operation.limits],
+        "x-updated": operation.updated.isoformat(),
+    }
+
+
+def _parameter(place: Literal["path", "query"], field: Field) -> Json:
+    schema = _schema(field, place)
+    if schema.get("type") == "string" and (place == "path" or is_demanded(field)):
+        schema["minLength"] = schema.get("minLength") or 1  # an empty one counts as absent
+    deprecated = {"deprecated": True} if schema.pop("deprecated", False) else {}
+    return {
+        "name": field.name,
+        "in": place,
+        "required": place == "path" or is_demanded(field),
+        **deprecated,
+        "schema": schema,
+    }
+
+
+def _success(operation: Operation) -> Json:
+    if operation.binary:
+        return _answer("The file.", {}, media="application/octet-stream")
+    members = {"code": {"const": 0}, "msg": {"type": "string"}, "data": _object(operation.response, "answer")}
+    schema = {"type": "object", "required": list(members), "properties": members}
+    return _answer("It is done, or found.", schema)
+
+
+def _rows(operation: Operation) -> Rows:
+    """Every no that the operation may say: its own in the order of its page, then the platform's."""
+    rows: Rows = {}
+    for code, (status, message) in operation.errors.items():
+        rows.setdefault(status, {})[code] = [message]
+    for code, message in operation.more_errors:
+        if code and code not in operation.errors:  # the shared lists give no status
+            rows.setdefault(400, {}).setdefault(code, []).append(message)
+    own = {code for codes in rows.values() for code in codes}
+    for code, (status, _) in PLATFORM.items():
+        if code not in own:
+            rows.setdefault(status, {})[code] = []
+    return rows
+
+
+def _refusal(codes: Mapping[int, list[str]]) -> Json:
+    examples: Json = {}
+    for code, messages in codes.items():
+        if not messages:
+            examples[str(code)] = {"$ref": f"#/components/examples/{code}"}
+        for number, message in enumerate(messages, 1):
+            examples[str(code) if number == 1 else f"{code}-{number}"] = _example(code, message)
+    schema = {"allOf": [{"$ref": "#/components/schemas/Refusal"}], "properties": {"code": {"enum": list(codes)}}}
+    return _answer("It is refused: `code` and `msg` say why.", schema, examples, limited=TOO_FREQUENT in codes)
+
+
+def _example(code: int, message: str) -> Json:
+    error = {"log_id": _A_LOG_ID, "troubleshooter": f"… log_id={_A_LOG_ID}"}
+    return {"value": {"code": code, "msg": message, "error": error}}
+
+
+def _answer(
+    says: str, schema: Json, examples: Json | None = None, *, media: str = "application/json", limited: bool = False
+) -> Json:
+    names = [LOG_ID, REQUEST_ID, *((LIMIT, RESET) if limited else ())]
+    headers = {name.decode(): {"$ref": f"#/components/headers/{name.decode()}"} for name in names}
+    content = {"schema": schema} | ({"examples": examples} if examples else {})
+    return {"description": says, "headers": headers, "content": {media: content}}
+
+
+# ------------------------------------------------------------------------------------------------ fields
+
+
+def _object(fields: Iterable[Field], place: Place) -> Json:
+    found: Json = {"type": "object", "properties": {field.name: _schema(field, place) for field in fields}}
+    demanded = [field.name for field in fields if is_demanded(field)] if place != "answer" else []
+    return found | ({"required": demanded} if demanded else {})
+
+
+def _schema(field: Field, place: Place) -> Json:
+    if field.item is not None:
+        low, high = field.length or (0, None)
+        found = {"type": "array", "items": _schema(field.item, place)} | _limits("Items", low or None, high)
+    elif field.type == "object":
+        found = _object(field.fields, place) if field.fields else {"type": "object"}
+    else:
+        found = _scalar(field, place)
+    return found | _about(field)
+
+
+def _scalar(field: Field, place: Place) -> Json:
+    found: Json = {"type": _TYPES[field.type]}
+    if field.enum:
+        found["enum" if is_closed(field) else "examples"] = field.enum
+    if field.type == "int" and not is_closed(field):
+        low, high = field.range or (None, None)
+        low, high = INT64[0] if low is None else low, INT64[1] if high is None else high
+        found |= {"format": "int64"} | _limits("imum", low, high)
+    elif field.type == "string" and field.range is not None:  # a number in a text
+        found |= _number_in_text(*field.range, place)
+    elif field.range is not None:
+        found |= _limits("imum", *field.range)
+    if field.length is not None:
+        found |= _limits("Length", field.length[0] or None, field.length[1])
+    if field.pattern is not None:
+        found["pattern"] = field.pattern
+    if field.format is not None:
+        found |= {"format": field.format, "pattern": "^(19|[2-9])"}  # days before 1900 are refused
+    return found
+
+
+def _number_in_text(low: float | None, high: float | None, place: Place) -> Json:
+    """In a body it may also come as the number itself."""
+    if place == "answer":
+        return {}
+    limits = _limits("imum", low, high)
+    return limits | (
+        {"type": ["string", "integer"], "pattern": "^-?[0-9]{1,19}$"} if place == "body" else {"type": "integer"}
+    )
+
+
+def _limits(what: str, low: float | None, high: float | None) -> Json:
+    return {f"{end}{what}": limit for end, limit in (("min", low), ("max", high)) if limit is not None}
+
+
+def _about(field: Field) -> Json:
+    """What is said of the field besides the shape of its values."""
+    note = _JUDGED if field.business else _IN_PROSE if field.required_in_prose else None
+    found = {
+        "default": field.default,
+        "deprecated": field.deprecated,
+        "x-note": note,
+        "x-id-type": field.id,
+        "x-refers-to": field.ref,
+        "x-scopes": field.scopes,
+        "x-value-scopes": dict(field.value_scopes),
+        "x-idempotency-key": field.idempotency,
+    }
+    return {name: value for name, value in found.items() if value or (name == "default" and value is not None)}
+
+
+# ------------------------------------------------------------------------------------------------ tokens, shared parts
+
+
+def _token_operation(path: str, names: Iterable[str]) -> Json:
+    """How an app asks for a token; it is answered with HTTP 200, whether it is yes or no."""
+    asked = {name: {"type": "string", "minLength": 1} for name in ("app_id", "app_secret")}
+    yes = {"code": {"const": 0}, "msg": {"type": "string"}, "expire": {"type": "integer", "minimum": 1}}
+    yes |= {name: {"type": "string", "pattern": "^t-"} for name in names}
+    no = {"code": {"enum": [10003, 10005, 10014]}, "msg": {"type": "string"}}
+    kinds = [{"type": "object", "required": list(members), "properties": members} for members in (yes, no)]
+    answered = _answer("A token and the seconds it lives; or, with a code, why there is none.", {"oneOf": kinds})
+    schema = {"type": "object", "required": list(asked), "properties": asked}
+    return {
+        "operationId": path.removeprefix("/open-apis/").replace("/", "."),
+        "tags": ["auth"],
+        "security": [],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {"200": answered},
+    }
+
+
+def _components() -> Json:
+    text, whole = {"type": "string"}, {"type": "integer"}
+    headers = {
+        LOG_ID: ("The id of this request in the log.", True, text),
+        REQUEST_ID: ("The id the client gave the request, or the log id.", True, text),
+        LIMIT: ("So many calls are allowed, where the rate is what was exceeded.", False, whole),
+        RESET: ("Seconds until calls are taken again.", False, whole),
+    }
+    about: Json = {"log_id": text, "troubleshooter": text, "field_violations": {"type": "array", "items": _violation()}}
+    about["permission_violations"] = {"type": "array", "items": {"type": "object"}}
+    error = {"type": "object", "required": ["log_id", "troubleshooter"], "properties": about}
+    members = {"code": whole, "msg": text, "error": error}
+    return {
+        "headers": {
+            name.decode(): {"description": says, "required": always, "schema": schema}
+            for name, (says, always, schema) in headers.items()
+        },
+        "schemas": {"Refusal": {"type": "object", "required": list(members), "properties": members}},
+        "examples": {str(code): _example(code, message) for code, (_, message) in PLATFORM.items()},
+        "securitySchemes": {
+            "tenant_access_token": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "What an app is given for its id and secret; this server takes no user's token.",
+            }
+        },
+    }
+
+
+def _violation() -> Json:
+    members = {name: {"type": "string"} for name in ("field", "description", "value")}
+    return {"type": "object", "required": ["field", "description"], "properties": members}

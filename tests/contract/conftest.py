@@ -1,0 +1,33 @@
+"""Fixtures: `server` is one real server per store, its company reset for each test; `own_server` is a test's own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.server import Server, serving
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[dict[str, Server]]:
+    """The servers that are running, by store."""
+    servers: dict[str, Server] = {}
+    yield servers
+    for server in servers.values():
+        server.end()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def server(request: pytest.FixtureRequest, running: dict[str, Server]) -> Server:
+    store = request.param
+    template = request.getfixturevalue(f"{store}_template")
+    if store in running:
+        running[store].sandbox("POST", "reset")
+    else:
+        running[store] = Server(template.fresh())
+    return running[store]
+
+
+@pytest.fixture
+def own_server(db: str) -> Iterator[Server]:
+    with serving(db) as server:
+        yield server

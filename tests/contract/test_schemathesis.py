@@ -1,0 +1,165 @@
+"""Every operation, asked with what /openapi.json allows and with what it forbids: each answer is a documented one."""
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import hypothesis
+import pytest
+import requests
+import schemathesis
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from corehr.entrypoints.app import COMMANDS, QUERIES, RULEBOOKS
+from corehr.entrypoints.openapi import document
+from corehr.gateway import spec
+from corehr.gateway.answers import INVALID_TYPE, encode
+from corehr.kernel.errors import INVALID_FIELD
+from tests.server import Server, serving
+from tests.world import ALL, SECRETS, STORE, TOKEN
+
+SPEC = spec.load()
+DOCUMENT = encode(document(SPEC, (*COMMANDS, *QUERIES)))
+CHECKS = [status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
+
+# U+0000 is refused everywhere, which no schema can say; another method than those of a path is an unknown path
+GENERATION = {"deterministic": True, "database": "none", "allow-x00": False, "with-security-parameters": False}
+WHATEVER = {"generation": GENERATION, "phases": {"coverage": {"unexpected-methods": []}}}
+SENSIBLE = {
+    "generation": GENERATION | {"mode": "positive"},
+    "phases": {"coverage": {"enabled": False}, "examples": {"enabled": False}},
+}
+
+DAYS = ["2026-01-05", "2026-01-31", "2026-03-01", "2030-01-01"]
+RECORDS = {
+    "approver": ["processes.waiting.approver_id"],
+    "company": ["companies.active.id", "companies.disabled.id"],
+    "cost_center": ["cost_centers.leaf.id", "cost_centers.parent.id"],
+    "custom_field": [f"offboarding_fields.{name}.field_name" for name in ("text", "date", "number", "multi_enum")],
+    "department": ["departments.other.?", "departments.disabled.?"],
+    "employment": [f"employments.{name}.?" for name in ("active", "active_2", "manager", "process_admin", "leaver")],
+    "flow": ["transfer_types.internal_transfer.flow_id"],
+    "job": ["jobs.matching.id", "jobs.mismatching.id"],
+    "job_change": [f"job_changes.{status}.id" for status in ("Approving", "Approved", "Transformed")],
+    "location": ["locations.work_city.id", "locations.social_security_city.id"],
+    "offboarding": [f"offboardings.{status}.id" for status in ("Approving", "Approved", "Withdrawn")],
+    "pre_hire": ["pre_hires.preboarding.id", "pre_hires.withdrawn.id"],
+    "process": ["processes.waiting.id"],
+    "transfer_type": ["transfer_types.internal_transfer.id", "transfer_types.promotion.id"],
+}
+"""Where /sandbox/world tells the ids of records, by what a field refers to; `?` is the type of id that is asked for."""
+
+BY_NAME = {"app_id": [ALL, STORE], "app_secret": [SECRETS[ALL], SECRETS[STORE]], "user_id": RECORDS["employment"]}
+ID_TYPES = {"employments": "user_id_type", "departments": "department_id_type"}
+
+
+def operations(config: Any) -> Any:
+    return schemathesis.openapi.from_dict(json.loads(DOCUMENT), config=schemathesis.Config.from_dict(config))
+
+
+def operations_on_records(config: Any) -> Any:
+    """The same, but what refers to a record names one, days are near, and nothing that is demanded is left out."""
+    built = json.loads(DOCUMENT)
+    for operation in (operation for path in built["paths"].values() for operation in path.values()):
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] = on_records(parameter["schema"], parameter["name"])
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            content["schema"] = on_records(content["schema"])
+            if known := SPEC.operations.get(operation["operationId"]):
+                content["schema"]["required"] = [field.name for field in known.body if field.required]
+    return schemathesis.openapi.from_dict(built, config=schemathesis.Config.from_dict(config))
+
+
+def on_records(schema: Any, name: str = "") -> Any:
+    if "properties" in schema:
+        return schema | {"properties": {name: on_records(one, name) for name, one in schema["properties"].items()}}
+    if "items" in schema:
+        return schema | {"items": on_records(schema["items"], name)}
+    values = [name for kind in schema.get("x-refers-to", ()) for name in RECORDS.get(kind, ())]
+    values = values or BY_NAME.get(name) or (DAYS if name.endswith("_date") else [])
+    return schema | {"enum": values} if values else schema
+
+
+@pytest.fixture(scope="module")
+def server(sqlite_template) -> Iterator[Server]:
+    db = sqlite_template.fresh()
+    with serving(db) as server:
+        yield server
+    sqlite_template.forget(db)
+
+
+def malformed(operation: str) -> set[int]:
+    """The codes that say a request has not the shape of this operation, and nothing else."""
+    rows = RULEBOOKS[operation].rows if operation in RULEBOOKS else ()
+    return {INVALID_TYPE} if any(row.code == INVALID_FIELD for row in rows) else {INVALID_TYPE, INVALID_FIELD}
+
+
+def told(value: Any, world: Any, types: Mapping[str, Any]) -> Any:
+    """The value with ids in the place of records' names; and a whole number without a point, as it is taken here."""
+    match value:
+        case dict():
+            return {name: told(one, world, types) for name, one in value.items()}
+        case list():
+            return [told(one, world, types) for one in value]
+        case float() if value.is_integer():
+            return int(value)
+        case str() if any(value in names for names in RECORDS.values()):
+            kind, record, id = value.split(".")
+            type = types[ID_TYPES[kind]] if id == "?" else id
+            return world[kind][record]["id" if type.startswith("people_corehr_") else type]
+    return value
+
+
+class Asker:
+    """Asks a server what schemathesis thinks of, and judges the answers."""
+
+    def __init__(self, server: Server, session: requests.Session) -> None:
+        self.server, self.session = server, session
+        self.world = server.sandbox("GET", "world")
+        session.trust_env = False
+        answer = session.post(f"{server.url}{TOKEN}", json={"app_id": ALL, "app_secret": SECRETS[ALL]})
+        session.headers["Authorization"] = f"Bearer {answer.json()['tenant_access_token']}"
+
+    def ask(self, case: Any) -> None:
+        id, allowed = case.operation.definition.raw["operationId"], case.meta.generation.mode.is_positive
+        query = SPEC.operations[id].query if id in SPEC.operations else ()
+        types = {"user_id_type": "open_id", "department_id_type": "open_department_id"}
+        types |= {field.name: field.default for field in query} | case.query
+        case.path_parameters = told(case.path_parameters, self.world, types)
+        case.query, case.body = told(case.query, self.world, types), told(case.body, self.world, types)
+
+        answer = case.call(base_url=self.server.url, session=self.session)
+        assert answer.status_code < 500, answer.text
+        case.validate_response(answer, checks=CHECKS)
+        if allowed:
+            assert answer.json()["code"] not in malformed(id), answer.text
+
+
+@pytest.fixture(scope="module")
+def asker(server) -> Iterator[Asker]:
+    with requests.Session() as session:
+        yield Asker(server, session)
+
+
+@operations(WHATEVER).parametrize()
+@hypothesis.settings(max_examples=40, derandomize=True, deadline=None, database=None)
+def test_every_answer_is_documented_and_nothing_that_is_allowed_is_malformed(case, asker):
+    asker.ask(case)
+
+
+@operations_on_records(SENSIBLE).parametrize()
+@hypothesis.settings(max_examples=40, derandomize=True, deadline=None, database=None)
+def test_so_is_every_answer_to_a_request_about_real_records(case, asker):
+    asker.ask(case)
+
+
+def test_what_is_served_is_what_was_asked(server):
+    with urllib.request.urlopen(f"{server.url}/openapi.json") as answer:
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.read() == DOCUMENT

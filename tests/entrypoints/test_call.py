@@ -1,0 +1,175 @@
+"""`corehr call`: what it prints, how it ends, and the one line it says when it cannot."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from click.testing import CliRunner, Result
+
+from corehr.entrypoints.app import COMMANDS, QUERIES
+from corehr.entrypoints.cli import cli
+from corehr.entrypoints.client import is_near
+from tests.server import Server, serving
+from tests.world import NARROW, NONE, SECRETS
+
+CREATE = "v1.job_change.create"
+REVOKE = "v2.job_change.revoke"
+JOB_DATA = "v2.employees-job_data.query"
+ON_CORE_IDS = ("--query", "user_id_type=people_corehr_id")
+
+
+@pytest.fixture(scope="module")
+def server(sqlite_template) -> Iterator[Server]:
+    db = sqlite_template.fresh()
+    with serving(db) as server:
+        yield server
+    sqlite_template.forget(db)
+
+
+@pytest.fixture(scope="module")
+def people(server):
+    return server.sandbox("GET", "world")["employments"]
+
+
+def call(*words: str, sent: bytes | None = None, **env: str) -> Result:
+    clean = dict.fromkeys(("COREHR_URL", "COREHR_APP_ID", "COREHR_APP_SECRET"))
+    return CliRunner(env={**clean, **env}).invoke(cli, ["call", *words], input=sent)
+
+
+def told(result: Result) -> str:
+    """The one line on stderr."""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("corehr: ")
+    return lines[0]
+
+
+def asking(person: str) -> str:
+    asked = {"transfer_mode": 1, "employment_id": person, "effective_date": "2026-03-01", "transfer_info": {}}
+    return json.dumps(asked | {"transfer_type_unique_identifier": "internal_transfer"})
+
+
+def test_the_operations_that_are_built_are_listed():
+    result = call("--list")
+    lines = [line.split("\t") for line in result.stdout.splitlines()]
+    assert [id for id, _, _ in lines] == sorted({*COMMANDS, *QUERIES})
+    assert [CREATE, "POST", "/open-apis/corehr/v1/job_changes"] in lines
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_what_is_answered_is_printed_for_people(server, people):
+    id = people["active"]["id"]
+    asked = json.dumps({"employment_ids": [id]})
+    result = call(JOB_DATA, "--url", server.url, "--data", asked, *ON_CORE_IDS, "--query", "page_size=10")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith('{\n  "code": 0,\n')
+    assert json.loads(result.stdout)["data"]["items"][0]["employment_id"] == id
+
+
+@pytest.mark.parametrize("place", ["argument", "file", "stdin"])
+def test_the_body_comes_from_where_it_is_said_to_be(server, people, place, tmp_path):
+    asked = json.dumps({"employment_ids": [people["manager"]["id"]]})
+    file = tmp_path / "asked.json"
+    file.write_text(asked)
+    data = {"argument": asked, "file": f"@{file}", "stdin": "-"}[place]
+    words = (JOB_DATA, "--url", server.url, "--data", data, *ON_CORE_IDS, "--query", "page_size=1")
+    answer = json.loads(call(*words, sent=asked.encode()).stdout)
+    assert [item["employment_id"] for item in answer["data"]["items"]] == [people["manager"]["id"]]
+
+
+def test_a_refusal_ends_with_1_and_tells_code_message_and_log_id(server, people):
+    result = call(CREATE, "--url", server.url, "--data", asking(people["leaver"]["id"]), *ON_CORE_IDS)
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (answer["code"], answer["msg"]) == (1160201, "Has pending offboarding")
+    line = f"corehr: refused: 1160201 Has pending offboarding (log id {answer['error']['log_id']})"
+    assert told(result) == line
+
+
+def test_a_parameter_of_the_path_is_one_segment_whatever_is_in_it(server):
+    result = call(REVOKE, "--url", server.url, "--path", "job_change_id=7/../ü?x=1", "--data", "{}")
+    assert told(result).startswith("corehr: refused: 1160001 param is invalid (log id ")
+    seen = server.sandbox("GET", "requests?limit=1")["items"][0]
+    assert seen["operation"] == REVOKE
+
+
+def test_the_app_may_be_named_or_come_from_the_environment(server, people):
+    words = (CREATE, "--url", server.url, "--data", asking(people["active"]["id"]), *ON_CORE_IDS)
+    assert "refused: 99991672 " in told(call(*words, "--app-id", NONE, "--app-secret", SECRETS[NONE]))
+    assert "refused: 1160200 " in told(call(*words, COREHR_APP_ID=NARROW, COREHR_APP_SECRET=SECRETS[NARROW]))
+    assert "refused: 99991672 " in told(call(*words, "--app-id", NONE)), "the demo's secrets are known"
+
+
+def test_an_app_that_gets_no_token_is_told_why(server):
+    result = call(REVOKE, "--url", server.url, "--path", "job_change_id=1", "--app-id", NONE, "--app-secret", "guess")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no token: 10014 app secret invalid (log id " in told(result)
+    assert "give --app-id and --app-secret of an app of this server" in told(result)
+    assert "guess" not in result.output
+
+
+def test_a_server_that_is_not_there_or_is_another_program_ends_with_1(server):
+    with closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))
+        nobody = call("v2.approver.list", "--url", f"http://127.0.0.1:{unused.getsockname()[1]}")
+    assert nobody.exit_code == 1
+    assert "does not answer" in told(nobody)
+    other = call("v2.approver.list", "--url", f"{server.url}/elsewhere/")
+    assert other.exit_code == 1
+    assert "answers HTTP 404, and not as corehr does: see that it is a corehr of this version" in told(other)
+
+
+WRONG = {
+    "": "say which operation: corehr call --list names them",
+    "job_change.create": "no operation job_change.create is built: did you mean v1.job_change.create",
+    "payroll": "corehr call --list names those there are",
+    REVOKE: "v2.job_change.revoke needs job_change_id: give --path job_change_id=VALUE",
+    f"{REVOKE} --path job_change_id=": "needs job_change_id",
+    f"{REVOKE} --path id=7": "has no --path id: it takes job_change_id",
+    f"{CREATE} --path id=7": "has no --path id: it takes none",
+    f"{CREATE} --query user_idtype=open_id": "has no --query user_idtype: it takes user_id_type, department_id_type",
+    f"{CREATE} --query user_id_type": "'user_id_type' is no pair: write it as name=value",
+    f"{CREATE} --data {{": "--data is not JSON",
+    f"{CREATE} --data @nothing.json": "--data @nothing.json cannot be read (No such file or directory)",
+    "v2.approver.list --data {}": "v2.approver.list takes no body: leave --data out",
+    f"{CREATE} --url 127.0.0.1:8321": "is no URL of a server: write --url as http://127.0.0.1:8321",
+    f"{CREATE} --url ftp://127.0.0.1/": "is no URL of a server",
+    f"{CREATE} --url http://127.0.0.1:x/": "is no URL of a server",
+    f"{CREATE} --url http://me:hunter2@127.0.0.1/": "is no URL of a server",
+    f"{CREATE} --url https://hr.example.com": "asks who calls: give --app-id and --app-secret",
+    f"{CREATE} --url https://hr.example.com --app-id {NONE}": "asks who calls: give --app-id and --app-secret",
+    f"{CREATE} --app-secret s": "give --app-id and --app-secret, or neither",
+    f"{CREATE} --app-id cli_0000000000000009": "give --app-id and --app-secret, or neither",
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_wrong_use_ends_with_2_and_says_what_to_do(words, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    result = call(*words.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert WRONG[words] in told(result)
+    assert "hunter2" not in result.output
+
+
+def test_it_has_help():
+    result = call("--help")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("Usage: corehr call [OPTIONS] [OPERATION]")
+
+
+@pytest.mark.parametrize(
+    ("url", "near"),
+    [
+        ("http://127.0.0.1:8321", True),
+        ("http://localhost", True),
+        ("http://[::1]:8321/hr", True),
+        ("https://hr.example.com", False),
+        ("http://192.0.2.1", False),
+        ("http://localhost.example.com", False),
+    ],
+)
+def test_only_this_machine_is_given_the_secrets_of_the_demo(url, near):
+    assert is_near(url) is near
