@@ -57,7 +57,7 @@ class Rulebook(Generic[C]):
                 raise self._refusal(row, found)
 
     def reasons(self) -> dict[Reason, int]:
-        """The codes that gateway reasons stand for in this operation."""
+        """The codes that gateway reasons stand for in this operation; where several rows name one, the last."""
         return {row.bound_to: row.code for row in self.rows if isinstance(row.bound_to, Reason)}
 
     def _refusal(self, row: Row[C], found: Any) -> Refusal:

@@ -157,13 +157,19 @@ def take_back(tx: Tx, kind: str, thing: str, cause: Cause) -> tuple[Timeline, Ti
     return before, after
 
 
+def drop(tx: Tx, kind: str, said: Entry, thing: str) -> None:
+    """One thing that was said of the thing is withdrawn."""
+    before = timeline(tx, kind, thing)
+    tx.run(_WITHDRAW_ONE, kind=kind, thing=thing, seq=int(said.id), withdrawn_at=tx.recorded_at)
+    _believe(tx, kind, thing, before, told(entries(tx, kind, thing)))
+
+
 def move(tx: Tx, kind: str, said: Entry, thing: str, to: str) -> None:
     """What was said of one thing is said of another instead, keeping its place among all that was said."""
-    gone, home = timeline(tx, kind, thing), timeline(tx, kind, to)
-    tx.run(_WITHDRAW_ONE, kind=kind, thing=thing, seq=int(said.id), withdrawn_at=tx.recorded_at)
+    drop(tx, kind, said, thing)
+    before = timeline(tx, kind, to)
     _add_entry(tx, kind, to, said)
-    _believe(tx, kind, thing, gone, told(entries(tx, kind, thing)))
-    _believe(tx, kind, to, home, told(entries(tx, kind, to)))
+    _believe(tx, kind, to, before, told(entries(tx, kind, to)))
 
 
 def _add_entry(tx: Tx, kind: str, thing: str, said: Entry) -> None:

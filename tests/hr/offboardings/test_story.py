@@ -367,3 +367,19 @@ def test_an_app_without_a_range_sees_nobody(world):
     id = named(world, "Approved")
     assert edit(world, id, {"reason": "other"}, app=NARROW).code == 1160610
     assert revoke(world, id, app=NARROW).code == 1160201
+
+
+def test_a_contract_that_leaving_closed_and_whose_signing_is_taken_back_is_gone(world):
+    """A job change signs a later contract, the person leaves, the job change is revoked: the first one is closed."""
+    person = world.hire()[0]["id"]
+    (first,) = person_looks(world, person)["contracts"]
+    start = {"target_contract_start_date": world.today(), "target_contract_end_date": day(world, 900)}
+    moved = {"target_department": world.names["departments"]["other"]["id"], **start}
+    change = world.change(person, moved).data["job_change_id"]
+    leaving(world, person, day(world, 5))
+    world.travel(days=7)
+    world.revoke(change).passes()
+    _, *others = world.sandbox("GET", f"records/employments/{person}")["contract_ids"]
+    assert [world.request("GET", f"/sandbox/records/contracts/{id}").status for id in others] == [404]
+    closed = world.sandbox("GET", f"records/contracts/{first}")["versions"][-1]
+    assert (closed["valid_from"], closed["body"]["actual_end_date"]) == (day(world, -1), day(world, -2))

@@ -14,6 +14,9 @@ from corehr.kernel.db import Tx
 from corehr.kernel.statements import add, find, having, statement, table, text
 
 KIND: Final = "contract"
+ENDED: Final = "actual_end_date"
+"""When a contract really ended, whatever was agreed; a field of its body beside FIELDS."""
+
 FIELDS: Final = frozenset(
     {
         "company_id",
@@ -25,6 +28,8 @@ FIELDS: Final = frozenset(
         "contract_end_date",
     }
 )
+
+_LASTING: Final = FIELDS - {"contract_start_date", "contract_end_date"}
 
 contract = table(
     "contract",
@@ -65,7 +70,7 @@ def amend(tx: Tx, id: str, before: Timeline, day: Day, patch: Mapping[str, Any],
 
 def close(tx: Tx, it: Contract, last_day: Day, cause: Cause) -> None:
     """The contract really ended on a day, whatever was agreed: it says so from the day after."""
-    amend(tx, it.id, it.life, day_after(last_day), {"actual_end_date": last_day}, cause)
+    amend(tx, it.id, it.life, day_after(last_day), {ENDED: last_day}, cause)
 
 
 def take_back(tx: Tx, id: str, cause: Cause) -> None:
@@ -113,6 +118,10 @@ def _find_home(tx: Tx, id: str, said: Entry) -> None:
     assert row is not None
     others = [other for other in ids_of(tx, row["employment_id"]) if other != id]
     home = in_force(versions.timelines(tx, others), others, said.valid_from)
+    closes = ENDED in said.patch
+    if closes and (home is None or home.body.get(ENDED)):
+        versions.drop(tx, KIND, said, id)
+        return
     if home is not None and not _renews(home, said.patch):
         versions.move(tx, KIND, said, id, home.id)
         tx.emit(events.updated(home.id))
@@ -132,7 +141,7 @@ def ids_of(tx: Tx, employment_id: str) -> Sequence[str]:
 def in_force(lives: Mapping[tuple[str, str], Timeline], ids: Iterable[str], day: Day) -> Contract | None:
     """Of these contracts, the one in force on a day: of those begun by then, the one begun last.
 
-    What it leaves open is as in those before it, but for how they ended.
+    What it leaves open is as in those before it, but for how long they ran.
     """
     begun = []
     for id in ids:
@@ -143,7 +152,7 @@ def in_force(lives: Mapping[tuple[str, str], Timeline], ids: Iterable[str], day:
     begun.sort(key=lambda c: _start(c.body))
     if not begun:
         return None
-    body = {f: v for earlier in begun[:-1] for f, v in earlier.body.items() if f in FIELDS}
+    body = {f: v for earlier in begun[:-1] for f, v in earlier.body.items() if f in _LASTING}
     return replace(begun[-1], body={**body, **begun[-1].body})
 
 

@@ -83,7 +83,7 @@ def _settled(tx: Tx, row: Row) -> None:
     people.leave(tx, person, day, cause)
     ids = contracts.ids_of(tx, person)
     contract = contracts.in_force(versions.timelines(tx, ids), ids, day)
-    if contract and not contract.body.get("actual_end_date"):
+    if contract and not contract.body.get(contracts.ENDED):
         contracts.close(tx, contract, day, cause)
     records.take_effect(tx, row)
 

@@ -8,6 +8,7 @@ from corehr.engines.custom_fields import Kind, Violation, refers_to
 from corehr.engines.entity import Standing, standing
 from corehr.engines.rulebook import Row, Rulebook, named
 from corehr.hr.companies.records import COMPANY
+from corehr.hr.contracts import records as contracts
 from corehr.hr.departments.records import DEPARTMENT
 from corehr.hr.job_changes import records as job_changes
 from corehr.hr.job_datas import records as job_datas
@@ -166,7 +167,7 @@ def department_is_not_in_force(c: EditCase) -> bool:
 
 def _really_ended(c: EditCase) -> Day | None:
     """When the contract that began last by the last day really ended, where that is known."""
-    end = c.contract.get("actual_end_date") if c.contract else None
+    end = c.contract.get(contracts.ENDED) if c.contract else None
     return None if end == FOREVER else end
 
 
