@@ -1,0 +1,221 @@
+"""What stands beside corehr: a handler without a single rule that durably writes the rows of one job change.
+
+The same server, store, tables, number of rows and answer; it looks nothing up and refuses nothing.
+"""
+
+import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import sqlalchemy as sa
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from corehr.entrypoints import server
+from corehr.entrypoints.app import Installation
+from corehr.gateway.idempotency import idempotency
+from corehr.hr.job_changes.records import job_change
+from corehr.hr.people.records import LINES, reporting_line
+from corehr.hr.processes.records import process, task
+from corehr.kernel.clock import FOREVER, Clock
+from corehr.kernel.db import Store, Tx
+from corehr.kernel.event_log import Event
+from corehr.kernel.ids import TimedIds
+from corehr.kernel.settings import open_store
+from corehr.kernel.statements import add
+from corehr.kernel.tenants import DEFAULT
+
+PATH = "/open-apis/corehr/v1/job_changes"
+TASKS = 2
+
+_decode = msgspec.json.decode
+_encode = msgspec.json.encode
+
+
+def _blank(table: sa.Table) -> dict[str, Any]:
+    """Something for every column, so that a new one needs no word here."""
+    texts = {column.name: "" if isinstance(column.type, sa.Text) else 0 for column in table.columns}
+    return {name: None if table.c[name].nullable else value for name, value in texts.items()}
+
+
+_ADD_CHANGE, _CHANGE = add(job_change), _blank(job_change)
+_ADD_LINE, _LINE = add(reporting_line), _blank(reporting_line)
+_ADD_PROCESS, _PROCESS = add(process), _blank(process)
+_ADD_TASK, _TASK = add(task), _blank(task)
+_ADD_KEY = add(idempotency)
+_OF_CHANGE = ("corehr.job_change.updated_v1", "corehr.job_change.status_updated_v2", "corehr.employee.domain_event_v2")
+_OF_PROCESS = (
+    "corehr.process.status.update_v2",
+    "corehr.process.approver.updated_v2",
+    "corehr.process.node.updated_v2",
+    "corehr.process.updated_v2",
+)
+
+
+def write(body: dict[str, Any], tx: Tx) -> bytes:
+    """The rows of a job change with an approval of two tasks, and the answer."""
+    info, employment_id, key = body["transfer_info"], body["employment_id"], body["transfer_key"]
+    id, process_id, at = tx.new_id(), tx.new_id(), tx.recorded_at
+    row = {
+        **_CHANGE,
+        "id": id,
+        "employment_id": employment_id,
+        "status": "Approving",
+        "mode": body["transfer_mode"],
+        "transfer_type": body["transfer_type_unique_identifier"],
+        "flow_id": body["flow_id"],
+        "process_id": process_id,
+        "effective_date": body["effective_date"],
+        "zone": "Asia/Shanghai",
+        "transfer_key": key,
+        "initiator_id": body["initiator_id"],
+        "remark": info["remark"],
+        "offer_info": info["offer_info"],
+        "dotted_manager_clean": int(info["target_dotted_manager_clean"]),
+        "probation_exist": int(info["probation_exist"]),
+        "targets": _side(info, "target_"),
+        "originals": _side(info, "original_"),
+        "target_department_id": info["target_department"],
+        "created_at": at,
+        "updated_at": at,
+    }
+    tx.run(_ADD_CHANGE, **row)
+    tx.run_many(
+        _ADD_LINE,
+        [
+            {
+                **_LINE,
+                "line": line,
+                "employment_id": employment_id,
+                "source_id": id,
+                "valid_from": body["effective_date"],
+                "valid_to": FOREVER,
+                "manager_id": info[f"target_{line.removesuffix('_id')}"],
+            }
+            for line in LINES
+        ],
+    )
+    _start(tx, process_id, id, body)
+    _announce(tx, id, process_id, body)
+    data = {
+        "job_change_id": id,
+        "employment_id": employment_id,
+        "status": 0,
+        "transfer_type_unique_identifier": body["transfer_type_unique_identifier"],
+        "transfer_reason_unique_identifier": "",
+        "process_id": process_id,
+        "effective_date": body["effective_date"],
+        "created_time": "1767574800000",
+        "transfer_info": info,
+    }
+    answer = _encode(data)
+    tx.run(
+        _ADD_KEY,
+        app_id="cli_a000000000000001",
+        operation="v1.job_change.create",
+        key=key,
+        result=answer.decode(),
+        recorded_at=at,
+    )
+    return b'{"code":0,"msg":"success","data":' + answer + b"}"
+
+
+def _side(info: dict[str, Any], side: str) -> str:
+    return _encode({name: value for name, value in info.items() if name.startswith(side)}).decode()
+
+
+def _start(tx: Tx, process_id: str, subject_id: str, body: dict[str, Any]) -> None:
+    row = {
+        **_PROCESS,
+        "id": process_id,
+        "flow_id": body["flow_id"],
+        "subject_kind": "job_change",
+        "subject_id": subject_id,
+        "employment_id": body["employment_id"],
+        "initiator_id": body["initiator_id"],
+        "status": 1,
+        "created_at": tx.recorded_at,
+    }
+    tx.run(_ADD_PROCESS, **row)
+    tx.run_many(
+        _ADD_TASK,
+        [
+            {
+                **_TASK,
+                "id": tx.new_id(),
+                "process_id": process_id,
+                "node": node,
+                "approver": body["initiator_id"],
+                "all_of": 1,
+                "status": int(node == 0),
+            }
+            for node in range(TASKS)
+        ],
+    )
+
+
+def _announce(tx: Tx, id: str, process_id: str, body: dict[str, Any]) -> None:
+    of_change = {
+        "employment_id": body["employment_id"],
+        "job_change_id": id,
+        "transfer_mode": body["transfer_mode"],
+        "transfer_type_unique_identifier": body["transfer_type_unique_identifier"],
+        "transfer_reason_unique_identifier": "",
+        "process_id": process_id,
+        "effective_date": body["effective_date"],
+        "status": 1,
+        "transfer_key": body["transfer_key"],
+    }
+    of_process = {
+        "process_id": process_id,
+        "status": 1,
+        "biz_type": "job_change",
+        "flow_definition_id": body["flow_id"],
+        "node_definition_id": f"{body['flow_id']}_node_1",
+        "properties": 1,
+    }
+    for type in _OF_CHANGE:
+        tx.emit(Event(type, id, of_change))
+    for type in _OF_PROCESS:
+        tx.emit(Event(type, process_id, of_process))
+
+
+def application(store: Store) -> Starlette:
+    """One route; the store is closed with it."""
+
+    async def create(request: Request) -> Response:
+        body = _decode(await request.body())
+        return Response(await store.command(DEFAULT, partial(write, body)), media_type="application/json")
+
+    async def ready(request: Request) -> Response:
+        return Response(b"ok")
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        store.close()
+
+    routes = [Route(PATH, create, methods=["POST"]), Route("/readyz", ready)]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def main() -> None:
+    """Serve it exactly as corehr is served."""
+    parser = argparse.ArgumentParser(prog="python -m bench.bare", description=__doc__)
+    parser.add_argument("--db", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    options = parser.parse_args()
+    server.configure_logging()
+    store = open_store(options.db, Clock(), TimedIds())
+    installation = cast(Installation, SimpleNamespace(asgi=application(store)))
+    server.run(installation, server.bind("127.0.0.1", options.port), lambda: None)
+
+
+if __name__ == "__main__":
+    main()
