@@ -4,8 +4,9 @@ Pure: it knows tasks and nodes, never rows, people or what the approval is about
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class ProcessStatus(IntEnum):
@@ -28,8 +29,7 @@ class TaskStatus(IntEnum):
     CANCELLED = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One approver's part in node number `node`; `all_of` nodes need every approver, others any one."""
 
     id: str
@@ -56,14 +56,14 @@ def answered(tasks: Sequence[Task], task_id: str, *, approve: bool) -> Verdict:
     """One approver answered: a rejection ends the process, an approval may finish the node, or the process."""
     task = next(t for t in tasks if t.id == task_id)
     answer = TaskStatus.DONE if approve else TaskStatus.REJECTED
-    after = [replace(t, status=answer) if t.id == task_id else t for t in tasks]
+    after = [t._replace(status=answer) if t.id == task_id else t for t in tasks]
     if not approve:
         return Verdict(_cancelled(after), ProcessStatus.REJECTED)
     node = [t for t in after if t.node == task.node]
     if task.all_of and any(t.status is TaskStatus.TODO for t in node):
         return Verdict(after, ProcessStatus.RUNNING)
     settled = [
-        replace(t, status=TaskStatus.CANCELLED) if t.node == task.node and t.status is TaskStatus.TODO else t
+        t._replace(status=TaskStatus.CANCELLED) if t.node == task.node and t.status is TaskStatus.TODO else t
         for t in after
     ]
     return _next_node(settled, task.node + 1)
@@ -79,9 +79,9 @@ def _next_node(tasks: list[Task], node: int) -> Verdict:
     if not waiting:
         return Verdict(tasks, ProcessStatus.FINISHED)
     turn = min(waiting)
-    return Verdict([replace(t, status=TaskStatus.TODO) if t.node == turn else t for t in tasks], ProcessStatus.RUNNING)
+    return Verdict([t._replace(status=TaskStatus.TODO) if t.node == turn else t for t in tasks], ProcessStatus.RUNNING)
 
 
 def _cancelled(tasks: Sequence[Task]) -> list[Task]:
     open_ = (TaskStatus.TODO, TaskStatus.WAITING)
-    return [replace(t, status=TaskStatus.CANCELLED) if t.status in open_ else t for t in tasks]
+    return [t._replace(status=TaskStatus.CANCELLED) if t.status in open_ else t for t in tasks]

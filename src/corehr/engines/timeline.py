@@ -4,8 +4,8 @@ Pure: no SQL, no clock. A timeline is sorted and gapless, and its last version i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from corehr.kernel.clock import FOREVER, Day
 
@@ -23,8 +23,7 @@ class Entry:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """How the thing looks from `valid_from` until, not including, `valid_to`."""
 
     id: str
@@ -49,9 +48,9 @@ def put(timeline: Timeline, entry: Entry) -> list[Version]:
     base = at(timeline, entry.valid_from)
     body = {**(base.body if base else {}), **entry.patch}
     if base and base.valid_from == entry.valid_from:
-        return [replace(v, body=body) if v is base else v for v in timeline]
+        return [v._replace(body=body) if v is base else v for v in timeline]
     following = min((v.valid_from for v in timeline if v.valid_from > entry.valid_from), default=FOREVER)
-    cut = [replace(v, valid_to=entry.valid_from) if v is base else v for v in timeline]
+    cut = [v._replace(valid_to=entry.valid_from) if v is base else v for v in timeline]
     return sorted([*cut, Version(entry.id, entry.valid_from, following, body)], key=lambda v: v.valid_from)
 
 

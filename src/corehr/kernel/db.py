@@ -14,7 +14,7 @@ from corehr.kernel.statements import Statement
 
 T = TypeVar("T")
 Row = dict[str, Any]
-encode_json = msgspec.json.Encoder(order="deterministic").encode
+encode_json = msgspec.json.Encoder().encode
 decode_json = msgspec.json.decode
 
 

@@ -1,9 +1,8 @@
 """The event log: append-only rows of the command's own transaction; outbox, change feed and audit trail read it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -33,8 +32,7 @@ SINCE_OF_TYPE = statement(
 OF_SUBJECT = statement(sa.select(event).where(mine(event), event.c.subject == bind("subject")).order_by(event.c.seq))
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened: neutral facts as of the change, before any app's words are put to them."""
 
     type: str

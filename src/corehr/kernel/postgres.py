@@ -20,7 +20,8 @@ WORKERS = 16
 ATTEMPTS = 3
 """A command that PostgreSQL broke off to end a deadlock is run again, at most this often in all."""
 
-_OPTIONS = "-c plan_cache_mode=force_generic_plan -c jit=off"
+_OPTIONS = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off"
+"""Every statement has an index; a plan made while a table was small must not read the whole of it for ever."""
 
 
 class PostgresConnection:

@@ -29,6 +29,8 @@ class SqliteConnection:
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if writes else apsw.SQLITE_OPEN_READONLY
         self.raw = apsw.Connection(str(path), flags=flags, statementcachesize=400)
         self.raw.set_busy_timeout(10_000)
+        # plans do not depend on bound values: without this every new value makes SQLite plan again
+        self.raw.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         if writes:
             self.raw.pragma("journal_mode", "wal")
             self.raw.pragma("synchronous", "full")

@@ -1,8 +1,7 @@
 """People, as records: employments, their dated facts, and who reports to whom by the day."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -60,8 +59,7 @@ reporting_line = table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Employment:
+class Employment(NamedTuple):
     """One person's employment. `end_date` is the last day, where it is known."""
 
     tenant: str
@@ -117,7 +115,7 @@ _LEADS_TO = statement(_leads_to())
 
 def add_employment(tx: Tx, it: Employment, facts: Mapping[str, Any]) -> None:
     """Somebody is hired; `facts` are what is dated about the employment itself."""
-    row = {name: getattr(it, name) for name in Employment.__slots__ if name != "tenant"}
+    row = {name: getattr(it, name) for name in Employment._fields if name != "tenant"}
     tx.run(_ADD, **row)
     versions.write(tx, KIND, it.id, it.onboarding_date, facts, ("onboarding", it.id))
     tx.emit(events.created(it.id))

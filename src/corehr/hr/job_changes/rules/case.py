@@ -121,6 +121,8 @@ class Case:
         """Everything dated that the request touches, in one reading: the person's own facts and what targets name."""
         wanted = {self.employment.job_data_id, self.employment.id, *self.contract_ids}
         wanted.update(v for f in REFERENCES if isinstance(v := self.asked.targets.get(f), str))
+        # as a rule the originals given are the present values, which are then known without another reading
+        wanted.update(v for f in COMPARED if isinstance(v := self.asked.originals.get(f), str))
         wanted.update(share["cost_center_id"] for share in self.shares if is_id(share.get("cost_center_id")))
         return versions.timelines(self.tx, wanted)
 
@@ -201,7 +203,9 @@ class Case:
     @cached_property
     def around(self) -> Mapping[tuple[str, str], Timeline]:
         """What the person's present values name, as far as targets are held against it, in one reading."""
-        return versions.timelines(self.tx, [id for f in COMPARED if (id := self.current.get(f))])
+        named = [(REFERENCES[f], id) for f in COMPARED if (id := self.current.get(f))]
+        unread = [id for kind, id in named if (kind, id) not in self.lives]
+        return versions.timelines(self.tx, unread) if unread else {}
 
 
 def is_id(value: Any) -> bool:
