@@ -132,9 +132,8 @@ def test_a_database_is_made_step_by_step_and_each_says_the_next(file):
     assert "has its company already" in told(again)
 
 
-def test_a_company_has_its_days_and_its_locks(url):
+def test_a_company_has_its_days(url):
     from corehr.engines.effective_dating import lived
-    from corehr.hr.people.records import LINES
     from corehr.kernel.clock import Clock
     from corehr.kernel.ids import TimedIds
     from corehr.kernel.settings import open_store
@@ -144,7 +143,6 @@ def test_a_company_has_its_days_and_its_locks(url):
         assert made is not None
         assert (made.name, made.zone, made.seed, len(made.server_key)) == ("Acme", "Europe/Berlin", None, 64)
         assert list(store.command_now(DEFAULT, lived)) == ["Europe/Berlin"]
-        assert store.command_now(DEFAULT, lambda tx: all(tx.one(tenants.HOLD, id=line) for line in LINES))
     assert tenants.DEFAULT == DEFAULT
 
 

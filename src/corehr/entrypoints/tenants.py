@@ -3,7 +3,6 @@
 from zoneinfo import ZoneInfo
 
 from corehr.engines.effective_dating import open_zone
-from corehr.hr.people.records import LINES
 from corehr.kernel import tenants
 from corehr.kernel.clock import real_now, stamp
 from corehr.kernel.db import Tx
@@ -42,8 +41,6 @@ def found(
         seed=seed,
     )
     tenants.add_tenant(tx, it)
-    for line in LINES:
-        tenants.add_guard(tx, line)
     open_zone(tx, zone)
     return it
 

@@ -1,7 +1,8 @@
 """One command is one transaction; everything a command may touch hangs from its Tx."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -26,6 +27,8 @@ class Connection(Protocol):
     def run(self, statement: Statement, params: Mapping[str, Any]) -> int: ...
 
     def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None: ...
+
+    def lock(self, keys: Sequence[int], *, shared: bool) -> bool: ...
 
 
 class Tx:
@@ -63,6 +66,15 @@ class Tx:
         if rows:
             self._connection.run_many(statement, rows)
 
+    def lock(self, names: Iterable[str], *, shared: bool = False) -> bool:
+        """Keep these names until the command ends: alone, or `shared` with others who only depend on them.
+
+        For what has no row of its own to lock. True when others may have acted before it was ours; on SQLite
+        nobody else writes meanwhile.
+        """
+        keys = sorted({_key(self.tenant, name) for name in names})
+        return bool(keys) and self._connection.lock(keys, shared=shared)
+
     def new_id(self) -> str:
         return str(self._ids.next())
 
@@ -86,6 +98,11 @@ class Tx:
             ],
         )
         self._events.clear()
+
+
+def _key(tenant: str, name: str) -> int:
+    """A signed 64-bit number for a name; two names that share one only wait for each other needlessly."""
+    return int.from_bytes(blake2b(f"{tenant}/{name}".encode(), digest_size=8).digest(), "big", signed=True)
 
 
 Work = Callable[[Tx], T]

@@ -45,6 +45,16 @@ class PostgresConnection:
         with self.raw.cursor() as cursor:
             cursor.executemany(compiled.sql.encode(), [{**compiled.constants, **row} for row in rows])
 
+    def lock(self, keys: Sequence[int], *, shared: bool) -> bool:
+        self.raw.execute(_LOCK[shared], (list(keys),))
+        return True
+
+
+_LOCK = {
+    shared: f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(key) FROM unnest(%s::bigint[]) AS key".encode()
+    for shared in (True, False)
+}
+
 
 class PostgresStore:
     """A database server. Row locks, taken before the first rule, put the commands of one person in order."""

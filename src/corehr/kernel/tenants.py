@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from corehr.kernel.clock import Day, local_day
 from corehr.kernel.db import Tx
-from corehr.kernel.statements import add, bind, change, find, mine, statement, table, text
+from corehr.kernel.statements import add, change, find, table, text
 
 DEFAULT = "1"
 """The one tenant of an installation until it makes more."""
@@ -21,13 +19,10 @@ tenant = table(
     text("world_set_at", optional=True),
     text("seed", optional=True),
 )
-guard = table("guard", text("id", key=True))
 
 ADD = add(tenant)
 FIND = find(tenant)
 SET_CLOCK = change(tenant, "world_now", "world_set_at", by=())
-ADD_GUARD = add(guard)
-HOLD = statement(sa.select(guard.c.id).where(mine(guard), guard.c.id == bind("id")).with_for_update())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +61,3 @@ def add_tenant(tx: Tx, it: Tenant) -> None:
 def set_clock(tx: Tx, world_now: str, world_set_at: str) -> None:
     """Remember where the world's clock was set, so that a restart finds it there."""
     tx.run(SET_CLOCK, world_now=world_now, world_set_at=world_set_at)
-
-
-def add_guard(tx: Tx, id: str) -> None:
-    tx.run(ADD_GUARD, id=id)
-
-
-def hold(tx: Tx, id: str) -> None:
-    """Wait for, and keep until the command ends, the lock of something that has no row of its own."""
-    tx.one(HOLD, id=id)

@@ -52,6 +52,30 @@ def test_two_people_made_each_others_manager_at_one_moment(world):
         assert sorted(x.code for x in world.together(asked)) == [0, 1160400]
 
 
+def test_three_people_made_a_ring_at_one_moment(world):
+    for a, b, c in zip(*[iter(world.hire(9))] * 3, strict=True):
+        asked = [
+            ("POST", CREATE, world.asking(x["id"], {"target_direct_manager": y["id"]}), CORE_IDS)
+            for x, y in ((a, b), (b, c), (c, a))
+        ]
+        assert sorted(x.code for x in world.together(asked)) == [0, 0, 1160400]
+
+
+def test_a_revoke_that_would_close_a_circle_is_refused_and_changes_nothing(world):
+    """The manager came to report to whom the person reports since; without the change they would stand in a ring."""
+    (a, b), top = world.hire(2), world.person("top")["id"]
+    world.change(b["id"], {"target_direct_manager": top}).passes()
+    old = world.job_data(a["id"], world.today())["direct_manager"]["employment_id"]
+    change = world.change(a["id"], {"target_direct_manager": b["id"]}).data["job_change_id"]
+    world.change(old, {"target_direct_manager": a["id"]}).passes()
+    before = world.fingerprint()
+    refused = world.revoke(change).data
+    assert (refused["result"], bool(refused["message"])) == (False, True)
+    assert world.fingerprint() == before
+    world.change(old, {"target_direct_manager": top}).passes()
+    assert world.revoke(change).data["result"] is True
+
+
 def test_waiting_changes_count_for_the_reporting_line(world):
     """Both would be agreed on their own; together they would close a circle on their day."""
     a, b = world.hire(2)

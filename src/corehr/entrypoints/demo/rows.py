@@ -11,7 +11,7 @@ from corehr.kernel.statements import Statement, add, metadata, mine, statement
 Rows = Mapping[str, list[Row]]
 """Rows by table."""
 
-ITSELF: Final = frozenset({"tenant", "guard", "app"})
+ITSELF: Final = frozenset({"tenant", "app"})
 """The tables that say that there is a tenant, and who may call."""
 
 

@@ -67,10 +67,9 @@ def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> str | No
     """A job change is taken back, whatever came before or after it; why not, where that is refused."""
     row = records.get(tx, id)
     person = people.hold(tx, row["employment_id"]) if row else None
-    if row:
-        for line in people.LINES:
-            people.hold_line(tx, line)
-    case = RevokeCase(tx, records.get(tx, id) if row else None, person, data_range, operator_id)
+    row = records.get(tx, id) if row else None
+    above = _above_again(tx, row, person) if row and person and row["status"] == Status.TRANSFORMED else frozenset()
+    case = RevokeCase(tx, row, person, data_range, operator_id, above)
     REVOKE.check(case)
     for why, violation in REFUSALS:
         if violation(case):
@@ -82,17 +81,28 @@ def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> str | No
     return None
 
 
+def _above_again(tx: Tx, row: Row, person: people.Employment) -> frozenset[str]:
+    """Who would stand above the person again without this change, wherever they do not now."""
+    above: frozenset[str] = frozenset()
+    for line in job_datas.lines_without(tx, person.job_data_id, person.id, records.cause(row["id"])):
+        days = (line["valid_from"], line["valid_to"])
+        above |= people.hold_line(tx, line["line"], person.id, line["manager_id"], *days)
+    return above
+
+
 def _held(tx: Tx, asked: Request, data_range: DataRange) -> Case:
     """The case, with everything locked that the command may depend on: the person, their lines, the plans."""
     person = people.hold(tx, asked.employment_id) if isinstance(asked.employment_id, str) else None
     if person is None:
-        return Case(tx, asked, None, data_range, ())
-    for line in people.LINES:
-        if asked.targets.get(line):
-            people.hold_line(tx, line)
+        return Case(tx, asked, None, data_range, {}, ())
+    above = {
+        line: people.hold_line(tx, line, person.id, manager, asked.effective_date)
+        for line in people.LINES
+        if (manager := asked.targets.get(line))
+    }
     department = asked.targets.get("department_id")
     plans = workforce_plans.hold(tx, department, asked.effective_date) if department else ()
-    return Case(tx, asked, person, data_range, plans)
+    return Case(tx, asked, person, data_range, above, plans)
 
 
 def _draft(case: Case) -> Row:

@@ -83,8 +83,8 @@ _DRAW = add(reporting_line)
 _ERASE = remove(reporting_line, "source_id")
 
 
-def _leads_to() -> sa.Select[Any]:
-    """Up the line from a manager, through the days in common, to an employee.
+def _above() -> sa.Select[Any]:
+    """Everybody up the line from a manager, through the days in common, as far as an employee.
 
     A waiting change's line counts beside the present one, since it may still be approved or not. Tenant and line
     travel with the walk, so that SQLite looks each step up by all three instead of reading the whole line.
@@ -107,10 +107,10 @@ def _leads_to() -> sa.Select[Any]:
         .where(line.valid_from < up.c.hi, line.valid_to > up.c.lo, up.c.person != bind("employment_id"))
     )
     up = up.union(step)
-    return sa.select(up.c.person).where(up.c.person == bind("employment_id")).limit(1)
+    return sa.select(up.c.person).distinct()
 
 
-_LEADS_TO = statement(_leads_to())
+_ABOVE = statement(_above())
 
 
 def add_employment(tx: Tx, it: Employment, facts: Mapping[str, Any]) -> None:
@@ -184,11 +184,6 @@ def _announce(tx: Tx, id: str, before: Timeline, after: Timeline, day: Day) -> N
         tx.emit(events.updated(id, fields))
 
 
-def hold_line(tx: Tx, line: str) -> None:
-    """Keep everybody else from redrawing this kind of reporting line until the command ends."""
-    tenants.hold(tx, line)
-
-
 def draw(tx: Tx, source_id: str, lines: Sequence[Mapping[str, Any]]) -> None:
     """Record who reports to whom: rows `{line, employment_id, manager_id, valid_from, valid_to}`.
 
@@ -202,7 +197,19 @@ def erase(tx: Tx, source_id: str) -> None:
     tx.run(_ERASE, source_id=source_id)
 
 
-def leads_to(tx: Tx, line: str, manager_id: str, employment_id: str, since: Day, until: Day = FOREVER) -> bool:
-    """Would reporting to this manager, from one day to another, lead back to the employee?"""
-    found = tx.one(_LEADS_TO, line=line, manager_id=manager_id, employment_id=employment_id, lo=since, hi=until)
-    return found is not None
+def hold_line(
+    tx: Tx, line: str, employment_id: str, manager_id: str, since: Day, until: Day = FOREVER
+) -> frozenset[str]:
+    """Who would stand above somebody who reported to this manager from one day to another; themselves, in a circle.
+
+    Until the command ends nobody else can redraw the line of the person, or of any of those above.
+    """
+    tx.lock([f"{line}/{employment_id}"])
+    held: frozenset[str] = frozenset()
+    while True:
+        found = tx.all(_ABOVE, line=line, manager_id=manager_id, employment_id=employment_id, lo=since, hi=until)
+        above = frozenset(row["person"] for row in found)
+        # who was found before the locks were ours may not be all who stand there now
+        if above <= held or not tx.lock([f"{line}/{id}" for id in above - held - {employment_id}], shared=True):
+            return above
+        held |= above

@@ -144,12 +144,6 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_table(
-        "guard",
-        sa.Column("tenant", TEXT, nullable=False),
-        sa.Column("id", TEXT, nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "id"),
-    )
-    op.create_table(
         "idempotency",
         sa.Column("tenant", TEXT, nullable=False),
         sa.Column("app_id", TEXT, nullable=False),

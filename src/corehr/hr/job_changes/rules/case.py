@@ -81,13 +81,15 @@ class Request:
 class Case:
     """What the rules may know about one request; the first rule that looks at a fact pays for it.
 
-    `plans` are the target department's workforce plans: they, the person and the reporting lines are locked.
+    `above` are, by line, those who would stand above the person; `plans` are the target department's workforce plans.
+    All of them are locked.
     """
 
     tx: Tx
     asked: Request
     person: people.Employment | None
     data_range: DataRange
+    above: Mapping[str, frozenset[str]]
     plans: Sequence[StoredRow]
 
     @property

@@ -195,8 +195,7 @@ def gone(line: str) -> Callable[[Case], bool]:
 
 def closes_a_circle(line: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
-        manager: str = c.asked.targets.get(line) or ""
-        return bool(manager) and people.leads_to(c.tx, line, manager, c.employment.id, c.asked.effective_date)
+        return c.employment.id in c.above.get(line, ())
 
     return named(violation, f"{line.removesuffix('_manager_id')}_line_closes_a_circle")
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 from corehr.engines.rulebook import Row, Rulebook
 from corehr.hr.departments import records as departments
 from corehr.hr.job_changes import records
-from corehr.hr.job_changes.records import Status
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.people import records as people
 from corehr.hr.processes import records as processes
@@ -22,13 +21,17 @@ from corehr.kernel.ids import UNKNOWN
 
 @dataclass(frozen=True)
 class RevokeCase:
-    """A job change to be taken back; `row` and `person` are None when there is no such change."""
+    """A job change to be taken back; `row` and `person` are None when there is no such change.
+
+    `above` are those who would stand above the person again, locked.
+    """
 
     tx: Tx
     row: StoredRow | None
     person: people.Employment | None
     data_range: DataRange
     operator_id: Any
+    above: frozenset[str]
 
     @cached_property
     def operator(self) -> people.Employment | None:
@@ -78,13 +81,7 @@ def operator_is_no_administrator(c: RevokeCase) -> bool:
 
 def would_close_a_circle(c: RevokeCase) -> bool:
     """Others may have come to report to whom the person would report to again."""
-    if c.person is None or c.change["status"] != Status.TRANSFORMED:
-        return False
-    lines = job_datas.lines_without(c.tx, c.person.job_data_id, c.person.id, records.cause(c.change["id"]))
-    return any(
-        people.leads_to(c.tx, row["line"], row["manager_id"], c.person.id, row["valid_from"], row["valid_to"])
-        for row in lines
-    )
+    return c.person is not None and c.person.id in c.above
 
 
 REFUSALS: Final[Sequence[tuple[str, Callable[[RevokeCase], bool]]]] = (
