@@ -237,3 +237,45 @@ def test_the_rate_limit_is_told_in_headers_of_the_refusal(db):
         assert limited[0].msg == "request trigger frequency limit"
         assert limited[0].raw.headers["x-ogw-ratelimit-limit"] == "5"
         assert limited[0].raw.headers["x-ogw-ratelimit-reset"] == "1"
+
+
+def test_another_last_day_and_staying_after_all(server, names):
+    sdk, leaver = client(server), names["offboardings"]["Approved"]
+    pair = v2.ObjectFieldData.builder().field_name("offboarding_date").value("2026-02-20").build()
+    body = v2.EditOffboardingRequestBody.builder().offboarding_id(leaver["id"]).update_data([pair]).build()
+    edited = sdk.corehr.v2.offboarding.edit(v2.EditOffboardingRequest.builder().request_body(body).build())
+    assert edited.success(), edited.msg
+    assert [(d.field_name, d.value) for d in edited.data.data] == [("offboarding_date", "2026-02-20")]
+    shown = server.sandbox("GET", f"records/offboardings/{leaver['id']}")
+    assert shown["offboarding_date"] == "2026-02-20"
+
+    asked = v2.RevokeOffboardingRequestBody.builder().offboarding_id(leaver["id"]).build()
+    request = v2.RevokeOffboardingRequest.builder().request_body(asked).build()
+    assert sdk.corehr.v2.offboarding.revoke(request).success()
+    again = sdk.corehr.v2.offboarding.revoke(request)
+    assert (again.code, again.msg, again.raw.status_code) == (1160202, "offboarding has been withdrawn", 400)
+
+
+def test_a_field_that_may_not_be_edited(server, names):
+    pair = v2.ObjectFieldData.builder().field_name("status").value("Approved").build()
+    id = names["offboardings"]["Approved"]["id"]
+    body = v2.EditOffboardingRequestBody.builder().offboarding_id(id).update_data([pair]).build()
+    answer = client(server).corehr.v2.offboarding.edit(v2.EditOffboardingRequest.builder().request_body(body).build())
+    assert (answer.code, answer.msg) == (1160623, "not allowed to edit this offboarding")
+
+
+def test_somebody_who_is_expected_is_withdrawn_once(server, names):
+    sdk, id = client(server), names["pre_hires"]["preboarding"]["id"]
+    body = v2.WithdrawOnboardingPreHireRequestBody.builder().pre_hire_id(id).withdraw_reason("another offer").build()
+    request = v2.WithdrawOnboardingPreHireRequest.builder().request_body(body).build()
+    first, second = (
+        sdk.corehr.v2.pre_hire.withdraw_onboarding(request),
+        sdk.corehr.v2.pre_hire.withdraw_onboarding(request),
+    )
+    assert (first.code, first.data.success) == (0, True)
+    assert (second.code, second.msg) == (
+        1161129,
+        'Unable to submit this task as pre-hire is in the "Withdrawn" stage.',
+    )
+    shown = server.sandbox("GET", f"records/pre_hires/{id}")
+    assert (shown["onboarding_status"], shown["withdrawn_reason"]) == ("withdrawn", "another offer")
