@@ -279,3 +279,35 @@ def test_somebody_who_is_expected_is_withdrawn_once(server, names):
     )
     shown = server.sandbox("GET", f"records/pre_hires/{id}")
     assert (shown["onboarding_status"], shown["withdrawn_reason"]) == ("withdrawn", "another offer")
+
+
+def looks(server, person, on, known=None):
+    """A person's employment as it was valid on a day and, where a moment is given, known then."""
+    known = f"&known={known.replace('+', '%2B')}" if known else ""
+    shown = server.sandbox("GET", f"records/employments/{person}?on={on}{known}")
+    return (shown["version"] or {"body": {}})["body"].get("employment_status", "hired")
+
+
+def test_the_story_of_somebody_who_leaves_later_and_then_stays(server, names):
+    """Told to leave in February, moved to March by HR, gone at midnight, taken back in April as if never gone."""
+    sdk, leaver = client(server), names["offboardings"]["Approved"]
+    person = leaver["employment_id"]
+    pair = v2.ObjectFieldData.builder().field_name("offboarding_date").value("2026-03-20").build()
+    body = v2.EditOffboardingRequestBody.builder().offboarding_id(leaver["id"]).update_data([pair]).build()
+    assert sdk.corehr.v2.offboarding.edit(v2.EditOffboardingRequest.builder().request_body(body).build()).success()
+
+    server.sandbox("PUT", "clock", {"now": "2026-03-20T23:59:00+08:00"})
+    assert looks(server, person, "2026-03-21") == "hired"
+    server.sandbox("PUT", "clock", {"now": "2026-04-02T09:00:00+08:00"})
+    assert (looks(server, person, "2026-03-20"), looks(server, person, "2026-03-21")) == ("hired", "terminated")
+    late = create(sdk, names, id_type=CORE, person=person, effective_date="2026-03-21")
+    assert late.code == 1160502
+    known_then = server.sandbox("GET", "clock")["now"]
+
+    server.sandbox("POST", "clock/advance", {"minutes": 5})
+    asked = v2.RevokeOffboardingRequestBody.builder().offboarding_id(leaver["id"]).build()
+    assert sdk.corehr.v2.offboarding.revoke(v2.RevokeOffboardingRequest.builder().request_body(asked).build()).success()
+    assert looks(server, person, "2026-03-21") == "hired"
+    assert looks(server, person, "2026-03-21", known_then) == "terminated"
+    back = create(sdk, names, id_type=CORE, person=person, effective_date="2026-04-02")
+    assert back.success(), back.msg

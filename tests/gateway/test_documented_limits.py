@@ -1,0 +1,39 @@
+"""The documented rate limits of the five operations, asked until they answer."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.world import CREATE, World
+
+EDIT = "/open-apis/corehr/v2/offboardings/edit"
+REVOKE = "/open-apis/corehr/v2/offboardings/revoke"
+WITHDRAW = "/open-apis/corehr/v2/pre_hires/withdraw_onboarding"
+TAKE_BACK = "/open-apis/corehr/v2/job_changes/1/revoke"
+
+
+@pytest.fixture
+def limited(sqlite_template) -> Iterator[World]:
+    url = sqlite_template.fresh()
+    world = World(url, rate_limits=True)
+    yield world
+    world.close()
+    sqlite_template.forget(url)
+
+
+@pytest.mark.parametrize(
+    ("path", "limit", "wait"),
+    [(CREATE, 100, 60), (WITHDRAW, 100, 60), (EDIT, 20, 1), (REVOKE, 20, 1), (TAKE_BACK, 5, 1)],
+)
+def test_one_call_more_than_the_page_allows(limited, path, limit, wait):
+    answers = limited.together([("POST", path, {})] * (limit + 1))
+    refused = [a for a in answers if a.status == 429]
+    assert len(refused) == 1
+    assert refused[0].says() == (429, 99991400, "request trigger frequency limit")
+    assert refused[0].headers["x-ogw-ratelimit-limit"] == str(limit)
+    assert 1 <= int(refused[0].headers["x-ogw-ratelimit-reset"]) <= wait
+
+
+def test_the_limit_of_one_operation_is_not_anothers(limited):
+    limited.together([("POST", TAKE_BACK, {})] * 6)
+    assert limited.call("POST", REVOKE, {}).code == 1160102
