@@ -1,21 +1,25 @@
-"""`python -m bench`: what a create job change costs, beside a handler that only writes the same rows."""
+"""`python -m bench`: what a create job change costs, beside a bare handler that writes as much; and what others do."""
 
 import argparse
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from bench import bodies, company, load, report, rows, servers
+from bench.operations import BESIDE, Operation
 
 HANDLERS = {"corehr": servers.COREHR, "bare": servers.BARE}
 SUBJECTS, EACH = 300, 4
-"""People whose job is changed in one measurement, and how often: the same for every size of company."""
+"""People whose job is changed in one measurement, and how often: the same for every size of company.
+
+As many others leave, and as often; once more to warm up.
+"""
 
 ROUNDS = 5
 
@@ -30,6 +34,7 @@ class Variant:
     copy: Callable[[], str]
     server: servers.Postgres | None = None
     seen: dict[str, list[report.Measured]] = field(default_factory=lambda: {name: [] for name in HANDLERS})
+    beside: dict[str, list[report.Measured]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -44,6 +49,13 @@ def options() -> argparse.Namespace:
     parser.add_argument("--sqlite", type=int, nargs="*", default=[1000, 100_000], help="sizes on SQLite", metavar="N")
     parser.add_argument("--postgres", type=int, nargs="*", default=[10_000], help="sizes on PostgreSQL", metavar="N")
     parser.add_argument("--postgres-server", metavar="URL", help="use this server instead of starting one")
+    parser.add_argument(
+        "--beside-up-to",
+        type=int,
+        default=10_000,
+        help="measure the operations beside create in companies of at most so many people (default %(default)s)",
+        metavar="N",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement there")
     given = parser.parse_args()
     if given.quick:
@@ -62,9 +74,11 @@ def main() -> None:
             for variant in variants:
                 for handler in sorted(HANDLERS, reverse=number % 2 == 0):
                     _measure(variant, handler, f"{handler}-{number}", given.connections)
+                for operation in BESIDE if variant.people <= given.beside_up_to else ():
+                    _measure_beside(variant, operation, given.connections)
     print(report.table(variants))
     if given.json:
-        seen = {f"{v.name} {handler}": them for v in variants for handler, them in v.seen.items()}
+        seen = {f"{v.name} {handler}": them for v in variants for handler, them in (v.seen | v.beside).items()}
         given.json.write_bytes(msgspec.json.encode(seen))
 
 
@@ -74,13 +88,13 @@ def _variants(given: argparse.Namespace, stack: ExitStack, folder: Path) -> Iter
         _say("no PostgreSQL was found: it is left out")
     for size in given.sqlite:
         _say(f"preparing {size:,} people on SQLite")
-        source = company.prepared(size, SUBJECTS)
+        source = company.prepared(size, SUBJECTS, EACH + 1)
         staff = company.staff(source, SUBJECTS)
         yield Variant(size, "SQLite", staff, partial(company.copied, source, folder / "company.db"))
     for size in given.postgres if server else ():
         assert server is not None
         _say(f"preparing {size:,} people on PostgreSQL")
-        source = company.prepared(size, SUBJECTS)
+        source = company.prepared(size, SUBJECTS, EACH + 1)
         template = server.create(f"template_{size}")
         stack.callback(server.drop, f"template_{size}")
         company.copy_to_postgres(source, template)
@@ -104,22 +118,45 @@ def _measure(variant: Variant, handler: str, run: str, connections: int) -> None
         measured = list(bodies.messages(variant.staff, token, EACH, run))
         load.drive(port, warm, connections=connections)
         before = rows.counted(url)
-        backends = variant.server.backends("company") if variant.server else []
-        used, used_by_database = servers.cpu(process), servers.cpu(*backends)
-        done = load.drive(port, measured, connections=connections)
-        used, used_by_database = servers.cpu(process) - used, servers.cpu(*backends) - used_by_database
-        added = rows.per_request(before, rows.counted(url), len(measured))
-    seen = report.Measured(
+        seen = _timed(variant, process, port, measured, connections)
+        seen = replace(seen, rows=rows.per_request(before, rows.counted(url), len(measured)))
+    variant.seen[handler].append(seen)
+    _say(f"{variant.name:20} {handler:29} {seen.rate:6,.0f}/s {seen.cpu:6,.0f} µs")
+    _hold_to_the_same_rows(variant)
+
+
+def _measure_beside(variant: Variant, operation: Operation, connections: int) -> None:
+    """The same for another operation: every request has a record of its own, and has to show on it."""
+    url = variant.copy()
+    ids = variant.staff.records[operation.kind]
+    if len(ids) != SUBJECTS * (EACH + 1):
+        raise SystemExit(f"{variant.name} has {len(ids)} records for {operation.name}")
+    with servers.serving(HANDLERS["corehr"], url) as (process, port):
+        messages = list(operation.messages(variant.staff, servers.token(port), ids))
+        before = rows.numbers(url, operation.count)[0]
+        load.drive(port, messages[:SUBJECTS], connections=connections)
+        seen = _timed(variant, process, port, messages[SUBJECTS:], connections)
+        done = rows.numbers(url, operation.count)[0] - before
+    if done != len(messages):
+        raise SystemExit(f"{operation.name} was answered {len(messages)} times, and done {done} times")
+    variant.beside.setdefault(operation.name, []).append(seen)
+    _say(f"{variant.name:20} {operation.name:29} {seen.rate:6,.0f}/s {seen.cpu:6,.0f} µs")
+
+
+def _timed(variant: Variant, process: int, port: int, messages: Sequence[bytes], connections: int) -> report.Measured:
+    """The time of the requests, and the CPU of the server and its database while they last."""
+    backends = variant.server.backends("company") if variant.server else []
+    used, used_by_database = servers.cpu(process), servers.cpu(*backends)
+    done = load.drive(port, messages, connections=connections)
+    used, used_by_database = servers.cpu(process) - used, servers.cpu(*backends) - used_by_database
+    return report.Measured(
         rate=done.rate,
         p50=done.percentile(0.5) * 1e3,
         p99=done.percentile(0.99) * 1e3,
-        cpu=(used + used_by_database) / len(measured) * 1e6,
-        database_cpu=used_by_database / len(measured) * 1e6,
-        rows=added,
+        cpu=(used + used_by_database) / len(messages) * 1e6,
+        database_cpu=used_by_database / len(messages) * 1e6,
+        rows={},
     )
-    variant.seen[handler].append(seen)
-    _say(f"{variant.name:20} {handler:7} {seen.rate:6,.0f}/s {seen.cpu:6,.0f} µs")
-    _hold_to_the_same_rows(variant)
 
 
 def _hold_to_the_same_rows(variant: Variant) -> None:

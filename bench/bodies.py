@@ -21,12 +21,13 @@ def messages(staff: Staff, token: str, each: int, run: str) -> Iterator[bytes]:
     for turn in range(each):
         for at in range(len(staff.subjects)):
             body = _body(staff, at, f"{run}-{turn}-{at}")
-            yield _http(msgspec.json.encode(body), token)
+            yield http(PATH, msgspec.json.encode(body), token)
 
 
-def _http(body: bytes, token: str) -> bytes:
+def http(path: str, body: bytes, token: str) -> bytes:
+    """A POST as it goes over the wire."""
     head = (
-        f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: application/json; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -16,6 +16,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
+from bench import leaving
 from corehr.engines import versions
 from corehr.engines.timeline import at
 from corehr.entrypoints import demo, schema
@@ -43,6 +44,11 @@ NOW = demo.DEFAULT_NOW
 TODAY: Day = NOW.date().isoformat()
 EFFECTIVE: Day = (NOW.date() + timedelta(days=30)).isoformat()
 """The day on which every measured job change would take effect."""
+
+DAYS = leaving.Days(
+    last=(NOW.date() + timedelta(days=40)).isoformat(), moved=(NOW.date() + timedelta(days=47)).isoformat()
+)
+"""When the leavers leave."""
 
 _SETTLED = (NOW.date() + timedelta(days=90)).isoformat()
 
@@ -88,15 +94,20 @@ class Staff:
     server_key: str
     world: World
     subjects: Sequence[Subject]
+    records: Mapping[str, Sequence[str]]
+    """Ids of the offboardings and pre-hires that wait for the other operations, by kind."""
 
 
 # ------------------------------------------------------------------------------------------------------- preparing
 
 
-def prepared(size: int, subjects: int) -> Path:
-    """The SQLite file of a company of this size, made once and kept for as long as what makes it stays the same."""
+def prepared(size: int, subjects: int, each: int) -> Path:
+    """The SQLite file of a company of this size, made once and kept for as long as what makes it stays the same.
+
+    Beside the subjects as many leavers, with `each` offboardings, and as many pre-hires.
+    """
     folder = CACHE / _fingerprint()
-    path = folder / f"{size}-{subjects}.db"
+    path = folder / f"{size}-{subjects}-{each}.db"
     if path.exists():
         return path
     if CACHE.exists():
@@ -110,7 +121,7 @@ def prepared(size: int, subjects: int) -> Path:
     schema.upgrade(url)
     demo.prepare(url, employees=size, now=NOW)
     with opened(url) as store:
-        _settle(store, subjects)
+        _settle(store, subjects, each)
     fresh.rename(path)
     return path
 
@@ -118,6 +129,7 @@ def prepared(size: int, subjects: int) -> Path:
 def _fingerprint() -> str:
     made_by = (
         HERE / "company.py",
+        HERE / "leaving.py",
         *sorted((SOURCE / "entrypoints" / "demo").glob("*.py")),
         *sorted((SOURCE / "migrations" / "versions").glob("*.py")),
         *sorted((SOURCE / "engines").glob("*.py")),
@@ -136,12 +148,26 @@ def opened(url: str) -> Iterator[Store]:
         store.close()
 
 
-def _settle(store: Store, wanted: int) -> None:
-    """Give the subjects, from today on, a value for every field of the request that demo people may lack."""
+def _settle(store: Store, wanted: int, each: int) -> None:
+    """Give the subjects, from today on, a value for every field of the request that demo people may lack.
+
+    The leavers are others: nobody's job is changed who is about to go.
+    """
     ids = store.command_now(tenants.DEFAULT, _candidates, at=NOW)
     spread = ids[:: max(1, len(ids) // (wanted + wanted // 4))]
     for start in range(0, len(spread), 100):
         store.command_now(tenants.DEFAULT, partial(_settle_some, spread[start : start + 100]), at=NOW)
+    leavers = store.command_now(tenants.DEFAULT, partial(_leavers, wanted, frozenset(spread)), at=NOW)
+    if len(leavers) < wanted:
+        raise SystemExit(f"the company has {len(leavers)} people who can leave, and {wanted} are needed")
+    leaving.prepare(partial(store.command_now, tenants.DEFAULT, at=NOW), leavers, each, DAYS)
+
+
+def _leavers(wanted: int, subjects: frozenset[str], tx: Tx) -> list[str]:
+    """Whose last day the rules let be moved, evenly spread. They may manage: they leave after the effective date."""
+    others = [row["id"] for row in tx.all(_STAYING, day=TODAY) if row["id"] not in subjects]
+    some = others[:: max(1, len(others) // (wanted + wanted // 4))]
+    return [id for id in some if leaving.could_move(tx, id, DAYS)][:wanted]
 
 
 def _candidates(tx: Tx) -> list[str]:
@@ -229,7 +255,8 @@ def _staff(tx: Tx, wanted: int) -> Staff:
                 found.append(Subject(person.id, current))
     if len(found) < wanted:
         raise SystemExit(f"the company has {len(found)} people whose job can be changed, and {wanted} are needed")
-    return Staff(tenant.server_key, world, sorted(found, key=lambda s: s.id)[:wanted])
+    subjects = sorted(found, key=lambda s: s.id)[:wanted]
+    return Staff(tenant.server_key, world, subjects, leaving.made(tx, stamp(NOW)))
 
 
 _SETTLED_PEOPLE = statement(

@@ -25,11 +25,12 @@ class Measured:
 
 
 class Variant(Protocol):
-    """A company in a store, and what was measured on it by handler."""
+    """A company in a store, and what was measured on it: a create by handler, and operations beside it."""
 
     people: int
     store: str
     seen: dict[str, list[Measured]]
+    beside: dict[str, list[Measured]]
 
     @property
     def name(self) -> str: ...
@@ -37,11 +38,7 @@ class Variant(Protocol):
 
 def table(variants: Sequence[Variant]) -> str:
     """Everything that is to be read, as plain text that is a Markdown table as well."""
-    lines = [
-        "",
-        "| store, people | handler | requests/s | p50 ms | p99 ms | CPU µs/request | of these, database |",
-        "|---|---|---:|---:|---:|---:|---:|",
-    ]
+    lines = _heading("handler")
     for variant in variants:
         for handler, seen in sorted(variant.seen.items(), reverse=True):
             lines.append(_line(variant.name, handler, seen))
@@ -51,7 +48,19 @@ def table(variants: Sequence[Variant]) -> str:
         cpu = _paired(variant, lambda m: m.cpu)
         lines.append(f"| {variant.name} | {rate:.0%} | {cpu:.1f} |")
     lines += ["", *_growth(variants), _rows(variants), AIMS]
+    if any(variant.beside for variant in variants):
+        lines += _heading("operation")
+    for variant in variants:
+        lines += [_line(variant.name, operation, seen) for operation, seen in variant.beside.items()]
     return "\n".join(lines)
+
+
+def _heading(what: str) -> list[str]:
+    return [
+        "",
+        f"| store, people | {what} | requests/s | p50 ms | p99 ms | CPU µs/request | of these, database |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
 
 
 def _line(name: str, handler: str, seen: Sequence[Measured]) -> str:

@@ -79,8 +79,6 @@ _SAID_BY = statement(
     sa.select(entry.c.kind, entry.c.thing)
     .where(mine(entry), entry.c.cause_id == bind("cause_id"), entry.c.cause_kind == bind("cause_kind"))
     .where(entry.c.withdrawn_at.is_(None))
-    .distinct()
-    .order_by(entry.c.kind, entry.c.thing)
 )
 _WITHDRAW = statement(
     sa.update(entry)
@@ -130,7 +128,8 @@ def say(
 
 def said_by(tx: Tx, cause: Cause) -> Sequence[tuple[str, str]]:
     """Every (kind, thing) of which this cause has said something that was not withdrawn."""
-    return [(r["kind"], r["thing"]) for r in tx.all(_SAID_BY, cause_kind=cause[0], cause_id=cause[1])]
+    found = {(r["kind"], r["thing"]) for r in tx.all(_SAID_BY, cause_kind=cause[0], cause_id=cause[1])}
+    return sorted(found)  # sorted here: to sort them itself SQLite would read every entry there is
 
 
 def without(tx: Tx, kind: str, thing: str, cause: Cause) -> Timeline:
