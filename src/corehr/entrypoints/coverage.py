@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import corehr
-from corehr.entrypoints.app import COMMANDS, QUERIES, RULEBOOKS
+from corehr.entrypoints.app import COMMANDS, FEATURES, QUERIES, RULEBOOKS
+from corehr.entrypoints.sandbox.recipes import BOOKS
 from corehr.gateway.spec import Spec
 
 _PACKAGE: Final = Path(corehr.__file__).parent
@@ -18,7 +19,9 @@ _INTRO: Final = """\
 What the platform documents, and what corehr does of it. An operation that is not built answers as an unknown path
 does. *Routed*: it has a path here and a handler. *Shaped*: its request is checked against its page. *Ruled*: so many
 of its documented error rows are decided, by a rule, by a failure of the system or by a written reason why it cannot
-occur; *by state*: so many of them by the state of real records. For each of them the sandbox has a recipe.
+occur; *by state*: so many of them by the state of real records. *Announced*: so many event types does the resource
+record when it changes. *Tested*: for so many of the documented codes a recipe of the sandbox makes them, and a test runs
+it.
 """
 
 
@@ -40,9 +43,9 @@ def coverage_page(spec: Spec) -> str:
             "",
             "## Operations",
             "",
-            "| operation | routed | shaped | ruled | by state |",
-            "|---|---|---|---|---|",
-            *(_operation(id, operations[id], spec) for id in sorted(operations)),
+            "| operation | routed | shaped | ruled | by state | announced | tested |",
+            "|---|---|---|---|---|---|---|",
+            *(_operation(id, operations[id], spec, causes) for id in sorted(operations)),
             "",
             "## Events",
             "",
@@ -56,13 +59,17 @@ def coverage_page(spec: Spec) -> str:
     )
 
 
-def _operation(id: str, entry: Mapping[str, Any], spec: Spec) -> str:
+def _operation(id: str, entry: Mapping[str, Any], spec: Spec, causes: Mapping[str, list[str]]) -> str:
     if id not in COMMANDS and id not in QUERIES:
-        return f"| `{id}` | - | {'yes' if id in spec.operations else '-'} | - of {entry['errors']} | - |"
+        return f"| `{id}` | - | {'yes' if id in spec.operations else '-'} | - of {entry['errors']} | - | - | - |"
     documented = spec.operations[id].errors
     decided = documented.keys() & {row.code for row in RULEBOOKS[id].rows}
     by_state = documented.keys() & {row.code for row in RULEBOOKS[id].rows if callable(row.bound_to)}
-    return f"| `{id}` | yes | yes | {len(decided)} of {len(documented)} | {len(by_state)} |"
+    owner = next((f.name for f in FEATURES if id in f.operations), None)
+    announced = sum(1 for by in causes.values() if owner in by)
+    tested = len(documented) if id in BOOKS else 0
+    ruled = f"{len(decided)} of {len(documented)}"
+    return f"| `{id}` | yes | yes | {ruled} | {len(by_state)} | {announced or '-'} | {tested} |"
 
 
 def _causes(events: Iterable[str]) -> Mapping[str, list[str]]:

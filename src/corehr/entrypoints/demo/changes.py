@@ -53,9 +53,14 @@ def add_types(tx: Tx, company: Company) -> None:
     """Transfer types and the flows they name; the flows themselves need people."""
     for type_id, zh, en in TYPES:
         system_only = type_id == TYPES[-1][0]
-        flow_id = None if system_only else tx.new_id()
+        flow_id = None if system_only else new_flow_id(tx)
         add_transfer_type(tx, TransferType(tx.tenant, type_id, zh, en, flow_id, 1, int(system_only)))
         company.name("transfer_types", "system_only" if system_only else type_id, type_id, flow_id=flow_id)
+
+
+def new_flow_id(tx: Tx) -> str:
+    """An id of a flow definition, in the form the platform gives them."""
+    return f"people_{tx.new_id()}_{tx.new_id()}"
 
 
 def add_flows(company: Company, people: Mapping[str, Plan], tx: Tx) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from corehr.engines.approvals import TaskStatus
 from corehr.engines.custom_fields import Definition, Kind, Value
+from corehr.entrypoints.demo.changes import new_flow_id
 from corehr.entrypoints.demo.characters import LEAVES, NEW_DATE
 from corehr.entrypoints.demo.company import Company
 from corehr.entrypoints.demo.plans import Plan
@@ -78,7 +79,7 @@ def _on(company: Company, days_ago: int, work: Any) -> None:
 def _prepare(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
     """The direct manager is asked, then the HR partner."""
     nodes = [processes.Node([processes.MANAGER], True), processes.Node([cast["hr_partner"].id], True)]
-    flow_id = company.name("flows", "offboarding", tx.new_id())
+    flow_id = company.name("flows", "offboarding", new_flow_id(tx))
     processes.add_flow(tx, flow_id, "离职审批", "Offboarding approval", nodes)
     for number, (name, zh, en, kind, more) in enumerate(FIELDS, 1):
         called, options = f"custom_field_{number}__c", more.get("options", ())
