@@ -20,8 +20,7 @@ What the platform documents, and what corehr does of it. An operation that is no
 does. *Routed*: it has a path here and a handler. *Shaped*: its request is checked against its page. *Ruled*: so many
 of its documented error rows are decided, by a rule, by a failure of the system or by a written reason why it cannot
 occur; *by state*: so many of them by the state of real records. *Announced*: so many event types does the resource
-record when it changes. *Tested*: for so many of the documented codes a recipe of the sandbox makes them, and a test runs
-it.
+record when it changes. *Tested*: so many of the documented codes are made by a recipe of the sandbox that a test runs.
 """
 
 
