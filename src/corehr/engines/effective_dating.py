@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -61,9 +62,12 @@ class Days:
             await self._live_until(to)
             self._clock.set_now(self._tenant, to)
 
-    def forget(self) -> None:
-        """The rows were replaced under us (a restore): look again at which days were lived."""
-        self._next = None
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """No day is lived inside, where the rows are exchanged; afterwards it is looked at anew which ones were."""
+        async with self._lock:
+            yield
+            self._next = None
 
     async def _live_until(self, moment: datetime) -> None:
         while True:

@@ -19,18 +19,24 @@ class Watch:
         self._waits: dict[str, float] = {}
         self._open = asyncio.Event()
         self._open.set()
+        self._served: set[str] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @asynccontextmanager
     async def closed(self) -> AsyncIterator[None]:
-        """Requests that come meanwhile wait."""
+        """Those being served are done first; requests that come meanwhile wait."""
         self._open.clear()
         try:
+            await self._idle.wait()
             yield
         finally:
             self._open.set()
 
     async def before(self, exchange: Exchange) -> None:
         await self._open.wait()
+        self._served.add(exchange.log_id)
+        self._idle.clear()
         trouble = self._faults.strike(exchange.operation)
         if trouble is None:
             return
@@ -46,4 +52,7 @@ class Watch:
 
     def after(self, exchange: Exchange) -> None:
         self._waits.pop(exchange.log_id, None)
+        self._served.discard(exchange.log_id)
+        if not self._served:
+            self._idle.set()
         self._requests.note(exchange)
