@@ -63,7 +63,7 @@ def add_offboardings(leavers: Sequence[str], days: Days, tx: Tx) -> None:
         manager = now.body[people.DIRECT] if now else None
         process_id, _ = processes.start(tx, flow_id, nodes, (SUBJECT, id), person.id, manager, person.id)
         offboardings.ask(tx, id, person.id, days.last, INFO, process_id=process_id)
-        while task := next((t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.TODO), None):
+        while task := next((t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.OPEN), None):
             DECIDE(tx, Answer(process_id, task.id, APPROVE, task.approver, by_system=False, reason=""))
 
 

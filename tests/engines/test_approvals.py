@@ -14,7 +14,7 @@ def statuses(verdict):
 
 def test_only_the_first_node_is_handed_out():
     verdict = begun(tasks("ab", "c"))
-    assert statuses(verdict) == {"a": "TODO", "b": "TODO", "c": "WAITING"}
+    assert statuses(verdict) == {"a": "OPEN", "b": "OPEN", "c": "WAITING"}
     assert verdict.status is ProcessStatus.RUNNING
 
 
@@ -24,13 +24,13 @@ def test_a_flow_that_asks_nobody_is_finished_at_once():
 
 def test_any_of_passes_with_the_first_approval_and_calls_the_others_off():
     verdict = answered(begun(tasks("ab", "c")).tasks, "a", approve=True)
-    assert statuses(verdict) == {"a": "DONE", "b": "CANCELLED", "c": "TODO"}
+    assert statuses(verdict) == {"a": "DONE", "b": "CANCELLED", "c": "OPEN"}
     assert verdict.status is ProcessStatus.RUNNING
 
 
 def test_all_of_waits_for_everyone():
     verdict = answered(begun(tasks("ab", all_of=True)).tasks, "a", approve=True)
-    assert statuses(verdict) == {"a": "DONE", "b": "TODO"}
+    assert statuses(verdict) == {"a": "DONE", "b": "OPEN"}
     assert answered(verdict.tasks, "b", approve=True).status is ProcessStatus.FINISHED
 
 

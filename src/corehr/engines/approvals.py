@@ -23,7 +23,7 @@ class TaskStatus(IntEnum):
     """One approver's task, as the platform numbers it; WAITING ones have not been handed out."""
 
     WAITING = 0
-    TODO = 1
+    OPEN = 1
     REJECTED = 2
     DONE = 3
     CANCELLED = 4
@@ -60,10 +60,10 @@ def answered(tasks: Sequence[Task], task_id: str, *, approve: bool) -> Verdict:
     if not approve:
         return Verdict(_cancelled(after), ProcessStatus.REJECTED)
     node = [t for t in after if t.node == task.node]
-    if task.all_of and any(t.status is TaskStatus.TODO for t in node):
+    if task.all_of and any(t.status is TaskStatus.OPEN for t in node):
         return Verdict(after, ProcessStatus.RUNNING)
     settled = [
-        t._replace(status=TaskStatus.CANCELLED) if t.node == task.node and t.status is TaskStatus.TODO else t
+        t._replace(status=TaskStatus.CANCELLED) if t.node == task.node and t.status is TaskStatus.OPEN else t
         for t in after
     ]
     return _next_node(settled, task.node + 1)
@@ -79,9 +79,9 @@ def _next_node(tasks: list[Task], node: int) -> Verdict:
     if not waiting:
         return Verdict(tasks, ProcessStatus.FINISHED)
     turn = min(waiting)
-    return Verdict([t._replace(status=TaskStatus.TODO) if t.node == turn else t for t in tasks], ProcessStatus.RUNNING)
+    return Verdict([t._replace(status=TaskStatus.OPEN) if t.node == turn else t for t in tasks], ProcessStatus.RUNNING)
 
 
 def _cancelled(tasks: Sequence[Task]) -> list[Task]:
-    open_ = (TaskStatus.TODO, TaskStatus.WAITING)
+    open_ = (TaskStatus.OPEN, TaskStatus.WAITING)
     return [t._replace(status=TaskStatus.CANCELLED) if t.status in open_ else t for t in tasks]

@@ -1,6 +1,7 @@
 """The one page that knows everyone: which features there are, and how an installation is put together."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +15,7 @@ from corehr.engines.effective_dating import Days
 from corehr.engines.rulebook import Rulebook
 from corehr.entrypoints import health, openapi, sandbox
 from corehr.entrypoints.directory import HrDirectory
+from corehr.gateway import idempotency
 from corehr.gateway import spec as gateway_spec
 from corehr.gateway.apps import Apps
 from corehr.gateway.headers import canonical
@@ -49,6 +51,9 @@ RECORDS: Final[Mapping[str, Show]] = {kind: show for f in FEATURES for kind, sho
 
 TICK = 1.0
 """Seconds between two looks at whether a day has begun."""
+
+TIDY = 3600
+"""So many ticks lie between two clearings of what is kept for a time only."""
 
 _log = logging.getLogger(__name__)
 
@@ -94,11 +99,17 @@ class Installation:
                 await self._ticking
         await asyncio.to_thread(self.store.close)
 
+    async def tidy(self) -> None:
+        """Forget the idempotency keys that may be used anew."""
+        await self.store.command(self.tenant.tenant, idempotency.prune)
+
     async def _tick(self) -> None:
-        while True:
+        for tick in itertools.count(1):
             await asyncio.sleep(TICK)
             try:
                 await self.days.caught_up()
+                if tick % TIDY == 0:
+                    await self.tidy()
             except Exception:  # noqa: BLE001  # a day that fails must not end the days
                 _log.exception("a day could not be lived; it is tried again")
 

@@ -24,6 +24,7 @@ idempotency = table(
     text("key", key=True),
     text("result", optional=True),
     text("recorded_at"),
+    sa.Index("idempotency_by_age", "tenant", "recorded_at"),
 )
 
 # PostgreSQL's ON CONFLICT DO NOTHING without a target reads the same on SQLite

@@ -69,7 +69,3 @@ def is_day(text: str) -> bool:
 
 def day_after(day: Day) -> Day:
     return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
-
-
-def day_before(day: Day) -> Day:
-    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()

@@ -16,7 +16,6 @@ event = table(
     text("at"),
     text("facts"),
     sa.Index("event_by_type", "tenant", "type", "seq"),
-    sa.Index("event_by_subject", "tenant", "subject", "seq"),
 )
 
 APPEND = add(event)
@@ -29,7 +28,6 @@ SINCE_OF_TYPE = statement(
     .order_by(event.c.seq)
     .limit(bind("limit"))
 )
-OF_SUBJECT = statement(sa.select(event).where(mine(event), event.c.subject == bind("subject")).order_by(event.c.seq))
 
 
 class Event(NamedTuple):

@@ -137,3 +137,18 @@ def test_one_headcount_two_people(world):
     info = {"target_department": department}
     asked = [("POST", CREATE, world.asking(p["id"], info), CORE_IDS) for p in (a, b)]
     assert sorted(x.code for x in world.together(asked)) == [0, 1163012]
+
+
+def test_a_transfer_key_is_forgotten_after_a_day(world):
+    """Kept for 24 hours: before, it is the same question; after, a new one, and its row is cleared away."""
+    person = world.person("active")["id"]
+    info = {"target_department": world.names["departments"]["other"]["id"]}
+    first = world.change(person, info, transfer_key="k").data["job_change_id"]
+    world.travel(hours=23)
+    world.run(world.house.tidy())
+    assert world.change(person, info, transfer_key="k").data["job_change_id"] == first
+    world.travel(hours=2)
+    assert count(world, "idempotency", app_id="cli_a000000000000001") == 1
+    world.run(world.house.tidy())
+    assert count(world, "idempotency", app_id="cli_a000000000000001") == 0
+    assert world.change(person, info, transfer_key="k").code == 1160601

@@ -113,7 +113,7 @@ def _ask(company: Company, about: tuple[str, str], plan: Plan, tx: Tx, propertie
 
 def _answer(tx: Tx, process_id: str, *, approve: bool) -> None:
     """Everybody who is asked says yes, or the first one no."""
-    while task := next((t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.TODO), None):
+    while task := next((t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.OPEN), None):
         verdict, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
         DECIDE(tx, Answer(process_id, task.id, verdict, task.approver, by_system=False, reason=reason))
 

@@ -12,11 +12,11 @@ from corehr.hr.job_changes.rules.case import Case, Request
 from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_changes.rules.revoke import REFUSALS, REVOKE, RevokeCase
 from corehr.hr.job_datas import records as job_datas
+from corehr.hr.locations import records as locations
 from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.hr.workforce_plans import records as workforce_plans
-from corehr.kernel import tenants
 from corehr.kernel.clock import local_day
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.feature import DataRange
@@ -119,7 +119,8 @@ def _draft(case: Case) -> Row:
         "flow_id": None if direct else asked.flow_id,
         "process_id": None,
         "effective_date": asked.effective_date,
-        "zone": _zone(case),
+        # days begin for a person where they work before the change
+        "zone": locations.zone_of(case.tx, case.body_of("work_location_id", case.current)),
         "transfer_key": asked.transfer_key,
         "initiator_id": asked.initiator_id,
         "remark": asked.remark,
@@ -133,16 +134,6 @@ def _draft(case: Case) -> Row:
 
 def _flag(value: bool | None) -> int | None:
     return None if value is None else int(value)
-
-
-def _zone(case: Case) -> str:
-    """Days begin for a person where they work before the change."""
-    body = case.body_of("work_location_id", case.current)
-    if body and body.get("zone"):
-        return str(body["zone"])
-    tenant = tenants.get(case.tx)
-    assert tenant is not None
-    return tenant.zone
 
 
 def _settled(tx: Tx, row: Row, person: people.Employment) -> Row:

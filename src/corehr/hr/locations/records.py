@@ -18,7 +18,11 @@ SOCIAL_SECURITY_CITY: Final = frozenset({"social_security_contribution"})
 
 def zone_on(tx: Tx, id: str | None, day: Day) -> str:
     """The time zone of a location on a day; the company's where there is no location, or it names none."""
-    body = LOCATION.on(tx, id, day) if id else None
+    return zone_of(tx, LOCATION.on(tx, id, day) if id else None)
+
+
+def zone_of(tx: Tx, body: Mapping[str, Any] | None) -> str:
+    """As `zone_on`, for a caller that knows how the location looks."""
     if body and body.get("zone"):
         return str(body["zone"])
     company = tenants.get(tx)

@@ -9,7 +9,7 @@ NORMAL, REVOCATION, CORRECTION = 1, 2, 3
 """What a process is for: something new, taking something back, correcting it."""
 
 APPROVAL = 1
-NODE_STATUS = {TaskStatus.TODO: 1, TaskStatus.REJECTED: 2, TaskStatus.DONE: 3, TaskStatus.CANCELLED: 4}
+NODE_STATUS = {TaskStatus.OPEN: 1, TaskStatus.REJECTED: 2, TaskStatus.DONE: 3, TaskStatus.CANCELLED: 4}
 
 
 def status_changed(process: dict[str, Any]) -> Event:

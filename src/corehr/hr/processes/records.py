@@ -236,7 +236,7 @@ def _announce(tx: Tx, row: Row, before: Sequence[Task], verdict: Verdict) -> Non
     was: Mapping[str, TaskStatus] = {t.id: t.status for t in before}
     moved = [t for t in verdict.tasks if t.status != was[t.id]]
     for changed in moved:
-        if was[changed.id] is not TaskStatus.WAITING or changed.status is TaskStatus.TODO:
+        if was[changed.id] is not TaskStatus.WAITING or changed.status is TaskStatus.OPEN:
             tx.emit(events.approver_updated(row, changed))
     for node in sorted({t.node for t in moved}):
         status = _node_status([t for t in verdict.tasks if t.node == node])
@@ -248,7 +248,7 @@ def _announce(tx: Tx, row: Row, before: Sequence[Task], verdict: Verdict) -> Non
 def _node_status(tasks: Sequence[Task]) -> TaskStatus:
     """A node is as its tasks are: rejected by one, open while one is open, else done or called off."""
     statuses = {t.status for t in tasks}
-    for status in (TaskStatus.REJECTED, TaskStatus.TODO, TaskStatus.WAITING, TaskStatus.DONE):
+    for status in (TaskStatus.REJECTED, TaskStatus.OPEN, TaskStatus.WAITING, TaskStatus.DONE):
         if status in statuses:
             return status
     return TaskStatus.CANCELLED

@@ -131,7 +131,6 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("facts", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "seq"),
     )
-    op.create_index("event_by_subject", "event", ["tenant", "subject", "seq"], unique=False)
     op.create_index("event_by_type", "event", ["tenant", "type", "seq"], unique=False)
     op.create_table(
         "flow",
@@ -153,6 +152,7 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("recorded_at", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "app_id", "operation", "key"),
     )
+    op.create_index("idempotency_by_age", "idempotency", ["tenant", "recorded_at"], unique=False)
     op.create_table(
         "job_change",
         sa.Column("tenant", TEXT, nullable=False),
