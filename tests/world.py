@@ -168,6 +168,10 @@ class World:
 
         return self.tell(rows)
 
+    def refused_by(self) -> str:
+        """The name of the rule that refused the last request."""
+        return str(self.sandbox("GET", "requests", limit=1)["items"][-1]["rule"])
+
     # -- job changes -------------------------------------------------------------------------------------------
 
     def change(self, employment: str, info: Mapping[str, Any], *, app: str = ALL, **body: Any) -> Answer:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from corehr.gateway import spec
+from corehr.hr.job_changes.rules.create import CREATE
+from corehr.hr.job_families.records import JOB_FAMILY
 from tests.world import ALL, PART, World
 
 NOBODY = "7999999999999999999"
@@ -342,6 +344,15 @@ CASES = [
     ),
     Case(
         1163003,
+        "job_family_unselectable",
+        target("target_job_family", named("job_families", "other")),
+        target("target_job_level", named("job_levels", "other")),
+        lambda w: w.tell(
+            lambda tx: JOB_FAMILY.amend(tx, w.names["job_families"]["other"]["id"], "2026-01-01", {"selectable": False})
+        ),
+    ),
+    Case(
+        1163003,
         "job_family_disabled",
         target("target_job_family", named("job_families", "disabled")),
         target("target_job_family", named("job_families", "other")),
@@ -535,6 +546,7 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
     status, message = PAGE.get(case.code, (400, "field validation failed"))
     assert answer.says() == (status, case.code, message)
     assert answer.json["error"]["log_id"] == answer.headers["X-Tt-Logid"]
+    assert world.refused_by() in {row.name for row in CREATE.rows if row.code == case.code and callable(row.bound_to)}
     assert world.fingerprint() == before
     ask(world, case.allowed(world)).passes()
 

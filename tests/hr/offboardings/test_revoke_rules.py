@@ -8,6 +8,7 @@ import pytest
 
 from corehr.gateway import spec
 from corehr.hr.offboardings.records import Status
+from corehr.hr.offboardings.rules.revoke import REVOKE as RULES
 from tests.hr.offboardings.leavers import REVOKE, day, leaving, named
 from tests.world import ALL, PART, World
 
@@ -108,6 +109,7 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
     status, message = PAGE[case.code]
     assert answer.says() == (status, case.code, message)
     assert answer.json["error"]["log_id"] == answer.headers["X-Tt-Logid"]
+    assert world.refused_by() in {row.name for row in RULES.rows if row.code == case.code and callable(row.bound_to)}
     assert world.fingerprint() == before
     case.between(world)
     assert ask(world, case.allowed(world)).json == {"code": 0, "msg": "success", "data": {}}
@@ -124,3 +126,8 @@ def test_what_no_state_raises_is_shown_by_a_fault(world, code):
 
 def test_every_code_of_the_page_has_a_case():
     assert {c.code for c in CASES} | {1160101, 1160103, 1160204} == set(PAGE)
+
+
+def test_one_that_is_not_there_is_refused_for_that_and_not_for_its_range(world):
+    assert ask(world, {"offboarding_id": "7999999999999999999"}).code == 1160201
+    assert world.refused_by() == "offboarding_is_unknown"
