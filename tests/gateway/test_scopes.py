@@ -1,7 +1,8 @@
-"""Scopes: any one of a list, and what stays hidden without them."""
+"""Scopes: any one of a list, and what stays hidden without them, in an answer and in an event."""
 
 import pytest
 
+from corehr.gateway import spec
 from corehr.gateway.answers import Denied
 from corehr.gateway.scopes import Veil, require
 from tests.gateway.toys import Toy, new_app, operation
@@ -20,7 +21,7 @@ NESTED = operation(
         "items[].boss.phone string scope:toy:phone:read",
         "total int",
     ],
-)
+).response
 
 
 def people():
@@ -121,3 +122,18 @@ def test_apps_that_differ_in_other_scopes_share_a_plan():
     veil.hide(held("toy:people:read", "a"), people())
     veil.hide(held("toy:people:read", "b"), people())
     assert len(veil._plans) == 1
+
+
+@pytest.mark.parametrize(
+    ("scopes", "ids"),
+    [
+        (held("corehr:offboarding:read"), {"union_id": "on_1", "open_id": "ou_1"}),
+        (held("contact:user.employee_id:readonly"), {"union_id": "on_1", "user_id": "e33ggbyz", "open_id": "ou_1"}),
+    ],
+)
+def test_an_event_names_the_user_id_to_apps_with_its_scope(scopes, ids):
+    offboarding = spec.load().events["corehr.offboarding.status_updated_v2"]
+    told = {"employment_id": "7", "status": 2}
+    whole = {"union_id": "on_1", "user_id": "e33ggbyz", "open_id": "ou_1"}
+    seen = Veil(offboarding.body).hide(scopes, {**told, "target_user_id": whole})
+    assert seen == {**told, "target_user_id": ids}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corehr.gateway.spec import Field, Limit, Operation, SpecError, load
+from corehr.gateway.spec import EventType, Field, Limit, Operation, SpecError, load
 from tools import import_spec
 
 OPERATION = """
@@ -20,6 +20,15 @@ rate = "{rate}"
 query = {query}
 body = {body}
 errors = {errors}
+"""
+
+
+EVENT = """
+["thing.made_v1"]
+updated = 2024-12-17
+apps = ["custom"]
+scopes = ["corehr:corehr:readonly"]
+body = {body}
 """
 
 
@@ -41,6 +50,13 @@ def table(
 def one(folder: Path, *body: str, corrections: str = "", enums: str = "", rate: str = "5/s") -> Operation:
     spec = load(spec_folder(folder, table(*body, rate=rate), corrections=corrections, enums=enums))
     return spec.operations["v1.thing.create"]
+
+
+def one_event(folder: Path, *body: str, corrections: str) -> EventType:
+    spec_folder(folder, table(), corrections=corrections)
+    (folder / "events").mkdir()
+    (folder / "events" / "thing.toml").write_text(EVENT.format(body=json.dumps(body)), "utf-8")
+    return load(folder).events["thing.made_v1"]
 
 
 def fields_of(fields: tuple[Field, ...]) -> dict[str, Field]:
@@ -98,6 +114,24 @@ def test_events_hold_what_stands_in_the_event_member():
     event = load().events["corehr.job_change.updated_v1"]
     assert [field.name for field in event.body][:2] == ["employment_id", "target_user_id"]
     assert inside(event.body[1])["user_id"].scopes == ("contact:user.employee_id:readonly",)
+
+
+def test_every_documented_event_is_there():
+    events = load().events
+    assert len(events) == 75
+    assert events["corehr.employee.domain_event_v2"].apps == ("custom",)
+    assert events["corehr.contract.updated_v1"].apps == ("custom", "isv")
+    changed = fields_of(events["corehr.company.updated_v2"].body)["sub_events"]
+    assert inside(changed)["opt_type"].enum == (1, 2, 3)
+
+
+def test_events_about_one_employee_ask_for_the_data_range():
+    """But for those whose page says otherwise, and for no others."""
+    events = load().events
+    about_one = {name for name, event in events.items() if "employment_id" in fields_of(event.body)}
+    exempt = {"corehr.offboarding.updated_v1", "corehr.job_change.updated_v1"}
+    assert {name for name, event in events.items() if event.data_range} == about_one - exempt
+    assert not events["corehr.process.approver.updated_v2"].data_range
 
 
 # ---------------------------------------------------------------------------------------------- the notation
@@ -200,19 +234,65 @@ def test_a_correction_amends_adds_and_hands_over(tmp_path: Path):
 @pytest.mark.parametrize(
     ("corrections", "says"),
     [
-        ('["v1.other"]\n', "corrections.toml: v1.other: no such operation"),
+        ('["v1.other"]\n', "corrections.toml: v1.other: no such operation or event"),
         ('["v1.thing.create"]\nbusiness_owned = [["body.nix", "doc", "why"]]', "body.nix: no such field"),
         ('["v1.thing.create"]\namend = [["answer.id", "format:date", "doc", "why"]]', "answer.id: no such field"),
         ('["v1.thing.create"]\nadd = [["body.id", "string", "doc", "why"]]', "body.id: it is there already"),
         ('["v1.thing.create"]\nadd = [["body.new.x", "string", "doc", "why"]]', "no object above the members of 'new'"),
         ('["v1.thing.create"]\namend = [["body.id", "format:date", "doc"]]', "ends with its evidence"),
         ('["v1.thing.create"]\namend = [["body.id", "format:date", "hearsay", "why"]]', "ends with its evidence"),
+        ('["v1.thing.create"]\nadd = [["answer.new", "string", "doc", "why"]]', "answer.new: no such field"),
         ('["v1.thing.create"]\nforget = [["body.id", "doc", "why"]]', "'forget' is no correction"),
+        ('["v1.thing.create"]\ndata_range = [true, "doc", "why"]', "'data_range' is no correction"),
     ],
 )
 def test_a_correction_that_corrects_nothing(tmp_path: Path, corrections: str, says: str):
     with pytest.raises(SpecError, match=says.replace(".", r"\.")) as refusal:
         one(tmp_path, "id string", corrections=corrections)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_correction_of_an_event(tmp_path: Path, asks: bool):
+    corrections = f"""
+    ["thing.made_v1"]
+    data_range = [{str(asks).lower()}, "reading", "about one employee"]
+    amend = [["body.day", "format:date", "reading", "a date"]]
+    add = [["body.size", "int", "sdk", "there"]]
+    """
+    event = one_event(tmp_path, "employment_id string", "day string", corrections=corrections)
+    fields = fields_of(event.body)
+    assert event.data_range is asks
+    assert fields["day"].format == "date"
+    assert list(fields) == ["employment_id", "day", "size"]
+
+
+def test_an_event_of_which_nothing_is_said_does_not_ask(tmp_path: Path):
+    assert not one_event(tmp_path, "employment_id string", corrections="").data_range
+
+
+@pytest.mark.parametrize(
+    ("correction", "says"),
+    [
+        ('data_range = [true, "doc", "why"]', "no employment_id in its body to ask the data range about"),
+        ('data_range = ["yes", "doc", "why"]', "say true or false, its evidence"),
+        ('data_range = [true, "hearsay", "why"]', "say true or false, its evidence"),
+        ('data_range = [true, ["doc"], "why"]', "say true or false, its evidence"),
+        ('data_range = [true, "doc", ""]', "say true or false, its evidence"),
+        ('data_range = [true, "doc"]', "say true or false, its evidence"),
+        ("data_range = true", "say true or false, its evidence"),
+        ('data_range = [[true, "doc", "why"]]', "say true or false, its evidence"),
+        ('amend = [["body.nix", "format:date", "doc", "why"]]', "body.nix: no such field"),
+        ('add = [["response.id", "string", "doc", "why"]]', "response.id: no such field"),
+        ('add = [["body.id", "string", "doc", "why"]]', "body.id: it is there already"),
+        ('business_owned = [["body.id", "doc", "why"]]', "'business_owned' is no correction"),
+    ],
+)
+def test_a_correction_of_an_event_that_corrects_nothing(tmp_path: Path, correction: str, says: str):
+    with pytest.raises(SpecError) as refusal:
+        one_event(tmp_path, "id string", corrections=f'["thing.made_v1"]\n{correction}')
+    assert says in str(refusal.value)
+    assert "thing.made_v1: " in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 

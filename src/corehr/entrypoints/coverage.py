@@ -23,6 +23,12 @@ occur; *by state*: so many of them by the state of real records. *Announced*: so
 record when it changes. *Tested*: so many of the documented codes are made by a recipe of the sandbox that a test runs.
 """
 
+_EVENTS: Final = """\
+Events are recorded with the change that causes them. Those that nothing causes yet never happen. *Store apps*: they may
+be told too, else only custom apps. *Data range*: an app is told only of people in its range. *Any of scopes*: an app
+needs one of so many.
+"""
+
 
 def coverage_page(spec: Spec) -> str:
     """The page, without the line that says it is generated."""
@@ -48,11 +54,10 @@ def coverage_page(spec: Spec) -> str:
             "",
             "## Events",
             "",
-            "Events are recorded with the change that causes them. Those without a cause yet never happen.",
-            "",
-            "| event | caused by |",
-            "|---|---|",
-            *(f"| `{name}` | {', '.join(causes.get(name, ())) or '-'} |" for name in sorted(events)),
+            _EVENTS,
+            "| event | store apps | data range | any of scopes | caused by |",
+            "|---|---|---|---|---|",
+            *(_event(name, spec, causes) for name in sorted(events)),
             "",
         ]
     )
@@ -69,6 +74,12 @@ def _operation(id: str, entry: Mapping[str, Any], spec: Spec, causes: Mapping[st
     tested = len(documented) if id in BOOKS else 0
     ruled = f"{len(decided)} of {len(documented)}"
     return f"| `{id}` | yes | yes | {ruled} | {len(by_state)} | {announced or '-'} | {tested} |"
+
+
+def _event(name: str, spec: Spec, causes: Mapping[str, list[str]]) -> str:
+    it = spec.events[name]
+    store, data_range = ("yes" if says else "-" for says in ("isv" in it.apps, it.data_range))
+    return f"| `{name}` | {store} | {data_range} | {len(it.scopes)} | {', '.join(causes.get(name, ['nothing yet']))} |"
 
 
 def _causes(events: Iterable[str]) -> Mapping[str, list[str]]:

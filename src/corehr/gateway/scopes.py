@@ -1,11 +1,11 @@
-"""Scopes: which operations an app may call and which fields of the answer it may see."""
+"""Scopes: which operations an app may call, and which fields of an answer or an event it may see."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from corehr.gateway.answers import NO_SCOPE, Denied
 from corehr.gateway.apps import App, Scopes
-from corehr.gateway.spec import Field, Operation
+from corehr.gateway.fields import Field
 
 _HOW_TO = (
     "Refer to the documentation to fix the error: "
@@ -39,17 +39,16 @@ def _words(app_id: str, any_of: Collection[str]) -> tuple[str, dict[str, Any]]:
 
 
 class Veil:
-    """What of an operation's answer an app must not see."""
+    """What an app must not see of an object with these fields: an operation's answer, or the body of an event."""
 
-    def __init__(self, operation: Operation) -> None:
-        self._fields = operation.response
-        names = _scopes(self._fields)
-        # apps that differ only in scopes this answer does not ask for share a plan
-        self._named = frozenset(names)
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self._fields = fields
+        # apps that differ only in scopes these fields do not ask for share a plan
+        self._named = frozenset(_scopes(fields))
         self._plans: dict[frozenset[str], Gone] = {}
 
     def hide(self, scopes: Scopes, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The answer without what the scopes do not show; what changes is copied, not changed in place."""
+        """The object without what the scopes do not show; what changes is copied, not changed in place."""
         if isinstance(scopes, str) or not self._named:
             return data
         held = self._named & scopes

@@ -1,11 +1,12 @@
 """Reads the spec: what the wire says of each operation and event, with the corrections we knowingly make.
 
-The notation of a field is described in `fields.py`. `corrections.toml` has one table per operation; a row gives a path
-(its section first, `*` within a segment), its evidence (doc, sdk, recorded, reading) and the reason:
+The notation of a field is described in `fields.py`. `corrections.toml` has one table per operation or event; a row
+gives a path (its section first, `*` within a segment), its evidence (doc, sdk, recorded, reading) and the reason:
 
     business_owned = [["body.employment_id", "doc", "why"]]            the operation's rulebook owns the constraints
     amend = [["body.*_date", "format:date", "reading", "why"]]         words that join a line, or replace their like
     add = [["body.new", "string ref:location", "sdk", "why"]]          a field the page does not have
+    data_range = [true, "doc", "why"]                                  of an event: who it is about has to be in range
 """
 
 import datetime as dt
@@ -24,6 +25,9 @@ __all__ = ["EventType", "Field", "Limit", "Operation", "Spec", "SpecError", "loa
 
 _FOLDER = Path(__file__).resolve().parent.parent / "spec"
 _SECTIONS = ("path", "query", "body", "response")
+_OF_OPERATIONS = ("business_owned", "amend", "add"), _SECTIONS
+_OF_EVENTS = ("data_range", "amend", "add"), ("body",)
+_PERSON = "employment_id"
 _EVIDENCE = ("doc", "sdk", "recorded", "reading")
 _PERIODS = {"s": 1, "min": 60}
 
@@ -69,7 +73,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventType:
-    """One event: `body` is what stands in the `event` member of a delivery."""
+    """One event: `body` is what stands in the `event` member of a delivery.
+
+    With `data_range` an app is told of it only if the app's data range holds the person in `employment_id`.
+    """
 
     name: str
     updated: dt.date
@@ -78,6 +85,7 @@ class EventType:
     scopes: tuple[str, ...]
     field_scopes: tuple[str, ...]
     body: tuple[Field, ...]
+    data_range: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,17 +109,18 @@ def load(folder: Path | None = None) -> Spec:
         place = f"{file}: {name}"
         if name in operations:
             raise SpecError(f"{place}: this id is in two files; delete one")
-        if name in corrections:
-            _correct(entry, corrections.pop(name), f"corrections.toml: {name}")
+        _correct(name, entry, corrections.pop(name, {}), *_OF_OPERATIONS)
         operations[name] = _operation(name, entry, notation, lists, place)
-    for name in corrections:
-        raise SpecError(f"corrections.toml: {name}: no such operation; import it or take the correction out")
     _routes_differ(operations.values())
     events: dict[str, EventType] = {}
     for file, name, entry in _entries(folder / "events"):
+        place = f"{file}: {name}"
         if name in events:
-            raise SpecError(f"{file}: {name}: this event is in two files; delete one")
-        events[name] = _event(name, entry, notation, f"{file}: {name}")
+            raise SpecError(f"{place}: this event is in two files; delete one")
+        _correct(name, entry, corrections.pop(name, {}), *_OF_EVENTS)
+        events[name] = _event(name, entry, notation, place)
+    for name in corrections:
+        raise SpecError(f"corrections.toml: {name}: no such operation or event; import it or take the correction out")
     return Spec(MappingProxyType(operations), MappingProxyType(events))
 
 
@@ -170,9 +179,13 @@ def _operation(name: str, entry: dict[str, Any], notation: Notation, lists: Mapp
 
 def _event(name: str, entry: dict[str, Any], notation: Notation, place: str) -> EventType:
     try:
-        return EventType(name=name, body=notation.read(entry.get("body", ()), place), **_common(entry))
+        body, data_range = notation.read(entry.get("body", ()), place), entry.get("data_range", False)
+        event = EventType(name=name, body=body, data_range=data_range, **_common(entry))
     except KeyError as error:
         raise SpecError(f"{place}: missing {error}; import it again") from error
+    if data_range and all(field.name != _PERSON for field in body):
+        raise SpecError(f"{place}: no {_PERSON} in its body to ask the data range about; correct data_range")
+    return event
 
 
 def _common(entry: dict[str, Any]) -> dict[str, Any]:
@@ -206,21 +219,34 @@ def _limits(rate: str, place: str) -> tuple[Limit, ...]:
 # ------------------------------------------------------------------------------------------------ corrections
 
 
-def _correct(entry: dict[str, Any], correction: dict[str, list[list[str]]], place: str) -> None:
-    """Rewrites the lines of `entry` as `correction` says."""
+def _correct(
+    name: str, entry: dict[str, Any], correction: Mapping[str, list[Any]], kinds: Sequence[str], sections: Sequence[str]
+) -> None:
+    """Rewrites `entry` as `correction` says; it may be of these kinds, about fields in these sections."""
+    place = f"corrections.toml: {name}"
     for kind, rows in correction.items():
-        if kind not in ("business_owned", "amend", "add"):
-            raise SpecError(f"{place}: {kind!r} is no correction; use business_owned, amend or add")
+        if kind not in kinds:
+            raise SpecError(f"{place}: {kind!r} is no correction; use {', '.join(kinds)}")
+        if kind == "data_range":
+            entry[kind] = _decided(rows, place)
+            continue
         for row in rows:
             path, *words = row[:1] + (["business"] if kind == "business_owned" else []) + row[1:]
             if len(words) != 3 or words[1] not in _EVIDENCE or not words[2]:
                 raise SpecError(f"{place}: {row}: a row ends with its evidence {_EVIDENCE} and why; complete it")
             section, _, path = path.partition(".")
-            lines = entry.setdefault(section, []) if section in _SECTIONS else []
+            lines = entry.setdefault(section, []) if section in sections else []
             done = _add(lines, path, words[0]) if kind == "add" else _amend(lines, path, words[0].split(" "))
-            if not done:
-                advice = "it is there already" if kind == "add" and section in _SECTIONS else "no such field"
+            if not done or section not in sections:
+                advice = "it is there already" if kind == "add" and section in sections else "no such field"
                 raise SpecError(f"{place}: {kind} {row[0]}: {advice}; correct the path or take the row out")
+
+
+def _decided(row: Any, place: str) -> bool:
+    match row:
+        case [bool() as asks, evidence, str(why)] if evidence in _EVIDENCE and why:
+            return asks
+    raise SpecError(f"{place}: data_range {row}: say true or false, its evidence {_EVIDENCE} and why")
 
 
 def _add(lines: list[str], path: str, rest: str) -> bool:

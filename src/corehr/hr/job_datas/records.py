@@ -90,9 +90,11 @@ def begin(tx: Tx, id: str, employment_id: str, day: Day, body: Mapping[str, Any]
 def write(
     tx: Tx, id: str, employment_id: str, before: Timeline, day: Day, patch: Mapping[str, Any], cause: Cause
 ) -> None:
-    """From a day on the person works as `patch` says."""
+    """From a day on the person works as `patch` says; a version that begins on that day is created."""
     after = versions.say(tx, KIND, id, before, day, patch, cause)
     _project(tx, id, employment_id, after)
+    if all(version.valid_from != day for version in before):
+        tx.emit(events.created(id))
     tx.emit(events.updated(id))
 
 

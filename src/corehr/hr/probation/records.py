@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline
-from corehr.hr.probation import events
 from corehr.kernel.clock import Day
 from corehr.kernel.db import Tx
 
@@ -20,14 +19,8 @@ def begin(tx: Tx, employment_id: str, day: Day, body: Mapping[str, Any]) -> None
 def amend(tx: Tx, employment_id: str, before: Timeline, day: Day, patch: Mapping[str, Any], cause: Cause) -> None:
     """From a day on the probation is expected to end when `patch` says."""
     versions.say(tx, KIND, employment_id, before, day, patch, cause)
-    _announce(tx, employment_id)
 
 
 def take_back(tx: Tx, employment_id: str, cause: Cause) -> None:
     """What `cause` said of the probation is withdrawn."""
     versions.take_back(tx, KIND, employment_id, cause)
-    _announce(tx, employment_id)
-
-
-def _announce(tx: Tx, employment_id: str) -> None:
-    tx.emit(events.updated(employment_id, {"probation_status": "waiting"}))

@@ -1,12 +1,21 @@
 """What is said when a process, one of its nodes or one of its tasks changes."""
 
-from typing import Any
+from typing import Any, Final
 
 from corehr.engines.approvals import Task, TaskStatus
 from corehr.kernel.event_log import Event
 
 NORMAL, REVOCATION, CORRECTION = 1, 2, 3
 """What a process is for: something new, taking something back, correcting it."""
+
+BUSINESS: Final = {
+    "job_change": "job_change",
+    "offboarding": "offboarding_info",
+    "offboarding_modification": "offboarding_info",
+    "offboarding_withdrawal": "offboarding_info",
+    "offboarding_checklist": "offboarding_transfer",
+}
+"""The platform's word for the business of an approval, by the kind of its subject."""
 
 APPROVAL = 1
 NODE_STATUS = {TaskStatus.OPEN: 1, TaskStatus.REJECTED: 2, TaskStatus.DONE: 3, TaskStatus.CANCELLED: 4}
@@ -31,7 +40,7 @@ def node_updated(process: dict[str, Any], node: int, status: TaskStatus) -> Even
             "process_node_id": node_id(process["id"], node),
             "node_type": APPROVAL,
             "node_status": NODE_STATUS[status],
-            "biz_type": process["subject_kind"],
+            "biz_type": BUSINESS[process["subject_kind"]],
         },
     )
 
@@ -46,7 +55,7 @@ def approver_updated(process: dict[str, Any], task: Task) -> Event:
             "approver_id": task.id,
             "type": APPROVAL,
             "status": int(task.status),
-            "biz_type": process["subject_kind"],
+            "biz_type": BUSINESS[process["subject_kind"]],
             "flow_definition_id": process["flow_id"],
             "node_definition_id": node_definition_id(process["flow_id"], task.node),
             "node_id": node,
@@ -67,7 +76,7 @@ def _process(process: dict[str, Any]) -> dict[str, Any]:
     return {
         "process_id": process["id"],
         "status": int(process["status"]),
-        "biz_type": process["subject_kind"],
+        "biz_type": BUSINESS[process["subject_kind"]],
         "flow_definition_id": process["flow_id"],
         "properties": process["properties"],
     }

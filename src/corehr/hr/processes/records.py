@@ -240,7 +240,8 @@ def _announce(tx: Tx, row: Row, before: Sequence[Task], verdict: Verdict) -> Non
             tx.emit(events.approver_updated(row, changed))
     for node in sorted({t.node for t in moved}):
         status = _node_status([t for t in verdict.tasks if t.node == node])
-        if status is not _node_status([t for t in before if t.node == node]):
+        old = _node_status([t for t in before if t.node == node])
+        if status is not old and (old, status) != (TaskStatus.WAITING, TaskStatus.CANCELLED):  # that one never began
             tx.emit(events.node_updated(row, node, status))
     tx.emit(events.updated(row))
 
