@@ -163,11 +163,7 @@ def _apply(tx: Tx, row: Row, person: people.Employment) -> None:
 
 
 def _patches(row: Row) -> Mapping[str, dict[str, Any]]:
-    targets = dict(row["targets"])
-    if row["dotted_manager_clean"]:
-        targets[people.DOTTED] = None
-    if row["probation_exist"] == 0:
-        targets["probation_end_date"] = None
+    targets = records.values(row)
     owned = {
         "contract": records.CONTRACT_FIELDS,
         "employment": records.EMPLOYMENT_FIELDS,

@@ -168,7 +168,7 @@ def ask(tx: Tx, row: Row) -> Row:
         ],
     )
     _announce(tx, row)
-    tx.emit(events.in_the_domain(row, events.ADDED, row["initiator_id"], tx.recorded_at, sorted(row["targets"])))
+    tx.emit(events.in_the_domain(row, events.ADDED, row["initiator_id"], tx.recorded_at, sorted(values(row))))
     return row
 
 
@@ -202,8 +202,18 @@ def revoke(tx: Tx, row: Row, operator_id: str) -> Row:
     tx.run(_REVOKE, **{name: row[name] for name in names})
     people.erase(tx, row["id"])
     _announce(tx, row)
-    tx.emit(events.in_the_domain(row, events.TAKEN_BACK, operator_id, tx.recorded_at, sorted(row["targets"])))
+    tx.emit(events.in_the_domain(row, events.TAKEN_BACK, operator_id, tx.recorded_at, sorted(values(row))))
     return row
+
+
+def values(row: Row) -> dict[str, Any]:
+    """What the change gives each field it is about; None where the field is emptied."""
+    said = dict(row["targets"])
+    if row["dotted_manager_clean"]:
+        said[people.DOTTED] = None
+    if row["probation_exist"] == 0:
+        said["probation_end_date"] = None
+    return said
 
 
 def _announce(tx: Tx, row: Row) -> None:

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline, at, changed
 from corehr.hr.people import events
-from corehr.kernel import tenants
 from corehr.kernel.clock import FOREVER, Day, day_after
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
@@ -161,13 +160,13 @@ def set_end(tx: Tx, id: str, end_date: Day | None) -> None:
 def amend(tx: Tx, id: str, before: Timeline, day: Day, patch: Mapping[str, Any], cause: Cause) -> None:
     """From a day on these facts of the employment hold."""
     after = versions.say(tx, KIND, id, before, day, patch, cause)
-    _announce(tx, id, before, after, day)
+    _announce(tx, id, before, after)
 
 
 def take_back(tx: Tx, id: str, cause: Cause) -> None:
     """What `cause` said of the employment is withdrawn."""
     before, after = versions.take_back(tx, KIND, id, cause)
-    _announce(tx, id, before, after, tenants.today(tx))
+    _announce(tx, id, before, after)
 
 
 def leave(tx: Tx, id: str, last_day: Day, cause: Cause) -> None:
@@ -177,11 +176,17 @@ def leave(tx: Tx, id: str, last_day: Day, cause: Cause) -> None:
     tx.emit(events.resigned(id))
 
 
-def _announce(tx: Tx, id: str, before: Timeline, after: Timeline, day: Day) -> None:
-    was, looks = at(before, day), at(after, day)
-    fields = changed(was.body if was else {}, looks.body if looks else {})
+def _announce(tx: Tx, id: str, before: Timeline, after: Timeline) -> None:
+    """Tell of the fields that look different on any day: how it looks changes only where a version begins."""
+    days = {version.valid_from for version in (*before, *after)}
+    fields = {field for day in days for field in changed(_body(before, day), _body(after, day))}
     if fields:
-        tx.emit(events.updated(id, fields))
+        tx.emit(events.updated(id, sorted(fields)))
+
+
+def _body(life: Timeline, day: Day) -> Mapping[str, Any]:
+    version = at(life, day)
+    return version.body if version else {}
 
 
 def draw(tx: Tx, source_id: str, lines: Sequence[Mapping[str, Any]]) -> None:

@@ -1,0 +1,179 @@
+"""The bodies of events, whole but for what changes from one to the next of a story."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.world import World
+
+Body = dict[str, Any]
+
+
+def who(person: Any) -> Body:
+    """A person in the words of the app that listens."""
+    return {name: person[name] for name in ("union_id", "user_id", "open_id")}
+
+
+def job_change(
+    id: str, person: Any, day: str, *, mode: int = 1, type: str = "internal_transfer", process: str = "", key: str = ""
+) -> Body:
+    """job_change.updated_v1 and .status_updated_v2, without `status`."""
+    return {
+        "employment_id": person["id"],
+        "job_change_id": id,
+        "transfer_mode": mode,
+        "transfer_type_unique_identifier": type,
+        "transfer_reason_unique_identifier": "",
+        "process_id": process,
+        "effective_date": day,
+        "transfer_key": key,
+        "target_user_id": who(person),
+    }
+
+
+def changed(id: str, person: Any) -> Body:
+    """job_data.changed_v1."""
+    return {
+        "job_data_id": person["job_data_id"],
+        "employment_id": person["id"],
+        "job_change_id": id,
+        "target_user_id": who(person),
+    }
+
+
+def added(id: str, person: Any, at: str, fields: Sequence[str], by: str = "") -> Body:
+    """employee.domain_event_v2 of a job change that is asked for."""
+    said = {
+        "event_type": 5,
+        "sub_event_type": 5001,
+        "opt_scene": "OpenAPIAddJobChange",
+        "opt_desc": "job change added",
+    }
+    return said | _in_the_domain(id, person, at, by, "job_change", 1, fields)
+
+
+def revoked(id: str, person: Any, at: str, fields: Sequence[str], by: str) -> Body:
+    """employee.domain_event_v2 of a job change that is taken back."""
+    said = {
+        "event_type": 5,
+        "sub_event_type": 5003,
+        "opt_scene": "OpenAPIRevokeJobChange",
+        "opt_desc": "job change revoked",
+    }
+    return said | _in_the_domain(id, person, at, by, "job_change", 3, fields)
+
+
+def agreed(id: str, person: Any, at: str) -> Body:
+    """employee.domain_event_v2 of an offboarding that is agreed to."""
+    said = {
+        "event_type": 7,
+        "sub_event_type": 7001,
+        "opt_scene": "OpenAPIAddOffboarding",
+        "opt_desc": "offboarding approved",
+    }
+    return said | _in_the_domain(id, person, at, "", "offboarding", 1, ["status"])
+
+
+def withdrawn(id: str, person: Any, at: str, by: str = "") -> Body:
+    """employee.domain_event_v2 of an offboarding that is taken back."""
+    said = {
+        "event_type": 7,
+        "sub_event_type": 7002,
+        "opt_scene": "OpenAPIRevokeOffboarding",
+        "opt_desc": "offboarding revoked",
+    }
+    return said | _in_the_domain(id, person, at, by, "offboarding", 3, ["status"])
+
+
+def _in_the_domain(id: str, person: Any, at: str, by: str, entity: str, what: int, fields: Sequence[str]) -> Body:
+    changed = {
+        "id": id,
+        "entity": entity,
+        "agg_entity": "employment",
+        "agg_entity_id": person["id"],
+        "opt_type": what,
+        "fields": list(fields),
+    }
+    return {
+        "operator_user_id": by,
+        "opt_time": at,
+        "opt_id": id,
+        "employment_id": person["id"],
+        "data": [changed],
+    }
+
+
+def employment(person: Any, *fields: str) -> Body:
+    """employment.updated_v1."""
+    return {"employment_id": person["id"], "field_changes": list(fields), "target_user_id": who(person)}
+
+
+def leaving(id: str, person: Any, process: str = "") -> Body:
+    """offboarding.status_updated_v2 and .updated_v1, without `status`."""
+    return {
+        "employment_id": person["id"],
+        "offboarding_id": id,
+        "process_id": process,
+        "target_user_id": who(person),
+    }
+
+
+def facts(id: str, person: Any, at: str, *, process: str = "", by: str = "", hand_over: str = "") -> Body:
+    """offboarding.updated_v2, without `status`, `checklist_status` and `updated_fields`."""
+    return {
+        "tenant_id": "1",
+        "offboarding_info_id": id,
+        "process_id": process,
+        "checklist_process_id": hand_over,
+        "employment_id": person["id"],
+        "operator": by,
+        "updated_time": f"{at}000",
+        "target_user_id": who(person),
+    }
+
+
+def checklist(id: str, person: Any, process: str) -> Body:
+    """offboarding.checklist_updated_v2, without `checklist_status`."""
+    return {
+        "employment_id": person["id"],
+        "offboarding_id": id,
+        "checklist_process_id": process,
+        "target_user_id": who(person),
+    }
+
+
+def approval(
+    world: World, id: str, flow: str, business: str, properties: int = 1
+) -> tuple[Body, tuple[Body, Body], tuple[Body, Body]]:
+    """The process, its two nodes, and the one task of each; `status` is left out, `node_status` of nodes."""
+    process = {
+        "process_id": id,
+        "biz_type": business,
+        "flow_definition_id": flow,
+        "properties": properties,
+    }
+    one, two = world.sandbox("GET", f"records/processes/{id}")["tasks"]
+    return process, (_node(process, 1), _node(process, 2)), (_task(process, 1, one), _task(process, 2, two))
+
+
+def _node(process: Body, number: int) -> Body:
+    return {
+        "flow_definition_id": process["flow_definition_id"],
+        "node_definition_id": f"{process['flow_definition_id']}_node_{number}",
+        "process_id": process["process_id"],
+        "process_node_id": f"{process['process_id']}_{number}",
+        "node_type": 1,
+        "biz_type": process["biz_type"],
+    }
+
+
+def _task(process: Body, number: int, task: Any) -> Body:
+    return {
+        "process_id": process["process_id"],
+        "approver_id": task["approver_id"],
+        "type": 1,
+        "biz_type": process["biz_type"],
+        "flow_definition_id": process["flow_definition_id"],
+        "node_definition_id": f"{process['flow_definition_id']}_node_{number}",
+        "node_id": f"{process['process_id']}_{number}",
+        "node_id_str": f"{process['process_id']}_{number}",
+    }

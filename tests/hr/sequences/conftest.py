@@ -1,0 +1,18 @@
+"""The fixture `story`: a fresh company, and an app that hears of everything that happens there."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from corehr.kernel import clock
+from tests.hr.sequences.story import Story
+from tests.listener import listening
+from tests.world import World
+
+
+@pytest.fixture
+def story(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
+    now = clock.real_now()
+    monkeypatch.setattr(clock, "real_now", lambda: now)
+    with listening() as listener:
+        yield Story(world, listener)

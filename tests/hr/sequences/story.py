@@ -1,0 +1,84 @@
+"""An app that hears everything: what it is told, by the log and by webhook, in a world whose clock stands still."""
+
+import json
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+from corehr.hr.locations.records import LOCATION
+from corehr.kernel.db import Tx
+from tests.listener import Listener
+from tests.world import ALL, World
+
+MONDAY_10, MONDAY_11, MONDAY_12 = "1767578400", "1767582000", "1767585600"
+THURSDAY_0, THURSDAY_0_IN_LONDON = "1767801600", "1767830400"
+THURSDAY_10, THURSDAY_11 = "1767837600", "1767841200"
+"""5 and 8 January 2026, in Shanghai where nothing else is said: seconds since 1970, as text."""
+
+
+class Story:
+    """Time passes only by `at`, so that every moment in an event is known."""
+
+    def __init__(self, world: World, listener: Listener) -> None:
+        self.world, self._listener = world, listener
+        self._heard: str | None = None
+        self._now = MONDAY_10
+        self.at(MONDAY_10)
+        asked = {"url": listener.url, "verification_token": "v-token"}
+        world.sandbox("PUT", f"apps/{ALL}/webhook", asked)
+        listener.requests.clear()
+
+    def at(self, moment: str) -> None:
+        """It is this moment, and everything that was due by now has happened."""
+        self._now = moment
+        self.world.sandbox("PUT", "clock", {"now": datetime.fromtimestamp(int(moment), UTC).isoformat()})
+
+    def told(self, at: str | None = None) -> list[tuple[str, Any]]:
+        """Type, without `corehr.`, and body of every event since the last look; all of them happened at one moment.
+
+        The webhook was sent the same, byte for byte; in the order of the log as to events of one subject.
+        """
+        self.at(self._now)
+        since = {"since": self._heard} if self._heard else {}
+        items = self.world.sandbox("GET", "events", limit=1000, **since)["items"]
+        assert {item["create_time"] for item in items} <= {f"{at or self._now}000"}
+        assert self._sent() == self._to_send(items)
+        if items:
+            self._heard = items[-1]["event_id"]
+        return [(item["event_type"].removeprefix("corehr."), item["event"]) for item in items]
+
+    def _sent(self) -> dict[str, list[bytes]]:
+        """By subject, what the webhook was sent since the last look."""
+        subjects = {item["event_id"]: item["subject"] for item in self.world.sandbox("GET", "events")["items"]}
+        sent = defaultdict(list)
+        for heard in self._listener.requests:
+            sent[subjects[heard.json["header"]["event_id"]]].append(heard.body)
+        self._listener.requests.clear()
+        return sent
+
+    def _to_send(self, items: list[Any]) -> dict[str, list[bytes]]:
+        lines = defaultdict(list)
+        for item in items:
+            header = {
+                "event_id": item["event_id"],
+                "token": "v-token",
+                "create_time": item["create_time"],
+                "event_type": item["event_type"],
+                "tenant_key": self.world.names["apps"]["store"]["tenant_key"],
+                "app_id": ALL,
+            }
+            body = {"schema": "2.0", "header": header, "event": item["event"]}
+            lines[item["subject"]].append(json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())
+        return lines
+
+
+def london(world: World) -> str:
+    """A new work city, where days begin eight hours after those of Shanghai; its id."""
+
+    def open_it(tx: Tx) -> str:
+        id = tx.new_id()
+        body = {"name": {"zh-CN": "伦敦"}, "usages": ["business_site"], "zone": "Europe/London"}
+        LOCATION.add(tx, id, "2020-01-01", body)
+        return id
+
+    return str(world.tell(open_it))

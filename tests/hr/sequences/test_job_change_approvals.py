@@ -1,0 +1,203 @@
+"""Job changes that two people have to approve: everything that an app is told, in order."""
+
+from tests.hr.sequences.bodies import added, approval, changed, employment, job_change, revoked
+from tests.hr.sequences.story import MONDAY_10, MONDAY_11, MONDAY_12, THURSDAY_0, THURSDAY_10, THURSDAY_11
+
+FIELDS = ["contract_number", "department_id", "seniority_date"]
+
+
+class Asked:
+    """A promotion that touches job data, contract and employment, and the bodies of its events."""
+
+    def __init__(self, world, day):
+        self.world, self.her, self.admin = world, world.person("active"), world.person("process_admin")["id"]
+        flow = world.names["transfer_types"]["promotion"]
+        info = {
+            "target_department": world.names["departments"]["other"]["id"],
+            "target_contract_number": "C-2026-7",
+            "target_employment_change": {"seniority_date": "2020-01-01"},
+        }
+        body = {
+            "transfer_mode": 2,
+            "transfer_type_unique_identifier": "promotion",
+            "flow_id": flow["flow_id"],
+            "effective_date": day,
+            "initiator_id": world.person("hr_partner")["id"],
+        }
+        told = world.change(self.her["id"], info, **body).data
+        self.id, process = told["job_change_id"], told["process_id"]
+        self.change = job_change(self.id, self.her, day, mode=2, type="promotion", process=process)
+        self.process, self.nodes, self.tasks = approval(world, process, flow["flow_id"], "job_change")
+
+    def answer(self, number, status):
+        task = self.tasks[number - 1]
+        self.world.answer(task["process_id"], task["approver_id"], status).passes()
+
+    def revoke(self):
+        assert self.world.revoke(self.id, operator=self.admin).data["result"] is True
+
+    def begins(self):
+        """What is told when it is asked for on Monday at ten."""
+        (node, _), (task, _) = self.nodes, self.tasks
+        by = self.world.person("hr_partner")["id"]
+        return [
+            ("process.status.update_v2", self.process | {"status": 1}),
+            ("process.approver.updated_v2", task | {"status": 1}),
+            ("process.node.updated_v2", node | {"node_status": 1}),
+            ("process.updated_v2", self.process | {"status": 1}),
+            ("job_change.updated_v1", self.change | {"status": 1}),
+            ("job_change.status_updated_v2", self.change | {"status": 1}),
+            ("employee.domain_event_v2", added(self.id, self.her, MONDAY_10, FIELDS, by=by)),
+        ]
+
+    def goes_on(self):
+        """What is told when the first approver agrees."""
+        (node_1, node_2), (task_1, task_2) = self.nodes, self.tasks
+        return [
+            ("process.approver.updated_v2", task_1 | {"status": 3}),
+            ("process.approver.updated_v2", task_2 | {"status": 1}),
+            ("process.node.updated_v2", node_1 | {"node_status": 3}),
+            ("process.node.updated_v2", node_2 | {"node_status": 1}),
+            ("process.updated_v2", self.process | {"status": 1}),
+        ]
+
+
+def test_approved_step_by_step_effective_and_revoked(story):
+    asked = Asked(story.world, "2026-01-08")
+    id, her, change, process = asked.id, asked.her, asked.change, asked.process
+    assert story.told() == asked.begins()
+
+    story.at(MONDAY_11)
+    asked.answer(1, 3)
+    assert story.told() == asked.goes_on()
+
+    story.at(MONDAY_12)
+    asked.answer(2, 3)
+    assert story.told() == [
+        ("process.status.update_v2", process | {"status": 9}),
+        ("process.approver.updated_v2", asked.tasks[1] | {"status": 3}),
+        ("process.node.updated_v2", asked.nodes[1] | {"node_status": 3}),
+        ("process.updated_v2", process | {"status": 9}),
+        ("job_change.updated_v1", change | {"status": 4}),
+        ("job_change.status_updated_v2", change | {"status": 4}),
+    ]
+
+    story.at(THURSDAY_10)
+    assert story.told(at=THURSDAY_0) == [
+        ("job_data.created_v1", {"job_data_id": her["job_data_id"]}),
+        ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
+        ("employment.updated_v1", employment(her, "seniority_date")),
+        ("contract.updated_v1", {"contract_id": her["contract_id"]}),
+        ("job_change.updated_v1", change | {"status": 5}),
+        ("job_change.status_updated_v2", change | {"status": 5}),
+        ("job_data.changed_v1", changed(id, her)),
+    ]
+
+    story.at(THURSDAY_11)
+    assert story.world.revoke(id, operator=her["id"]).data["result"] is False
+    assert story.told() == []
+    asked.revoke()
+    assert story.told() == [
+        ("contract.updated_v1", {"contract_id": her["contract_id"]}),
+        ("employment.updated_v1", employment(her, "seniority_date")),
+        ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
+        ("job_change.updated_v1", change | {"status": 2}),
+        ("job_change.status_updated_v2", change | {"status": 2}),
+        ("employee.domain_event_v2", revoked(id, her, THURSDAY_11, FIELDS, by=asked.admin)),
+    ]
+
+
+def test_approved_on_the_very_day(story):
+    """The last approval and the effect are of one moment."""
+    asked = Asked(story.world, "2026-01-05")
+    her, change, process = asked.her, asked.change, asked.process
+    assert story.told() == asked.begins()
+    story.at(MONDAY_11)
+    asked.answer(1, 3)
+    assert story.told() == asked.goes_on()
+    story.at(MONDAY_12)
+    asked.answer(2, 3)
+    assert story.told() == [
+        ("process.status.update_v2", process | {"status": 9}),
+        ("process.approver.updated_v2", asked.tasks[1] | {"status": 3}),
+        ("process.node.updated_v2", asked.nodes[1] | {"node_status": 3}),
+        ("process.updated_v2", process | {"status": 9}),
+        ("job_change.updated_v1", change | {"status": 4}),
+        ("job_change.status_updated_v2", change | {"status": 4}),
+        ("job_data.created_v1", {"job_data_id": her["job_data_id"]}),
+        ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
+        ("employment.updated_v1", employment(her, "seniority_date")),
+        ("contract.updated_v1", {"contract_id": her["contract_id"]}),
+        ("job_change.updated_v1", change | {"status": 5}),
+        ("job_change.status_updated_v2", change | {"status": 5}),
+        ("job_data.changed_v1", changed(asked.id, her)),
+    ]
+
+
+def test_approved_and_revoked_before_its_day(story):
+    asked = Asked(story.world, "2026-01-08")
+    change, process = asked.change, asked.process
+    asked.answer(1, 3)
+    asked.answer(2, 3)
+    assert story.told() == [
+        *asked.begins(),
+        *asked.goes_on(),
+        ("process.status.update_v2", process | {"status": 9}),
+        ("process.approver.updated_v2", asked.tasks[1] | {"status": 3}),
+        ("process.node.updated_v2", asked.nodes[1] | {"node_status": 3}),
+        ("process.updated_v2", process | {"status": 9}),
+        ("job_change.updated_v1", change | {"status": 4}),
+        ("job_change.status_updated_v2", change | {"status": 4}),
+    ]
+    story.at(MONDAY_11)
+    asked.revoke()
+    assert story.told() == [
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
+        ("job_change.updated_v1", change | {"status": 2}),
+        ("job_change.status_updated_v2", change | {"status": 2}),
+        ("employee.domain_event_v2", revoked(asked.id, asked.her, MONDAY_11, FIELDS, by=asked.admin)),
+    ]
+    story.at(THURSDAY_10)
+    assert story.told() == []
+
+
+def test_rejected_by_the_first(story):
+    """Nothing is said of the node and the task that never began, and the day passes without a word."""
+    asked = Asked(story.world, "2026-01-08")
+    change, process = asked.change, asked.process
+    assert story.told() == asked.begins()
+    story.at(MONDAY_11)
+    asked.answer(1, 2)
+    assert story.told() == [
+        ("process.status.update_v2", process | {"status": 2}),
+        ("process.approver.updated_v2", asked.tasks[0] | {"status": 2}),
+        ("process.node.updated_v2", asked.nodes[0] | {"node_status": 2}),
+        ("process.updated_v2", process | {"status": 2}),
+        ("job_change.updated_v1", change | {"status": 3}),
+        ("job_change.status_updated_v2", change | {"status": 3}),
+    ]
+    story.at(THURSDAY_10)
+    assert story.told() == []
+
+
+def test_revoked_while_the_second_is_asked(story):
+    asked = Asked(story.world, "2026-01-08")
+    change, process = asked.change, asked.process
+    asked.answer(1, 3)
+    assert story.told() == [*asked.begins(), *asked.goes_on()]
+    story.at(MONDAY_11)
+    asked.revoke()
+    assert story.told() == [
+        ("process.status.update_v2", process | {"status": 4}),
+        ("process.approver.updated_v2", asked.tasks[1] | {"status": 4}),
+        ("process.node.updated_v2", asked.nodes[1] | {"node_status": 4}),
+        ("process.updated_v2", process | {"status": 4}),
+        ("job_change.updated_v1", change | {"status": 2}),
+        ("job_change.status_updated_v2", change | {"status": 2}),
+        ("employee.domain_event_v2", revoked(asked.id, asked.her, MONDAY_11, FIELDS, by=asked.admin)),
+    ]
+    story.at(THURSDAY_10)
+    assert story.told() == []
