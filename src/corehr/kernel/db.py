@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from corehr.kernel import event_log
+from corehr.kernel import event_log, outbox
 from corehr.kernel.clock import stamp
 from corehr.kernel.event_log import Event
 from corehr.kernel.ids import Ids
@@ -83,20 +83,21 @@ class Tx:
         self._events.append(event)
 
     def record_events(self) -> None:
-        """Write what was emitted; the store calls it last, before the command's end."""
-        self.run_many(
-            event_log.APPEND,
-            [
-                {
-                    "seq": self._ids.next(),
-                    "type": e.type,
-                    "subject": e.subject,
-                    "at": self.recorded_at,
-                    "facts": encode_json(e.facts).decode(),
-                }
-                for e in self._events
-            ],
-        )
+        """Write what was emitted, and whom it is to be told; the store calls it last, before the command's end."""
+        if not self._events:
+            return
+        rows = [
+            {
+                "seq": self._ids.next(),
+                "type": e.type,
+                "subject": e.subject,
+                "at": self.recorded_at,
+                "facts": encode_json(e.facts).decode(),
+            }
+            for e in self._events
+        ]
+        self.run_many(event_log.APPEND, rows)
+        self.run(outbox.FAN_OUT, seqs=[row["seq"] for row in rows])
         self._events.clear()
 
 

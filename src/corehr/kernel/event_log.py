@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from corehr.kernel.statements import add, bind, mine, number, statement, table, text
+from corehr.kernel.statements import add, among, bind, mine, number, statement, table, text
 
 event = table(
     "event",
@@ -22,6 +22,7 @@ APPEND = add(event)
 SINCE = statement(
     sa.select(event).where(mine(event), event.c.seq > bind("since")).order_by(event.c.seq).limit(bind("limit"))
 )
+BY_SEQ = statement(sa.select(event).where(mine(event), among(event.c.seq, "seqs")).order_by(event.c.seq))
 SINCE_OF_TYPE = statement(
     sa.select(event)
     .where(mine(event), event.c.type == bind("type"), event.c.seq > bind("since"))

@@ -4,10 +4,12 @@ import itertools
 import random
 import secrets
 import threading
-from collections.abc import Iterator
-from typing import Final, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol, TypeVar
 
 from corehr.kernel.clock import real_seconds
+
+T = TypeVar("T")
 
 UNKNOWN: Final = "unknown"
 """Stands where a request named nobody: no record ever has this id."""
@@ -53,6 +55,11 @@ def secret(length: int = 32) -> str:
 def chance(probability: float) -> bool:
     """True with the given probability; only the sandbox's faults ask."""
     return secrets.SystemRandom().random() < probability
+
+
+def pick(some: Sequence[T]) -> T:
+    """One of them, each as likely as the others; IndexError when there are none."""
+    return secrets.choice(some)
 
 
 def seeded_random(seed: int) -> random.Random:

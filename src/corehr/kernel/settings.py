@@ -17,13 +17,17 @@ class WrongUse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`db` is `sqlite:///path/file.db` or `postgresql://user@host/db`."""
+    """`db` is `sqlite:///path/file.db` or `postgresql://user@host/db`.
+
+    `webhook_to` names the hosts and networks that webhooks may go to; a sandbox's may go to this machine anyway.
+    """
 
     db: str
     tenant: str = DEFAULT
     sandbox: bool = False
     sandbox_token: str | None = None
     rate_limits: bool = True
+    webhook_to: tuple[str, ...] = ()
 
 
 def sqlite_path(url: str) -> Path | None:

@@ -77,6 +77,52 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.PrimaryKeyConstraint("tenant", "zone"),
     )
     op.create_table(
+        "delivery",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("seq", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("app_id", TEXT, nullable=False),
+        sa.Column("subject", TEXT, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("due", TEXT, nullable=False),
+        sa.Column("failures", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("leased_until", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("attempts", TEXT, nullable=False),
+        sa.Column("finished_at", TEXT, nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "seq", "app_id"),
+    )
+    op.create_index(
+        "delivery_due",
+        "delivery",
+        ["tenant", "app_id", "due", "seq"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "delivery_finished",
+        "delivery",
+        ["tenant", "finished_at"],
+        unique=False,
+        sqlite_where=sa.text("finished_at IS NOT NULL"),
+        postgresql_where=sa.text("finished_at IS NOT NULL"),
+    )
+    op.create_index(
+        "delivery_given_up",
+        "delivery",
+        ["tenant", "app_id", "seq"],
+        unique=False,
+        sqlite_where=sa.text("state = 'given_up'"),
+        postgresql_where=sa.text("state = 'given_up'"),
+    )
+    op.create_index(
+        "delivery_line",
+        "delivery",
+        ["tenant", "app_id", "subject", "seq"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
         "demo_company",
         sa.Column("tenant", TEXT, nullable=False),
         sa.Column("seed", NUMBER, autoincrement=False, nullable=False),
@@ -315,6 +361,23 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("employment_id", TEXT, nullable=False),
         sa.Column("role", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "employment_id", "role"),
+    )
+    op.create_table(
+        "subscriber",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("app_id", TEXT, nullable=False),
+        sa.Column("mode", TEXT, nullable=False),
+        sa.Column("url", TEXT, nullable=False),
+        sa.Column("encrypt_key", TEXT, nullable=False),
+        sa.Column("verification_token", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "app_id"),
+    )
+    op.create_table(
+        "subscription",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("type", TEXT, nullable=False),
+        sa.Column("app_id", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "type", "app_id"),
     )
     op.create_table(
         "tenant",
