@@ -1,0 +1,296 @@
+"""Where outgoing calls may go: what is refused, each with its allowed neighbour, and who decides about names."""
+
+import asyncio
+import socket
+
+import pytest
+
+from corehr.gateway.reach import Names, NotAllowed, Reach
+
+NOWHERE = Reach.of([], loopback=False)
+SANDBOX = Reach.of([], loopback=True)
+NAMED = Reach.of(
+    ["hooks.example.com", "*.inner.example", "one.example:8443", "10.1.0.0/16", "192.0.2.7:9000", "[fd00:1::/32]:443"],
+    loopback=False,
+)
+
+
+def refused(reach: Reach, url: str) -> str:
+    """Why it refuses the URL."""
+    said = reach.refuses(url)
+    assert said is not None
+    assert "\n" not in said
+    return said
+
+
+# ------------------------------------------------------------------------------------------------- on a URL's face
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/",
+        "http://127.0.0.1:8080/hook?x=1",
+        "https://127.255.255.254/",
+        "http://[::1]:3000/",
+        "http://[0:0:0:0:0:0:0:1]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[::ffff:7f00:1]/",
+        "http://127。0。0。1/",  # full-width dots
+        "http://①②⑦.0.0.1/",
+        "http://localhost:8080/",  # names: DNS decides
+        "http://LOCALHOST./",
+        "http://hooks.example.com/",
+    ],
+)
+def test_a_sandbox_may_call_its_own_machine_and_production_may_not(url):
+    assert SANDBOX.refuses(url) is None
+    host = refused(NOWHERE, url).split()[0]
+    assert refused(NOWHERE, url) == f"{host} may not be called; the operator allows it with --webhook-to {host}"
+    assert Reach.of([host], loopback=False).refuses(url) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://126.255.255.255/",
+        "http://128.0.0.1/",
+        "http://0.0.0.0/",  # this machine, to some systems
+        "http://[::]/",
+        "http://[::127.0.0.1]/",
+        "http://[::2]/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://[64:ff9b::7f00:1]/",  # an IPv4 address behind a translator
+        "http://[2002:7f00:1::]/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://10.0.0.1/",
+        "http://192.168.0.1/",
+        "http://[fe80::1]/",
+        "http://[fd00::1]/",
+        "http://8.8.8.8/",
+    ],
+)
+def test_a_sandbox_may_call_no_other_address(url):
+    assert "--webhook-to" in refused(SANDBOX, url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "2130706433",
+        "127.1",
+        "127.0.1",
+        "0",
+        "0177.0.0.1",
+        "127.0.0.01",
+        "127.0.0.256",
+        "127.0.0.1.",
+        "0x7f.1",
+        "0x7f000001",
+        "0x7f.0x0.0x0.0x1",
+        "0x",
+        "1.2.3.0xff",
+        "٣.0.0.1",
+        "%31%32%37.0.0.1",
+        "[::1%25lo]",
+        "[fe80::1%eth0]",
+        "[v1.127]",
+        "127.0.0.1%00.example.com",
+        "a..b",
+        ".a",
+        "-a.example",
+        "*.inner.example",
+        "a" * 64 + ".example",
+        "a." * 130 + "example",
+    ],
+)
+def test_an_address_is_written_in_its_usual_spelling(host):
+    anywhere = Reach.of(["0.0.0.0/0", "::/0"], loopback=True)
+    said = refused(anywhere, f"http://{host}/")
+    assert said.startswith("write the host as a name or as a plain IP address, not as ")
+    for plain in ("127.0.0.1", "[::1]", "0x7f.example", "7.example", "0xfg", "a_b", "bücher.example"):
+        assert anywhere.refuses(f"http://{plain}/") is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost",
+        "localhost:80/",
+        "//localhost/",
+        "/path",
+        "http:localhost",
+        "http:///localhost",
+        "http://",
+        "http://:80/",
+        "ftp://localhost/",
+        "file:///etc/passwd",
+        "ws://localhost/",
+        "http+unix://localhost/",
+        "unix:/run/x",
+        "http://localhost:65536/",
+        "http://localhost:x/",
+        "http://localhost\\@example.com/",
+        "http://[::1/",
+        "http://[::1]x/",
+        "http://local host/",
+        " http://localhost/",
+        "http://localhost/\r\nX-Header: y",
+        "http://localhost\t/",
+        "http://localhost/\0",
+        "http://localhost/\u2028",
+        "http://local\u00adhost/",
+        "http://localhost/\ud800",
+    ],
+)
+def test_what_is_no_url_to_call(url):
+    assert SANDBOX.refuses(url) == "write the URL as http://host/path or https://host/path, without spaces"
+
+
+@pytest.mark.parametrize("user", ["me@", "me:secret@", ":secret@", "hooks.example.com@", "127.0.0.1%2f@"])
+def test_a_url_carries_no_user(user):
+    assert SANDBOX.refuses(f"http://{user}localhost/") == "leave user and password out of the URL"
+    assert SANDBOX.refuses("http://localhost/@me?to=me@example.com#me@") is None
+
+
+# ------------------------------------------------------------------------------------------------- what was named
+
+
+@pytest.mark.parametrize(
+    ("allowed", "elsewhere"),
+    [
+        ("http://10.1.255.255:99/", "http://10.2.0.0/"),
+        ("http://[::ffff:10.1.0.1]/", "http://[::ffff:10.2.0.1]/"),
+        ("http://192.0.2.7:9000/", "http://192.0.2.7/"),
+        ("http://192.0.2.7:9000/", "http://192.0.2.6:9000/"),
+        ("https://[fd00:1::5]/", "http://[fd00:1::5]/"),
+        ("https://[fd00:1::5]/", "https://[fd00:2::5]/"),
+    ],
+)
+def test_an_address_counts_by_its_network_and_port(allowed, elsewhere):
+    assert NAMED.refuses(allowed) is None
+    assert "--webhook-to" in refused(NAMED, elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "elsewhere"),
+    [
+        ("https://hooks.example.com/", "https://example.com/"),
+        ("http://HOOKS.Example.Com.:8080/x", "http://a.hooks.example.com/"),
+        ("https://hooks.example.com/", "https://xhooks.example.com/"),
+        ("https://hooks.example.com/", "https://hooks.example.com.evil.example/"),
+        ("https://a.inner.example/", "https://inner.example/"),
+        ("https://a.b.inner.example/", "https://ainner.example/"),
+        ("https://one.example:8443/", "https://one.example/"),
+        ("https://one.example:8443/", "https://two.example:8443/"),
+    ],
+)
+def test_a_host_counts_by_its_name_and_port(allowed, elsewhere):
+    hosts = Reach(hosts=NAMED.hosts)
+    assert hosts.refuses(allowed) is None
+    assert "--webhook-to" in refused(hosts, elsewhere)
+
+
+def test_a_name_may_lead_into_a_network_that_was_named():
+    to_one_port = Reach.of(["10.1.0.0/16:8443"], loopback=False)
+    assert to_one_port.refuses("https://elsewhere.example:8443/") is None
+    assert "--webhook-to" in refused(to_one_port, "https://elsewhere.example/")
+
+
+def test_names_are_taken_as_operators_write_them():
+    def of(name):
+        reach = Reach.of([name], loopback=False)
+        return reach.hosts + tuple((str(network), port) for network, port in reach.networks)
+
+    assert of("Hooks.Example.com.") == (("hooks.example.com", None),)
+    assert of("localhost:8080") == (("localhost", 8080),)
+    assert of("*.Bücher.example:443") == ((".xn--bcher-kva.example", 443),)
+    assert of("10.1.2.3") == (("10.1.2.3/32", None),)
+    assert of("10.1.0.0/16:8443") == (("10.1.0.0/16", 8443),)
+    assert of("::1") == of("[::1]") == (("::1/128", None),)
+    assert of("fd00::/8") == (("fd00::/8", None),)
+    assert of("[fd00::/8]:443") == (("fd00::/8", 443),)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("", "name a host"),
+        ("*", "name a host"),
+        ("*.", "name a host"),
+        ("a.*.example", "name a host"),
+        ("*.10.0.0.0", "name a host"),
+        ("https://hooks.example.com", "name a host"),
+        ("hooks.example.com/path", "name a host"),
+        ("me@hooks.example.com", "name a host"),
+        ("hooks.example.com,other.example", "name a host"),
+        (" hooks.example.com", "name a host"),
+        ("127.1", "name a host"),
+        ("0x7f.1", "name a host"),
+        ("10.0.0.0/33", "name a host"),
+        ("hooks.example.com:", "name a host"),
+        ("hooks.example.com:https", "name a host"),
+        (":8080", "name a host"),
+        ("[::1", "name a host"),
+        ("hooks.example.com:0", "a port is a number from 1 to 65535"),
+        ("hooks.example.com:65536", "a port is a number from 1 to 65535"),
+        ("10.1.2.3/16", "or the whole network as 10.1.0.0/16"),
+        ("fd00::1/8", "or the whole network as fd00::/8"),
+        ("::ffff:10.1.2.3", "write an IPv4 address as one"),
+        ("[::ffff:10.1.0.0/112]:80", "write an IPv4 address as one"),
+        ("fe80::1%eth0", "leave out a zone"),
+    ],
+)
+def test_nonsense_is_refused_with_advice(name, advice):
+    with pytest.raises(ValueError, match=advice) as no:
+        Reach.of(["hooks.example.com", name], loopback=True)
+    assert "\n" not in str(no.value)
+
+
+# ------------------------------------------------------------------------------------------------------ names, by DNS
+
+
+def found(monkeypatch, reach, host, *addresses, port=80):
+    """The addresses that a call of a host may connect to, where DNS has these for it."""
+
+    def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
+        kinds = [
+            (socket.AF_INET6, (each, port, 0, 0)) if ":" in each else (socket.AF_INET, (each, port))
+            for each in addresses
+        ]
+        return [(kind, socket.SOCK_STREAM, 6, "", address) for kind, address in kinds]
+
+    async def ask():
+        return [each["host"] for each in await Names(reach).resolve(host, port)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return asyncio.run(ask())
+
+
+def test_a_host_that_was_named_may_be_anywhere(monkeypatch):
+    anywhere = "127.0.0.1", "169.254.169.254", "10.9.9.9", "::1"
+    assert found(monkeypatch, NAMED, "hooks.example.com", *anywhere) == list(anywhere)
+    assert found(monkeypatch, NAMED, "a.inner.example.", *anywhere) == list(anywhere)
+    assert found(monkeypatch, NAMED, "one.example", *anywhere, port=8443) == list(anywhere)
+    with pytest.raises(NotAllowed, match=r"^one\.example may not be called"):
+        found(monkeypatch, NAMED, "one.example", *anywhere, port=443)
+
+
+def test_of_any_other_name_only_addresses_in_a_named_network_count(monkeypatch):
+    assert found(monkeypatch, NAMED, "other.example", "10.1.0.9", "10.2.0.9", "127.0.0.1") == ["10.1.0.9"]
+    assert found(monkeypatch, NAMED, "other.example", "::ffff:10.1.0.9", "::ffff:10.2.0.9") == ["::ffff:10.1.0.9"]
+    assert found(monkeypatch, NAMED, "other.example", "fd00:1::9", port=443) == ["fd00:1::9"]
+    for elsewhere in ("10.2.0.9", "fd00:1::9", "127.0.0.1", "::ffff:127.0.0.1", "0.0.0.0"):
+        with pytest.raises(NotAllowed, match=r"the operator allows it with --webhook-to other\.example$"):
+            found(monkeypatch, NAMED, "other.example", elsewhere)
+
+
+def test_in_a_sandbox_a_name_is_this_machines_when_all_its_addresses_are(monkeypatch):
+    for own in (["127.0.0.1"], ["::1", "127.0.0.1"], ["127.9.9.9"], ["::ffff:127.0.0.1"]):
+        assert found(monkeypatch, SANDBOX, "mine.example", *own) == own
+        with pytest.raises(NotAllowed):
+            found(monkeypatch, NOWHERE, "mine.example", *own)
+    for mixed in (["127.0.0.1", "10.0.0.1"], ["93.184.215.14"], ["0.0.0.0"], ["fe80::1"], []):
+        with pytest.raises(NotAllowed):
+            found(monkeypatch, SANDBOX, "mine.example", *mixed)
