@@ -2,13 +2,15 @@
 
 import asyncio
 import base64
+import json
 import re
 
 import pytest
 
 from corehr.gateway import apps
 from corehr.gateway.apps import Apps
-from corehr.gateway.tokens import Tokens
+from corehr.gateway.tickets import HOUR, Tickets
+from corehr.gateway.tokens import RESEND, STORE_APP_TOKEN, STORE_TENANT_TOKEN, Tokens, answer
 from corehr.kernel import tenants
 from corehr.kernel.clock import moment
 from corehr.kernel.statements import find
@@ -110,14 +112,207 @@ def test_an_app_that_may_not(toy):
         f"PUT {TENANT}",
         f"POST {TENANT}//",
         f"POST {TENANT}/x",
-        "POST /open-apis/auth/v3/tenant_access_token",
-        "POST /open-apis/auth/v3/app_access_token",
-        "POST /open-apis/auth/v3/app_ticket/resend",
+        f"GET {STORE_APP_TOKEN}",
+        f"POST {STORE_TENANT_TOKEN}//",
+        "POST /open-apis/auth/v3/app_ticket",
     ],
 )
 def test_other_addresses_are_unknown(toy, http):
     got = asyncio.run(ask(toy.gateway, http, {}))
     assert (got.status, got.headers["Content-Type"], got.body) == (404, "text/plain", b"404 page not found")
+
+
+# ------------------------------------------------------------------------------------------------------ store apps
+
+
+class Store:
+    """A store app, and what is said to the places where it asks for tokens; `pushed` are the apps sent a ticket."""
+
+    def __init__(self, toy: Toy) -> None:
+        registered(toy.store, type="store")
+        self.toy = toy
+        self.pushed: list[str] = []
+        self.clock = Seconds(1_700_000_000)
+        self.tickets = Tickets(toy.apps, self.subscriber_of, self.post, seconds=self.clock)
+        self.toy.gateway.tickets = self.tickets
+
+    async def subscriber_of(self, app_id):
+        self.pushed.append(app_id)
+
+    async def post(self, subscriber, body):
+        raise AssertionError("nobody has a webhook here")
+
+    @property
+    def app(self):
+        return asyncio.run(self.toy.apps.find(APP_ID))
+
+    def asks(self, path, **changed):
+        body = {"app_id": APP_ID, "app_secret": SECRET, "app_ticket": self.tickets.ticket(self.app), **changed}
+        return wanted(self.toy, body, path)
+
+    def refused(self, path, **changed):
+        """Code, message, and the rule that refused."""
+        body = {"app_id": APP_ID, "app_secret": SECRET, "app_ticket": self.tickets.ticket(self.app), **changed}
+        given = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
+        no, rule = asyncio.run(answer(self.toy.apps, self.toy.tokens, self.tickets, path, given))
+        assert no.status == 200
+        told = json.loads(no.body)
+        assert told["code"] == no.code
+        return told["code"], told["msg"], rule
+
+    def app_token(self) -> str:
+        return self.asks(STORE_APP_TOKEN)["app_access_token"]
+
+    def tenant_token(self) -> str:
+        asked = {"app_access_token": self.app_token(), "tenant_key": self.app.tenant_key}
+        return self.asks(STORE_TENANT_TOKEN, **asked)["tenant_access_token"]
+
+
+@pytest.fixture
+def shop(toy) -> Store:
+    return Store(toy)
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_store_app_gets_a_token_for_its_ticket_and_for_that_one_of_a_tenant(shop, slash):
+    given = shop.asks(STORE_APP_TOKEN + slash, tenant_key="left over")
+    assert list(given) == ["code", "msg", "app_access_token", "expire"]
+    assert (given["code"], given["msg"]) == (0, "success")
+    assert 7190 <= given["expire"] <= 7200
+    assert re.fullmatch(r"a-[A-Z2-7]{40}", given["app_access_token"])
+
+    asked = {"app_access_token": given["app_access_token"], "tenant_key": f"{tenants.DEFAULT:>016}"}
+    of_tenant = shop.asks(STORE_TENANT_TOKEN + slash, **asked)
+    assert list(of_tenant) == ["code", "msg", "tenant_access_token", "expire"]
+    assert (of_tenant["code"], of_tenant["msg"]) == (0, "success")
+    assert 7190 <= of_tenant["expire"] <= 7200
+    assert wanted(shop.toy, asked, STORE_TENANT_TOKEN) == of_tenant
+    got = shop.toy.ask("GET /open-apis/toy/v1/notes/1", token=of_tenant["tenant_access_token"])
+    assert (got.status, got.json["code"]) == (200, 0)
+
+
+def test_a_store_app_may_not_call_what_is_for_custom_apps(shop):
+    got = shop.toy.ask("POST /open-apis/toy/v1/notes", {"employment_id": "x"}, token=shop.tenant_token())
+    assert (got.status, got.json["code"]) == (400, 99991673)
+
+
+def test_an_app_token_calls_nothing(shop):
+    token = shop.app_token()
+    got = shop.toy.ask(CALL, token=token)
+    assert (got.status, got.json["code"], got.json["msg"]) == (400, 99991671, "Invalid token: must start with t-/u-")
+    renamed = shop.toy.ask(CALL, token=f"t-{token[2:]}")
+    assert (renamed.status, renamed.json["code"]) == (400, 99991663)
+    assert shop.toy.ask(CALL, token=shop.tenant_token()).json["code"] == 0
+
+
+def test_store_apps_tokens_outlive_a_restart(shop):
+    app_token, tenant_token = shop.app_token(), shop.tenant_token()
+    later = Toy(shop.toy.store)
+    later.gateway.tickets = shop.tickets
+    asked = {"app_access_token": app_token, "tenant_key": shop.app.tenant_key}
+    assert wanted(later, asked, STORE_TENANT_TOKEN)["tenant_access_token"] == tenant_token
+    assert later.ask(CALL, token=tenant_token).json["code"] == 0
+
+
+def test_an_app_token_lives_two_hours(store):
+    app = new_app(store, type="store")
+    clock = Seconds(moment(app.created_at).timestamp())
+    tokens = Tokens(Apps(store), seconds=clock)
+    token = tokens.issue_app_token(app)
+    assert token.expire == 7200
+    clock.now += 5400
+    assert tokens.issue_app_token(app).text != token.text
+    clock.now += 1799
+    found = asyncio.run(tokens.app_of_app_token(token.text))
+    assert found is not None
+    assert found.app_id == app.app_id
+    clock.now += 1
+    assert asyncio.run(tokens.app_of_app_token(token.text)) is None
+
+
+MALFORMED = (10003, "invalid param", "credentials_are_malformed")
+
+
+@pytest.mark.parametrize("changed", [None, "", 1, {}])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (STORE_APP_TOKEN, "app_ticket"),
+        (STORE_APP_TOKEN, "app_id"),
+        (STORE_APP_TOKEN, "app_secret"),
+        (STORE_TENANT_TOKEN, "app_access_token"),
+        (STORE_TENANT_TOKEN, "tenant_key"),
+        (RESEND, "app_id"),
+        (RESEND, "app_secret"),
+    ],
+)
+def test_what_a_store_app_must_say(shop, path, name, changed):
+    asked = {"app_access_token": shop.app_token(), "tenant_key": shop.app.tenant_key}
+    assert shop.refused(path, **{**asked, name: changed}) == MALFORMED
+    assert shop.refused(path, **asked) == (0, "success", None)
+
+
+@pytest.mark.parametrize("path", [STORE_APP_TOKEN, RESEND])
+def test_credentials_of_no_store_app(shop, path):
+    assert shop.refused(path, app_id="cli_x") == MALFORMED
+    assert shop.refused(path, app_id="cli_00000000000000ff") == (10014, "app id not exists", "app_is_unknown")
+    assert shop.refused(path, app_secret="x") == (10014, "app secret invalid", "secret_is_wrong")
+    assert shop.pushed == []
+
+
+def test_a_disabled_store_app(shop):
+    asked = {"app_access_token": shop.app_token(), "tenant_key": shop.app.tenant_key}
+    shop.toy.store.command_now(tenants.DEFAULT, lambda tx: apps.set_enabled(tx, APP_ID, enabled=False))
+    shop.toy.apps._read_at -= 1.01
+    for path in (STORE_APP_TOKEN, STORE_TENANT_TOKEN, RESEND):
+        assert shop.refused(path, **asked) == (10014, "app unauthorized", "app_is_disabled")
+
+
+@pytest.mark.parametrize("given", ["x", "0" * 32, "é"])
+def test_a_ticket_that_is_none(shop, given):
+    no = (10012, "get app access token fail", "ticket_is_not_accepted")
+    assert shop.refused(STORE_APP_TOKEN, app_ticket=given) == no
+    assert shop.refused(STORE_APP_TOKEN) == (0, "success", None)
+
+
+def test_a_ticket_that_is_too_old(shop):
+    ticket = shop.tickets.ticket(shop.app)
+    shop.clock.now += 12 * HOUR
+    assert shop.refused(STORE_APP_TOKEN, app_ticket=ticket) == (0, "success", None)
+    shop.clock.now += HOUR
+    assert shop.refused(STORE_APP_TOKEN, app_ticket=ticket)[0] == 10012
+    assert shop.refused(STORE_APP_TOKEN)[0] == 0
+
+
+def test_what_is_no_app_token(shop):
+    token, no = shop.app_token(), (10013, "get tenant access token fail", "app_token_is_invalid")
+    for wrong in (shop.tenant_token(), f"a-{shop.tenant_token()[2:]}", f"{token}A", "a-", "x", f"a-{'é' * 40}"):
+        assert shop.refused(STORE_TENANT_TOKEN, app_access_token=wrong, tenant_key=shop.app.tenant_key) == no
+    assert shop.refused(STORE_TENANT_TOKEN, app_access_token=token, tenant_key=shop.app.tenant_key)[0] == 0
+
+
+def test_a_tenant_that_is_not_the_apps(shop):
+    no = shop.refused(STORE_TENANT_TOKEN, app_access_token=shop.app_token(), tenant_key="0" * 16)
+    assert no == (10013, "get tenant access token fail", "tenant_key_is_wrong")
+
+
+def test_a_custom_app_where_store_apps_ask(shop):
+    app_id, app_secret = shop.toy.store.command_now(tenants.DEFAULT, lambda tx: apps.add_app(tx, "custom"))
+    custom = {"app_id": app_id, "app_secret": app_secret}
+    assert shop.refused(STORE_APP_TOKEN, **custom) == (10005, "app id unauthorized", "app_is_custom")
+    assert shop.refused(RESEND, **custom) == (10016, "app resend fail", "app_is_sent_no_ticket")
+    assert shop.pushed == []
+
+
+def test_a_store_app_where_custom_apps_ask(shop):
+    for path in (TENANT, APP):
+        assert shop.refused(path) == (10005, "app id unauthorized", "app_is_from_the_store")
+
+
+def test_where_no_tickets_are_sent_none_is_accepted(shop):
+    shop.toy.gateway.tickets = None
+    assert shop.asks(STORE_APP_TOKEN)["code"] == 10012
+    assert shop.asks(RESEND) == {"code": 10016, "msg": "app resend fail"}
 
 
 # ------------------------------------------------------------------------------------------------------- lifetime

@@ -36,13 +36,13 @@ app_table = table(
     text("created_at"),
 )
 
-_WITH_KEY = sa.select(app_table, tenant_table.c.server_key).join(
+_WITH_KEYS = sa.select(app_table, tenant_table.c.server_key, tenant_table.c.key.label("tenant_key")).join(
     tenant_table, tenant_table.c.tenant == app_table.c.tenant
 )
 _ADD = add(app_table)
-_MINE = statement(_WITH_KEY.where(mine(app_table)).order_by(app_table.c.app_id))
+_MINE = statement(_WITH_KEYS.where(mine(app_table)).order_by(app_table.c.app_id))
 # the one reading without a tenant: a request says who it is before it is known whose it is
-_ALL_TENANTS = statement(_WITH_KEY)
+_ALL_TENANTS = statement(_WITH_KEYS)
 _SET_SECRET = change(app_table, "secret_hash", by=("app_id",))
 _SET_ENABLED = change(app_table, "enabled", by=("app_id",))
 
@@ -51,10 +51,12 @@ _SET_ENABLED = change(app_table, "enabled", by=("app_id",))
 class App:
     """An app of one tenant. `app_id` is unique in the installation: `cli_` and 16 hexadecimal digits.
 
-    `scopes` are the names it was given, or EVERYTHING; `created_at` is a stamp of real time.
+    `scopes` are the names it was given, or EVERYTHING; `created_at` is a stamp of real time; `tenant_key` is what the
+    platform calls the tenant.
     """
 
     tenant: str
+    tenant_key: str
     app_id: str
     name: str
     type: Kind
@@ -65,6 +67,11 @@ class App:
     created_at: str
     secret_hash: str = field(repr=False)
     server_key: str = field(repr=False)
+
+    @property
+    def listed_as(self) -> str:
+        """What the documents call its type: custom or isv."""
+        return "isv" if self.type == "store" else self.type
 
     def holds(self, any_of: Collection[str]) -> bool:
         """Whether it has one of these scopes; of none to choose from, it does."""
@@ -147,6 +154,11 @@ class Apps:
             await self._read()
             known = self._apps.get(app_id)
         return known
+
+    async def enabled_of_store(self) -> Sequence[App]:
+        """The store apps of every tenant that are enabled, read now."""
+        await self._read()
+        return [app for app in self._apps.values() if app.type == "store" and app.enabled]
 
     async def _read(self) -> None:
         asked_at = monotonic()

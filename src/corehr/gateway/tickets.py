@@ -1,0 +1,129 @@
+"""App tickets: what a store app shows to get its app token, and what only its webhook is sent."""
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from corehr.gateway.answers import encode
+from corehr.gateway.apps import App, Apps
+from corehr.kernel.clock import real_seconds
+from corehr.kernel.ids import secret
+from corehr.kernel.outbox import Outcome, Subscriber
+
+HOUR: Final = 3600
+"""Seconds for which a ticket is the newest."""
+
+ACCEPTED: Final = 12
+"""So many hours after its own a ticket is still accepted: the longest that an official SDK keeps one by its clock."""
+
+_AHEAD: Final = 1
+"""So many hours before its own it is accepted: to the process that made it the hour may begin a moment sooner."""
+
+_LOOK: Final = 60.0
+"""Seconds after which the hour is looked at again: while a machine sleeps, a wait does not pass and hours do."""
+
+_log = logging.getLogger(__name__)
+
+
+class Tickets:
+    """The tickets of store apps, one for each hour of real time, and how they are pushed.
+
+    A ticket is a truncated HMAC-SHA256 of app id and hour under the tenant's server key, so that none is stored and
+    every process makes the same one. It is no proof of who shows it: the app secret is asked for beside it.
+
+    `subscriber_of(app_id)` is where an app's events go, None when it has said nothing of it; `post` sends a body there.
+    """
+
+    def __init__(
+        self,
+        apps: Apps,
+        subscriber_of: Callable[[str], Awaitable[Subscriber | None]],
+        post: Callable[[Subscriber, bytes], Awaitable[Outcome]],
+        *,
+        seconds: Callable[[], float] = real_seconds,
+    ) -> None:
+        self._apps = apps
+        self._subscriber_of = subscriber_of
+        self._post = post
+        self._seconds = seconds
+        self._underway: set[asyncio.Task[None]] = set()
+
+    def ticket(self, app: App) -> str:
+        """The ticket of the present hour: 32 hexadecimal digits."""
+        return _made(app, self._hour())
+
+    def accepts(self, app: App, text: str) -> bool:
+        """Whether it is a ticket of this app that is not too old."""
+        given, now = text.encode(), self._hour()
+        hours = range(now - ACCEPTED, now + _AHEAD + 1)
+        return any(hmac.compare_digest(_made(app, hour).encode(), given) for hour in hours)
+
+    async def push(self, app: App) -> Outcome | None:
+        """Post the present ticket to the app's webhook; None when it has no webhook."""
+        subscriber = await self._subscriber_of(app.app_id)
+        if subscriber is None or subscriber.mode != "webhook":
+            return None
+        return await self._post(subscriber, self._event(app, subscriber))
+
+    def push_soon(self, app: App) -> None:
+        """The same, without waiting for it; to be called where an event loop runs."""
+        task = asyncio.create_task(self._try(app))
+        self._underway.add(task)
+        task.add_done_callback(self._underway.discard)
+
+    async def push_all(self) -> None:
+        """Push to every enabled store app at once; one that cannot be reached is logged."""
+        await asyncio.gather(*map(self._try, await self._apps.enabled_of_store()))
+
+    async def run(self) -> None:
+        """Push to all now and whenever an hour begins, until cancelled; pushes underway then are given up."""
+        pushed = None
+        try:
+            while True:
+                if (hour := self._hour()) != pushed:
+                    pushed = hour
+                    await self._try_all()
+                await asyncio.sleep(min(_LOOK, HOUR - self._seconds() % HOUR))
+        finally:
+            await self._give_up()
+
+    async def _give_up(self) -> None:
+        for task in self._underway:
+            task.cancel()
+        await asyncio.gather(*self._underway, return_exceptions=True)
+
+    async def _try_all(self) -> None:
+        try:
+            await self.push_all()
+        except Exception:  # noqa: BLE001  # an hour that fails must not end the hours
+            _log.exception("the app tickets of this hour could not be pushed")
+
+    async def _try(self, app: App) -> None:
+        try:
+            outcome = await self.push(app)
+        except Exception:  # noqa: BLE001  # one app's trouble is not the others'
+            _log.exception("the app ticket of %s could not be pushed", app.app_id)
+            return
+        if outcome is not None and not outcome.taken:
+            _log.warning("the webhook of %s did not take its app ticket: %s", app.app_id, outcome.said)
+
+    def _event(self, app: App, subscriber: Subscriber) -> bytes:
+        return encode(
+            {
+                "ts": f"{self._seconds():.7f}",
+                "uuid": secret(32),
+                "token": subscriber.verification_token,
+                "type": "event_callback",
+                "event": {"app_id": app.app_id, "app_ticket": self.ticket(app), "type": "app_ticket"},
+            }
+        )
+
+    def _hour(self) -> int:
+        return int(self._seconds()) // HOUR
+
+
+def _made(app: App, hour: int) -> str:
+    key = hmac.digest(app.server_key.encode(), b"app ticket", "sha256")
+    return hmac.digest(key, f"{app.app_id} {hour}".encode(), "sha256")[:16].hex()

@@ -1,0 +1,230 @@
+"""The official SDKs as a store app, against a real server: a ticket comes by webhook, tokens are given for it."""
+
+import json
+import queue
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lark_oapi as lark
+import pytest
+from lark_oapi.api.auth import v3 as auth
+from lark_oapi.api.corehr import v1, v2
+from lark_oapi.core.cache import LocalCache
+from lark_oapi.core.exception import ObtainAccessTokenException
+from lark_oapi.core.model import RawRequest
+from lark_oapi.core.token import TokenManager
+
+from tests.listener import Heard, Listener
+from tests.server import Server
+from tests.stores import missing
+from tests.world import SECRETS, STORE
+
+APPROVERS = "/open-apis/corehr/v2/approvers"
+APP_TOKEN = "/open-apis/auth/v3/app_access_token"
+TENANT_TOKEN = "/open-apis/auth/v3/tenant_access_token"
+RESEND = "/open-apis/auth/v3/app_ticket/resend"
+KEYS = {"encrypt_key": "a key of the store app", "verification_token": "a token of the store app"}
+
+
+@pytest.fixture(autouse=True)
+def _no_token_is_known(monkeypatch):
+    """The SDK keeps tokens by app id for as long as the process lives."""
+    monkeypatch.setattr(TokenManager, "cache", LocalCache())
+
+
+@pytest.fixture
+def names(server):
+    return server.sandbox("GET", "world")
+
+
+@pytest.fixture
+def asked_for(server):
+    """The paths that this test has asked for, oldest first."""
+
+    def noted():
+        return server.sandbox("GET", "requests?limit=1000")["items"]
+
+    before = {request["log_id"] for request in noted()}
+    return lambda: [request["path"] for request in noted() if request["log_id"] not in before]
+
+
+def tell(server: Server, port: int) -> None:
+    """Have the store app's events sent to a port of this machine."""
+    wanted = {"url": f"http://127.0.0.1:{port}/events", "events": [], **KEYS}
+    server.sandbox("PUT", f"apps/{STORE}/webhook", wanted)
+
+
+# ------------------------------------------------------------------------------------------------------- Python's SDK
+
+
+class Application:
+    """Takes events as the SDK has them taken; `tickets` are those that came and were not looked at yet."""
+
+    def __init__(self) -> None:
+        self.tickets: queue.Queue[str] = queue.Queue()
+        taking = lark.EventDispatcherHandler.builder(KEYS["encrypt_key"], KEYS["verification_token"])
+        self.handler = taking.register_p1_customized_event("app_ticket", self._take).build()
+        self.listener = Listener(self._answer)
+
+    def _answer(self, heard: Heard) -> tuple[int, bytes]:
+        asked = RawRequest()
+        asked.headers, asked.body = {name.title(): value for name, value in heard.headers.items()}, heard.body
+        answer = self.handler.do(asked)
+        return answer.status_code, answer.content
+
+    def _take(self, event: lark.CustomizedEvent) -> None:
+        assert event.event["app_id"] == STORE
+        self.tickets.put(event.event["app_ticket"])
+
+    def ticket(self) -> str:
+        return self.tickets.get(timeout=30)
+
+
+@pytest.fixture
+def application() -> Iterator[Application]:
+    application = Application()
+    yield application
+    application.listener.down()
+
+
+def client(server: Server) -> lark.Client:
+    made = lark.Client.builder().app_id(STORE).app_secret(SECRETS[STORE]).app_type(lark.AppType.ISV)
+    return made.domain(server.url).build()
+
+
+def speaking(names, **changed):
+    """For which tenant a call is made, and with which ticket."""
+    app = names["apps"]["store"] | changed
+    return lark.RequestOption.builder().tenant_key(app["tenant_key"]).app_ticket(app["app_ticket"]).build()
+
+
+def approvers(sdk, names, option):
+    asked = v2.ListApproverRequest.builder().page_size(10).user_id_type("people_corehr_id")
+    return sdk.corehr.v2.approver.list(asked.user_id(names["employments"]["manager"]["id"]).build(), option)
+
+
+def resend(sdk):
+    body = auth.ResendAppTicketRequestBody.builder().app_id(STORE).app_secret(SECRETS[STORE]).build()
+    answer = sdk.auth.v3.app_ticket.resend(auth.ResendAppTicketRequest.builder().request_body(body).build())
+    assert answer.success(), answer.msg
+
+
+def test_a_store_app_calls_with_its_ticket(server, names, asked_for):
+    sdk = client(server)
+    for _ in range(2):
+        answer = approvers(sdk, names, speaking(names))
+        assert answer.success(), answer.msg
+    assert asked_for() == [APP_TOKEN, TENANT_TOKEN, APPROVERS, APPROVERS]
+
+
+def test_a_store_app_may_not_call_what_is_for_custom_apps(server, names):
+    body = v1.CreateJobChangeRequestBody.builder().transfer_mode(1).build()
+    asked = v1.CreateJobChangeRequest.builder().request_body(body).build()
+    answer = client(server).corehr.v1.job_change.create(asked, speaking(names))
+    assert (answer.raw.status_code, answer.code) == (400, 99991673)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [({"app_ticket": "x"}, 10012), ({"app_ticket": None}, 10003), ({"tenant_key": "0000000000000000"}, 10013)],
+)
+def test_without_the_right_ticket_and_tenant_the_sdk_gets_no_token(server, names, changed, code):
+    sdk = client(server)
+    with pytest.raises(ObtainAccessTokenException) as no:
+        approvers(sdk, names, speaking(names, **changed))
+    assert no.value.code == code
+    assert approvers(sdk, names, speaking(names)).success()
+
+
+def test_an_application_takes_its_ticket_and_calls_with_it(server, names, application):
+    sdk = client(server)
+    tell(server, application.listener.port)
+    first = application.ticket()
+    resend(sdk)
+    again = application.ticket()
+    for ticket in (first, again):
+        TokenManager.cache = LocalCache()
+        answer = approvers(sdk, names, speaking(names, app_ticket=ticket))
+        assert answer.success(), answer.msg
+
+
+def test_a_server_that_starts_again_sends_tickets_unasked(own_server, application):
+    server, names = own_server, own_server.sandbox("GET", "world")
+    tell(server, application.listener.port)
+    first = application.ticket()
+    assert server.stop() == 0
+    server.start()
+    application.ticket()
+    answer = approvers(client(server), names, speaking(names, app_ticket=first))
+    assert answer.success(), answer.msg
+    assert RESEND not in [request["path"] for request in server.sandbox("GET", "requests")["items"]]
+
+
+# --------------------------------------------------------------------------------------------------------- Node's SDK
+
+DRIVER = Path(__file__).parent / "node" / "store_app.mjs"
+SDK = Path(__file__).parents[1] / "node" / "node_modules" / "@larksuiteoapi" / "node-sdk"
+
+
+class Node:
+    """One process of an application that is written in Node; what its SDK keeps lives as long."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(["node", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self, **asked: Any) -> Any:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def listen(self, port: int = 0) -> int:
+        return self(listen={"port": port, **KEYS})["port"]
+
+    def open(self, server: Server) -> None:
+        assert self(open={"domain": server.url, "app_id": STORE, "app_secret": SECRETS[STORE]}) == {}
+
+    def ticket(self) -> None:
+        assert self(**{"await": "ticket"}) == {}
+
+    def approvers(self, names: Any) -> Any:
+        manager, tenant_key = names["employments"]["manager"]["id"], names["apps"]["store"]["tenant_key"]
+        params = {"page_size": 10, "user_id": manager, "user_id_type": "people_corehr_id"}
+        return self(call="corehr.v2.approver.list", tenant_key=tenant_key, payload={"params": params})
+
+
+@contextmanager
+def node() -> Iterator[Node]:
+    if not shutil.which("node") or not SDK.exists():
+        missing("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
+    node = Node()
+    yield node
+    node.process.communicate()
+
+
+def test_the_dispatcher_keeps_the_ticket_that_the_client_calls_with(server, names, asked_for):
+    with node() as application:
+        tell(server, application.listen())
+        application.ticket()
+        application.open(server)
+        for _ in range(2):
+            assert application.approvers(names)["answer"]["code"] == 0
+    assert asked_for() == [APP_TOKEN, TENANT_TOKEN, APPROVERS, APPROVERS]
+
+
+def test_an_application_that_starts_again_asks_for_its_ticket(server, names, asked_for):
+    with node() as application:
+        port = application.listen()
+        tell(server, port)
+        application.ticket()
+    with node() as application:
+        application.listen(port)
+        application.open(server)
+        application.ticket()
+        assert application.approvers(names)["answer"]["code"] == 0
+    assert asked_for() == [RESEND, APP_TOKEN, TENANT_TOKEN, APPROVERS]
