@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, time, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -42,6 +43,18 @@ def lived(tx: Tx) -> dict[str, Day]:
     return {row["zone"]: row["day"] for row in tx.all(_ALL)}
 
 
+class Meanwhile(Protocol):
+    """What else comes due while a traveller moves the clock: he stops at each such moment."""
+
+    async def next_due(self, after: datetime) -> datetime | None:
+        """The first moment later than this one at which something is due."""
+        ...
+
+    async def attempt_due(self, at: datetime) -> None:
+        """Do what is due at this moment."""
+        ...
+
+
 class Days:
     """Lives the days of one tenant. Commands wait for `caught_up`, so that none runs on a day not yet begun."""
 
@@ -56,11 +69,26 @@ class Days:
             async with self._lock:
                 await self._live_until(self._clock.now(self._tenant))
 
-    async def travel(self, to: datetime) -> None:
-        """Live every day up to a moment, then make it the tenant's present."""
+    async def travel(self, to: datetime, meanwhile: Meanwhile) -> None:
+        """Live every day up to a moment and do, in order of time, what is due in between; then it is the present."""
         async with self._lock:
-            await self._live_until(to)
+            reached = self._clock.now(self._tenant)
+            await meanwhile.attempt_due(reached)
+            while True:
+                step = await self._next_day(to)
+                until = step[2] if step else to
+                while (due := await meanwhile.next_due(reached)) and due <= until:
+                    reached = due
+                    self._clock.set_now(self._tenant, reached)
+                    await meanwhile.attempt_due(reached)
+                if step is None:
+                    break
+                reached = until
+                self._clock.set_now(self._tenant, reached)
+                await self._live(*step)
+                await meanwhile.attempt_due(reached)
             self._clock.set_now(self._tenant, to)
+            await meanwhile.attempt_due(to)
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
@@ -70,15 +98,19 @@ class Days:
             self._next = None
 
     async def _live_until(self, moment: datetime) -> None:
-        while True:
-            zones = await self._store.query(self._tenant, lived)
-            begins = {zone: midnight(day_after(day), zone) for zone, day in zones.items()}
-            zone = min(begins, key=lambda z: (begins[z], z), default=None)
-            if zone is None or begins[zone] > moment:
-                soon = moment + LOOK_AGAIN
-                self._next = min(begins[zone], soon) if zone else soon
-                return
-            await self._live(zone, day_after(zones[zone]), begins[zone])
+        while step := await self._next_day(moment):
+            await self._live(*step)
+
+    async def _next_day(self, moment: datetime) -> tuple[str, Day, datetime] | None:
+        """Zone, day and beginning of the first day that begins by this moment and is not lived yet."""
+        zones = await self._store.query(self._tenant, lived)
+        begins = {zone: midnight(day_after(day), zone) for zone, day in zones.items()}
+        zone = min(begins, key=lambda z: (begins[z], z), default=None)
+        if zone is not None and begins[zone] <= moment:
+            return zone, day_after(zones[zone]), begins[zone]
+        soon = moment + LOOK_AGAIN
+        self._next = min(begins[zone], soon) if zone else soon
+        return None
 
     async def _live(self, zone: str, day: Day, begins: datetime) -> None:
         """One day in one zone: each thing due happens in a short command of its own, then the day is done."""

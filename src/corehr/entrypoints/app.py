@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -15,21 +15,28 @@ from corehr.engines.effective_dating import Days
 from corehr.engines.rulebook import Rulebook
 from corehr.entrypoints import health, openapi, sandbox
 from corehr.entrypoints.directory import HrDirectory
+from corehr.entrypoints.tenants import set_clock
 from corehr.gateway import idempotency
 from corehr.gateway import spec as gateway_spec
-from corehr.gateway.apps import Apps
+from corehr.gateway.apps import App, Apps
+from corehr.gateway.deliveries import Deliveries
+from corehr.gateway.envelopes import Envelopes
 from corehr.gateway.headers import canonical
+from corehr.gateway.long_connection import LongConnections
 from corehr.gateway.pipeline import Gateway
 from corehr.gateway.rate_limits import RateLimits
+from corehr.gateway.reach import Reach
 from corehr.gateway.spec import Spec, SpecError
+from corehr.gateway.tickets import Tickets
 from corehr.gateway.tokens import Tokens
+from corehr.gateway.webhooks import Webhooks
 from corehr.hr.job_changes.api import FEATURE as JOB_CHANGES
 from corehr.hr.job_datas.api import FEATURE as JOB_DATAS
 from corehr.hr.offboardings.api import FEATURE as OFFBOARDINGS
 from corehr.hr.pre_hires.api import FEATURE as PRE_HIRES
 from corehr.hr.processes import api as processes
-from corehr.kernel import tenants
-from corehr.kernel.clock import Clock, moment, real_now
+from corehr.kernel import outbox, tenants
+from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
 from corehr.kernel.errors import INVALID_FIELD
 from corehr.kernel.feature import Feature, Handler, Outcome, Show
@@ -65,6 +72,13 @@ class Installation:
         self.settings, self.spec, self.store, self.clock, self.tenant = settings, spec, store, clock, tenant
         self.days = Days(store, clock, tenant.tenant, [turn for f in FEATURES for turn in f.turns])
         self.apps = Apps(store)
+        self.envelopes = Envelopes(spec, directory := HrDirectory())
+        self.webhooks = Webhooks(Reach.of(settings.webhook_to, loopback=settings.sandbox))
+        self.connections = LongConnections(self.apps, on_connected=lambda app_id: self.deliveries.nudge())
+        self.deliveries = Deliveries(store, tenant.tenant, self.apps, self.envelopes, self.webhooks, self.connections)
+        self.tickets = Tickets(
+            self.apps, self._subscriber, lambda to, body: self.webhooks.post(to.url, body, to.encrypt_key)
+        )
         self.sandbox = sandbox.Sandbox(self) if settings.sandbox else None
         self.gateway = Gateway(
             spec,
@@ -72,36 +86,52 @@ class Installation:
             commands=COMMANDS,
             queries=QUERIES,
             reasons={operation: book.reasons() for operation, book in RULEBOOKS.items()},
-            directory=HrDirectory(),
+            directory=directory,
             apps=self.apps,
             tokens=Tokens(self.apps),
             limiter=RateLimits(on=settings.rate_limits),
             caught_up=self.caught_up,
             watch=self.sandbox.watch if self.sandbox else None,
+            tickets=self.tickets,
+            connections=self.connections,
+            changed=self.deliveries.nudge,
         )
         self.asgi = canonical(_Front(self))
-        self._ticking: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     async def caught_up(self, tenant: str) -> None:
         """Days that have begun are lived before anything else happens."""
         await self.days.caught_up()
 
+    def subscribed(self, app: App) -> None:
+        """An app has said where its events go; a store app is sent its ticket there at once."""
+        self.deliveries.nudge()
+        if app.type == "store":
+            self.tickets.push_soon(app)
+
+    async def _subscriber(self, app_id: str) -> outbox.Subscriber | None:
+        return await self.store.query(self.tenant.tenant, lambda tx: outbox.get(tx, app_id))
+
     async def start(self) -> None:
-        """Catch up with the days that passed meanwhile, and go on living them as they begin."""
+        """Catch up with the days that passed meanwhile, go on living them as they begin, and deliver events."""
         await self.days.caught_up()
-        self._ticking = asyncio.create_task(self._tick())
+        await self.webhooks.open()
+        running = (self._tick(), self.deliveries.run(), self.tickets.run())
+        self._background = [asyncio.create_task(work) for work in running]
 
     async def stop(self) -> None:
-        """Stop living days; what runs is finished and the store closed."""
-        if self._ticking:
-            self._ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._ticking
+        """Stop living days and delivering; what runs is finished and the store closed."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.connections.close()
+        await self.webhooks.close()
         await asyncio.to_thread(self.store.close)
 
     async def tidy(self) -> None:
-        """Forget the idempotency keys that may be used anew."""
+        """Forget the idempotency keys that may be used anew, and deliveries long finished."""
         await self.store.command(self.tenant.tenant, idempotency.prune)
+        await self.store.command(self.tenant.tenant, outbox.prune)
 
     async def _tick(self) -> None:
         for tick in itertools.count(1):
@@ -125,6 +155,7 @@ class _Front:
         if installation.sandbox:
             routes += installation.sandbox.routes()
         self._gateway: ASGIApp = installation.gateway
+        self._connections = installation.connections
 
         @asynccontextmanager
         async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -138,6 +169,8 @@ class _Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/open-apis/"):
             await self._gateway(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._connections.websocket(scope, receive, send)
         else:
             await self._own(scope, receive, send)
 
@@ -160,8 +193,7 @@ def load_tenant(store: Store, settings: Settings, clock: Clock) -> Tenant:
     tenant = store.command_now(settings.tenant, tenants.get)
     if tenant is None:
         raise WrongUse(f"there is no tenant yet: make one with  corehr tenant create --db {settings.db} --name NAME")
-    if tenant.world_now and tenant.world_set_at:
-        clock.set_now(tenant.tenant, moment(tenant.world_now) + (real_now() - moment(tenant.world_set_at)))
+    set_clock(clock, tenant)
     return tenant
 
 

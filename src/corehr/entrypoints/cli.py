@@ -4,24 +4,23 @@ import ipaddress
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, Never
+from typing import TYPE_CHECKING, Any, Never
 
 import click
 
 from corehr.entrypoints.arguments import NOW, Address, Moment, OnOff, shown
 from corehr.entrypoints.call import call
+from corehr.entrypoints.cli_apps import app
+from corehr.entrypoints.cli_events import event
+from corehr.entrypoints.opened import DB, DEFAULT, naming, opened
 
 # What a command needs is imported when it runs, so that --help and a wrong use answer at once.
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
-    from corehr.kernel.db import Store, Tx
     from corehr.kernel.settings import Settings
-
-DEFAULT: Final = "1"
-"""The tenant: `kernel.tenants.DEFAULT`, without loading the kernel."""
 
 
 class Commands(click.Group):
@@ -62,14 +61,6 @@ def _end(line: str, code: int) -> Never:
     sys.exit(code)
 
 
-DB = click.option(
-    "--db",
-    type=Address(),
-    required=True,
-    envvar="COREHR_DB",
-    show_envvar=True,
-    help="sqlite:///path/file.db or postgresql://user@host/db.",
-)
 PORT = click.option("--port", type=click.IntRange(0, 65535), default=8321, help="0 takes any that is free.")
 HOST = click.option("--host", default="127.0.0.1", help="The address to listen on; 0.0.0.0 is all of them.")
 LIMITS = click.option("--rate-limits", type=OnOff(), default="on", help="Refuse calls above the documented rates.")
@@ -78,6 +69,12 @@ TOKEN = click.option(
     envvar="COREHR_SANDBOX_TOKEN",
     show_envvar=True,
     help="What a caller of /sandbox/ must show; needed off loopback.",
+)
+WEBHOOK_TO = click.option(
+    "--webhook-to",
+    multiple=True,
+    metavar="HOST",
+    help="Let webhooks go to this host, *.domain or network, with :PORT if need be; may be repeated.",
 )
 SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
@@ -100,6 +97,7 @@ def cli() -> None:
 @click.option("--db", type=Address(), show_default="a temporary folder", help="Where to keep it.")
 @LIMITS
 @TOKEN
+@WEBHOOK_TO
 def demo(
     *,
     port: int,
@@ -110,16 +108,20 @@ def demo(
     db: str | None,
     rate_limits: bool,
     sandbox_token: str | None,
+    webhook_to: tuple[str, ...],
 ) -> None:
-    """Start a demo company, with the sandbox on."""
+    """Start a demo company, with the sandbox on; its webhooks may go to this machine."""
     _require_token(host, sandbox_token)
+    _require_reach(webhook_to)
     from corehr.kernel.settings import Settings
 
     with _stoppable() as stack:
         if db is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="corehr-", ignore_cleanup_errors=True))
             db = f"sqlite:///{folder}/demo.db"
-        settings = Settings(db, sandbox=True, sandbox_token=sandbox_token, rate_limits=rate_limits)
+        settings = Settings(
+            db, sandbox=True, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_to=webhook_to
+        )
 
         def prepare() -> None:
             from corehr.entrypoints import schema
@@ -146,6 +148,7 @@ def demo(
 @click.option("--sandbox", is_flag=True, help="Bend reality at /sandbox/: never with real people.")
 @TOKEN
 @LIMITS
+@WEBHOOK_TO
 @click.option("--no-worker", is_flag=True, help="Leave background work to another process.")
 def serve(
     *,
@@ -156,9 +159,11 @@ def serve(
     sandbox: bool,
     sandbox_token: str | None,
     rate_limits: bool,
+    webhook_to: tuple[str, ...],
     no_worker: bool,
 ) -> None:
     """Serve a company."""
+    _require_reach(webhook_to)
     if sandbox:
         _require_token(host, sandbox_token)
     elif sandbox_token:
@@ -172,9 +177,11 @@ def serve(
     from corehr.entrypoints import schema
     from corehr.kernel.settings import Settings
 
-    settings = Settings(db, sandbox=sandbox, sandbox_token=sandbox_token, rate_limits=rate_limits)
+    settings = Settings(
+        db, sandbox=sandbox, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_to=webhook_to
+    )
 
-    with _naming(db):
+    with naming(db):
         schema.require_current(db)
 
     def listening(installation: "Installation", url: str) -> None:
@@ -197,6 +204,16 @@ def _require_token(host: str, token: str | None) -> None:
         near = False
     if not near and not token:
         raise click.UsageError(f"on {host} others could bend the sandbox: give --sandbox-token, or --host 127.0.0.1")
+
+
+def _require_reach(names: tuple[str, ...]) -> None:
+    if names:
+        from corehr.gateway.reach import Reach
+
+        try:
+            Reach.of(names, loopback=False)
+        except ValueError as why:
+            raise click.UsageError(f"--webhook-to: {why}") from None
 
 
 @contextmanager
@@ -224,7 +241,7 @@ def _serve(
     server.configure_logging()
     bound = stack.enter_context(server.bind(host, port))
     stack.enter_context(sole_writer(settings.db))
-    with _naming(settings.db):
+    with naming(settings.db):
         prepare()
         installation = open_installation(settings)
         server.run(installation, bound, lambda: listening(installation, server.base_url(bound)))
@@ -245,44 +262,10 @@ def db_upgrade(db: str) -> None:
     from corehr.entrypoints import schema
     from corehr.entrypoints.sole_writer import sole_writer
 
-    with sole_writer(db), _naming(db):
+    with sole_writer(db), naming(db):
         before = schema.upgrade(db)
     done = "was up to date already" if before is schema.State.CURRENT else "is up to date now"
     click.echo(f"The database {done}.")
-
-
-@contextmanager
-def _naming(db: str) -> Iterator[None]:
-    """A foreseen failure of the database inside is told with the address it concerns."""
-    from corehr.entrypoints.failures import Failed, foreseen
-
-    try:
-        yield
-    except Exception as error:
-        line = foreseen(error, db)
-        if line is None:
-            raise
-        raise Failed(line) from None
-
-
-@contextmanager
-def _opened(db: str, *, company: bool = True) -> Iterator["Store"]:
-    """The store at an address, its schema current; with `company`, WrongUse unless there is one."""
-    from corehr.entrypoints import schema
-    from corehr.kernel import tenants
-    from corehr.kernel.clock import Clock
-    from corehr.kernel.ids import TimedIds
-    from corehr.kernel.settings import WrongUse, open_store
-
-    with _naming(db):
-        schema.require_current(db)
-        store = open_store(db, Clock(), TimedIds())
-        try:
-            if company and store.command_now(DEFAULT, tenants.get) is None:
-                raise WrongUse(f"there is no company yet: run  corehr tenant create --db {db} --name NAME")
-            yield store
-        finally:
-            store.close()
 
 
 # -------------------------------------------------------------------------------------------------------------- tenants
@@ -302,103 +285,14 @@ def tenant_create(db: str, name: str, zone: str) -> None:
     from corehr.entrypoints import tenants
 
     tenants.require_zone(zone)
-    with _opened(db, company=False) as store:
+    with opened(db, company=False) as store:
         made = store.command_now(DEFAULT, lambda tx: tenants.found(tx, name, zone))
     click.echo(f"tenant_key: {made.key}")
     click.echo(f"Next: corehr app create --db {shown(db)} --name NAME --scopes '*' --data-range all", err=True)
 
 
-# ----------------------------------------------------------------------------------------------------------------- apps
-
-
-@cli.group()
-def app() -> None:
-    """The apps that may call."""
-
-
-@app.command("create")
-@DB
-@click.option("--name", required=True, help="What the app is called.")
-@click.option("--type", "kind", type=click.Choice(["custom", "store"]), default="custom", help="Of whom it is.")
-@click.option("--scopes", type=click.Choice(["*"]), help="Give it every scope.")
-@click.option("--scope", "named", multiple=True, metavar="SCOPE", help="Give it this scope; may be repeated.")
-@click.option("--data-range", default="none", help="Whom it sees: all, none, or department ids with commas between.")
-@click.option("--pre-hires", type=click.Choice(["all", "read", "none"]), default="none", help="Its right to pre-hires.")
-def app_create(
-    *,
-    db: str,
-    name: str,
-    kind: Literal["custom", "store"],
-    scopes: str | None,
-    named: tuple[str, ...],
-    data_range: str,
-    pre_hires: Literal["all", "read", "none"],
-) -> None:
-    """Make an app; its secret is told this once."""
-    if bool(scopes) == bool(named):
-        raise click.UsageError("say what the app may do: --scopes '*', or --scope once for each scope")
-    from corehr.gateway import apps
-
-    departments = [] if data_range in ("all", "none") else [id.strip() for id in data_range.split(",")]
-
-    def create(tx: "Tx") -> tuple[str, str]:
-        _require_departments(tx, departments)
-        return apps.add_app(
-            tx,
-            name,
-            type=kind,
-            scopes=apps.EVERYTHING if scopes else frozenset(named),
-            data_range=departments or data_range,
-            pre_hires=pre_hires,
-        )
-
-    with _opened(db) as store:
-        _tell(*store.command_now(DEFAULT, create))
-    if data_range == "none" and kind == "custom":
-        click.echo("It sees nobody: --data-range all makes an app that sees everyone.", err=True)
-
-
-def _require_departments(tx: "Tx", ids: Sequence[str]) -> None:
-    from corehr.hr.departments import records as departments
-
-    known = {row["id"] for row in departments.by_id(tx, ids)}
-    if unknown := [id for id in ids if id not in known]:
-        raise click.UsageError(f"there is no department {', '.join(unknown)}: give --data-range ids that exist")
-
-
-def _tell(app_id: str, secret: str) -> None:
-    click.echo(f"app_id: {app_id}\napp_secret: {secret}")
-    click.echo("Keep the secret: it is not told again. `corehr app rotate` makes a new one.", err=True)
-
-
-@app.command("list")
-@DB
-def app_list(db: str) -> None:
-    """List the apps: id, type, whether it is enabled, scopes, data range, name."""
-    from corehr.gateway import apps
-
-    with _opened(db) as store:
-        for it in store.command_now(DEFAULT, apps.list_apps):
-            scopes = "*" if isinstance(it.scopes, str) else ",".join(sorted(it.scopes))
-            seen = "all" if it.data_range.everyone else ",".join(sorted(it.data_range.departments)) or "none"
-            click.echo("\t".join((it.app_id, it.type, "on" if it.enabled else "off", scopes, seen, it.name)))
-
-
-@app.command("rotate")
-@DB
-@click.argument("app_id")
-def app_rotate(db: str, app_id: str) -> None:
-    """Give an app a new secret; the old one stops being one at once."""
-    from corehr.gateway import apps
-
-    with _opened(db) as store:
-        fresh = store.command_now(DEFAULT, lambda tx: apps.rotate_secret(tx, app_id))
-    if fresh is None:
-        raise click.UsageError(f"there is no app {app_id}: `corehr app list` names those there are")
-    _tell(app_id, fresh)
-
-
-cli.add_command(call)
+for command in (app, event, call):
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from corehr.hr.departments import records as departments
+from corehr.hr.job_datas import records as job_datas
 from corehr.hr.people import records as people
+from corehr.kernel.clock import Day
 from corehr.kernel.db import Tx
+from corehr.kernel.feature import DataRange
 
 
 class HrDirectory:
@@ -22,3 +25,6 @@ class HrDirectory:
 
     def departments_as(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
         return {row["id"]: row[id_type] for row in departments.by_id(tx, ids)}
+
+    def is_within(self, tx: Tx, data_range: DataRange, employment_id: str, day: Day) -> bool:
+        return departments.within(tx, data_range, job_datas.department_on(tx, employment_id, day), day)

@@ -25,6 +25,9 @@ KEEP_ALIVE = 75
 """Seconds an idle connection stays open: longer than the minute after which proxies and clients' pools let go of it,
 so that none of them writes into a connection that we are just closing."""
 
+LONGEST_FRAME = 2**20
+"""Bytes of a websocket's message that are read: an acknowledgement has a few hundred."""
+
 FINISH = 30
 """Seconds that what runs may take to finish after a signal."""
 
@@ -99,7 +102,10 @@ def run(installation: Installation, bound: socket.socket, listening: Callable[[]
         installation.asgi,
         loop="auto",  # uvloop where there is one
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=LONGEST_FRAME,
+        ws_ping_interval=None,  # clients ping us
+        ws_per_message_deflate=False,  # 40 KiB of memory for each connection
         lifespan="on",
         log_config=None,
         access_log=False,

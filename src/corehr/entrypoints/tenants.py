@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from corehr.engines.effective_dating import open_zone
 from corehr.kernel import tenants
-from corehr.kernel.clock import real_now, stamp
+from corehr.kernel.clock import Clock, moment, real_now, stamp
 from corehr.kernel.db import Tx
 from corehr.kernel.ids import secret
 from corehr.kernel.settings import WrongUse
@@ -51,3 +51,9 @@ def require_zone(zone: str) -> None:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
         raise WrongUse(f"there is no time zone {zone!r}: name one as Asia/Shanghai or Europe/Berlin") from None
+
+
+def set_clock(clock: Clock, tenant: Tenant) -> None:
+    """The tenant's time goes on from where its world's clock was set, if it ever was."""
+    if tenant.world_now and tenant.world_set_at:
+        clock.set_now(tenant.tenant, moment(tenant.world_now) + (real_now() - moment(tenant.world_set_at)))

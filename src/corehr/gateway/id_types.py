@@ -11,7 +11,9 @@ from corehr.gateway.apps import App
 from corehr.gateway.made_ids import Permutation, is_corehr, open_department_ids, open_ids, union_ids
 from corehr.gateway.shapes import Arguments
 from corehr.gateway.spec import Field, Operation
+from corehr.kernel.clock import Day
 from corehr.kernel.db import Tx
+from corehr.kernel.feature import DataRange
 from corehr.kernel.ids import UNKNOWN
 
 PEOPLE = "user_id_type"
@@ -40,6 +42,10 @@ class Directory(Protocol):
 
     def departments_as(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
         """Ids of type department_id by CoreHR department id."""
+        ...
+
+    def is_within(self, tx: Tx, data_range: DataRange, employment_id: str, day: Day) -> bool:
+        """Whether the person works in one of the range's departments on a day."""
         ...
 
 

@@ -6,16 +6,18 @@ from typing import Any, Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from corehr.gateway import answers, idempotency, scopes, tokens, wire
+from corehr.gateway import answers, idempotency, long_connection, scopes, tokens, wire
 from corehr.gateway.answers import NOT_FOUND, Answer, Denied
 from corehr.gateway.apps import App, Apps
 from corehr.gateway.claims import Claims
 from corehr.gateway.id_types import Directory, IdTypes
 from corehr.gateway.log_ids import new_log_id, request_id
+from corehr.gateway.long_connection import LongConnections
 from corehr.gateway.rate_limits import RateLimits
 from corehr.gateway.routes import Routes
 from corehr.gateway.shapes import Arguments, Shape, ShapeError
 from corehr.gateway.spec import Operation, Spec
+from corehr.gateway.tickets import Tickets
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.errors import INVALID_FIELD, Reason, Refusal
 from corehr.kernel.feature import Call, Handler
@@ -72,7 +74,7 @@ class Service:
         self.changes = changes
         self.ids = ids
         self.shape = Shape(operation)
-        self.veil = scopes.Veil(operation)
+        self.veil = scopes.Veil(operation.response)
         self.value_scopes = [(field.name, field.value_scopes) for field in operation.query if field.value_scopes]
         self.key = _key(operation) if changes else None
         self.malformed = reasons.get(Reason.MALFORMED)
@@ -124,8 +126,7 @@ async def who(gateway: "Gateway", request: Request) -> None:
 
 async def of_a_type_that_may(gateway: "Gateway", request: Request) -> None:
     """No page says how a store app is refused; the platform calls an app it does not let in "unauthorized"."""
-    kind = "isv" if request.app.type == "store" else request.app.type
-    if kind not in request.service.operation.apps:
+    if request.app.listed_as not in request.service.operation.apps:
         raise Denied(answers.APP_UNAUTHORIZED, "app_type_is_not_allowed")
 
 
@@ -240,7 +241,7 @@ class Gateway:
 
     `commands` change rows, `queries` only read, both by operation id; `reasons` gives the documented code that an
     operation has for a Reason. `caught_up(tenant)` is awaited before a handler runs: days that have begun must be
-    lived before anything else happens.
+    lived before anything else happens. `changed()` is called when a command is committed.
     """
 
     def __init__(
@@ -257,6 +258,9 @@ class Gateway:
         limiter: RateLimits,
         caught_up: Callable[[str], Awaitable[None]],
         watch: Watch | None = None,
+        tickets: Tickets | None = None,
+        connections: LongConnections | None = None,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.spec = spec
         self.store = store
@@ -265,6 +269,9 @@ class Gateway:
         self.limiter = limiter
         self.caught_up = caught_up
         self.watch = watch
+        self.tickets = tickets
+        self.connections = connections
+        self.changed = changed
         self.claims = Claims()
         self._routes = Routes(spec.operations.values())
         self._services: dict[str, Service] = {}
@@ -301,6 +308,8 @@ class Gateway:
         if found is None or service is None:
             if tokens.is_endpoint(exchange.method, path):
                 return await self._give_token(exchange, path, receive)
+            if self.connections is not None and (exchange.method, path) == ("POST", long_connection.ENDPOINT):
+                return await self._let_in(self.connections, exchange, scope, receive)
             exchange.rule = "path_is_unknown"
             return NOT_FOUND
         exchange.operation = service.operation.id
@@ -312,7 +321,13 @@ class Gateway:
 
     async def _give_token(self, exchange: Exchange, path: str, receive: Receive) -> Answer:
         exchange.body = await wire.read_body(receive) or b""
-        answer, exchange.rule = await tokens.answer(self.apps, self.tokens, path, exchange.body)
+        answer, exchange.rule = await tokens.answer(self.apps, self.tokens, self.tickets, path, exchange.body)
+        return answer
+
+    async def _let_in(self, connections: LongConnections, exchange: Exchange, scope: Scope, receive: Receive) -> Answer:
+        exchange.body = await wire.read_body(receive) or b""
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+        answer, exchange.rule = await connections.endpoint(exchange.body, host, scope["scheme"])
         return answer
 
     async def _serve(self, request: Request) -> Answer:
@@ -347,6 +362,8 @@ class Gateway:
         service = request.service
         with self.claims.held(tenant, service.operation, request.given, service.claimed):
             await (self.store.command if service.changes else self.store.query)(tenant, work)
+        if service.changes:
+            self.changed()
 
     def _out_of_shape(self, no: ShapeError, request: Request) -> Answer:
         service = request.service

@@ -11,6 +11,7 @@ from corehr.entrypoints.sandbox.faults import Faults
 from corehr.entrypoints.sandbox.records import Records
 from corehr.entrypoints.sandbox.requests import Requests
 from corehr.entrypoints.sandbox.snapshots import Snapshots
+from corehr.entrypoints.sandbox.subscribers import Subscribers
 from corehr.entrypoints.sandbox.travel import Travel
 from corehr.entrypoints.sandbox.watch import Watch
 from corehr.entrypoints.sandbox.world import World
@@ -35,6 +36,8 @@ class Sandbox:
         travel = Travel(house)
         snapshots = Snapshots(house, travel, self.watch, self.faults)
         world = World(house, travel)
+        subscribers = Subscribers(house)
+        webhook = {"GET": subscribers.get, "PUT": subscribers.put, "DELETE": subscribers.delete}
         faults = {"GET": self.faults.get, "PUT": self.faults.put, "DELETE": self.faults.delete}
         return [
             route("/sandbox/clock", {"GET": travel.get, "PUT": travel.put}),
@@ -46,7 +49,10 @@ class Sandbox:
             route("/sandbox/records/{kind}/{id}", {"GET": Records(house).get}),
             route("/sandbox/requests", {"GET": self.requests.get}),
             route("/sandbox/events", {"GET": Events(house).get}),
+            route("/sandbox/events/{id}/redeliver", {"POST": subscribers.redeliver}),
             route("/sandbox/apps", {"POST": Apps(house).post}),
+            route("/sandbox/apps/{app_id}/webhook", webhook),
+            route("/sandbox/apps/{app_id}/replay", {"POST": subscribers.replay}),
             route("/sandbox/world", {"GET": world.get}),
             route("/sandbox/world/employees", {"POST": world.hire}),
         ]

@@ -82,14 +82,14 @@ class Door:
 
 
 async def read(request: Request, into: type[T]) -> T:
-    """The body as this type says it is; Refused when it is not."""
+    """The body as this type says it is, no body as an empty object; Refused when it is not."""
     raw = b""
     async for part in request.stream():
         raw += part
         if len(raw) > LONGEST:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {LONGEST} bytes")
     try:
-        return msgspec.json.decode(raw, type=into)
+        return msgspec.json.decode(raw or b"{}", type=into)
     except (msgspec.MsgspecError, ValueError, RecursionError) as why:
         raise bad(f"the body is not as it should be: {why}") from None
 

@@ -1,21 +1,18 @@
 """What happened, in the words of one app."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from starlette.requests import Request
 
 from corehr.entrypoints.demo.apps import FIRST
 from corehr.entrypoints.sandbox.door import Refused, bad, whole
-from corehr.gateway import made_ids
 from corehr.gateway.apps import App
-from corehr.gateway.fields import Field
-from corehr.gateway.spec import Spec
-from corehr.hr.people import records as people
-from corehr.kernel import event_log
+from corehr.gateway.envelopes import Envelopes
+from corehr.kernel import event_log, outbox
 from corehr.kernel.clock import milliseconds, moment
-from corehr.kernel.db import Row, Tx, decode_json
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.ids import SEED_BASE
 
 if TYPE_CHECKING:
@@ -25,8 +22,6 @@ MOST: Final = 10_000
 USUAL: Final = 1000
 MADE: Final = SEED_BASE + (1 << 32)
 """Beyond the events by which a demo company was made."""
-
-_TARGET: Final = "target_user_id"
 
 
 class Events:
@@ -44,48 +39,42 @@ class Events:
         since, limit, type = _since(query.get("since")), whole(request, "limit", USUAL, MOST), query.get("type")
         if type is not None and not type.isprintable():
             raise bad("type must be the name of an event")
+        state = _state(query.get("delivery"))
 
         def read(tx: Tx) -> list[dict[str, Any]]:
-            if type:
+            if state:
+                seqs = outbox.in_state(tx, app.app_id, state, since=since, limit=limit)
+                found = [row for row in tx.all(event_log.BY_SEQ, seqs=seqs) if type in (None, row["type"])]
+            elif type:
                 found = tx.all(event_log.SINCE_OF_TYPE, type=type, since=since, limit=limit)
             else:
                 found = tx.all(event_log.SINCE, since=since, limit=limit)
-            return spoken(tx, house.spec, app, found)
+            return shown(tx, house.envelopes, app, found)
 
         return {"items": await house.store.query(house.tenant.tenant, read)}
 
 
-def spoken(tx: Tx, spec: Spec, app: App, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Events as an app is told of them; facts of which the spec knows no event stay as they are."""
-    facts = [decode_json(row["facts"]) for row in rows]
-    persons = people.many(tx, sorted({f["employment_id"] for f in facts if f.get("employment_id")}))
-    items = []
-    for row, said in zip(rows, facts, strict=True):
-        known = spec.events.get(row["type"])
-        target = next((f for f in known.body if f.name == _TARGET), None) if known else None
-        person = persons.get(said.get("employment_id", ""))
-        words = {**said, _TARGET: _ids(app, person, target.fields)} if target and person else said
-        items.append(
-            {
-                "event_id": event_log.event_id(tx.tenant, row["seq"]),
-                "event_type": row["type"],
-                "create_time": milliseconds(moment(row["at"])),
-                "subject": row["subject"],
-                "event": words,
-                "deliveries": [],
-            }
-        )
-    return items
+def shown(tx: Tx, envelopes: Envelopes, app: App, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Events as an app is told of them, and what became of their deliveries to whichever app."""
+    deliveries = outbox.of_events(tx, [row["seq"] for row in rows])
+    return [
+        {
+            "event_id": event_log.event_id(tx.tenant, row["seq"]),
+            "event_type": row["type"],
+            "create_time": milliseconds(moment(row["at"])),
+            "subject": row["subject"],
+            "event": words,
+            "deliveries": deliveries.get(row["seq"], []),
+        }
+        for row, words in zip(rows, envelopes.words(tx, app, rows), strict=True)
+    ]
 
 
-def _ids(app: App, person: people.Employment, fields: Sequence[Field]) -> Mapping[str, str]:
-    """The person's ids, as far as the app's scopes let it see them."""
-    speak: Mapping[str, Callable[[], str]] = {
-        "open_id": lambda: made_ids.speak_open_id(app.server_key, app.app_id, person.id),
-        "union_id": lambda: made_ids.speak_union_id(app.server_key, person.id),
-        "user_id": lambda: person.user_id,
-    }
-    return {f.name: speak[f.name]() for f in fields if f.name in speak and app.holds(f.scopes)}
+def _state(text: str | None) -> Literal["waiting", "given_up"] | None:
+    match text:
+        case None | "waiting" | "given_up":
+            return text
+    raise bad("delivery must be waiting or given_up")
 
 
 def _since(id: str | None) -> int:

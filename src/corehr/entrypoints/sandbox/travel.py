@@ -31,6 +31,7 @@ class By(msgspec.Struct, forbid_unknown_fields=True):
     days: Amount = 0
     hours: Amount = 0
     minutes: Amount = 0
+    seconds: Amount = 0
 
 
 class Travel:
@@ -52,11 +53,11 @@ class Travel:
             return await self._go(to)
 
     async def advance(self, request: Request) -> dict[str, Any]:
-        """So many days, hours, minutes on."""
+        """So many days, hours, minutes, seconds on."""
         by = await read(request, By)
-        step = timedelta(days=by.days, hours=by.hours, minutes=by.minutes)
+        step = timedelta(days=by.days, hours=by.hours, minutes=by.minutes, seconds=by.seconds)
         if not step:
-            raise bad("say how far: days, hours or minutes")
+            raise bad("say how far: days, hours, minutes or seconds")
         async with self.lock:
             now = self._now()
             if step > FARTHEST:
@@ -74,7 +75,8 @@ class Travel:
         if to - self._now() > FARTHEST:
             raise _too_far()
         house = self._installation
-        await house.days.travel(to)
+        async with house.deliveries.alone():
+            await house.days.travel(to, house.deliveries)
         at, real = stamp(to), stamp(real_now())
         await house.store.command(house.tenant.tenant, lambda tx: tenants.set_clock(tx, at, real))
         return self.told()

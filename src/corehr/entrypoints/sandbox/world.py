@@ -50,7 +50,12 @@ class World:
             today = local_day(company[2], house.tenant.zone) if company else ""
             return {**named, "recipes": recipes(named, house.spec, today) if company else {}}
 
-        return await house.store.query(house.tenant.tenant, read_all)
+        told = await house.store.query(house.tenant.tenant, read_all)
+        for facts in told.get("apps", {}).values():
+            app = await house.apps.find(facts["id"])
+            if app is not None and app.type == "store":
+                facts |= {"app_ticket": house.tickets.ticket(app), "tenant_key": app.tenant_key}
+        return told
 
     async def hire(self, request: Request) -> dict[str, Any]:
         """More people like `active`, who have been there for a year; Refused where there is no `active`."""

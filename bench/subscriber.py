@@ -1,0 +1,66 @@
+"""`python -m bench.subscriber PORT`: takes every event at once; GET says how many, and when the first and last came."""
+
+import asyncio
+import sys
+import time
+from typing import Final, cast
+
+import uvloop
+
+TAKEN: Final = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
+_LENGTH = b"content-length:"
+
+
+class Count:
+    """`first` and `last` are seconds since 1970."""
+
+    def __init__(self) -> None:
+        self.events, self.first, self.last = 0, 0.0, 0.0
+
+    def one_more(self) -> None:
+        self.last = time.time()
+        self.first = self.first or self.last
+        self.events += 1
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests as corehr sends them, one after the other."""
+
+    def __init__(self, count: Count) -> None:
+        self._count = count
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while (head := self._buffer.find(b"\r\n\r\n")) >= 0:
+            if self._buffer.startswith(b"GET "):
+                self._buffer = self._buffer[head + 4 :]
+                self._tell()
+                continue
+            at = self._buffer.lower().find(_LENGTH, 0, head) + len(_LENGTH)
+            whole = head + 4 + int(self._buffer[at : self._buffer.find(b"\r\n", at)])
+            if len(self._buffer) < whole:
+                return
+            self._buffer = self._buffer[whole:]
+            self._count.one_more()
+            self._transport.write(TAKEN)
+
+    def _tell(self) -> None:
+        count = self._count
+        said = b'{"events":%d,"first":%.6f,"last":%.6f}' % (count.events, count.first, count.last)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(said)
+        self._transport.write(head + said)
+
+
+async def main(port: int) -> None:
+    """Serve until the process is ended."""
+    count = Count()
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(count), "127.0.0.1", port)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1])))

@@ -1,0 +1,223 @@
+"""`corehr app`: who may call, and where its events go."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from corehr.entrypoints.arguments import shown
+from corehr.entrypoints.opened import DB, DEFAULT, opened
+
+# What a command needs is imported when it runs, so that --help and a wrong use answer at once.
+if TYPE_CHECKING:
+    from corehr.gateway.apps import App
+    from corehr.kernel.db import Store, Tx
+    from corehr.kernel.outbox import Mode
+
+
+@click.group()
+def app() -> None:
+    """The apps that may call."""
+
+
+@app.command("create")
+@DB
+@click.option("--name", required=True, help="What the app is called.")
+@click.option("--type", "kind", type=click.Choice(["custom", "store"]), default="custom", help="Of whom it is.")
+@click.option("--scopes", type=click.Choice(["*"]), help="Give it every scope.")
+@click.option("--scope", "named", multiple=True, metavar="SCOPE", help="Give it this scope; may be repeated.")
+@click.option("--data-range", default="none", help="Whom it sees: all, none, or department ids with commas between.")
+@click.option("--pre-hires", type=click.Choice(["all", "read", "none"]), default="none", help="Its right to pre-hires.")
+def app_create(
+    *,
+    db: str,
+    name: str,
+    kind: Literal["custom", "store"],
+    scopes: str | None,
+    named: tuple[str, ...],
+    data_range: str,
+    pre_hires: Literal["all", "read", "none"],
+) -> None:
+    """Make an app; its secret is told this once."""
+    if bool(scopes) == bool(named):
+        raise click.UsageError("say what the app may do: --scopes '*', or --scope once for each scope")
+    from corehr.gateway import apps
+
+    departments = [] if data_range in ("all", "none") else [id.strip() for id in data_range.split(",")]
+
+    def create(tx: "Tx") -> tuple[str, str]:
+        _require_departments(tx, departments)
+        return apps.add_app(
+            tx,
+            name,
+            type=kind,
+            scopes=apps.EVERYTHING if scopes else frozenset(named),
+            data_range=departments or data_range,
+            pre_hires=pre_hires,
+        )
+
+    with opened(db) as store:
+        _tell(*store.command_now(DEFAULT, create))
+    if data_range == "none" and kind == "custom":
+        click.echo("It sees nobody: --data-range all makes an app that sees everyone.", err=True)
+
+
+def _require_departments(tx: "Tx", ids: Sequence[str]) -> None:
+    from corehr.hr.departments import records as departments
+
+    known = {row["id"] for row in departments.by_id(tx, ids)}
+    if unknown := [id for id in ids if id not in known]:
+        raise click.UsageError(f"there is no department {', '.join(unknown)}: give --data-range ids that exist")
+
+
+def _tell(app_id: str, secret: str) -> None:
+    click.echo(f"app_id: {app_id}\napp_secret: {secret}")
+    click.echo("Keep the secret: it is not told again. `corehr app rotate` makes a new one.", err=True)
+
+
+@app.command("list")
+@DB
+def app_list(db: str) -> None:
+    """List the apps: id, type, whether it is enabled, scopes, data range, name."""
+    from corehr.gateway import apps
+
+    with opened(db) as store:
+        for it in store.command_now(DEFAULT, apps.list_apps):
+            scopes = "*" if isinstance(it.scopes, str) else ",".join(sorted(it.scopes))
+            seen = "all" if it.data_range.everyone else ",".join(sorted(it.data_range.departments)) or "none"
+            click.echo("\t".join((it.app_id, it.type, "on" if it.enabled else "off", scopes, seen, it.name)))
+
+
+@app.command("rotate")
+@DB
+@click.argument("app_id")
+def app_rotate(db: str, app_id: str) -> None:
+    """Give an app a new secret; the old one stops being one at once."""
+    from corehr.gateway import apps
+
+    with opened(db) as store:
+        fresh = store.command_now(DEFAULT, lambda tx: apps.rotate_secret(tx, app_id))
+    if fresh is None:
+        raise _no_app(app_id)
+    _tell(app_id, fresh)
+
+
+# --------------------------------------------------------------------------------------------------- where events go
+
+EVENTS = click.option(
+    "--event", "events", multiple=True, metavar="TYPE", help="Tell it of this event; may be repeated. Otherwise of all."
+)
+
+
+@app.command("webhook")
+@DB
+@click.argument("app_id")
+@click.option("--url", required=True, help="Where its events are posted. It is asked to prove itself first.")
+@click.option("--encrypt-key", default="", help="Encrypt and sign what is posted with this key.")
+@click.option("--verification-token", show_default="a fresh one", help="Told with every event.")
+@EVENTS
+def app_webhook(
+    *, db: str, app_id: str, url: str, encrypt_key: str, verification_token: str | None, events: tuple[str, ...]
+) -> None:
+    """Post an app's events to a URL."""
+    import asyncio
+
+    from corehr.gateway.reach import Reach
+    from corehr.gateway.webhooks import Webhooks
+    from corehr.kernel.ids import secret
+
+    token = secret() if verification_token is None else verification_token
+    host = _host(url)
+
+    try:
+        reach = Reach.of([host], loopback=True)
+    except ValueError as why_not:
+        raise click.UsageError(f"--url: {why_not}") from None
+
+    async def prove() -> str | None:
+        webhooks = Webhooks(reach)
+        await webhooks.open()
+        try:
+            return await webhooks.verify(url, encrypt_key, token)
+        finally:
+            await webhooks.close()
+
+    with opened(db) as store:
+        it = _app(store, app_id)
+        types = _types(it, events)
+        if why := asyncio.run(prove()):
+            raise click.ClickException(why)
+        _subscribe(store, it, "webhook", url, encrypt_key, token, types)
+    click.echo(f"verification_token: {token}")
+    click.echo(
+        f"The server may call it when it runs with --webhook-to {host}; a sandbox may call this machine.", err=True
+    )
+
+
+@app.command("long-connection")
+@DB
+@click.argument("app_id")
+@EVENTS
+def app_long_connection(*, db: str, app_id: str, events: tuple[str, ...]) -> None:
+    """Send an app's events over the connection that its SDK opens."""
+    with opened(db) as store:
+        it = _app(store, app_id)
+        if it.type == "store":
+            raise click.UsageError("store apps are told by webhook only: `corehr app webhook`")
+        _subscribe(store, it, "long_connection", "", "", "", _types(it, events))
+
+
+@app.command("unsubscribe")
+@DB
+@click.argument("app_id")
+def app_unsubscribe(*, db: str, app_id: str) -> None:
+    """Tell an app of nothing any more."""
+    from corehr.kernel import outbox
+
+    with opened(db) as store:
+        _app(store, app_id)
+        store.command_now(DEFAULT, lambda tx: outbox.unsubscribe(tx, app_id))
+
+
+def _host(url: str) -> str:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host:
+        raise click.UsageError(f"{shown(url)} is no URL: write it as https://hooks.example.com/corehr")
+    address = f"[{host}]" if ":" in host else host
+    return f"{address}:{port}" if port else address
+
+
+def _app(store: "Store", app_id: str) -> "App":
+    from corehr.gateway import apps
+
+    found = next((it for it in store.command_now(DEFAULT, apps.list_apps) if it.app_id == app_id), None)
+    if found is None:
+        raise _no_app(app_id)
+    return found
+
+
+def _no_app(app_id: str) -> click.UsageError:
+    return click.UsageError(f"there is no app {app_id}: `corehr app list` names those there are")
+
+
+def _types(app: "App", events: tuple[str, ...]) -> list[str]:
+    from corehr.entrypoints import subscriptions
+    from corehr.gateway import spec
+
+    return subscriptions.wanted_types(spec.load(), app, events or "*")
+
+
+def _subscribe(
+    store: "Store", app: "App", mode: "Mode", url: str, encrypt_key: str, token: str, types: Sequence[str]
+) -> None:
+    from corehr.kernel import outbox
+
+    it = outbox.Subscriber(app.tenant, app.app_id, mode, url, encrypt_key, token)
+    store.command_now(DEFAULT, lambda tx: outbox.subscribe(tx, it, types))
+    click.echo(f"{app.app_id} is told of {len(types)} types of events.", err=True)

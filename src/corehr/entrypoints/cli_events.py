@@ -1,0 +1,74 @@
+"""`corehr event`: what became of events, and delivering them again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from corehr.entrypoints.arguments import Moment
+from corehr.entrypoints.opened import DB, DEFAULT, opened
+
+# What a command needs is imported when it runs, so that --help and a wrong use answer at once.
+if TYPE_CHECKING:
+    from corehr.kernel.db import Tx
+
+
+@click.group()
+def event() -> None:
+    """The events and their delivery."""
+
+
+@event.command("list")
+@DB
+@click.argument("app_id")
+@click.option("--given-up", "state", flag_value="given_up", default="given_up", help="Those that are not tried again.")
+@click.option("--waiting", "state", flag_value="waiting", help="Those that are yet to be delivered, instead.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=1000, help="So many at most.")
+def event_list(*, db: str, app_id: str, state: Any, limit: int) -> None:
+    """List events an app was not told of: id, type, subject, how often it was tried, and what came of it last."""
+    with opened(db) as store:
+        for line in store.command_now(DEFAULT, lambda tx: _lines(tx, app_id, state, limit)):
+            click.echo("\t".join(line))
+
+
+def _lines(tx: "Tx", app_id: str, state: Any, limit: int) -> Sequence[Sequence[str]]:
+    from corehr.kernel import event_log, outbox
+
+    seqs = outbox.in_state(tx, app_id, state, since=0, limit=limit)
+    deliveries = outbox.of_events(tx, seqs)
+    lines = []
+    for row in tx.all(event_log.BY_SEQ, seqs=seqs):
+        attempts = next(it for it in deliveries[row["seq"]] if it["app_id"] == app_id)["attempts"]
+        said = attempts[-1]["said"] if attempts else ""
+        id = event_log.event_id(tx.tenant, row["seq"])
+        lines.append((id, row["type"], row["subject"], str(len(attempts)), said))
+    return lines
+
+
+@event.command("redeliver")
+@DB
+@click.argument("event_id")
+@click.option("--app", "app_id", show_default="all that subscribe to it", help="To this app.")
+def event_redeliver(*, db: str, event_id: str, app_id: str | None) -> None:
+    """Deliver one event again; a running server does so within a second."""
+    from corehr.entrypoints import subscriptions
+
+    with opened(db) as store:
+        for id in store.command_now(DEFAULT, lambda tx: subscriptions.redeliver(tx, event_id, app_id)):
+            click.echo(id)
+
+
+@event.command("replay")
+@DB
+@click.argument("app_id")
+@click.option("--since", type=Moment(), show_default="ever", help="Recorded at this moment or later.")
+def event_replay(*, db: str, app_id: str, since: datetime | None) -> None:
+    """Deliver to an app, in order, all that it subscribes to."""
+    import asyncio
+
+    from corehr.entrypoints import subscriptions
+
+    with opened(db) as store:
+        count = asyncio.run(subscriptions.replay(store, DEFAULT, app_id, since))
+    click.echo(f"{count} events are to be delivered again.")

@@ -1,0 +1,78 @@
+"""What an operator does about events: who is told of which ones, and what is to be delivered again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final, Literal
+
+from corehr.gateway.apps import App
+from corehr.gateway.envelopes import may_subscribe
+from corehr.gateway.spec import Spec
+from corehr.kernel import event_log, outbox
+from corehr.kernel.clock import stamp
+from corehr.kernel.db import Store, Tx
+from corehr.kernel.settings import WrongUse
+
+AT_A_TIME: Final = 1000
+"""Events of a replay that share a command, so that the writer is never held for long."""
+
+
+def wanted_types(spec: Spec, app: App, wanted: Literal["*"] | Sequence[str]) -> list[str]:
+    """The event types an app will be told of; `*` is every one that it may have. WrongUse when it may not have one."""
+    if wanted == "*":
+        return [name for name, event in spec.events.items() if may_subscribe(app, event)]
+    for name in wanted:
+        event = spec.events.get(name)
+        if event is None:
+            raise WrongUse(f"there is no event {name}: docs/coverage.md lists those there are")
+        if app.listed_as not in event.apps:
+            raise WrongUse(f"{name} is not there for {app.type} apps")
+        if not may_subscribe(app, event):
+            raise WrongUse(f"for {name} the app needs one of these scopes: {', '.join(event.scopes)}")
+    return sorted(set(wanted))
+
+
+def redeliver(tx: Tx, event_id: str, app_id: str | None) -> list[str]:
+    """Let an event be delivered again at once: to one app, or to all that subscribe to its type. To which ones it is.
+
+    WrongUse when there is no such event, or nobody to tell.
+    """
+    row = next(iter(tx.all(event_log.BY_SEQ, seqs=[_place(event_id)])), None)
+    if row is None or event_log.event_id(tx.tenant, row["seq"]) != event_id:
+        raise WrongUse(f"there is no event {event_id}")
+    told = [it.app_id for it in outbox.subscribers(tx) if row["type"] in outbox.types_of(tx, it.app_id)]
+    to = [id for id in told if app_id in (None, id)]
+    if not to:
+        raise WrongUse(f"{app_id or 'no app'} subscribes to {row['type']}: subscribe first")
+    for id in to:
+        outbox.deliver_again(tx, id, [row])
+    return to
+
+
+def _place(event_id: str) -> int:
+    try:
+        place = event_log.place(event_id)
+    except ValueError:
+        raise WrongUse(f"{event_id} is no event id: it has 32 hexadecimal digits") from None
+    return min(place, (1 << 63) - 1)
+
+
+def require_subscriber(tx: Tx, app_id: str) -> None:
+    """WrongUse unless the app's events go somewhere."""
+    if outbox.get(tx, app_id) is None:
+        raise WrongUse(f"{app_id} subscribes to nothing: say where its events go first")
+
+
+async def replay(store: Store, tenant: str, app_id: str, since: datetime | None) -> int:
+    """Deliver again, in order, all that an app subscribes to and that was recorded since a moment, or ever; how many.
+
+    WrongUse when its events go nowhere.
+    """
+    await store.query(tenant, lambda tx: require_subscriber(tx, app_id))
+    begins = stamp(since) if since else ""
+    count, done, after = 0, AT_A_TIME, 0
+    while done == AT_A_TIME:
+        work = partial(outbox.replay, app_id=app_id, since=begins, after=after, limit=AT_A_TIME)
+        done, after = await store.command(tenant, work)
+        count += done
+    return count

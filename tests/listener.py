@@ -1,0 +1,110 @@
+"""A subscriber's server, in a thread of the test: it records what it is sent and answers as the test wants."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+from tests.server import free_port
+
+
+class Heard(NamedTuple):
+    """One request: header names are in lower case, `body` is as it came."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+Answer = Callable[[Heard], tuple[int, bytes]]
+
+
+def agree(heard: Heard) -> tuple[int, bytes]:
+    """Take whatever comes, and answer challenges."""
+    said = heard.json
+    return 200, json.dumps({"challenge": said["challenge"]} if "challenge" in said else {}).encode()
+
+
+class Listener:
+    """`answer` may be exchanged at any time; while `down`, connections are refused."""
+
+    def __init__(self, answer: Answer = agree) -> None:
+        self.answer, self.port = answer, free_port()
+        self.url = f"http://127.0.0.1:{self.port}/events"
+        self.requests: list[Heard] = []
+        self._changed = threading.Condition()
+        self._server: ThreadingHTTPServer | None = None
+        self._connections: set[socket.socket] = set()
+        self.up()
+
+    def up(self) -> None:
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                listener._connections.add(self.connection)
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                heard = Heard({k.lower(): v for k, v in self.headers.items()}, body)
+                status, said = listener.answer(heard)
+                with listener._changed:
+                    listener.requests.append(heard)
+                    listener._changed.notify_all()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+
+            def log_message(self, *said: Any) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                pass  # the server that calls us was killed
+
+        self._server = Server(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def down(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+            while self._connections:
+                with suppress(OSError):
+                    self._connections.pop().shutdown(socket.SHUT_RDWR)
+
+    @property
+    def events(self) -> list[Any]:
+        """What was sent in the clear, challenges left out."""
+        with self._changed:
+            return [said for heard in self.requests if "challenge" not in (said := heard.json)]
+
+    def wait_for(self, done: Callable[[], bool], seconds: float = 30) -> None:
+        """Until `done()` holds; it is looked at whenever something came."""
+        with self._changed:
+            assert self._changed.wait_for(done, seconds), f"only {len(self.requests)} requests came"
+
+
+@contextmanager
+def listening(answer: Answer = agree) -> Iterator[Listener]:
+    listener = Listener(answer)
+    try:
+        yield listener
+    finally:
+        listener.down()
