@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import shutil
 import socket
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,16 +20,9 @@ from corehr.gateway.apps import Apps
 from corehr.gateway.long_connection import ClientConfig, LongConnections
 from corehr.kernel import tenants
 from corehr.kernel.outbox import Outcome
+from tests.contract.listeners import SDKS, Listener, listening, require
 from tests.gateway import toys
 from tests.server import free_port
-from tests.stores import missing
-
-HERE = Path(__file__).parent
-NODE_SDK = HERE.parent / "node" / "node_modules" / "@larksuiteoapi" / "node-sdk"
-PROGRAMS = {
-    "python": (sys.executable, str(HERE / "listener.py")),
-    "node": ("node", str(HERE / "node" / "listener.mjs")),
-}
 
 UPDATED = "corehr.job_change.updated_v1"
 LEFT = "corehr.offboarding.updated_v2"
@@ -51,30 +41,9 @@ CHANGE = {
 }
 
 
-@pytest.fixture(params=["python", "node"])
+@pytest.fixture(params=SDKS)
 def sdk(request) -> str:
-    if request.param == "node" and not (shutil.which("node") and NODE_SDK.exists()):
-        missing("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
-    return request.param
-
-
-class Listener:
-    """A program that listens with one of the SDKs; its lines are JSON."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-
-    async def line(self) -> dict[str, Any]:
-        assert self.process.stdout
-        line = await self.process.stdout.readline()
-        assert line, "the listener ended"
-        return json.loads(line)
-
-    async def ready(self) -> None:
-        assert await self.line() == {"ready": True}
-
-    async def lines(self, count: int) -> list[dict[str, Any]]:
-        return [await self.line() for _ in range(count)]
+    return require(request.param)
 
 
 class House:
@@ -130,15 +99,8 @@ class House:
     @asynccontextmanager
     async def listener(self, sdk: str, **asked: Any) -> AsyncIterator[Listener]:
         who = {"domain": f"http://127.0.0.1:{self.port}", "app_id": self.app_id, "app_secret": self.secret}
-        process = await asyncio.create_subprocess_exec(
-            *PROGRAMS[sdk], json.dumps({**who, "types": TYPES, **asked}), stdout=PIPE
-        )
-        try:
-            yield Listener(process)
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
+        async with listening(sdk, {**who, "types": TYPES, **asked}) as listener:
+            yield listener
 
 
 def run(tmp_path: Path, story: Any) -> None:

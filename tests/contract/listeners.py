@@ -1,0 +1,59 @@
+"""Programs that listen with the official SDKs' long connections, run from a test."""
+
+import asyncio
+import json
+import shutil
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.stores import missing
+
+_HERE = Path(__file__).parent
+_NODE_SDK = _HERE.parent / "node" / "node_modules" / "@larksuiteoapi" / "node-sdk"
+_PROGRAMS = {
+    "python": (sys.executable, str(_HERE / "listener.py")),
+    "node": ("node", str(_HERE / "node" / "listener.mjs")),
+}
+SDKS = tuple(_PROGRAMS)
+
+
+def require(sdk: str) -> str:
+    """The same name; the test is skipped, or fails, where the SDK is not there."""
+    if sdk == "node" and not (shutil.which("node") and _NODE_SDK.exists()):
+        missing("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
+    return sdk
+
+
+class Listener:
+    """A program that listens; its lines are JSON."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def line(self) -> dict[str, Any]:
+        assert self.process.stdout
+        line = await self.process.stdout.readline()
+        assert line, "the listener ended"
+        return json.loads(line)
+
+    async def ready(self) -> None:
+        assert await self.line() == {"ready": True}
+
+    async def lines(self, count: int) -> list[dict[str, Any]]:
+        return [await self.line() for _ in range(count)]
+
+
+@asynccontextmanager
+async def listening(sdk: str, asked: Mapping[str, Any]) -> AsyncIterator[Listener]:
+    """The program of an SDK while it runs; `asked` is what it is told to do."""
+    process = await asyncio.create_subprocess_exec(*_PROGRAMS[sdk], json.dumps(asked), stdout=PIPE)
+    try:
+        yield Listener(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()

@@ -1,0 +1,106 @@
+"""The long connections of both SDKs at once, to a server that is killed: they come back and miss nothing."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import httpx
+
+from tests.contract.listeners import SDKS, Listener, listening, require
+from tests.server import Server
+from tests.world import ALL, CORE_IDS, CREATE, SECRETS, TOKEN
+
+
+class Apps:
+    """One app for each SDK, with all events over its own connection."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        other = server.sandbox("POST", "apps", {"name": "node"})
+        self.secrets = {
+            "python": (ALL, SECRETS[ALL]),
+            "node": (other["app_id"], other["app_secret"]),
+        }
+        asked = {"mode": "long_connection", "events": "*"}
+        for app_id, _ in self.secrets.values():
+            self.types = server.sandbox("PUT", f"apps/{app_id}/webhook", asked)["events"]
+
+    def change(self, *people: str) -> None:
+        """Move these people of the demo company."""
+        with httpx.Client(base_url=self.server.url) as client:
+            app_id, secret = self.secrets["python"]
+            token = client.post(TOKEN, json={"app_id": app_id, "app_secret": secret}).json()["tenant_access_token"]
+            names = self.server.sandbox("GET", "world")
+            for person in people:
+                body = {
+                    "transfer_mode": 1,
+                    "employment_id": names["employments"][person]["id"],
+                    "transfer_type_unique_identifier": "internal_transfer",
+                    "effective_date": self.server.sandbox("GET", "clock")["now"][:10],
+                    "transfer_info": {"target_department": names["departments"]["other"]["id"]},
+                }
+                headers = {"authorization": f"Bearer {token}"}
+                assert client.post(CREATE, json=body, params=CORE_IDS, headers=headers).json()["code"] == 0
+
+    def recorded(self) -> dict[str, str]:
+        """Type by id of all that happened."""
+        return {e["event_id"]: e["event_type"] for e in self.server.sandbox("GET", "events")["items"]}
+
+
+async def hear(listener: Listener, wanted: set[str]) -> set[str]:
+    """Until all of these have come; what came."""
+    heard: set[str] = set()
+    while not wanted <= heard:
+        line = await listener.line()
+        if "event_id" in line:
+            heard.add(line["event_id"])
+    return heard
+
+
+def test_both_come_back_to_a_server_that_was_killed_and_miss_nothing(own_server):
+    for sdk in SDKS:
+        require(sdk)
+
+    async def story() -> None:
+        apps = Apps(own_server)
+        async with asyncio.timeout(90), AsyncExitStack() as stack:
+            listeners = []
+            for sdk, (app_id, secret) in apps.secrets.items():
+                asked = {"domain": own_server.url, "app_id": app_id, "app_secret": secret, "types": apps.types}
+                listeners.append(await stack.enter_async_context(listening(sdk, asked)))
+            for listener in listeners:
+                await listener.ready()
+            apps.change("active")
+            before = apps.recorded()
+            assert len(before) == 8
+            for listener in listeners:
+                assert await hear(listener, set(before)) == set(before)
+
+            own_server.kill()
+            own_server.start()
+            apps.change("active_2", "manager")
+            since = apps.recorded().keys() - before.keys()
+            assert len(since) == 16
+            for listener in listeners:  # what was under way when it was killed comes again
+                assert await hear(listener, since) <= since | before.keys()
+
+            # taken is taken: nothing is sent again, however often they are asked
+            waiting = own_server.sandbox("GET", "events?delivery=waiting")["items"]
+            while waiting:
+                await asyncio.sleep(0.05)
+                waiting = own_server.sandbox("GET", "events?delivery=waiting")["items"]
+            told = [d for e in own_server.sandbox("GET", "events")["items"] for d in e["deliveries"]]
+            assert {(d["state"], d["attempts"][-1]["said"]) for d in told} == {("delivered", "answered 200")}
+            assert len(told) == 2 * 24
+
+    asyncio.run(story())
+
+
+def test_a_client_with_a_wrong_secret_is_told_why_and_logged(own_server):
+    answer = httpx.post(f"{own_server.url}/callback/ws/endpoint", json={"AppID": ALL, "AppSecret": "wrong"})
+    assert (answer.status_code, answer.json()["code"]) == (200, 514)
+    [request] = [r for r in own_server.sandbox("GET", "requests")["items"] if r["path"] == "/callback/ws/endpoint"]
+    assert request["rule"] == "secret_is_wrong"
+    assert request["body"] == {"AppID": ALL, "AppSecret": "***"}
+    right = httpx.post(f"{own_server.url}/callback/ws/endpoint", json={"AppID": ALL, "AppSecret": SECRETS[ALL]}).json()
+    assert right["data"]["URL"].startswith(f"ws://127.0.0.1:{own_server.port}/ws/v2?")
+    assert httpx.get(f"{own_server.url}/callback/ws/endpoint").text == "404 page not found"
