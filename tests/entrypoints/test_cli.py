@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,9 @@ from click.testing import CliRunner, Result
 
 from corehr.entrypoints.cli import DEFAULT, cli
 from corehr.kernel import tenants
+from tests.listener import listening
+from tests.server import serving
+from tests.world import ALL, STORE
 
 SECONDS = 30
 
@@ -67,6 +71,13 @@ COMMANDS = [
     ("app", "create"),
     ("app", "list"),
     ("app", "rotate"),
+    ("app", "webhook"),
+    ("app", "long-connection"),
+    ("app", "unsubscribe"),
+    ("event",),
+    ("event", "list"),
+    ("event", "redeliver"),
+    ("event", "replay"),
     ("call",),
 ]
 
@@ -96,6 +107,8 @@ WRONG = {
     "demo --now yesterday": "write it as 2026-01-05T09:00:00+08:00",
     "demo --now 2026-01-05T09:00:00": "does not say where on earth",
     "demo --now 0001-01-01T00:00:00+08:00": "too far away",
+    "serve --db sqlite:///x.db --webhook-to http://x/y": "--webhook-to",
+    "demo --webhook-to 10.0.0.0/99": "--webhook-to",
     "demo --employees -1": "--employees",
     "demo --rate-limits maybe": "'on', 'off'",
     "db upgrade --db sqlite:///nowhere/x.db": "the folder nowhere does not exist: make it",
@@ -355,3 +368,65 @@ def test_what_runs_is_finished_before_it_stops(start):
     assert server.end(signal.SIGTERM) == (0, "answered\nclosed\n")
     asking.join(SECONDS)
     assert answers == [b"done"]
+
+
+# -- events -----------------------------------------------------------------------------------------------------------
+
+HIRED = "corehr.employment.created_v1"
+
+
+@pytest.fixture
+def past(sqlite_template) -> Iterator[str]:
+    """A demo company, which has a past."""
+    url = sqlite_template.fresh()
+    yield url
+    sqlite_template.forget(url)
+
+
+def test_an_app_is_told_of_events_and_has_the_past_replayed(past):
+    with listening() as listener:
+        made = corehr("app", "webhook", "--db", past, ALL, "--url", listener.url, "--event", HIRED)
+        assert re.fullmatch(r"verification_token: [0-9a-f]{32}\n", done(made))
+        assert f"--webhook-to 127.0.0.1:{listener.port}" in made.stderr
+        count = done(corehr("event", "replay", "--db", past, ALL))
+        assert re.fullmatch(r"60 events are to be delivered again\.\n", count)
+        waiting = done(corehr("event", "list", "--db", past, ALL, "--waiting")).splitlines()
+        assert len(waiting) == 60
+        id, type, _, tries, _ = waiting[0].split("\t")
+        assert (type, tries) == (HIRED, "0")
+        assert done(corehr("event", "redeliver", "--db", past, id)) == f"{ALL}\n"
+        assert done(corehr("event", "list", "--db", past, ALL)) == ""
+
+        with serving(past):
+            listener.wait_for(lambda: len({e["header"]["event_id"] for e in listener.events}) == 60)
+        assert done(corehr("event", "list", "--db", past, ALL, "--waiting")) == ""
+
+        assert done(corehr("event", "replay", "--db", past, ALL, "--since", "2026-01-06T00:00:00+08:00")).startswith(
+            "0 "
+        )
+        done(corehr("app", "unsubscribe", "--db", past, ALL))
+        nobody = corehr("event", "replay", "--db", past, ALL)
+        assert nobody.exit_code == 2
+        assert "subscribes to nothing" in told(nobody)
+
+
+def test_where_events_may_not_go_and_which_there_are_not(past):
+    with listening() as listener:
+        listener.answer = lambda heard: (404, b"")
+        refused = corehr("app", "webhook", "--db", past, ALL, "--url", listener.url)
+        assert refused.exit_code == 1
+        assert "url_verification" in told(refused)
+    for words, says in {
+        ("webhook", ALL, "--url", "no url"): "no URL",
+        ("webhook", ALL, "--url", "http://0x7f.1/"): "--url",
+        ("webhook", ALL, "--url", "http://127.0.0.1:1/", "--event", "corehr.pay.day_v1"): "there is no event",
+        ("webhook", "cli_ffffffffffffffff", "--url", "http://127.0.0.1:1/"): "there is no app",
+        ("long-connection", STORE): "by webhook only",
+        ("unsubscribe", "cli_ffffffffffffffff"): "there is no app",
+    }.items():
+        result = corehr("app", words[0], "--db", past, *words[1:])
+        assert result.exit_code == 2
+        assert says in told(result)
+    assert "75 types" in corehr("app", "long-connection", "--db", past, ALL).stderr
+    unknown = corehr("event", "redeliver", "--db", past, "0" * 32)
+    assert (unknown.exit_code, "there is no event" in told(unknown)) == (2, True)

@@ -1,9 +1,9 @@
 """`GET /openapi.json`: what the wire says of every operation that is built, as OpenAPI 3.1."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from corehr.gateway.checks import INT64, is_closed, is_demanded
 from corehr.gateway.fields import Field
 from corehr.gateway.headers import LIMIT, LOG_ID, REQUEST_ID, RESET
 from corehr.gateway.spec import Operation, Spec
-from corehr.gateway.tokens import ENDPOINTS
+from corehr.gateway.tokens import ENDPOINTS, RESEND, STORE_APP_TOKEN, STORE_TENANT_TOKEN
 
 Json = dict[str, Any]
 Place = Literal["path", "query", "body", "answer"]
@@ -51,7 +51,7 @@ def routes(spec: Spec, built: Iterable[str]) -> list[Route]:
 
 def document(spec: Spec, built: Iterable[str]) -> Json:
     """The operations with these ids, and where apps get tokens for them."""
-    paths: dict[str, Json] = {path: {"post": _token_operation(path, names)} for path, names in ENDPOINTS.items()}
+    paths: dict[str, Json] = {path: {"post": _token_operation(path, place)} for path, place in _TOKENS.items()}
     for operation in (spec.operations[id] for id in sorted(set(built))):
         path = re.sub(":([^/]+)", r"{\1}", operation.path)
         paths.setdefault(path, {})[operation.method.lower()] = _operation(operation)
@@ -232,12 +232,36 @@ def _about(field: Field) -> Json:
 # ------------------------------------------------------------------------------------------------ tokens, shared parts
 
 
-def _token_operation(path: str, names: Iterable[str]) -> Json:
-    """How an app asks for a token; it is answered with HTTP 200, whether it is yes or no."""
-    asked = {name: {"type": "string", "minLength": 1} for name in ("app_id", "app_secret")}
-    yes = {"code": {"const": 0}, "msg": {"type": "string"}, "expire": {"type": "integer", "minimum": 1}}
-    yes |= {name: {"type": "string", "pattern": "^t-"} for name in names}
-    no = {"code": {"enum": [10003, 10005, 10014]}, "msg": {"type": "string"}}
+class _TokenPlace(NamedTuple):
+    """What an app must send there, the tokens it is answered, with their prefix, and the codes of a refusal."""
+
+    asked: Sequence[str]
+    given: Mapping[str, str]
+    refusals: Sequence[int]
+
+
+_SECRET = ("app_id", "app_secret")
+_TOKENS: Mapping[str, _TokenPlace] = {
+    **{
+        path: _TokenPlace(_SECRET, dict.fromkeys(names, "t-"), (10003, 10005, 10014))
+        for path, names in ENDPOINTS.items()
+    },
+    STORE_APP_TOKEN: _TokenPlace((*_SECRET, "app_ticket"), {"app_access_token": "a-"}, (10003, 10005, 10012, 10014)),
+    STORE_TENANT_TOKEN: _TokenPlace(
+        ("app_access_token", "tenant_key"), {"tenant_access_token": "t-"}, (10003, 10013, 10014)
+    ),
+    RESEND: _TokenPlace(_SECRET, {}, (10003, 10014, 10016)),
+}
+
+
+def _token_operation(path: str, place: _TokenPlace) -> Json:
+    """How an app asks for a token, or for its ticket; it is answered with HTTP 200, whether it is yes or no."""
+    asked = {name: {"type": "string", "minLength": 1} for name in place.asked}
+    yes: Json = {"code": {"const": 0}, "msg": {"type": "string"}}
+    if place.given:
+        yes["expire"] = {"type": "integer", "minimum": 1}
+    yes |= {name: {"type": "string", "pattern": f"^{prefix}"} for name, prefix in place.given.items()}
+    no = {"code": {"enum": place.refusals}, "msg": {"type": "string"}}
     kinds = [{"type": "object", "required": list(members), "properties": members} for members in (yes, no)]
     answered = _answer("A token and the seconds it lives; or, with a code, why there is none.", {"oneOf": kinds})
     schema = {"type": "object", "required": list(asked), "properties": asked}
