@@ -1,4 +1,4 @@
-"""`python -m bench`: what a create job change costs, beside a bare handler that writes as much; and what others do."""
+"""`python -m bench`: what a create job change costs, beside a bare handler that writes as much; or how events fare."""
 
 import argparse
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import bodies, company, load, report, rows, servers
+from bench import bodies, company, deliveries, load, report, rows, servers
 from bench.operations import BESIDE, Operation
 
 HANDLERS = {"corehr": servers.COREHR, "bare": servers.BARE}
@@ -56,6 +56,9 @@ def options() -> argparse.Namespace:
         help="measure the operations beside create in companies of at most so many people (default %(default)s)",
         metavar="N",
     )
+    parser.add_argument(
+        "--deliveries", type=int, metavar="N", help="measure how fast N queued events are delivered, and nothing else"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement there")
     given = parser.parse_args()
     if given.quick:
@@ -66,6 +69,9 @@ def options() -> argparse.Namespace:
 def main() -> None:
     """Measure every variant in turn, round by round, and print the medians."""
     given = options()
+    if given.deliveries:
+        deliveries.measure(given.deliveries, given.postgres_server, sqlite=given.sqlite, on_postgres=given.postgres)
+        return
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="corehr-bench-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""`python -m bench --deliveries`: how fast queued events reach a fast subscriber, and what callers feel meanwhile."""
+"""`python -m bench --deliveries N`: how fast queued events reach a subscriber, and what callers feel meanwhile."""
 
 import http.client
 import shutil
@@ -45,12 +45,13 @@ class Drained:
     meanwhile: float
 
     def line(self) -> str:
-        ratio = self.meanwhile / self.idle
-        return f"| {self.store} | {self.events:,} | {self.rate:,.0f} | {self.idle:.1f} | {self.meanwhile:.1f} | {ratio:.2f} |"
+        """A line of the table."""
+        told = (self.store, f"{self.events:,}", f"{self.rate:,.0f}", f"{self.idle:.1f}", f"{self.meanwhile:.1f}")
+        return f"| {' | '.join(told)} | {self.meanwhile / self.idle:.2f} |"
 
 
-def measure(events: int, *, postgres: str | None, sqlite: bool = True, on_postgres: bool = True) -> None:
-    """Queue so many events, start the server, and watch; on each store there is."""
+def measure(events: int, postgres: str | None, *, sqlite: Sequence[int], on_postgres: Sequence[int]) -> None:
+    """Queue so many events, start the server, and watch; on each store of which a company is asked for."""
     source = company.prepared(PEOPLE, SUBJECTS, EACH)
     staff = company.staff(source, SUBJECTS)
     folder = Path(tempfile.mkdtemp(prefix="corehr-bench-"))
@@ -76,7 +77,6 @@ def measure(events: int, *, postgres: str | None, sqlite: bool = True, on_postgr
 
 def _measured(store: str, url: str, staff: company.Staff, events: int) -> Drained:
     with _subscriber() as port:
-        queued = 0
         with servers.serving((*servers.COREHR, "--webhook-to", "127.0.0.0/8"), url) as (_, api):
             messages = bodies.messages(staff, servers.token(api), EACH, "run")
             load.drive(api, [next(messages) for _ in range(SUBJECTS)], connections=4)
@@ -108,7 +108,8 @@ def _queue(url: str, to: str, wanted: int) -> int:
         while queued < wanted and count == AT_A_TIME:
             last, limit = after, min(AT_A_TIME, wanted - queued)
             count, after = store.command_now(
-                DEFAULT, lambda tx: outbox.replay(tx, bodies.APP, since="", after=last, limit=limit)  # noqa: B023  # run at once
+                DEFAULT,
+                lambda tx: outbox.replay(tx, bodies.APP, since="", after=last, limit=limit),  # noqa: B023  # run at once
             )
             queued += count
     return queued

@@ -7,7 +7,7 @@ from typing import Final, cast
 
 import uvloop
 
-TAKEN: Final = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
+TAKEN: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 _LENGTH = b"content-length:"
 
 

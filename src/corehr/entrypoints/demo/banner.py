@@ -37,6 +37,8 @@ def banner(installation: "Installation", base_url: str) -> str:
                 f"  described   {base_url}/openapi.json",
                 f"  sandbox     {base_url}/sandbox/world   the records that have names",
                 f"              {base_url}/sandbox/clock   what time it is there: {now:%Y-%m-%d %H:%M}",
+                f"  events      {base_url}/sandbox/events   what happened; PUT sandbox/apps/{FIRST}/webhook says",
+                "              where it is to be told: docs/events.md",
                 "",
                 "Move somebody to another department:",
                 "",
