@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from corehr.kernel import outbox
+from corehr.kernel.statements import find
 from tests.listener import agree, listening
 from tests.world import ALL, NARROW, NONE, PART, STORE, World
 
@@ -353,6 +355,18 @@ def test_without_a_connection_events_wait_and_are_given_up_in_the_end(world):
     assert {(state, len(tries)) for _, _, state, tries in attempts(world)} == {("waiting", 0)}
     world.travel(hours=1)
     assert {(state, *said(tries)) for _, _, state, tries in attempts(world)} == {("given_up", "no connection was open")}
+
+
+def test_a_connection_that_is_lost_again_costs_no_attempt(world, monkeypatch):
+    world.sandbox("PUT", f"apps/{ALL}/webhook", {"mode": "long_connection", "events": [STATUS]})
+    there = iter([True])  # when it is looked for; when something is to be sent, no longer
+    monkeypatch.setattr(world.house.connections, "connected", lambda app_id: next(there, False))
+    move(world)
+    world.travel(seconds=1)
+    assert next(there, None) is None
+    assert [(state, tries) for _, _, state, tries in attempts(world)] == [("waiting", [])] * 2
+    leases = world.tell(lambda tx: tx.all(find(outbox.delivery, "app_id"), app_id=ALL))
+    assert {row["leased_until"] for row in leases} == {0}
 
 
 # -- worlds that are exchanged -----------------------------------------------------------------------------------------

@@ -115,6 +115,7 @@ class Installation:
     async def start(self) -> None:
         """Catch up with the days that passed meanwhile, go on living them as they begin, and deliver events."""
         await self.days.caught_up()
+        await self.store.command(self.tenant.tenant, outbox.release_all)  # who held a lease is no more
         await self.webhooks.open()
         running = (self._tick(), self.deliveries.run(), self.tickets.run())
         self._background = [asyncio.create_task(work) for work in running]

@@ -92,8 +92,7 @@ class Deliveries:
     # -- in the background --------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Deliver until cancelled. Whatever is under a lease was an earlier process's, which is no more."""
-        await self._store.command(self._tenant, outbox.release_all)
+        """Deliver until cancelled; what is under way then is sent again by the next process."""
         try:
             while True:
                 with suppress(TimeoutError):
@@ -131,7 +130,8 @@ class Deliveries:
         """Inside, nothing is delivered but by `attempt_due`; what is on its way is settled first."""
         self._travellers += 1
         try:
-            await asyncio.gather(*self._passes.values(), return_exceptions=True)
+            if self._passes:
+                await asyncio.wait(self._passes.values())
             yield
         finally:
             self._travellers -= 1
@@ -174,17 +174,20 @@ class Deliveries:
     async def _reaches(self, it: Subscriber) -> bool:
         """Whether attempts can be made: only the process that holds a connection of the app delivers over it."""
         app = await self._apps.find(it.app_id)
-        return app is not None and app.enabled and (it.mode == "webhook" or self._connections.connected(it.app_id))
+        return app is not None and app.enabled and self._is_there(it)
+
+    def _is_there(self, it: Subscriber) -> bool:
+        return it.mode == "webhook" or self._connections.connected(it.app_id)
 
     # -- a pass ---------------------------------------------------------------------------------------------------
 
     async def _pass(self, app_id: str, at: datetime | None = None) -> int:
         """Deliver to one subscriber until nothing more is due for it; how many deliveries were claimed."""
         results: Sequence[Result] = ()
-        count = 0
+        count, reached = 0, True
         while True:
             until = int(real_seconds()) + LEASE
-            on = at is not None or not self._travellers
+            on = reached and (at is not None or not self._travellers)
             claimed = await self._store.command(
                 self._tenant, partial(_settle_and_claim, app_id, results, until, on), at=at
             )
@@ -192,6 +195,7 @@ class Deliveries:
                 return count
             count += len(claimed)
             results = await self._deliver(app_id, claimed, until)
+            reached = any(result.outcome or result.withheld for result in results)
             if len(claimed) == BATCH:
                 await asyncio.sleep(BREATH)
 
@@ -236,18 +240,20 @@ class Deliveries:
 
     async def _send_line(self, to: Subscriber, line: Sequence[_Told], until: int, results: list[Result]) -> None:
         """Send what there is of one subject, in order, as far as it is taken."""
-        for it in line:
+        for number, it in enumerate(line):
             if it.withheld is not None:
                 results.append(Result(it.claimed, withheld=it.withheld))
-            elif real_seconds() > until - MARGIN or (
-                to.mode == "long_connection" and not self._connections.connected(to.app_id)
-            ):
-                results.append(Result(it.claimed))
-            else:
-                outcome = await self._send(to, it)
-                results.append(Result(it.claimed, outcome))
-                if not outcome.taken:  # what is behind it is put off with it
-                    return
+                continue
+            if not self._may_send(to, until):
+                results += [Result(each.claimed) for each in line[number:]]
+                return
+            outcome = await self._send(to, it)
+            results.append(Result(it.claimed, outcome))
+            if not outcome.taken:
+                return
+
+    def _may_send(self, to: Subscriber, until: int) -> bool:
+        return self._is_there(to) and real_seconds() < until - MARGIN
 
     async def _send(self, to: Subscriber, it: _Told) -> Outcome:
         if to.mode == "webhook":

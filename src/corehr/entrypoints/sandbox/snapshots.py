@@ -20,7 +20,7 @@ from corehr.entrypoints.sandbox.door import Refused
 from corehr.entrypoints.sandbox.faults import Faults
 from corehr.entrypoints.sandbox.travel import Travel
 from corehr.entrypoints.sandbox.watch import Watch
-from corehr.kernel import tenants
+from corehr.kernel import outbox, tenants
 from corehr.kernel.clock import real_now, stamp
 from corehr.kernel.db import Tx
 from corehr.kernel.ids import secret
@@ -93,4 +93,5 @@ def _kept(tx: Tx) -> Kept:
 
 def _put_back(kept: Kept, tx: Tx) -> None:
     rows.put_back(tx, {name: msgspec.msgpack.decode(zlib.decompress(raw)) for name, raw in kept.tables.items()})
+    outbox.release_all(tx)  # of whatever was under way when it was kept
     tenants.set_clock(tx, stamp(kept.now), stamp(real_now()))
