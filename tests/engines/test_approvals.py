@@ -36,7 +36,7 @@ def test_all_of_waits_for_everyone():
 
 def test_a_rejection_ends_the_process_and_calls_off_what_is_open():
     verdict = answered(begun(tasks("ab", "c")).tasks, "b", approve=False)
-    assert statuses(verdict) == {"a": "CANCELLED", "b": "REJECTED", "c": "CANCELLED"}
+    assert statuses(verdict) == {"a": "CANCELLED", "b": "REJECTED", "c": "WAITING"}
     assert verdict.status is ProcessStatus.REJECTED
 
 

@@ -19,7 +19,8 @@ import apsw
 import pytest
 from click.testing import CliRunner, Result
 
-from corehr.entrypoints.cli import DEFAULT, cli
+from corehr.entrypoints.cli import cli
+from corehr.entrypoints.opened import DEFAULT
 from corehr.kernel import tenants
 from tests.listener import listening
 from tests.server import serving

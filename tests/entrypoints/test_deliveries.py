@@ -212,7 +212,7 @@ def test_a_subscriber_that_was_down_for_an_hour_gets_everything_by_the_fourth_re
     assert {state for _, _, state, _ in attempts(world)} == {"waiting"}
     listener.up()
     world.travel(hours=7)
-    lines = {}
+    lines: dict = {}
     for type, subject, state, tries in attempts(world):
         assert (state, tries[-1]["said"]) == ("delivered", "HTTP 200"), type
         assert len(tries) <= 5
@@ -231,7 +231,7 @@ def test_a_subscriber_that_was_down_for_a_day_can_have_it_all_replayed(world, li
     world.travel(days=1)
     given_up = attempts(world)
     assert {state for _, _, state, _ in given_up} == {"given_up"}
-    heads = {}
+    heads: dict = {}
     for type, subject, _, tries in given_up:
         assert tries, f"{type} was never tried"
         heads.setdefault(subject, tries)

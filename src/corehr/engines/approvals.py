@@ -83,5 +83,5 @@ def _next_node(tasks: list[Task], node: int) -> Verdict:
 
 
 def _cancelled(tasks: Sequence[Task]) -> list[Task]:
-    open_ = (TaskStatus.OPEN, TaskStatus.WAITING)
-    return [t._replace(status=TaskStatus.CANCELLED) if t.status in open_ else t for t in tasks]
+    """What was handed out is taken back; what waited for its turn never came to anybody."""
+    return [t._replace(status=TaskStatus.CANCELLED) if t.status is TaskStatus.OPEN else t for t in tasks]

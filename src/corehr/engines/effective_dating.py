@@ -64,31 +64,38 @@ class Days:
         self._next: datetime | None = None
 
     async def caught_up(self) -> None:
-        """Live every day that has begun since the last one lived; wait for one who is travelling."""
+        """Live every day that has begun since the last one lived, or wait for who is at it."""
         if self._lock.locked() or self._next is None or self._clock.now(self._tenant) >= self._next:
             async with self._lock:
                 await self._live_until(self._clock.now(self._tenant))
 
     async def travel(self, to: datetime, meanwhile: Meanwhile) -> None:
-        """Live every day up to a moment and do, in order of time, what is due in between; then it is the present."""
-        async with self._lock:
-            reached = self._clock.now(self._tenant)
-            await meanwhile.attempt_due(reached)
-            while True:
-                step = await self._next_day(to)
-                until = step[2] if step else to
-                while (due := await meanwhile.next_due(reached)) and due <= until:
-                    reached = due
-                    self._clock.set_now(self._tenant, reached)
-                    await meanwhile.attempt_due(reached)
-                if step is None:
-                    break
-                reached = until
-                self._clock.set_now(self._tenant, reached)
-                await self._live(*step)
+        """Live every day up to a moment and do, in order of time, what is due in between; then it is the present.
+
+        Nobody waits for him where he stops: who is told of something there may ask about it before he goes on.
+        """
+        reached = self._clock.now(self._tenant)
+        await meanwhile.attempt_due(reached)
+        while True:
+            step = await self._next_day(to)
+            until = step[2] if step else to
+            while (due := await meanwhile.next_due(reached)) and due <= until:
+                reached = due
+                self._go_to(reached)
                 await meanwhile.attempt_due(reached)
-            self._clock.set_now(self._tenant, to)
-            await meanwhile.attempt_due(to)
+            if step is None:
+                break
+            reached = until
+            async with self._lock:
+                self._go_to(reached)
+                await self._live_until(reached)
+            await meanwhile.attempt_due(reached)
+        self._go_to(to)
+        await meanwhile.attempt_due(to)
+
+    def _go_to(self, moment: datetime) -> None:
+        """Time passes where a traveller stops, too, and does not go back."""
+        self._clock.set_now(self._tenant, max(moment, self._clock.now(self._tenant)))
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:

@@ -236,20 +236,22 @@ def _announce(tx: Tx, row: Row, before: Sequence[Task], verdict: Verdict) -> Non
     was: Mapping[str, TaskStatus] = {t.id: t.status for t in before}
     moved = [t for t in verdict.tasks if t.status != was[t.id]]
     for changed in moved:
-        if was[changed.id] is not TaskStatus.WAITING or changed.status is TaskStatus.OPEN:
-            tx.emit(events.approver_updated(row, changed))
+        tx.emit(events.approver_updated(row, changed))
     for node in sorted({t.node for t in moved}):
         status = _node_status([t for t in verdict.tasks if t.node == node])
-        old = _node_status([t for t in before if t.node == node])
-        if status is not old and (old, status) != (TaskStatus.WAITING, TaskStatus.CANCELLED):  # that one never began
+        if status is not _node_status([t for t in before if t.node == node]):
             tx.emit(events.node_updated(row, node, status))
     tx.emit(events.updated(row))
 
 
 def _node_status(tasks: Sequence[Task]) -> TaskStatus:
-    """A node is as its tasks are: rejected by one, open while one is open, else done or called off."""
+    """A node is as its tasks are: rejected by one, open while one is open, else done or called off.
+
+    Where one approver is enough, the others' tasks are called off when it is done; where all are asked, it is not done.
+    """
     statuses = {t.status for t in tasks}
-    for status in (TaskStatus.REJECTED, TaskStatus.OPEN, TaskStatus.WAITING, TaskStatus.DONE):
-        if status in statuses:
-            return status
-    return TaskStatus.CANCELLED
+    first, second = TaskStatus.DONE, TaskStatus.CANCELLED
+    if tasks[0].all_of:
+        first, second = second, first
+    ranked = (TaskStatus.REJECTED, TaskStatus.OPEN, TaskStatus.WAITING, first, second)
+    return next(status for status in ranked if status in statuses)

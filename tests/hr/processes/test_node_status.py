@@ -1,0 +1,26 @@
+"""How a node stands, by the tasks of its approvers."""
+
+import pytest
+
+from corehr.engines.approvals import Task, TaskStatus
+from corehr.hr.processes.records import _node_status
+
+OPEN, DONE, REJECTED = TaskStatus.OPEN, TaskStatus.DONE, TaskStatus.REJECTED
+WAITING, CANCELLED = TaskStatus.WAITING, TaskStatus.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("all_of", "statuses", "node"),
+    [
+        (False, [DONE, CANCELLED], DONE),
+        (True, [DONE, CANCELLED], CANCELLED),
+        (True, [DONE, DONE], DONE),
+        (True, [DONE, OPEN], OPEN),
+        (False, [CANCELLED, CANCELLED], CANCELLED),
+        (False, [REJECTED, CANCELLED], REJECTED),
+        (False, [WAITING, WAITING], WAITING),
+    ],
+    ids=["any of two", "all of two, recalled", "all of two", "one to come", "recalled", "rejected", "not yet"],
+)
+def test_a_node_is_as_its_tasks_are(all_of, statuses, node):
+    assert _node_status([Task("1", 0, "2", all_of, status) for status in statuses]) is node
