@@ -20,6 +20,7 @@ from bench.company import HERE
 from corehr.entrypoints.opened import opened
 from corehr.gateway import spec
 from corehr.kernel import outbox
+from corehr.kernel.subscribers import Subscriber, subscribe
 from corehr.kernel.tenants import DEFAULT
 
 PEOPLE = 10_000
@@ -102,8 +103,8 @@ def _latency(port: int, message: bytes) -> float:
 def _queue(url: str, to: str, wanted: int) -> int:
     """The app subscribes to everything, and the company's past is to be delivered to it: so many events of it."""
     with opened(url) as store:  # at the world's time: what is due then is due now
-        it = outbox.Subscriber(DEFAULT, bodies.APP, "webhook", to, "", "token")
-        store.command_now(DEFAULT, lambda tx: outbox.subscribe(tx, it, list(spec.load().events)))
+        it = Subscriber(DEFAULT, bodies.APP, "webhook", to, "", "token")
+        store.command_now(DEFAULT, lambda tx: subscribe(tx, it, list(spec.load().events)))
         queued, after, count = 0, 0, AT_A_TIME
         while queued < wanted and count == AT_A_TIME:
             last, limit = after, min(AT_A_TIME, wanted - queued)

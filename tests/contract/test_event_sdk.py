@@ -24,7 +24,7 @@ from corehr.gateway.fields import Field
 from corehr.gateway.webhooks import seal, signature
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import Checklist
-from corehr.kernel import outbox
+from corehr.kernel import subscribers as kernel_subscribers
 from corehr.kernel.feature import DataRange
 from tests.hr.offboardings.leavers import named, revoked
 from tests.listener import Heard, Listener
@@ -315,7 +315,7 @@ APP: Final = App(
 
 def body(seq: int, type: str, token: str = KEYS["verification_token"]) -> bytes:
     """An event of this type as we send it, before it is sealed."""
-    it = outbox.Subscriber("1", ALL, "webhook", "", "", token)
+    it = kernel_subscribers.Subscriber("1", ALL, "webhook", "", "", token)
     row = {"seq": seq, "type": type, "at": "2026-01-05T01:00:00.000000Z"}
     return envelope(APP, it, row, {field.name: sample(field) for field in EVENTS[type].body})
 

@@ -429,6 +429,6 @@ def test_where_events_may_not_go_and_which_there_are_not(past):
         result = corehr("app", words[0], "--db", past, *words[1:])
         assert result.exit_code == 2
         assert says in told(result)
-    assert "75 types" in corehr("app", "long-connection", "--db", past, ALL).stderr
+    assert "is told of 75 of 75 events" in corehr("app", "long-connection", "--db", past, ALL).stderr
     unknown = corehr("event", "redeliver", "--db", past, "0" * 32)
     assert (unknown.exit_code, "there is no event" in told(unknown)) == (2, True)

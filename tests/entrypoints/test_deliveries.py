@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from corehr.kernel import outbox
-from corehr.kernel.statements import find
+from corehr.gateway.apps import set_enabled
+from corehr.kernel import outbox, subscribers
+from corehr.kernel.event_log import Event
+from corehr.kernel.statements import add, find
 from tests.listener import agree, listening
 from tests.world import ALL, NARROW, NONE, PART, STORE, World
 
@@ -163,7 +165,8 @@ def test_an_event_needs_one_of_its_scopes(world, listener):
     assert "corehr:job_change.status_update_event:read" in refusal(
         world, NONE, {"url": listener.url, "events": [STATUS]}
     )
-    assert subscribe(world, listener, app=NONE)["events"] == []
+    assert "no scope for any event" in refusal(world, NONE, {"url": listener.url})
+    assert "name an event" in refusal(world, ALL, {"url": listener.url, "events": []})
     assert subscribe(world, listener, app=NARROW, events=[STATUS])["events"] == [STATUS]
 
 
@@ -185,6 +188,21 @@ def test_a_long_connection_is_for_custom_apps_and_has_no_url(world, listener):
     assert "webhook only" in refusal(world, STORE, {"mode": "long_connection"})
     assert "no url" in refusal(world, ALL, {"mode": "long_connection", "url": listener.url})
     assert world.sandbox("PUT", f"apps/{ALL}/webhook", {"mode": "long_connection"})["mode"] == "long_connection"
+
+
+def test_what_waited_for_who_unsubscribed_is_given_up(world, listener):
+    subscribe(world, listener, events=[STATUS])
+    listener.down()
+    move(world)
+    world.travel(minutes=1)
+    world.sandbox("DELETE", f"apps/{ALL}/webhook")
+    assert {(state, said(tries)[-1]) for _, _, state, tries in attempts(world)} == {
+        ("given_up", "the app unsubscribed")
+    }
+    listener.up()
+    subscribe(world, listener, events=[STATUS])
+    world.travel(days=1)
+    assert listener.events == []
 
 
 def test_who_unsubscribes_is_told_of_nothing_more(world, listener):
@@ -279,7 +297,7 @@ def test_one_event_is_delivered_again(world, listener):
     for wrong in ("0" * 32, "zz", id[:-1] + ("0" if id[-1] != "0" else "1")):
         assert world.request("POST", f"/sandbox/events/{wrong}/redeliver").status == 404
     answer = world.request("POST", f"/sandbox/events/{id}/redeliver", {"app_id": NONE})
-    assert (answer.status, "subscribes" in answer.json["error"]) == (404, True)
+    assert (answer.status, "does not subscribe" in answer.json["error"]) == (404, True)
 
 
 def test_a_new_subscriber_can_have_the_past(world, listener):
@@ -343,6 +361,62 @@ def test_a_slow_subscriber_holds_up_nobody_else(world, listener):
         world.run(asyncio.to_thread(listener.wait_for, lambda: statuses(listener, id) == [6, 5]))
         assert {state for _, _, state, _ in attempts(world, STORE)} == {"waiting"}
         let_go.set()
+
+
+def test_a_disabled_app_is_told_of_nothing_until_it_is_enabled(world, listener):
+    subscribe(world, listener, events=[STATUS])
+    world.tell(lambda tx: set_enabled(tx, ALL, enabled=False))
+    world.run(asyncio.sleep(1.1))  # apps are known for a second
+    world.sandbox("POST", f"apps/{ALL}/replay")
+    world.travel(hours=1)
+    assert listener.events == []
+    world.tell(lambda tx: set_enabled(tx, ALL, enabled=True))
+    world.run(asyncio.sleep(1.1))
+    world.travel(minutes=1)
+    assert listener.events
+
+
+def test_an_event_that_is_not_known_any_more_holds_up_nothing(world, listener):
+    """As after another version was installed: what nobody knows is withheld, the rest goes on."""
+    subscribe(world, listener, events=[STATUS])
+    gone = "corehr.payslip.printed_v1"
+    world.tell(lambda tx: tx.run(add(subscribers.subscription), type=gone, app_id=ALL))
+    world.tell(lambda tx: tx.emit(Event(gone, "1", {})))
+    move(world)
+    world.travel(seconds=1)
+    assert [(type, state) for type, _, state, _ in attempts(world)] == [
+        (gone, "withheld"),
+        (STATUS, "delivered"),
+        (STATUS, "delivered"),
+    ]
+
+
+def test_who_moves_the_clock_waits_for_what_is_on_its_way_and_for_no_more(world, listener):
+    """Two events of one subject, and a subscriber that takes its time over the first."""
+    subscribe(world, listener, events=[STATUS])
+    asked, go = threading.Event(), threading.Event()
+
+    def slowly(heard):
+        asked.set()
+        return (200 if go.wait(30) else 500, b"")
+
+    listener.answer = slowly
+    id = move(world)
+    world.run(asyncio.to_thread(asked.wait, 30))
+
+    async def travelling():
+        async with world.house.deliveries.alone():
+            return statuses(listener, id)
+
+    async def arriving():
+        journey = asyncio.create_task(travelling())
+        await asyncio.sleep(0)
+        go.set()
+        return await journey
+
+    assert world.run(arriving()) == [6]
+    world.travel(seconds=1)
+    assert statuses(listener, id) == [6, 5]
 
 
 # -- long connections that nobody opens --------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from corehr.gateway.apps import Apps
 from corehr.gateway.tickets import HOUR, Tickets
 from corehr.gateway.tokens import RESEND
 from corehr.kernel import tenants
-from corehr.kernel.outbox import Mode, Outcome, Subscriber
+from corehr.kernel.outbox import Outcome
+from corehr.kernel.subscribers import Mode, Subscriber
 from tests.gateway.toys import Toy, ask, new_app
 
 FULL = 1_700_000_000 // HOUR * HOUR

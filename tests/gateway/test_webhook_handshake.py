@@ -54,7 +54,7 @@ async def test_a_handshake_that_nobody_answers():
         assert no == "no answer within 0.2 s: have it answer the url_verification within 0.2 s"
     async with opened() as webhooks:
         no = await webhooks.verify(f"http://127.0.0.1:{free_port()}/", "", TOKEN)
-        assert no == "connection refused: have it answer the url_verification within 1 s"
+        assert no == "connection refused"
 
 
 @story

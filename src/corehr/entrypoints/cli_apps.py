@@ -12,7 +12,7 @@ from corehr.entrypoints.opened import DB, DEFAULT, opened
 if TYPE_CHECKING:
     from corehr.gateway.apps import App
     from corehr.kernel.db import Store, Tx
-    from corehr.kernel.outbox import Mode
+    from corehr.kernel.subscribers import Mode
 
 
 @click.group()
@@ -113,7 +113,13 @@ EVENTS = click.option(
 @DB
 @click.argument("app_id")
 @click.option("--url", required=True, help="Where its events are posted. It is asked to prove itself first.")
-@click.option("--encrypt-key", default="", help="Encrypt and sign what is posted with this key.")
+@click.option(
+    "--encrypt-key",
+    default="",
+    envvar="COREHR_ENCRYPT_KEY",
+    show_envvar=True,
+    help="Encrypt and sign what is posted with this key.",
+)
 @click.option("--verification-token", show_default="a fresh one", help="Told with every event.")
 @EVENTS
 def app_webhook(
@@ -143,7 +149,7 @@ def app_webhook(
             await webhooks.close()
 
     with opened(db) as store:
-        it = _app(store, app_id)
+        it = require_app(store, app_id)
         types = _types(it, events)
         if why := asyncio.run(prove()):
             raise click.ClickException(why)
@@ -161,7 +167,7 @@ def app_webhook(
 def app_long_connection(*, db: str, app_id: str, events: tuple[str, ...]) -> None:
     """Send an app's events over the connection that its SDK opens."""
     with opened(db) as store:
-        it = _app(store, app_id)
+        it = require_app(store, app_id)
         if it.type == "store":
             raise click.UsageError("store apps are told by webhook only: `corehr app webhook`")
         _subscribe(store, it, "long_connection", "", "", "", _types(it, events))
@@ -172,11 +178,11 @@ def app_long_connection(*, db: str, app_id: str, events: tuple[str, ...]) -> Non
 @click.argument("app_id")
 def app_unsubscribe(*, db: str, app_id: str) -> None:
     """Tell an app of nothing any more."""
-    from corehr.kernel import outbox
+    from corehr.entrypoints import subscriptions
 
     with opened(db) as store:
-        _app(store, app_id)
-        store.command_now(DEFAULT, lambda tx: outbox.unsubscribe(tx, app_id))
+        require_app(store, app_id)
+        store.command_now(DEFAULT, lambda tx: subscriptions.unsubscribe(tx, app_id))
 
 
 def _host(url: str) -> str:
@@ -193,7 +199,8 @@ def _host(url: str) -> str:
     return f"{address}:{port}" if port else address
 
 
-def _app(store: "Store", app_id: str) -> "App":
+def require_app(store: "Store", app_id: str) -> "App":
+    """The app with this id; a wrong use where there is none."""
     from corehr.gateway import apps
 
     found = next((it for it in store.command_now(DEFAULT, apps.list_apps) if it.app_id == app_id), None)
@@ -216,8 +223,9 @@ def _types(app: "App", events: tuple[str, ...]) -> list[str]:
 def _subscribe(
     store: "Store", app: "App", mode: "Mode", url: str, encrypt_key: str, token: str, types: Sequence[str]
 ) -> None:
-    from corehr.kernel import outbox
+    from corehr.gateway import spec
+    from corehr.kernel.subscribers import Subscriber, subscribe
 
-    it = outbox.Subscriber(app.tenant, app.app_id, mode, url, encrypt_key, token)
-    store.command_now(DEFAULT, lambda tx: outbox.subscribe(tx, it, types))
-    click.echo(f"{app.app_id} is told of {len(types)} types of events.", err=True)
+    it = Subscriber(app.tenant, app.app_id, mode, url, encrypt_key, token)
+    store.command_now(DEFAULT, lambda tx: subscribe(tx, it, types))
+    click.echo(f"{app.app_id} is told of {len(types)} of {len(spec.load().events)} events.", err=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from corehr.entrypoints.arguments import Moment
+from corehr.entrypoints.cli_apps import require_app
 from corehr.entrypoints.opened import DB, DEFAULT, opened
 
 # What a command needs is imported when it runs, so that --help and a wrong use answer at once.
@@ -28,6 +29,7 @@ def event() -> None:
 def event_list(*, db: str, app_id: str, state: Any, limit: int) -> None:
     """List events an app was not told of: id, type, subject, how often it was tried, and what came of it last."""
     with opened(db) as store:
+        require_app(store, app_id)
         for line in store.command_now(DEFAULT, lambda tx: _lines(tx, app_id, state, limit)):
             click.echo("\t".join(line))
 
@@ -70,5 +72,6 @@ def event_replay(*, db: str, app_id: str, since: datetime | None) -> None:
     from corehr.entrypoints import subscriptions
 
     with opened(db) as store:
+        require_app(store, app_id)
         count = asyncio.run(subscriptions.replay(store, DEFAULT, app_id, since))
     click.echo(f"{count} events are to be delivered again.")

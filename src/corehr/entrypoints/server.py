@@ -25,7 +25,7 @@ KEEP_ALIVE = 75
 """Seconds an idle connection stays open: longer than the minute after which proxies and clients' pools let go of it,
 so that none of them writes into a connection that we are just closing."""
 
-LONGEST_FRAME = 2**20
+LONGEST_FRAME = 2**16
 """Bytes of a websocket's message that are read: an acknowledgement has a few hundred."""
 
 FINISH = 30

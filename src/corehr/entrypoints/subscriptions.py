@@ -8,7 +8,7 @@ from typing import Final, Literal
 from corehr.gateway.apps import App
 from corehr.gateway.envelopes import may_subscribe
 from corehr.gateway.spec import Spec
-from corehr.kernel import event_log, outbox
+from corehr.kernel import event_log, outbox, subscribers
 from corehr.kernel.clock import stamp
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.settings import WrongUse
@@ -20,7 +20,12 @@ AT_A_TIME: Final = 1000
 def wanted_types(spec: Spec, app: App, wanted: Literal["*"] | Sequence[str]) -> list[str]:
     """The event types an app will be told of; `*` is every one that it may have. WrongUse when it may not have one."""
     if wanted == "*":
-        return [name for name, event in spec.events.items() if may_subscribe(app, event)]
+        every = [name for name, event in spec.events.items() if may_subscribe(app, event)]
+        if not every:
+            raise WrongUse("the app has no scope for any event: docs/coverage.md says what each asks for")
+        return every
+    if not wanted:
+        raise WrongUse("name an event, or say * for all of them")
     for name in wanted:
         event = spec.events.get(name)
         if event is None:
@@ -32,6 +37,12 @@ def wanted_types(spec: Spec, app: App, wanted: Literal["*"] | Sequence[str]) -> 
     return sorted(set(wanted))
 
 
+def unsubscribe(tx: Tx, app_id: str) -> None:
+    """The app is told of nothing any more, of what waits for it neither."""
+    subscribers.remove_subscriber(tx, app_id)
+    outbox.give_up_all(tx, app_id, "the app unsubscribed")
+
+
 def redeliver(tx: Tx, event_id: str, app_id: str | None) -> list[str]:
     """Let an event be delivered again at once: to one app, or to all that subscribe to its type. To which ones it is.
 
@@ -40,10 +51,11 @@ def redeliver(tx: Tx, event_id: str, app_id: str | None) -> list[str]:
     row = next(iter(tx.all(event_log.BY_SEQ, seqs=[_place(event_id)])), None)
     if row is None or event_log.event_id(tx.tenant, row["seq"]) != event_id:
         raise WrongUse(f"there is no event {event_id}")
-    told = [it.app_id for it in outbox.subscribers(tx) if row["type"] in outbox.types_of(tx, it.app_id)]
+    told = [it.app_id for it in subscribers.everybody(tx) if row["type"] in subscribers.types_of(tx, it.app_id)]
     to = [id for id in told if app_id in (None, id)]
     if not to:
-        raise WrongUse(f"{app_id or 'no app'} subscribes to {row['type']}: subscribe first")
+        who = f"{app_id} does not subscribe" if app_id else "no app subscribes"
+        raise WrongUse(f"{who} to {row['type']}: subscribe first")
     for id in to:
         outbox.deliver_again(tx, id, [row])
     return to
@@ -59,7 +71,7 @@ def _place(event_id: str) -> int:
 
 def require_subscriber(tx: Tx, app_id: str) -> None:
     """WrongUse unless the app's events go somewhere."""
-    if outbox.get(tx, app_id) is None:
+    if subscribers.get(tx, app_id) is None:
         raise WrongUse(f"{app_id} subscribes to nothing: say where its events go first")
 
 

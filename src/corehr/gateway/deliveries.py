@@ -7,7 +7,7 @@ one subject are sent one after the other, those of different subjects side by si
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -18,10 +18,11 @@ from corehr.gateway.envelopes import Envelopes, envelope
 from corehr.gateway.log_ids import new_log_id
 from corehr.gateway.long_connection import LongConnections
 from corehr.gateway.webhooks import Webhooks
-from corehr.kernel import event_log, outbox
+from corehr.kernel import event_log, outbox, subscribers
 from corehr.kernel.clock import moment, real_seconds, stamp
 from corehr.kernel.db import Store, Tx
-from corehr.kernel.outbox import Claimed, Outcome, Result, Subscriber
+from corehr.kernel.outbox import Claimed, Outcome, Result
+from corehr.kernel.subscribers import Subscriber
 
 BATCH: Final = 64
 """Deliveries claimed together: few, so that the writer is soon free again for commands."""
@@ -140,7 +141,7 @@ class Deliveries:
     async def next_due(self, after: datetime) -> datetime | None:
         """When the first attempt later than this moment is due."""
         reached = [
-            it.app_id for it in await self._store.query(self._tenant, outbox.subscribers) if await self._reaches(it)
+            it.app_id for it in await self._store.query(self._tenant, subscribers.everybody) if await self._reaches(it)
         ]
         due = await self._store.query(self._tenant, lambda tx: outbox.next_due(tx, reached, stamp(after)))
         return moment(due) if due else None
@@ -148,7 +149,11 @@ class Deliveries:
     async def attempt_due(self, at: datetime) -> None:
         """Make every attempt that is due at a moment of world time; when this returns it is known what came of it."""
         while apps := await self._due(at):
-            if not any(await asyncio.gather(*(self._pass(app_id, at) for app_id in apps))):
+            counts = await asyncio.gather(*(self._pass(app_id, at) for app_id in apps), return_exceptions=True)
+            for app_id, broken in zip(apps, counts, strict=True):
+                if isinstance(broken, BaseException):
+                    _log.error("the deliveries to %s broke off; they go on", app_id, exc_info=broken)
+            if not any(isinstance(count, int) and count for count in counts):
                 return
 
     # -- who is to be told ---------------------------------------------------------------------------------------
@@ -156,18 +161,23 @@ class Deliveries:
     async def _due(self, at: datetime | None) -> list[str]:
         """The apps that can be reached and have something due; what waited too long for a connection is given up."""
 
-        def read(tx: Tx) -> tuple[list[Subscriber], set[str]]:
-            now = stamp(at) if at else tx.recorded_at
-            return outbox.subscribers(tx), set(outbox.with_something_due(tx, now, int(real_seconds())))
+        def read(tx: Tx) -> tuple[list[Subscriber], set[str], set[str]]:
+            now, real = at or tx.now, int(real_seconds())
+            found = subscribers.everybody(tx)
+            if not found:
+                return found, set(), set()
+            due = outbox.with_something_due(tx, stamp(now), real)
+            overdue = outbox.with_something_due(tx, stamp(now - outbox.PATIENCE), real)
+            return found, set(due), set(overdue)
 
-        found, due = await self._store.query(self._tenant, read)
+        found, due, overdue = await self._store.query(self._tenant, read)
         reached = []
         for it in found:
             if it.app_id not in due:
                 continue
             if await self._reaches(it):
                 reached.append(it.app_id)
-            elif it.mode == "long_connection":
+            elif it.mode == "long_connection" and it.app_id in overdue:
                 await self._store.command(self._tenant, partial(outbox.give_up_unconnected, app_id=it.app_id), at=at)
         return reached
 
@@ -194,14 +204,16 @@ class Deliveries:
             if not claimed:
                 return count
             count += len(claimed)
-            results = await self._deliver(app_id, claimed, until)
+            results = await self._deliver(app_id, claimed, until, travelling=at is not None)
             reached = any(result.outcome or result.withheld for result in results)
             if len(claimed) == BATCH:
                 await asyncio.sleep(BREATH)
 
-    async def _deliver(self, app_id: str, claimed: Sequence[Claimed], until: int) -> Sequence[Result]:
+    async def _deliver(
+        self, app_id: str, claimed: Sequence[Claimed], until: int, *, travelling: bool
+    ) -> Sequence[Result]:
         app = await self._apps.find(app_id)
-        if app is None:  # it was taken away with the world it belonged to
+        if app is None or not app.enabled:
             return [Result(it) for it in claimed]
         subscriber, told = await self._store.query(self._tenant, partial(self._tell, app, claimed))
         if subscriber is None:
@@ -211,9 +223,14 @@ class Deliveries:
             by_subject.setdefault(it.claimed.subject, []).append(it)
         lines, results = deque(by_subject.values()), list[Result]()
 
+        def may_send() -> bool:
+            """There is somebody, enough of the lease is left, and no traveller waits for this pass to end."""
+            on = self._is_there(subscriber) and real_seconds() < until - MARGIN
+            return on and (travelling or not self._travellers)
+
         async def send_lines() -> None:
             while lines:
-                await self._send_line(subscriber, lines.popleft(), until, results)
+                results.extend(await self._send_line(subscriber, lines.popleft(), may_send))
 
         async with asyncio.TaskGroup() as group:
             for number in range(AT_ONCE_MOST):
@@ -226,34 +243,32 @@ class Deliveries:
 
     def _tell(self, app: App, claimed: Sequence[Claimed], tx: Tx) -> tuple[Subscriber | None, list[_Told]]:
         """What to send of each."""
-        subscriber = outbox.get(tx, app.app_id)
+        subscriber = subscribers.get(tx, app.app_id)
         if subscriber is None:
             return None, []
         rows = {row["seq"]: row for row in tx.all(event_log.BY_SEQ, seqs=[it.seq for it in claimed])}
         events = [rows[it.seq] for it in claimed]
-        withheld = self._envelopes.withheld(tx, app, outbox.types_of(tx, app.app_id), events)
+        withheld = self._envelopes.withheld(tx, app, subscribers.types_of(tx, app.app_id), events)
         words = self._envelopes.words(tx, app, events)
         return subscriber, [
             _Told(it, event_log.event_id(tx.tenant, it.seq), why, envelope(app, subscriber, row, said))
             for it, row, why, said in zip(claimed, events, withheld, words, strict=True)
         ]
 
-    async def _send_line(self, to: Subscriber, line: Sequence[_Told], until: int, results: list[Result]) -> None:
+    async def _send_line(self, to: Subscriber, line: Sequence[_Told], may_send: Callable[[], bool]) -> Sequence[Result]:
         """Send what there is of one subject, in order, as far as it is taken."""
+        results: list[Result] = []
         for number, it in enumerate(line):
             if it.withheld is not None:
                 results.append(Result(it.claimed, withheld=it.withheld))
                 continue
-            if not self._may_send(to, until):
-                results += [Result(each.claimed) for each in line[number:]]
-                return
+            if not may_send():
+                return [*results, *(Result(each.claimed) for each in line[number:])]
             outcome = await self._send(to, it)
             results.append(Result(it.claimed, outcome))
             if not outcome.taken:
-                return
-
-    def _may_send(self, to: Subscriber, until: int) -> bool:
-        return self._is_there(to) and real_seconds() < until - MARGIN
+                break
+        return results
 
     async def _send(self, to: Subscriber, it: _Told) -> Outcome:
         if to.mode == "webhook":

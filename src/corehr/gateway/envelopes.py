@@ -18,7 +18,7 @@ from corehr.kernel import tenants
 from corehr.kernel.clock import local_day, milliseconds, moment
 from corehr.kernel.db import Row, Tx, decode_json
 from corehr.kernel.event_log import event_id
-from corehr.kernel.outbox import Subscriber
+from corehr.kernel.subscribers import Subscriber
 
 _TARGET: Final = "target_user_id"
 _PERSON: Final = "employment_id"
@@ -72,6 +72,8 @@ class Envelopes:
     def _not_subscribed(self, app: App, types: Collection[str], type: str) -> str | None:
         if type not in types:
             return "the app does not subscribe to this any more"
+        if type not in self._known:
+            return "this version of corehr knows no such event"
         if not may_subscribe(app, self._known[type]):
             return "the app has no scope for this any more"
         return None

@@ -16,7 +16,7 @@ from corehr.gateway import frames
 from corehr.gateway.answers import NOT_FOUND, Answer, encode
 from corehr.gateway.apps import App, Apps
 from corehr.gateway.frames import CONTROL, DATA, Frame
-from corehr.gateway.wire import pairs
+from corehr.gateway.wire import one_line, pairs
 from corehr.kernel.clock import milliseconds, real_now
 from corehr.kernel.db import decode_json
 from corehr.kernel.ids import TimedIds, pick, secret
@@ -64,7 +64,6 @@ _SENTENCES = {
 _SERVICE = 1
 _SILENT_PINGS = 3
 _CLOSING = 1.0
-_LONGEST_SAYING = 200
 
 _GOING_AWAY = 1001
 _NO_FRAME = 1003
@@ -384,8 +383,8 @@ def _outcome(payload: bytes) -> Outcome:
     said = f"answered {reply.code}"
     if isinstance(reply.data, str) and reply.data:
         with suppress(ValueError):
-            said += f": {base64.b64decode(reply.data, validate=True).decode(errors='replace')[:_LONGEST_SAYING]}"
-    return Outcome(reply.code == 200, said)
+            said += f": {base64.b64decode(reply.data, validate=True).decode(errors='replace')}"
+    return Outcome(reply.code == 200, one_line(said))
 
 
 def _data_frames(message_id: str, trace_id: str, body: bytes, fragment: int) -> Iterator[Frame]:

@@ -10,7 +10,8 @@ from corehr.gateway.answers import encode
 from corehr.gateway.apps import App, Apps
 from corehr.kernel.clock import real_seconds
 from corehr.kernel.ids import secret
-from corehr.kernel.outbox import Outcome, Subscriber
+from corehr.kernel.outbox import Outcome
+from corehr.kernel.subscribers import Subscriber
 
 HOUR: Final = 3600
 """Seconds for which a ticket is the newest."""

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from corehr.gateway.reach import Names, NotAllowed, Reach
+from corehr.gateway.wire import one_line
 from corehr.kernel.clock import real_seconds
 from corehr.kernel.db import decode_json, encode_json
 from corehr.kernel.ids import secret
@@ -38,9 +39,6 @@ _IDLE: Final = 1.5
 
 _READ: Final = 4096
 """Bytes read of an answer. A connection whose answer is longer is closed."""
-
-_SAID: Final = 200
-"""Characters told of an answer."""
 
 _HEADERS: Final = {
     "Accept-Encoding": "identity",
@@ -116,8 +114,8 @@ class Webhooks:
         within = self._deadlines.challenge
         answer = await self._ask(url, seal(asked, encrypt_key) if encrypt_key else asked, None, within)
         if isinstance(answer, str):
-            refused = self._reach.refuses(url) is not None
-            return answer if refused else f"{answer}: have it answer the url_verification within {within:g} s"
+            late = answer.startswith("no answer")
+            return f"{answer}: have it answer the url_verification within {within:g} s" if late else answer
         if answer.status != 200:
             return f"{_said(answer)}: have it answer the url_verification with HTTP 200 and the challenge"
         if _fields(answer.body).get("challenge") != challenge:
@@ -199,8 +197,7 @@ def _said(answer: _Answer) -> str:
         return f"HTTP {answer.status}: redirects are not followed"
     message = _fields(answer.body).get("msg")
     text = message if isinstance(message, str) else answer.body.decode(errors="replace")
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return f"HTTP {answer.status}: {line}".removesuffix(": ")[:_SAID]
+    return one_line(f"HTTP {answer.status}: {text}").removesuffix(":")
 
 
 def _fields(body: bytes) -> Mapping[str, object]:

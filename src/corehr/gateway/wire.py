@@ -10,6 +10,7 @@ from corehr.gateway.answers import NOT_FOUND, Answer
 from corehr.gateway.headers import CONTENT_LENGTH, CONTENT_TYPE, LOG_ID, REQUEST_ID
 
 LONGEST_BODY: Final = 10 * 2**20
+_SHOWN: Final = 200
 _DRAINED = 4 * LONGEST_BODY
 """Of a longer body so much is read, so that a client still sending can come to read the answer."""
 
@@ -46,6 +47,11 @@ def pairs(query: bytes) -> list[tuple[str, str]]:
             name, value = unquote_plus(name), unquote_plus(value)
         found.append((name, value))
     return found
+
+
+def one_line(text: str) -> str:
+    """What a stranger said, on one line that can be shown: printable, and not long."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_SHOWN]
 
 
 async def send_answer(send: Send, answer: Answer, log_id: str, request_id: str) -> None:

@@ -1,4 +1,4 @@
-"""The outbox: who subscribes to what, and one row per event and subscriber until it is delivered or given up.
+"""The outbox: one row per event and subscriber, until it is delivered or given up.
 
 Rows are written with the events, in the command's own transaction, so that nothing committed goes untold and nothing
 rolled back is told. Whoever delivers claims rows by their state, under a lease: a row whose lease has run out is free
@@ -6,7 +6,6 @@ again, whatever became of who held it. The events of one subject go to one subsc
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -14,26 +13,23 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from corehr.kernel.clock import stamp
+from corehr.kernel.clock import FOREVER, stamp
 from corehr.kernel.event_log import event
 from corehr.kernel.statements import (
-    add,
     among,
     bind,
-    find,
     having,
     mine,
     number,
-    remove,
     statement,
     table,
     text,
 )
+from corehr.kernel.subscribers import subscriber, subscription
 
 if TYPE_CHECKING:
     from corehr.kernel.db import Tx
 
-Mode = Literal["webhook", "long_connection"]
 State = Literal["waiting", "delivered", "given_up", "withheld"]
 
 RETRIES: Final = (timedelta(seconds=15), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=6))
@@ -48,20 +44,8 @@ KEPT: Final = timedelta(days=30)
 _TOLD: Final = 10
 """Attempts that a delivery remembers."""
 
-_NEVER: Final = 0
-"""Stands for no lease: it ran out in 1970."""
-
-subscriber = table(
-    "subscriber",
-    text("app_id", key=True),
-    text("mode"),
-    text("url"),
-    text("encrypt_key"),
-    text("verification_token"),
-)
-
-subscription = table("subscription", text("type", key=True), text("app_id", key=True))
-
+_END: Final = 1 << 63
+"""Beyond every place in the log."""
 
 _WAITING = "state = 'waiting'"
 
@@ -88,18 +72,6 @@ delivery = table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """Where an app's events go. `url` is empty with a long connection; the two secrets may be empty anywhere."""
-
-    tenant: str
-    app_id: str
-    mode: Mode
-    url: str
-    encrypt_key: str = field(repr=False)
-    verification_token: str = field(repr=False)
-
-
 class Outcome(NamedTuple):
     """What came of one attempt: whether the subscriber took it, and in a few words what it said or why it did not."""
 
@@ -108,12 +80,13 @@ class Outcome(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """A delivery under lease; `attempts` are the earlier ones, as they are stored."""
+    """A delivery under lease until this second; `attempts` are the earlier ones, as they are stored."""
 
     seq: int
     subject: str
     failures: int
     attempts: str
+    leased_until: int
 
 
 class Result(NamedTuple):
@@ -182,19 +155,16 @@ def _fan_out() -> Any:
 FAN_OUT = statement(_fan_out())
 """Run by the transaction itself, after its events `seqs` are written."""
 
-_ADD_SUBSCRIBER = add(subscriber)
-_SUBSCRIBE = add(subscription)
-_FORGET_SUBSCRIBER = remove(subscriber, "app_id")
-_FORGET_SUBSCRIPTIONS = remove(subscription, "app_id")
-_SUBSCRIBER = find(subscriber, "app_id")
-_SUBSCRIBERS = statement(sa.select(subscriber).where(mine(subscriber)).order_by(subscriber.c.app_id))
-_TYPES = find(subscription, "app_id")
-
 _claimable = (mine(delivery), _is_waiting(_of), _of.due <= bind("now"), _of.leased_until < bind("real"))
 _WITH_SOMETHING_DUE = statement(
     sa.select(subscriber.c.app_id).where(
         mine(subscriber),
-        sa.exists().where(_of.app_id == subscriber.c.app_id, *_claimable).correlate(subscriber),
+        sa.select(_of.seq)
+        .where(_of.app_id == subscriber.c.app_id, *_claimable)
+        .limit(1)
+        .correlate(subscriber)
+        .scalar_subquery()
+        .is_not(None),
     )
 )
 _NEXT_DUE = statement(
@@ -214,7 +184,7 @@ _held_up_by = (
         _ahead.c.subject == _of.subject,
         _is_waiting(_ahead.c),
         _ahead.c.seq < _of.seq,
-        sa.or_(_ahead.c.due > bind("now"), _ahead.c.leased_until >= bind("real")),
+        sa.or_(_ahead.c.due > _of.due, _ahead.c.leased_until >= bind("real")),
     )
     .limit(1)
     .correlate(delivery)
@@ -226,24 +196,35 @@ _CLAIMABLE = statement(
     .order_by(_of.due, _of.seq)
     .limit(bind("limit"))
 )
-_LEASE = statement(
-    sa.update(delivery)
-    .where(mine(delivery), _of.app_id == bind("app_id"), among(_of.seq, "seqs"))
-    .values(leased_until=bind("until"))
+# what is ahead of what was found, but was not found: something committed or put off at the same moment
+_AHEAD = statement(
+    sa.select(_of.subject, sa.func.min(_of.seq).label("seq"))
+    .where(
+        mine(delivery),
+        _of.app_id == bind("app_id"),
+        among(_of.subject, "subjects"),
+        _is_waiting(_of),
+        _of.seq < bind("last"),
+        sa.not_(among(_of.seq, "seqs")),
+    )
+    .group_by(_of.subject)
 )
+_LEASE = statement(sa.update(delivery).where(*having(delivery, "app_id", "seq")).values(leased_until=bind("until")))
 _RELEASE_ALL = statement(
     sa.update(delivery).where(mine(delivery), _is_waiting(_of), _of.leased_until > 0).values(leased_until=0)
 )
 
-_its = (*having(delivery, "app_id", "seq"), _is_waiting(_of))
+# by the whole key and the lease: what was asked for again meanwhile is not this attempt's any more
+_held = (*having(delivery, "app_id", "seq"), _of.leased_until == bind("lease"))
+_RELEASE = statement(sa.update(delivery).where(*_held).values(leased_until=0))
 _FINISH = statement(
     sa.update(delivery)
-    .where(mine(delivery), _of.app_id == bind("app_id"), among(_of.seq, "seqs"), _is_waiting(_of))
+    .where(*_held)
     .values(state=bind("state_"), attempts=bind("attempts_"), leased_until=0, finished_at=bind("at"))
 )
 _PUT_OFF = statement(
     sa.update(delivery)
-    .where(*_its)
+    .where(*_held)
     .values(failures=_of.failures + 1, due=bind("due_"), attempts=bind("attempts_"), leased_until=0)
 )
 _PUT_OFF_FOLLOWERS = statement(
@@ -254,10 +235,10 @@ _PUT_OFF_FOLLOWERS = statement(
 _LET_FOLLOWERS_GO = statement(
     sa.update(delivery).where(*_line(_of), _of.seq > bind("seq"), _of.due > bind("due_")).values(due=bind("due_"))
 )
-_GIVE_UP_UNCONNECTED = statement(
+_GIVE_UP = statement(
     sa.update(delivery)
     .where(mine(delivery), _of.app_id == bind("app_id"), _is_waiting(_of), _of.due <= bind("before"))
-    .values(state="given_up", attempts=bind("attempts_"), finished_at=bind("at"))
+    .values(state="given_up", attempts=bind("attempts_"), leased_until=0, finished_at=bind("at"))
 )
 
 _new = insert(delivery)
@@ -291,44 +272,6 @@ _PRUNE = statement(
 )
 
 
-# --------------------------------------------------------------------------------------------------- who subscribes
-
-
-def subscribe(tx: "Tx", it: Subscriber, types: Collection[str]) -> None:
-    """From now on the app is told of events of these types, there; what it was told of before, no longer."""
-    unsubscribe(tx, it.app_id)
-    tx.run(
-        _ADD_SUBSCRIBER,
-        app_id=it.app_id,
-        mode=it.mode,
-        url=it.url,
-        encrypt_key=it.encrypt_key,
-        verification_token=it.verification_token,
-    )
-    tx.run_many(_SUBSCRIBE, [{"type": type, "app_id": it.app_id} for type in sorted(types)])
-
-
-def unsubscribe(tx: "Tx", app_id: str) -> None:
-    """Nothing more happens to what waits for the app, until it subscribes again."""
-    tx.run(_FORGET_SUBSCRIBER, app_id=app_id)
-    tx.run(_FORGET_SUBSCRIPTIONS, app_id=app_id)
-
-
-def subscribers(tx: "Tx") -> list[Subscriber]:
-    """By app id."""
-    return [Subscriber(**row) for row in tx.all(_SUBSCRIBERS)]
-
-
-def get(tx: "Tx", app_id: str) -> Subscriber | None:
-    row = tx.one(_SUBSCRIBER, app_id=app_id)
-    return Subscriber(**row) if row else None
-
-
-def types_of(tx: "Tx", app_id: str) -> frozenset[str]:
-    """The event types the app subscribes to."""
-    return frozenset(row["type"] for row in tx.all(_TYPES, app_id=app_id))
-
-
 # --------------------------------------------------------------------------------------------------- who is to be told
 
 
@@ -352,54 +295,66 @@ def claim(tx: "Tx", app_id: str, *, limit: int, real: int, until: int) -> list[C
     if tx.one(_TURN, app_id=app_id) is None:
         return []
     rows = tx.all(_CLAIMABLE, app_id=app_id, now=tx.recorded_at, real=real, limit=limit)
-    if rows:
-        tx.run(_LEASE, app_id=app_id, seqs=[row["seq"] for row in rows], until=until)
-    return [Claimed(**row) for row in rows]
+    if not rows:
+        return []
+    seqs, subjects = [row["seq"] for row in rows], sorted({row["subject"] for row in rows})
+    ahead = tx.all(_AHEAD, app_id=app_id, subjects=subjects, seqs=seqs, last=max(seqs))
+    first = {row["subject"]: row["seq"] for row in ahead}
+    free = sorted((row for row in rows if row["seq"] < first.get(row["subject"], _END)), key=lambda row: row["seq"])
+    tx.run_many(_LEASE, [{"app_id": app_id, "seq": row["seq"], "until": until} for row in free])
+    return [Claimed(**row, leased_until=until) for row in free]
 
 
 def settle(tx: "Tx", app_id: str, results: Sequence[Result]) -> None:
     """Write down what came of the claimed deliveries, in the order in which it came.
 
     A failed attempt counts for everything that waits behind it: it falls due, and is given up, together with what is
-    ahead of it, though not before it was itself sent once.
+    ahead of it, though not before it was itself sent once. What is not under the same lease any more stays as it is.
     """
-    done: dict[tuple[State, str], list[int]] = {}
-    untouched = []
+    finished, untouched = [], []
     for claimed, outcome, withheld in results:
         if withheld is not None:
-            end: tuple[State, str] = "withheld", _with(claimed.attempts, tx.recorded_at, withheld)
+            finished.append(_finished(tx, app_id, claimed, "withheld", withheld))
         elif outcome is None:
-            untouched.append(claimed.seq)
-            continue
+            untouched.append(_of_lease(app_id, claimed))
         elif outcome.taken:
-            end = "delivered", _with(claimed.attempts, tx.recorded_at, outcome.said)
-        else:
-            continue
-        done.setdefault(end, []).append(claimed.seq)
-    for (state, attempts), seqs in done.items():  # most have the same end
-        _finish(tx, app_id, seqs, state, attempts)
-    if untouched:
-        tx.run(_LEASE, app_id=app_id, seqs=untouched, until=_NEVER)
+            finished.append(_finished(tx, app_id, claimed, "delivered", outcome.said))
+    tx.run_many(_FINISH, finished)
+    tx.run_many(_RELEASE, untouched)
     for claimed, outcome, withheld in results:
         if outcome is not None and not outcome.taken:
             _failed(tx, app_id, claimed, outcome.said)
         elif claimed.failures and (outcome is not None or withheld is not None):
-            tx.run(_LET_FOLLOWERS_GO, app_id=app_id, subject=claimed.subject, seq=claimed.seq, due_=tx.recorded_at)
+            _let_followers_go(tx, app_id, [claimed._asdict()])
 
 
-def _finish(tx: "Tx", app_id: str, seqs: Sequence[int], state: State, attempts: str) -> None:
-    tx.run(_FINISH, app_id=app_id, seqs=list(seqs), state_=state, attempts_=attempts, at=tx.recorded_at)
+def _finished(tx: "Tx", app_id: str, claimed: Claimed, state: State, said: str) -> dict[str, Any]:
+    attempts = _with(claimed.attempts, tx.recorded_at, said)
+    return _of_lease(app_id, claimed) | {"state_": state, "attempts_": attempts, "at": tx.recorded_at}
+
+
+def _of_lease(app_id: str, claimed: Claimed) -> dict[str, Any]:
+    return {"app_id": app_id, "seq": claimed.seq, "lease": claimed.leased_until}
 
 
 def _failed(tx: "Tx", app_id: str, claimed: Claimed, said: str) -> None:
-    attempts = _with(claimed.attempts, tx.recorded_at, said)
     if claimed.failures < len(RETRIES):
         due = stamp(tx.now + RETRIES[claimed.failures])
-        tx.run(_PUT_OFF, app_id=app_id, seq=claimed.seq, due_=due, attempts_=attempts)
+        attempts = _with(claimed.attempts, tx.recorded_at, said)
+        changed = tx.run(_PUT_OFF, **_of_lease(app_id, claimed), due_=due, attempts_=attempts)
     else:
         due = tx.recorded_at
-        _finish(tx, app_id, [claimed.seq], "given_up", attempts)
-    tx.run(_PUT_OFF_FOLLOWERS, app_id=app_id, subject=claimed.subject, seq=claimed.seq, due_=due)
+        changed = tx.run(_FINISH, **_finished(tx, app_id, claimed, "given_up", said))
+    if changed:
+        tx.run(_PUT_OFF_FOLLOWERS, app_id=app_id, subject=claimed.subject, seq=claimed.seq, due_=due)
+
+
+def _let_followers_go(tx: "Tx", app_id: str, heads: Sequence[Mapping[str, Any]]) -> None:
+    """What was put off with these rows, each with `seq` and `subject`, is due at once."""
+    tx.run_many(
+        _LET_FOLLOWERS_GO,
+        [{"app_id": app_id, "subject": head["subject"], "seq": head["seq"], "due_": tx.recorded_at} for head in heads],
+    )
 
 
 def _with(attempts: str, at: str, said: str) -> str:
@@ -407,11 +362,19 @@ def _with(attempts: str, at: str, said: str) -> str:
     return msgspec.json.encode(told[-_TOLD:]).decode()
 
 
-def give_up_unconnected(tx: "Tx", app_id: str) -> int:
-    """What has waited for a long connection as long as retries would have taken is given up; how many."""
-    said = _with("[]", tx.recorded_at, "no connection was open")
-    before = stamp(tx.now - PATIENCE)
-    return tx.run(_GIVE_UP_UNCONNECTED, app_id=app_id, before=before, attempts_=said, at=tx.recorded_at)
+def give_up_unconnected(tx: "Tx", app_id: str) -> None:
+    """What has waited for a long connection as long as retries would have taken is given up."""
+    _give_up(tx, app_id, stamp(tx.now - PATIENCE), "no connection was open")
+
+
+def give_up_all(tx: "Tx", app_id: str, said: str) -> None:
+    """Nothing that waits for the app is delivered any more."""
+    _give_up(tx, app_id, FOREVER, said)
+
+
+def _give_up(tx: "Tx", app_id: str, before: str, said: str) -> None:
+    attempts = _with("[]", tx.recorded_at, said)
+    tx.run(_GIVE_UP, app_id=app_id, before=before, attempts_=attempts, at=tx.recorded_at)
 
 
 def release_all(tx: "Tx") -> None:
@@ -432,6 +395,7 @@ def deliver_again(tx: "Tx", app_id: str, events: Sequence[Mapping[str, Any]]) ->
             for row in events
         ],
     )
+    _let_followers_go(tx, app_id, events)
 
 
 def replay(tx: "Tx", app_id: str, *, since: str, after: int, limit: int) -> tuple[int, int]:

@@ -19,7 +19,8 @@ class WrongUse(Exception):
 class Settings:
     """`db` is `sqlite:///path/file.db` or `postgresql://user@host/db`.
 
-    `webhook_to` names the hosts and networks that webhooks may go to; a sandbox's may go to this machine anyway.
+    `webhook_to` names the hosts and networks that webhooks may go to; those of a sandbox without a token, which only
+    this machine may call, may go to this machine anyway.
     """
 
     db: str

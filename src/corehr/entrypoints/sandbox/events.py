@@ -40,11 +40,13 @@ class Events:
         if type is not None and not type.isprintable():
             raise bad("type must be the name of an event")
         state = _state(query.get("delivery"))
+        if state and type:
+            raise bad("ask for a type or for a state of delivery, not for both")
 
         def read(tx: Tx) -> list[dict[str, Any]]:
             if state:
                 seqs = outbox.in_state(tx, app.app_id, state, since=since, limit=limit)
-                found = [row for row in tx.all(event_log.BY_SEQ, seqs=seqs) if type in (None, row["type"])]
+                found = tx.all(event_log.BY_SEQ, seqs=seqs)
             elif type:
                 found = tx.all(event_log.SINCE_OF_TYPE, type=type, since=since, limit=limit)
             else:

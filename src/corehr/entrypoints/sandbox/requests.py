@@ -24,6 +24,9 @@ _HIDDEN: Final = re.compile(
     r"|national_id|identification|id_number|bank_account|account_number|card_number",
     re.IGNORECASE,
 )
+_IN_A_URL: Final = re.compile(r"(?<=[?&]access_key=)[^&]*|(?<=[?&]ticket=)[^&]*")
+"""What lets a client in at the address of its long connection."""
+
 _NAMING: Final = ("field_name", "custom_api_name", "variable_api_name", "key", "name")
 """Members by which an object says whose value it holds."""
 
@@ -120,7 +123,7 @@ def masked(value: Any) -> Any:
         }
     if isinstance(value, list):
         return _each(value)
-    return _NATIONAL_ID.sub(MASK, value) if isinstance(value, str) else value
+    return _NATIONAL_ID.sub(MASK, _IN_A_URL.sub(MASK, value)) if isinstance(value, str) else value
 
 
 def _each(values: Sequence[Any]) -> list[Any]:

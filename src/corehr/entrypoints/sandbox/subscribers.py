@@ -11,11 +11,11 @@ from starlette.requests import Request
 from corehr.entrypoints import subscriptions
 from corehr.entrypoints.sandbox.door import Refused, bad, read
 from corehr.gateway.apps import App
-from corehr.kernel import outbox
+from corehr.kernel import subscribers
 from corehr.kernel.db import Tx
 from corehr.kernel.ids import secret
-from corehr.kernel.outbox import Subscriber
 from corehr.kernel.settings import WrongUse
+from corehr.kernel.subscribers import Subscriber
 
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
@@ -64,7 +64,7 @@ class Subscribers:
         await self._prove(app, it)
 
         def subscribe(tx: Tx) -> dict[str, Any]:
-            outbox.subscribe(tx, it, types)
+            subscribers.subscribe(tx, it, types)
             return _shown(tx, it)
 
         shown = await house.store.command(app.tenant, subscribe)
@@ -73,11 +73,13 @@ class Subscribers:
 
     async def _prove(self, app: App, it: Subscriber) -> None:
         if it.mode == "long_connection":
-            if it.url:
-                raise bad("a long connection has no url: the app connects here")
+            if it.url or it.encrypt_key:
+                raise bad("a long connection has no url and no encrypt_key: the app connects here")
             if app.type == "store":
                 raise bad("store apps are told by webhook only: give a url")
             return
+        if not it.url:
+            raise bad('give a url, or "mode": "long_connection"')
         why = await self._installation.webhooks.verify(it.url, it.encrypt_key, it.verification_token)
         if why is not None:
             raise bad(why)
@@ -90,7 +92,7 @@ class Subscribers:
     async def delete(self, request: Request) -> dict[str, Any]:
         """The app is told of nothing any more."""
         app, house = await self._app(request), self._installation
-        await house.store.command(app.tenant, lambda tx: outbox.unsubscribe(tx, app.app_id))
+        await house.store.command(app.tenant, lambda tx: subscriptions.unsubscribe(tx, app.app_id))
         return {}
 
     async def replay(self, request: Request) -> dict[str, Any]:
@@ -124,7 +126,7 @@ class Subscribers:
 
 
 def _known(tx: Tx, app: App) -> Subscriber:
-    it = outbox.get(tx, app.app_id)
+    it = subscribers.get(tx, app.app_id)
     if it is None:
         raise Refused(HTTPStatus.NOT_FOUND, "the app is told of nothing: PUT says where its events go")
     return it
@@ -136,5 +138,5 @@ def _shown(tx: Tx, it: Subscriber) -> dict[str, Any]:
         "url": it.url,
         "encrypt_key": it.encrypt_key,
         "verification_token": it.verification_token,
-        "events": sorted(outbox.types_of(tx, it.app_id)),
+        "events": sorted(subscribers.types_of(tx, it.app_id)),
     }

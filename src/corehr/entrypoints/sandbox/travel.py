@@ -77,7 +77,7 @@ class Travel:
         house = self._installation
         async with house.deliveries.alone():
             await house.days.travel(to, house.deliveries)
-        at, real = stamp(to), stamp(real_now())
+        at, real = stamp(self._now()), stamp(real_now())
         await house.store.command(house.tenant.tenant, lambda tx: tenants.set_clock(tx, at, real))
         return self.told()
 
