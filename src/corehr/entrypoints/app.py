@@ -35,7 +35,7 @@ from corehr.hr.job_datas.api import FEATURE as JOB_DATAS
 from corehr.hr.offboardings.api import FEATURE as OFFBOARDINGS
 from corehr.hr.pre_hires.api import FEATURE as PRE_HIRES
 from corehr.hr.processes import api as processes
-from corehr.kernel import outbox, subscribers, tenants
+from corehr.kernel import event_log, outbox, subscribers, tenants
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
 from corehr.kernel.errors import INVALID_FIELD
@@ -205,9 +205,11 @@ def open_installation(settings: Settings) -> Installation:
     spec = gateway_spec.load()
     check_against(spec)
     clock = Clock()
-    store = open_store(settings.db, clock, TimedIds())
+    store = open_store(settings.db, clock, ids := TimedIds())
     try:
-        return Installation(settings, spec, store, clock, load_tenant(store, settings, clock))
+        tenant = load_tenant(store, settings, clock)
+        ids.go_on_from(store.command_now(tenant.tenant, lambda tx: tx.all(event_log.LAST)[0]["seq"]))
+        return Installation(settings, spec, store, clock, tenant)
     except BaseException:
         store.close()
         raise

@@ -29,6 +29,7 @@ SINCE_OF_TYPE = statement(
     .order_by(event.c.seq)
     .limit(bind("limit"))
 )
+LAST = statement(sa.select(sa.func.coalesce(sa.func.max(event.c.seq), 0).label("seq")).where(mine(event)))
 
 
 class Event(NamedTuple):

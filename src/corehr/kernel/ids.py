@@ -36,6 +36,11 @@ class TimedIds:
             self._last = self._last + 1 if self._last >= second else second | secrets.randbits(30)
             return self._last
 
+    def go_on_from(self, last: int) -> None:
+        """An earlier process gave this one: ids grow on from there, though it be of the same second."""
+        with self._lock:
+            self._last = max(self._last, last)
+
 
 class SeededIds:
     """The same ids for the same start: for demo companies and tests."""

@@ -209,13 +209,15 @@ _AHEAD = statement(
     )
     .group_by(_of.subject)
 )
-_LEASE = statement(sa.update(delivery).where(*having(delivery, "app_id", "seq")).values(leased_until=bind("until")))
+# none of the changes names a state, so that only the primary key leads to the rows
+_these = (*having(delivery, "app_id"), among(_of.seq, "seqs"))
+_LEASE = statement(sa.update(delivery).where(*_these).values(leased_until=bind("until")))
 _RELEASE_ALL = statement(
     sa.update(delivery).where(mine(delivery), _is_waiting(_of), _of.leased_until > 0).values(leased_until=0)
 )
 
-# by the whole key and the lease: what was asked for again meanwhile is not this attempt's any more
-_held = (*having(delivery, "app_id", "seq"), _of.leased_until == bind("lease"))
+# what was asked for again meanwhile is not under this lease any more
+_held = (*_these, _of.leased_until == bind("lease"))
 _RELEASE = statement(sa.update(delivery).where(*_held).values(leased_until=0))
 _FINISH = statement(
     sa.update(delivery)
@@ -301,7 +303,7 @@ def claim(tx: "Tx", app_id: str, *, limit: int, real: int, until: int) -> list[C
     ahead = tx.all(_AHEAD, app_id=app_id, subjects=subjects, seqs=seqs, last=max(seqs))
     first = {row["subject"]: row["seq"] for row in ahead}
     free = sorted((row for row in rows if row["seq"] < first.get(row["subject"], _END)), key=lambda row: row["seq"])
-    tx.run_many(_LEASE, [{"app_id": app_id, "seq": row["seq"], "until": until} for row in free])
+    tx.run(_LEASE, app_id=app_id, seqs=[row["seq"] for row in free], until=until)
     return [Claimed(**row, leased_until=until) for row in free]
 
 
@@ -311,16 +313,20 @@ def settle(tx: "Tx", app_id: str, results: Sequence[Result]) -> None:
     A failed attempt counts for everything that waits behind it: it falls due, and is given up, together with what is
     ahead of it, though not before it was itself sent once. What is not under the same lease any more stays as it is.
     """
-    finished, untouched = [], []
+    finished: dict[tuple[State, str, int], list[int]] = {}
+    untouched: dict[int, list[int]] = {}
     for claimed, outcome, withheld in results:
-        if withheld is not None:
-            finished.append(_finished(tx, app_id, claimed, "withheld", withheld))
-        elif outcome is None:
-            untouched.append(_of_lease(app_id, claimed))
-        elif outcome.taken:
-            finished.append(_finished(tx, app_id, claimed, "delivered", outcome.said))
-    tx.run_many(_FINISH, finished)
-    tx.run_many(_RELEASE, untouched)
+        if outcome is None and withheld is None:
+            untouched.setdefault(claimed.leased_until, []).append(claimed.seq)
+        elif outcome is None or outcome.taken:
+            state: State = "withheld" if outcome is None else "delivered"
+            said = withheld or (outcome.said if outcome else "")
+            end = (state, _with(claimed.attempts, tx.recorded_at, said), claimed.leased_until)
+            finished.setdefault(end, []).append(claimed.seq)
+    for (state, attempts, lease), seqs in finished.items():  # most have the same end
+        _finish(tx, app_id, seqs, lease, state, attempts)
+    for lease, seqs in untouched.items():
+        tx.run(_RELEASE, app_id=app_id, seqs=seqs, lease=lease)
     for claimed, outcome, withheld in results:
         if outcome is not None and not outcome.taken:
             _failed(tx, app_id, claimed, outcome.said)
@@ -328,23 +334,19 @@ def settle(tx: "Tx", app_id: str, results: Sequence[Result]) -> None:
             _let_followers_go(tx, app_id, [claimed._asdict()])
 
 
-def _finished(tx: "Tx", app_id: str, claimed: Claimed, state: State, said: str) -> dict[str, Any]:
-    attempts = _with(claimed.attempts, tx.recorded_at, said)
-    return _of_lease(app_id, claimed) | {"state_": state, "attempts_": attempts, "at": tx.recorded_at}
-
-
-def _of_lease(app_id: str, claimed: Claimed) -> dict[str, Any]:
-    return {"app_id": app_id, "seq": claimed.seq, "lease": claimed.leased_until}
+def _finish(tx: "Tx", app_id: str, seqs: list[int], lease: int, state: State, attempts: str) -> int:
+    return tx.run(_FINISH, app_id=app_id, seqs=seqs, lease=lease, state_=state, attempts_=attempts, at=tx.recorded_at)
 
 
 def _failed(tx: "Tx", app_id: str, claimed: Claimed, said: str) -> None:
+    seqs, lease = [claimed.seq], claimed.leased_until
+    attempts = _with(claimed.attempts, tx.recorded_at, said)
     if claimed.failures < len(RETRIES):
         due = stamp(tx.now + RETRIES[claimed.failures])
-        attempts = _with(claimed.attempts, tx.recorded_at, said)
-        changed = tx.run(_PUT_OFF, **_of_lease(app_id, claimed), due_=due, attempts_=attempts)
+        changed = tx.run(_PUT_OFF, app_id=app_id, seqs=seqs, lease=lease, due_=due, attempts_=attempts)
     else:
         due = tx.recorded_at
-        changed = tx.run(_FINISH, **_finished(tx, app_id, claimed, "given_up", said))
+        changed = _finish(tx, app_id, seqs, lease, "given_up", attempts)
     if changed:
         tx.run(_PUT_OFF_FOLLOWERS, app_id=app_id, subject=claimed.subject, seq=claimed.seq, due_=due)
 
