@@ -203,8 +203,10 @@ def node() -> Iterator[Node]:
     if not shutil.which("node") or not SDK.exists():
         missing("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
     node = Node()
-    yield node
-    node.process.communicate()
+    try:
+        yield node
+    finally:
+        node.process.communicate()
 
 
 def test_the_dispatcher_keeps_the_ticket_that_the_client_calls_with(server, names, asked_for):

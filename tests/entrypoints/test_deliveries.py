@@ -167,6 +167,7 @@ def test_an_event_needs_one_of_its_scopes(world, listener):
     )
     assert "no scope for any event" in refusal(world, NONE, {"url": listener.url})
     assert "name an event" in refusal(world, ALL, {"url": listener.url, "events": []})
+    assert subscribe(world, listener, app=STORE, events=[])["events"] == []
     assert subscribe(world, listener, app=NARROW, events=[STATUS])["events"] == [STATUS]
 
 

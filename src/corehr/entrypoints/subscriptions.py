@@ -24,7 +24,7 @@ def wanted_types(spec: Spec, app: App, wanted: Literal["*"] | Sequence[str]) -> 
         if not every:
             raise WrongUse("the app has no scope for any event: docs/coverage.md says what each asks for")
         return every
-    if not wanted:
+    if not wanted and app.type != "store":  # which is sent its tickets anyway
         raise WrongUse("name an event, or say * for all of them")
     for name in wanted:
         event = spec.events.get(name)
