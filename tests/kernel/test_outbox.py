@@ -205,3 +205,10 @@ def test_a_finished_delivery_is_forgotten_after_a_month(box):
     assert box.do(outbox.prune, month) == 0
     assert box.do(outbox.prune, month + 1) == 1
     assert list(box.states()) == ["two"]
+
+
+def test_a_long_line_behind_what_is_on_its_way_leaves_room_for_others(box):
+    box.happen(*[f"S{n}" for n in range(10)])
+    assert box.told(box.claim(limit=1)) == ["S0"]
+    box.happen("T", subject="T")
+    assert box.told(box.claim(limit=5)) == ["T"]
