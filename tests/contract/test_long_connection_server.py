@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -102,5 +103,10 @@ def test_a_client_with_a_wrong_secret_is_told_why_and_logged(own_server):
     assert request["rule"] == "secret_is_wrong"
     assert request["body"] == {"AppID": ALL, "AppSecret": "***"}
     right = httpx.post(f"{own_server.url}/callback/ws/endpoint", json={"AppID": ALL, "AppSecret": SECRETS[ALL]}).json()
-    assert right["data"]["URL"].startswith(f"ws://127.0.0.1:{own_server.port}/ws/v2?")
+    url = right["data"]["URL"]
+    assert url.startswith(f"ws://127.0.0.1:{own_server.port}/ws/v2?")
+    logged = own_server.sandbox("GET", "requests")["items"][-1]["answer"]["data"]["URL"]
+    given = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    shown = {name: values[0] for name, values in parse_qs(urlsplit(logged).query).items()}
+    assert shown == given | {"access_key": "***", "ticket": "***"}
     assert httpx.get(f"{own_server.url}/callback/ws/endpoint").text == "404 page not found"

@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from corehr.entrypoints.app import open_installation
+from corehr.gateway import deliveries
 from corehr.gateway.apps import set_enabled
 from corehr.kernel import outbox, subscribers
 from corehr.kernel.event_log import Event
+from corehr.kernel.settings import Settings
 from corehr.kernel.statements import add, find
 from tests.listener import agree, listening
 from tests.world import ALL, NARROW, NONE, PART, STORE, World
@@ -159,6 +162,35 @@ def test_a_url_must_prove_itself(world, listener):
 def test_nothing_is_sent_but_to_this_machine(world):
     assert "--webhook-to" in refusal(world, ALL, {"url": "http://192.0.2.1/events"})
     assert "--webhook-to" in refusal(world, ALL, {"url": "http://[::ffff:192.0.2.1]/events"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "may"),
+    [
+        ({"sandbox": True}, True),
+        ({"sandbox": True, "sandbox_token": "shown by whoever has it"}, False),
+        ({"sandbox": True, "sandbox_token": "shown by whoever has it", "webhook_to": ("127.0.0.1",)}, True),
+        ({}, False),
+        ({"webhook_to": ("127.0.0.1",)}, True),
+    ],
+    ids=["a sandbox", "one that others may call", "allowed there", "production", "allowed in production"],
+)
+def test_who_may_have_this_machine_called(db, settings, may):
+    house = open_installation(Settings(db, **settings))
+
+    async def verified(url):
+        await house.webhooks.open()
+        try:
+            return await house.webhooks.verify(url, "", "token")
+        finally:
+            await house.webhooks.close()
+
+    try:
+        with listening() as near:
+            said = asyncio.run(verified(near.url))
+    finally:
+        house.store.close()
+    assert said is None if may else "--webhook-to" in said
 
 
 def test_an_event_needs_one_of_its_scopes(world, listener):
@@ -375,6 +407,22 @@ def test_a_disabled_app_is_told_of_nothing_until_it_is_enabled(world, listener):
     world.run(asyncio.sleep(1.1))
     world.travel(minutes=1)
     assert listener.events
+
+
+def test_an_app_that_is_disabled_in_the_middle_is_told_no_more(world, listener, monkeypatch):
+    monkeypatch.setattr(deliveries, "BATCH", 1)
+    subscribe(world, listener, events=[CHANGED])
+    house = world.house
+
+    def disable(heard):
+        house.store.command_now(house.tenant.tenant, lambda tx: set_enabled(tx, ALL, enabled=False))
+        monkeypatch.setattr(house.apps, "_read_at", float("-inf"))  # as if a second had passed
+        return 200, b""
+
+    listener.answer = disable
+    assert world.sandbox("POST", f"apps/{ALL}/replay")["count"] > 1
+    world.travel(minutes=1)
+    assert len(listener.events) == 1
 
 
 def test_an_event_that_is_not_known_any_more_holds_up_nothing(world, listener):

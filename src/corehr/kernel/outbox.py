@@ -209,12 +209,13 @@ _AHEAD = statement(
     )
     .group_by(_of.subject)
 )
-# none of the changes names a state, so that only the primary key leads to the rows
-_these = (*having(delivery, "app_id"), among(_of.seq, "seqs"))
-_LEASE = statement(sa.update(delivery).where(*_these).values(leased_until=bind("until")))
 _RELEASE_ALL = statement(
     sa.update(delivery).where(mine(delivery), _is_waiting(_of), _of.leased_until > 0).values(leased_until=0)
 )
+
+# what changes named rows names no state, so that only the primary key leads to them
+_these = (*having(delivery, "app_id"), among(_of.seq, "seqs"))
+_LEASE = statement(sa.update(delivery).where(*_these).values(leased_until=bind("until")))
 
 # what was asked for again meanwhile is not under this lease any more
 _held = (*_these, _of.leased_until == bind("lease"))
