@@ -13,8 +13,7 @@ from corehr.kernel.db import Row, Store, Tx, decode_json, encode_json
 from corehr.kernel.feature import DataRange, PreHires
 from corehr.kernel.ids import secret
 from corehr.kernel.statements import add, change, mine, number, statement, table, text
-from corehr.kernel.tenants import DEFAULT
-from corehr.kernel.tenants import tenant as tenant_table
+from corehr.kernel.tenants import DEFAULT, tenant
 
 EVERYTHING: Final = "*"
 Scopes = frozenset[str] | Literal["*"]
@@ -36,8 +35,8 @@ app_table = table(
     text("created_at"),
 )
 
-_WITH_KEYS = sa.select(app_table, tenant_table.c.server_key, tenant_table.c.key.label("tenant_key")).join(
-    tenant_table, tenant_table.c.tenant == app_table.c.tenant
+_WITH_KEYS = sa.select(app_table, tenant.c.server_key, tenant.c.key.label("tenant_key")).join(
+    tenant, tenant.c.tenant == app_table.c.tenant
 )
 _ADD = add(app_table)
 _MINE = statement(_WITH_KEYS.where(mine(app_table)).order_by(app_table.c.app_id))

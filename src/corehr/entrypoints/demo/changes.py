@@ -15,7 +15,8 @@ from corehr.hr.job_changes import commands, records
 from corehr.hr.processes import records as processes
 from corehr.hr.processes.commands import answering
 from corehr.hr.processes.rules import APPROVE, REJECT, Answer
-from corehr.hr.transfer_types.records import TransferType, add_transfer_type
+from corehr.hr.transfer_types import records as transfer_types
+from corehr.hr.transfer_types.records import TransferType
 from corehr.kernel.db import Tx
 
 TYPES: Final = (
@@ -54,7 +55,7 @@ def add_types(tx: Tx, company: Company) -> None:
     for type_id, zh, en in TYPES:
         system_only = type_id == TYPES[-1][0]
         flow_id = None if system_only else new_flow_id(tx)
-        add_transfer_type(tx, TransferType(tx.tenant, type_id, zh, en, flow_id, 1, int(system_only)))
+        transfer_types.add_transfer_type(tx, TransferType(tx.tenant, type_id, zh, en, flow_id, 1, int(system_only)))
         company.name("transfer_types", "system_only" if system_only else type_id, type_id, flow_id=flow_id)
 
 

@@ -12,7 +12,7 @@ from corehr.entrypoints.demo.organisation import ENTITIES
 from corehr.entrypoints.demo.plans import Plan
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.people import records as people
-from corehr.hr.workforce_plans.records import add_plan
+from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel.clock import FOREVER
 from corehr.kernel.db import Tx
 
@@ -52,7 +52,7 @@ def _plan_headcount(company: Company, tx: Tx) -> None:
     full = company.world["departments"]["full"]
     full["headcount"] = IN_FULL
     id = company.name("workforce_plans", "full", tx.new_id(), department_id=full["id"], value=IN_FULL)
-    add_plan(tx, id, {"department_id": full["id"]}, IN_FULL, company.almanac.founded, FOREVER)
+    workforce_plans.add_plan(tx, id, {"department_id": full["id"]}, IN_FULL, company.almanac.founded, FOREVER)
 
 
 def _end(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:

@@ -10,7 +10,7 @@ from corehr.entrypoints.demo.changes import new_flow_id
 from corehr.entrypoints.demo.characters import LEAVES, NEW_DATE
 from corehr.entrypoints.demo.company import Company
 from corehr.entrypoints.demo.plans import Plan
-from corehr.hr.custom_fields.records import add_field
+from corehr.hr.custom_fields import records as custom_fields
 from corehr.hr.offboardings import commands, records
 from corehr.hr.offboardings.records import MODIFICATION, SUBJECT, WITHDRAWAL, Status
 from corehr.hr.processes import records as processes
@@ -83,7 +83,9 @@ def _prepare(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
     processes.add_flow(tx, flow_id, "离职审批", "Offboarding approval", nodes)
     for number, (name, zh, en, kind, more) in enumerate(FIELDS, 1):
         called, options = f"custom_field_{number}__c", more.get("options", ())
-        add_field(tx, records.FORM, Definition(called, kind, **{**more, "options": frozenset(options)}), zh, en)
+        custom_fields.add_field(
+            tx, records.FORM, Definition(called, kind, **{**more, "options": frozenset(options)}), zh, en
+        )
         company.name("offboarding_fields", name, called, field_name=called, options=list(options))
 
 

@@ -8,8 +8,10 @@ from corehr.entrypoints.demo.almanac import FAR_ZONE, ZONE
 from corehr.entrypoints.demo.company import Company
 from corehr.entrypoints.demo.places import Organisation
 from corehr.hr.companies.records import COMPANY
-from corehr.hr.cost_centers.records import COST_CENTER, add_cost_center
-from corehr.hr.departments.records import DEPARTMENT, add_department
+from corehr.hr.cost_centers import records as cost_centers
+from corehr.hr.cost_centers.records import COST_CENTER
+from corehr.hr.departments import records as departments
+from corehr.hr.departments.records import DEPARTMENT
 from corehr.hr.employee_types.records import EMPLOYEE_TYPE
 from corehr.hr.job_families.records import JOB_FAMILY
 from corehr.hr.job_grades.records import JOB_GRADE
@@ -196,7 +198,7 @@ class Founding:
     def _department(self, zh: str, en: str, parent: str | None) -> str:
         id, code = self._tx.new_id(), self._code("departments")
         body = {"code": code, "name": {"zh-CN": zh, "en-US": en}, "parent_id": parent}
-        add_department(self._tx, id, code, self._day, body)
+        departments.add_department(self._tx, id, code, self._day, body)
         if parent:
             self.organisation.above[id] = parent
         return id
@@ -209,7 +211,7 @@ class Founding:
         id = self._tx.new_id()
         body = {"code": self._code(kind), "name": {"zh-CN": words[0], "en-US": words[1]}, **more}
         if kind == "cost_centers":
-            add_cost_center(self._tx, id, self._day, body)
+            cost_centers.add_cost_center(self._tx, id, self._day, body)
         else:
             ENTITIES[kind].add(self._tx, id, self._day, body)
         return id
