@@ -26,10 +26,10 @@ from corehr.hr.processes.records import process, task
 from corehr.kernel.clock import FOREVER, Clock
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.event_log import Event
-from corehr.kernel.ids import TimedIds
+from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.settings import open_store
-from corehr.kernel.statements import add
-from corehr.kernel.tenants import DEFAULT
+from corehr.kernel.statements import insert_into
+from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
 PATH = "/open-apis/corehr/v1/job_changes"
 TASKS = 2
@@ -44,11 +44,11 @@ def _blank(table: sa.Table) -> dict[str, Any]:
     return {name: None if table.c[name].nullable else value for name, value in texts.items()}
 
 
-_ADD_CHANGE, _CHANGE = add(job_change), _blank(job_change)
-_ADD_LINE, _LINE = add(reporting_line), _blank(reporting_line)
-_ADD_PROCESS, _PROCESS = add(process), _blank(process)
-_ADD_TASK, _TASK = add(task), _blank(task)
-_ADD_KEY = add(idempotency)
+_ADD_CHANGE, _CHANGE = insert_into(job_change), _blank(job_change)
+_ADD_LINE, _LINE = insert_into(reporting_line), _blank(reporting_line)
+_ADD_PROCESS, _PROCESS = insert_into(process), _blank(process)
+_ADD_TASK, _TASK = insert_into(task), _blank(task)
+_ADD_KEY = insert_into(idempotency)
 _OF_CHANGE = ("corehr.job_change.updated_v1", "corehr.job_change.status_updated_v2", "corehr.employee.domain_event_v2")
 _OF_PROCESS = (
     "corehr.process.status.update_v2",
@@ -85,8 +85,8 @@ def write(body: dict[str, Any], tx: Tx) -> bytes:
         "created_at": at,
         "updated_at": at,
     }
-    tx.run(_ADD_CHANGE, **row)
-    tx.run_many(
+    tx.execute(_ADD_CHANGE, **row)
+    tx.execute_many(
         _ADD_LINE,
         [
             {
@@ -115,7 +115,7 @@ def write(body: dict[str, Any], tx: Tx) -> bytes:
         "transfer_info": info,
     }
     answer = _encode(data)
-    tx.run(
+    tx.execute(
         _ADD_KEY,
         app_id="cli_a000000000000001",
         operation="v1.job_change.create",
@@ -142,8 +142,8 @@ def _start(tx: Tx, process_id: str, subject_id: str, body: dict[str, Any]) -> No
         "status": 1,
         "created_at": tx.recorded_at,
     }
-    tx.run(_ADD_PROCESS, **row)
-    tx.run_many(
+    tx.execute(_ADD_PROCESS, **row)
+    tx.execute_many(
         _ADD_TASK,
         [
             {
@@ -191,7 +191,7 @@ def application(store: Store) -> Starlette:
 
     async def create(request: Request) -> Response:
         body = _decode(await request.body())
-        return Response(await store.command(DEFAULT, partial(write, body)), media_type="application/json")
+        return Response(await store.command(DEFAULT_TENANT_ID, partial(write, body)), media_type="application/json")
 
     async def ready(request: Request) -> Response:
         return Response(b"ok")
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
     server.configure_logging()
-    store = open_store(options.db, Clock(), TimedIds())
+    store = open_store(options.db, Clock(), TimeOrderedIds())
     installation = cast(Installation, SimpleNamespace(asgi=application(store)))
     server.run(installation, server.bind("127.0.0.1", options.port), lambda: None)
 

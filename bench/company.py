@@ -18,7 +18,7 @@ from psycopg import sql
 
 from bench import leaving
 from corehr.engines import versions
-from corehr.engines.timeline import at
+from corehr.engines.timeline import version_as_of
 from corehr.entrypoints import demo, schema
 from corehr.entrypoints.demo.company import World, read_names
 from corehr.entrypoints.demo.people import EVERYONE, asked
@@ -30,19 +30,19 @@ from corehr.hr.offboardings.records import offboarding
 from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
 from corehr.kernel import tenants
-from corehr.kernel.clock import Clock, Day, real_now, stamp
+from corehr.kernel.clock import Clock, IsoDate, real_now, to_timestamp
 from corehr.kernel.db import Store, Tx
-from corehr.kernel.errors import Refusal
-from corehr.kernel.ids import TimedIds
+from corehr.kernel.errors import BusinessError
+from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.settings import open_store
-from corehr.kernel.statements import bind, is_one_of, metadata, mine, statement
+from corehr.kernel.statements import bind, in_constants, metadata, of_tenant, statement
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src" / "corehr"
 CACHE = HERE.parent / ".cache" / "bench"
 NOW = demo.DEFAULT_NOW
-TODAY: Day = NOW.date().isoformat()
-EFFECTIVE: Day = (NOW.date() + timedelta(days=30)).isoformat()
+TODAY: IsoDate = NOW.date().isoformat()
+EFFECTIVE: IsoDate = (NOW.date() + timedelta(days=30)).isoformat()
 """The day on which every measured job change would take effect."""
 
 DAYS = leaving.Days(
@@ -62,21 +62,21 @@ def _no(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElemen
 _STAYING = statement(
     sa.select(_employee.id)
     .where(
-        mine(people.employment),
+        of_tenant(people.employment),
         _employee.end_date.is_(None),
         _employee.onboarding_date <= bind("day"),
         _no(offboarding, offboarding.c.employment_id == _employee.id),
         _no(
             job_change,
             job_change.c.employment_id == _employee.id,
-            is_one_of(job_change.c.status, PENDING),
+            in_constants(job_change.c.status, PENDING),
         ),
     )
     .order_by(_employee.id)
 )
 """Who works there, stays, and has no change waiting."""
 
-_MANAGERS = statement(sa.select(_line.manager_id).where(mine(people.reporting_line)).distinct())
+_MANAGERS = statement(sa.select(_line.manager_id).where(of_tenant(people.reporting_line)).distinct())
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _fingerprint() -> str:
 @contextmanager
 def opened(url: str) -> Iterator[Store]:
     """The store at an address; closed, and its changes written into the file itself, afterwards."""
-    store = open_store(url, Clock(), TimedIds())
+    store = open_store(url, Clock(), TimeOrderedIds())
     try:
         yield store
     finally:
@@ -153,27 +153,27 @@ def _settle(store: Store, wanted: int, each: int) -> None:
 
     The leavers are others: nobody's job is changed who is about to go.
     """
-    ids = store.command_now(tenants.DEFAULT, _candidates, at=NOW)
+    ids = store.command_sync(tenants.DEFAULT_TENANT_ID, _candidates, at=NOW)
     spread = ids[:: max(1, len(ids) // (wanted + wanted // 4))]
     for start in range(0, len(spread), 100):
-        store.command_now(tenants.DEFAULT, partial(_settle_some, spread[start : start + 100]), at=NOW)
-    leavers = store.command_now(tenants.DEFAULT, partial(_leavers, wanted, frozenset(spread)), at=NOW)
+        store.command_sync(tenants.DEFAULT_TENANT_ID, partial(_settle_some, spread[start : start + 100]), at=NOW)
+    leavers = store.command_sync(tenants.DEFAULT_TENANT_ID, partial(_leavers, wanted, frozenset(spread)), at=NOW)
     if len(leavers) < wanted:
         raise SystemExit(f"the company has {len(leavers)} people who can leave, and {wanted} are needed")
-    leaving.prepare(partial(store.command_now, tenants.DEFAULT, at=NOW), leavers, each, DAYS)
+    leaving.prepare(partial(store.command_sync, tenants.DEFAULT_TENANT_ID, at=NOW), leavers, each, DAYS)
 
 
 def _leavers(wanted: int, subjects: frozenset[str], tx: Tx) -> list[str]:
     """Whose last day the rules let be moved, evenly spread. They may manage: they leave after the effective date."""
-    others = [row["id"] for row in tx.all(_STAYING, day=TODAY) if row["id"] not in subjects]
+    others = [row["id"] for row in tx.fetch_all(_STAYING, day=TODAY) if row["id"] not in subjects]
     some = others[:: max(1, len(others) // (wanted + wanted // 4))]
     return [id for id in some if leaving.could_move(tx, id, DAYS)][:wanted]
 
 
 def _candidates(tx: Tx) -> list[str]:
     """Who manages nobody may get any manager: the line never closes a circle."""
-    managers = {row["manager_id"] for row in tx.all(_MANAGERS)}
-    return [row["id"] for row in tx.all(_STAYING, day=TODAY) if row["id"] not in managers]
+    managers = {row["manager_id"] for row in tx.fetch_all(_MANAGERS)}
+    return [row["id"] for row in tx.fetch_all(_STAYING, day=TODAY) if row["id"] not in managers]
 
 
 def _settle_some(ids: Sequence[str], tx: Tx) -> None:
@@ -185,7 +185,7 @@ def _settle_some(ids: Sequence[str], tx: Tx) -> None:
             "seniority_date": "2015-01-01",
             "custom_fields": [{"custom_api_name": "name", "value": "231"}],
         }
-        with suppress(Refusal):  # somebody with plans of their own
+        with suppress(BusinessError):  # somebody with plans of their own
             commands.create(tx, asked(id, "internal_transfer", TODAY, targets), EVERYONE)
 
 
@@ -212,7 +212,9 @@ def forget(path: Path) -> None:
 def set_clock_of(url: str) -> None:
     """Otherwise the days since the company was made would all have to be lived first."""
     with opened(url) as store:
-        store.command_now(tenants.DEFAULT, lambda tx: tenants.set_clock(tx, stamp(NOW), stamp(real_now())))
+        store.command_sync(
+            tenants.DEFAULT_TENANT_ID, lambda tx: tenants.set_clock(tx, to_timestamp(NOW), to_timestamp(real_now()))
+        )
 
 
 def copy_to_postgres(source: Path, url: str) -> None:
@@ -238,7 +240,7 @@ def copy_to_postgres(source: Path, url: str) -> None:
 def staff(path: Path, wanted: int) -> Staff:
     """Whom the requests are about, evenly spread over the company, and everything that the requests name."""
     with opened(f"sqlite:///{path}") as store:
-        return store.command_now(tenants.DEFAULT, lambda tx: _staff(tx, wanted), at=NOW)
+        return store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: _staff(tx, wanted), at=NOW)
 
 
 def _staff(tx: Tx, wanted: int) -> Staff:
@@ -247,7 +249,7 @@ def _staff(tx: Tx, wanted: int) -> Staff:
     found: list[Subject] = []
     world = read_names(tx)
     closed = {world["departments"][name]["id"] for name in ("full", "closing")}
-    ids = [row["employment_id"] for row in tx.all(_SETTLED_PEOPLE, day=TODAY)]
+    ids = [row["employment_id"] for row in tx.fetch_all(_SETTLED_PEOPLE, day=TODAY)]
     for start in range(0, len(ids), 100):
         for person in people.many(tx, ids[start : start + 100]).values():
             current = _current(tx, person)
@@ -256,12 +258,12 @@ def _staff(tx: Tx, wanted: int) -> Staff:
     if len(found) < wanted:
         raise SystemExit(f"the company has {len(found)} people whose job can be changed, and {wanted} are needed")
     subjects = sorted(found, key=lambda s: s.id)[:wanted]
-    return Staff(tenant.server_key, world, subjects, leaving.made(tx, stamp(NOW)))
+    return Staff(tenant.server_key, world, subjects, leaving.made(tx, to_timestamp(NOW)))
 
 
 _SETTLED_PEOPLE = statement(
     sa.select(job_change.c.employment_id)
-    .where(mine(job_change), job_change.c.effective_date == bind("day"), job_change.c.status == "Transformed")
+    .where(of_tenant(job_change), job_change.c.effective_date == bind("day"), job_change.c.status == "Transformed")
     .order_by(job_change.c.employment_id)
 )
 
@@ -273,10 +275,10 @@ def _current(tx: Tx, person: people.Employment) -> dict[str, Any]:
     contract = contracts.in_force(lives, signed, EFFECTIVE)
     current: dict[str, Any] = dict(contract.body) if contract else {}
     for kind, thing in ((job_datas.KIND, person.job_data_id), (people.KIND, person.id), (probation.KIND, person.id)):
-        version = at(lives.get((kind, thing), ()), EFFECTIVE)
+        version = version_as_of(lives.get((kind, thing), ()), EFFECTIVE)
         current.update(version.body if version else {})
     return current
 
 
-def days_later(day: Day, days: int) -> Day:
+def days_later(day: IsoDate, days: int) -> IsoDate:
     return (date.fromisoformat(day) + timedelta(days=days)).isoformat()

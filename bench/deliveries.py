@@ -21,7 +21,7 @@ from corehr.entrypoints.opened import opened
 from corehr.gateway import spec
 from corehr.kernel import outbox
 from corehr.kernel.subscribers import Subscriber, subscribe
-from corehr.kernel.tenants import DEFAULT
+from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
 PEOPLE = 10_000
 SUBJECTS, EACH = 300, 5
@@ -103,13 +103,13 @@ def _latency(port: int, message: bytes) -> float:
 def _queue(url: str, to: str, wanted: int) -> int:
     """The app subscribes to everything, and the company's past is to be delivered to it: so many events of it."""
     with opened(url) as store:  # at the world's time: what is due then is due now
-        it = Subscriber(DEFAULT, bodies.APP, "webhook", to, "", "token")
-        store.command_now(DEFAULT, lambda tx: subscribe(tx, it, list(spec.load().events)))
+        it = Subscriber(DEFAULT_TENANT_ID, bodies.APP, "webhook", to, "", "token")
+        store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscribe(tx, it, list(spec.load().events)))
         queued, after, count = 0, 0, AT_A_TIME
         while queued < wanted and count == AT_A_TIME:
             last, limit = after, min(AT_A_TIME, wanted - queued)
-            count, after = store.command_now(
-                DEFAULT,
+            count, after = store.command_sync(
+                DEFAULT_TENANT_ID,
                 lambda tx: outbox.replay(tx, bodies.APP, since="", after=last, limit=limit),  # noqa: B023  # run at once
             )
             queued += count

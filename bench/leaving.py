@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from corehr.engines import versions
 from corehr.engines.approvals import TaskStatus
-from corehr.engines.timeline import at
+from corehr.engines.timeline import version_as_of
 from corehr.entrypoints.demo import pre_hires as newcomers
 from corehr.entrypoints.demo.company import World, read_names
 from corehr.entrypoints.demo.offboardings import DECIDE, INFO
@@ -24,10 +24,10 @@ from corehr.hr.pre_hires.records import pre_hire
 from corehr.hr.processes import records as processes
 from corehr.hr.processes.rules import APPROVE, Answer
 from corehr.kernel import tenants
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
-from corehr.kernel.errors import Refusal
-from corehr.kernel.statements import bind, mine, statement
+from corehr.kernel.errors import BusinessError
+from corehr.kernel.statements import bind, of_tenant, statement
 
 AT_ONCE = 100
 """Records at most in one command."""
@@ -37,8 +37,8 @@ AT_ONCE = 100
 class Days:
     """`last`: the people leave after it; `moved`: the last day that the measured edits give them."""
 
-    last: Day
-    moved: Day
+    last: IsoDate
+    moved: IsoDate
 
 
 def could_move(tx: Tx, id: str, days: Days) -> bool:
@@ -48,7 +48,7 @@ def could_move(tx: Tx, id: str, days: Days) -> bool:
     case = EditCase(tx, "0", None, row, person, EVERYONE, [{"field_name": LAST_DAY, "value": days.moved}])
     try:
         EDIT.check(case)
-    except Refusal:
+    except BusinessError:
         return False
     return True
 
@@ -59,15 +59,15 @@ def add_offboardings(leavers: Sequence[str], days: Days, tx: Tx) -> None:
     nodes = processes.flow_nodes(tx, flow_id)
     assert nodes is not None
     for person in people.many(tx, leavers).values():
-        id, now = tx.new_id(), at(versions.timeline(tx, "job_data", person.job_data_id), tenants.today(tx))
+        id, now = tx.new_id(), version_as_of(versions.timeline(tx, "job_data", person.job_data_id), tenants.today(tx))
         manager = now.body[people.DIRECT] if now else None
         process_id, _ = processes.start(tx, flow_id, nodes, (SUBJECT, id), person.id, manager, person.id)
         offboardings.ask(tx, id, person.id, days.last, INFO, process_id=process_id)
-        while task := next((t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.OPEN), None):
+        while task := next((t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.PENDING), None):
             DECIDE(tx, Answer(process_id, task.id, APPROVE, task.approver, by_system=False, reason=""))
 
 
-def add_pre_hires(wanted: int, first_day: Day, tx: Tx) -> None:
+def add_pre_hires(wanted: int, first_day: IsoDate, tx: Tx) -> None:
     """Expected people whose onboarding has begun: of six tasks one is done, one skipped, four are open."""
     world = read_names(tx)
     it = next(w for w in newcomers.WANTED if w.name == "preboarding")
@@ -103,15 +103,15 @@ def prepare(tell: Callable[[Callable[[Tx], None]], Any], leavers: Sequence[str],
 
 _OFFBOARDINGS = statement(
     sa.select(offboarding.c.id)
-    .where(mine(offboarding), offboarding.c.created_at >= bind("since"), offboarding.c.status == "Approved")
+    .where(of_tenant(offboarding), offboarding.c.created_at >= bind("since"), offboarding.c.status == "Approved")
     .order_by(offboarding.c.id)
 )
 _PRE_HIRES = statement(
-    sa.select(pre_hire.c.id).where(mine(pre_hire), pre_hire.c.created_at >= bind("since")).order_by(pre_hire.c.id)
+    sa.select(pre_hire.c.id).where(of_tenant(pre_hire), pre_hire.c.created_at >= bind("since")).order_by(pre_hire.c.id)
 )
 
 
 def made(tx: Tx, since: str) -> dict[str, list[str]]:
     """The ids of the records that were made here, by kind, in the order in which they were made."""
     found = {"offboarding": _OFFBOARDINGS, "pre_hire": _PRE_HIRES}
-    return {kind: [row["id"] for row in tx.all(query, since=since)] for kind, query in found.items()}
+    return {kind: [row["id"] for row in tx.fetch_all(query, since=since)] for kind, query in found.items()}

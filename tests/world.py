@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from corehr.entrypoints.app import open_installation
 from corehr.kernel.db import Tx
 from corehr.kernel.settings import Settings
-from corehr.kernel.statements import metadata, mine, statement
+from corehr.kernel.statements import metadata, of_tenant, statement
 
 ALL = "cli_a000000000000001"
 NONE = "cli_a000000000000002"
@@ -32,7 +32,7 @@ CREATE = "/open-apis/corehr/v1/job_changes"
 JOB_DATA = "/open-apis/corehr/v2/employees/job_datas/query"
 TOKEN = "/open-apis/auth/v3/tenant_access_token/internal"
 
-_EVERYTHING = [(table.name, statement(sa.select(table).where(mine(table)))) for table in metadata.sorted_tables]
+_EVERYTHING = [(table.name, statement(sa.select(table).where(of_tenant(table)))) for table in metadata.sorted_tables]
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class World:
 
     def tell(self, work: Callable[[Tx], Any]) -> Any:
         """Say something through the records' own primitives, for states that no operation makes yet."""
-        return self.house.store.command_now(self.house.tenant.tenant, work)
+        return self.house.store.command_sync(self.house.tenant.id, work)
 
     def fingerprint(self) -> str:
         """A hash over every row of the tenant: what did not change, changed nothing."""
@@ -162,7 +162,7 @@ class World:
             digest = hashlib.sha256()
             for name, everything in _EVERYTHING:
                 digest.update(name.encode())
-                for row in sorted(map(repr, tx.all(everything))):
+                for row in sorted(map(repr, tx.fetch_all(everything))):
                     digest.update(row.encode())
             return digest.hexdigest()
 

@@ -51,7 +51,7 @@ class House:
 
     def __init__(self, store: Any, port: int) -> None:
         self.store, self.port = store, port
-        self.app_id, self.secret = store.command_now(tenants.DEFAULT, lambda tx: app_rows.add_app(tx, "toy"))
+        self.app_id, self.secret = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: app_rows.add_app(tx, "toy"))
         self.up: asyncio.Queue[str] = asyncio.Queue()
         self.start()
 
@@ -228,7 +228,9 @@ def test_a_listener_whose_app_was_disabled_gives_up(sdk, tmp_path):
         async with house.listener(sdk) as listener:
             await listener.ready()
             await house.up.get()
-            house.store.command_now(tenants.DEFAULT, lambda tx: app_rows.set_enabled(tx, house.app_id, enabled=False))
+            house.store.command_sync(
+                tenants.DEFAULT_TENANT_ID, lambda tx: app_rows.set_enabled(tx, house.app_id, enabled=False)
+            )
             await house.stop()
             house.start()
             said = (await listener.line())["failed"]

@@ -96,7 +96,7 @@ def server(sqlite_template) -> Iterator[Server]:
 
 def malformed(operation: str) -> set[int]:
     """The codes that say a request has not the shape of this operation, and nothing else."""
-    rows = RULEBOOKS[operation].rows if operation in RULEBOOKS else ()
+    rows = RULEBOOKS[operation].rules if operation in RULEBOOKS else ()
     return {INVALID_TYPE} if any(row.code == INVALID_FIELD for row in rows) else {INVALID_TYPE, INVALID_FIELD}
 
 

@@ -8,32 +8,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corehr.engines.custom_fields import Definition, Kind, Violation, decode, refers_to, speak
+from corehr.engines.custom_fields import FieldDefinition, FieldType, InvalidValue, decode, encode, referenced_ids
 from corehr.kernel.db import encode_json
 
 OPTIONS = frozenset({"option_1", "option_2", "项"})
-WHOLE = Definition("whole", Kind.NUMBER)
-MONEY = Definition("money", Kind.NUMBER, decimals=2, digits=8)
-LINE = Definition("line", Kind.TEXT)
-LINES = Definition("lines", Kind.TEXT, multi_line=True)
-LINK = Definition("link", Kind.TEXT, link=True)
-FLAG = Definition("flag", Kind.BOOL)
-ONE = Definition("one", Kind.OPTION, options=OPTIONS)
-SOME = Definition("some", Kind.OPTION, options=OPTIONS, several=True)
-DAY = Definition("day", Kind.DATE)
-TIME = Definition("time", Kind.DATE, with_time=True)
-PERSON = Definition("person", Kind.LOOKUP, of="employment")
-PEOPLE = Definition("people", Kind.LOOKUP, of="employment", several=True)
-FILE = Definition("file", Kind.ATTACHMENT)
-DERIVED = Definition("derived", Kind.CALCULATED)
-EVERY = (WHOLE, MONEY, LINE, LINES, LINK, FLAG, ONE, SOME, DAY, TIME, PERSON, PEOPLE, FILE, DERIVED)
+WHOLE = FieldDefinition("whole", FieldType.NUMBER)
+MONEY = FieldDefinition("money", FieldType.NUMBER, decimals=2, digits=8)
+SINGLE_LINE = FieldDefinition("line", FieldType.TEXT)
+MULTI_LINE = FieldDefinition("lines", FieldType.TEXT, multi_line=True)
+URL = FieldDefinition("link", FieldType.TEXT, is_url=True)
+FLAG = FieldDefinition("flag", FieldType.BOOL)
+ONE_OPTION = FieldDefinition("one", FieldType.OPTION, options=OPTIONS)
+OPTION_LIST = FieldDefinition("some", FieldType.OPTION, options=OPTIONS, is_list=True)
+DAY = FieldDefinition("day", FieldType.DATE)
+TIME = FieldDefinition("time", FieldType.DATE, with_time=True)
+EMPLOYMENT = FieldDefinition("person", FieldType.LOOKUP, target_kind="employment")
+EMPLOYMENT_LIST = FieldDefinition("people", FieldType.LOOKUP, target_kind="employment", is_list=True)
+FILE = FieldDefinition("file", FieldType.ATTACHMENT)
+DERIVED = FieldDefinition("derived", FieldType.CALCULATED)
+ALL_DEFINITIONS = (
+    WHOLE,
+    MONEY,
+    SINGLE_LINE,
+    MULTI_LINE,
+    URL,
+    FLAG,
+    ONE_OPTION,
+    OPTION_LIST,
+    DAY,
+    TIME,
+    EMPLOYMENT,
+    EMPLOYMENT_LIST,
+    FILE,
+    DERIVED,
+)
 
 days = st.dates(date(1900, 1, 1)).map(date.isoformat)
-moments = st.datetimes(datetime(1900, 1, 1)).map(lambda it: it.replace(microsecond=0).isoformat(sep=" "))  # noqa: DTZ001  # no zone is said
+date_times = st.datetimes(datetime(1900, 1, 1)).map(lambda it: it.replace(microsecond=0).isoformat(sep=" "))  # noqa: DTZ001  # no zone is said
 ids = st.from_regex(r"[1-9][0-9]{0,18}", fullmatch=True)
 
 
-def listed(elements):
+def json_lists_of(elements):
     return st.lists(elements, min_size=1, max_size=4, unique=True).map(
         lambda it: json.dumps(it, ensure_ascii=False, separators=(",", ":"))
     )
@@ -44,85 +59,85 @@ CANONICAL = st.one_of(
     st.tuples(
         st.just(MONEY), st.decimals(-999999, 999999, places=2, allow_nan=False).map(lambda d: f"{d or abs(d):f}")
     ),
-    st.tuples(st.just(LINE), st.text(st.characters(codec="utf-8"), max_size=255)),
-    st.tuples(st.just(LINES), st.text(st.characters(codec="utf-8"), max_size=600)),
+    st.tuples(st.just(SINGLE_LINE), st.text(st.characters(codec="utf-8"), max_size=255)),
+    st.tuples(st.just(MULTI_LINE), st.text(st.characters(codec="utf-8"), max_size=600)),
     st.tuples(st.just(FLAG), st.sampled_from(["true", "false"])),
-    st.tuples(st.just(ONE), st.sampled_from(sorted(OPTIONS))),
-    st.tuples(st.just(SOME), listed(st.sampled_from(sorted(OPTIONS)))),
+    st.tuples(st.just(ONE_OPTION), st.sampled_from(sorted(OPTIONS))),
+    st.tuples(st.just(OPTION_LIST), json_lists_of(st.sampled_from(sorted(OPTIONS)))),
     st.tuples(st.just(DAY), days),
-    st.tuples(st.just(TIME), moments),
-    st.tuples(st.just(PERSON), ids),
-    st.tuples(st.just(PEOPLE), listed(ids)),
+    st.tuples(st.just(TIME), date_times),
+    st.tuples(st.just(EMPLOYMENT), ids),
+    st.tuples(st.just(EMPLOYMENT_LIST), json_lists_of(ids)),
 )
 
 
 @given(CANONICAL)
-def test_what_is_written_as_it_should_be_is_told_as_it_was_written(written):
-    definition, text = written
+def test_canonical_text_survives_decoding_and_encoding(example):
+    definition, text = example
     value = decode(definition, text)
-    assert not isinstance(value, Violation)
-    assert speak(value) == text
+    assert not isinstance(value, InvalidValue)
+    assert encode(value) == text
 
 
-@given(st.sampled_from(EVERY), st.text() | st.from_regex(r'[-0-9.\[\]", a-z:]{0,30}'))
-def test_any_text_is_a_value_that_stays_itself_or_a_violation(definition, text):
+@given(st.sampled_from(ALL_DEFINITIONS), st.text() | st.from_regex(r'[-0-9.\[\]", a-z:]{0,30}'))
+def test_any_text_is_invalid_or_a_value_that_survives_encoding_and_decoding(definition, text):
     value = decode(definition, text)
-    if not isinstance(value, Violation):
-        assert decode(definition, speak(value)) == value
+    if not isinstance(value, InvalidValue):
+        assert decode(definition, encode(value)) == value
         assert json.loads(json.dumps(value)) == value
 
 
 @given(st.sampled_from([DERIVED, FILE]), st.text())
-def test_files_and_what_the_system_fills_in_are_never_given(definition, text):
-    assert decode(definition, text) in (Violation.ATTACHMENT, Violation.READ_ONLY)
+def test_attachments_and_read_only_fields_accept_no_text(definition, text):
+    assert decode(definition, text) in (InvalidValue.IS_ATTACHMENT, InvalidValue.READ_ONLY)
 
 
 @pytest.mark.parametrize(
     ("definition", "text", "violation"),
     [
-        (LINE, "x" * 256, Violation.TOO_LONG),
-        (LINES, "五" * 6001, Violation.TOO_LONG),
-        (LINK, "https://a.example/" + "x" * 255, Violation.TOO_LONG),
-        (LINK, "example.com", Violation.NO_LINK),
-        (LINK, "https://", Violation.NO_LINK),
-        (LINK, "https://:80/", Violation.NO_LINK),
-        (LINK, "https://a b", Violation.NO_LINK),
-        (LINK, "javascript:alert(1)", Violation.NO_LINK),
-        (LINK, "", Violation.NO_LINK),
-        (FLAG, "True", Violation.NO_BOOL),
-        (FLAG, "", Violation.NO_BOOL),
-        (WHOLE, "1.0", Violation.NO_NUMBER),
-        (WHOLE, "1" * 19, Violation.NO_NUMBER),
-        (WHOLE, "１", Violation.NO_NUMBER),
-        (WHOLE, "1\n", Violation.NO_NUMBER),
-        (MONEY, "1.234", Violation.NO_NUMBER),
-        (MONEY, "1234567", Violation.NO_NUMBER),
-        (MONEY, "1e3", Violation.NO_NUMBER),
-        (MONEY, "+1", Violation.NO_NUMBER),
-        (MONEY, "NaN", Violation.NO_NUMBER),
-        (MONEY, "", Violation.NO_NUMBER),
-        (ONE, "option_3", Violation.NO_OPTION),
-        (ONE, '["option_1"]', Violation.NO_OPTION),
-        (ONE, "", Violation.NO_OPTION),
-        (SOME, "option_1", Violation.NO_OPTION),
-        (SOME, "[]", Violation.NO_OPTION),
-        (SOME, '["option_1", 2]', Violation.NO_OPTION),
-        (SOME, '{"option_1": true}', Violation.NO_OPTION),
-        (SOME, "[" * 100_000, Violation.NO_OPTION),
-        (DAY, "2026-02-30", Violation.NO_DATE),
-        (DAY, "2026-W01-1", Violation.NO_DATE),
-        (DAY, "20260201", Violation.NO_DATE),
-        (DAY, "1899-12-31", Violation.NO_DATE),
-        (DAY, "2026-02-01 10:00:00", Violation.NO_DATE),
-        (TIME, "2026-02-01T10:00:00", Violation.NO_DATE),
-        (TIME, "2026-02-01 10:60:00", Violation.NO_DATE),
-        (PERSON, "", Violation.NO_REFERENCE),
-        (PEOPLE, "7", Violation.NO_REFERENCE),
-        (PEOPLE, '["7", ""]', Violation.NO_REFERENCE),
+        (SINGLE_LINE, "x" * 256, InvalidValue.TOO_LONG),
+        (MULTI_LINE, "五" * 6001, InvalidValue.TOO_LONG),
+        (URL, "https://a.example/" + "x" * 255, InvalidValue.TOO_LONG),
+        (URL, "example.com", InvalidValue.NOT_A_URL),
+        (URL, "https://", InvalidValue.NOT_A_URL),
+        (URL, "https://:80/", InvalidValue.NOT_A_URL),
+        (URL, "https://a b", InvalidValue.NOT_A_URL),
+        (URL, "javascript:alert(1)", InvalidValue.NOT_A_URL),
+        (URL, "", InvalidValue.NOT_A_URL),
+        (FLAG, "True", InvalidValue.NOT_A_BOOLEAN),
+        (FLAG, "", InvalidValue.NOT_A_BOOLEAN),
+        (WHOLE, "1.0", InvalidValue.NOT_A_NUMBER),
+        (WHOLE, "1" * 19, InvalidValue.NOT_A_NUMBER),
+        (WHOLE, "１", InvalidValue.NOT_A_NUMBER),
+        (WHOLE, "1\n", InvalidValue.NOT_A_NUMBER),
+        (MONEY, "1.234", InvalidValue.NOT_A_NUMBER),
+        (MONEY, "1234567", InvalidValue.NOT_A_NUMBER),
+        (MONEY, "1e3", InvalidValue.NOT_A_NUMBER),
+        (MONEY, "+1", InvalidValue.NOT_A_NUMBER),
+        (MONEY, "NaN", InvalidValue.NOT_A_NUMBER),
+        (MONEY, "", InvalidValue.NOT_A_NUMBER),
+        (ONE_OPTION, "option_3", InvalidValue.NOT_AN_OPTION),
+        (ONE_OPTION, '["option_1"]', InvalidValue.NOT_AN_OPTION),
+        (ONE_OPTION, "", InvalidValue.NOT_AN_OPTION),
+        (OPTION_LIST, "option_1", InvalidValue.NOT_AN_OPTION),
+        (OPTION_LIST, "[]", InvalidValue.NOT_AN_OPTION),
+        (OPTION_LIST, '["option_1", 2]', InvalidValue.NOT_AN_OPTION),
+        (OPTION_LIST, '{"option_1": true}', InvalidValue.NOT_AN_OPTION),
+        (OPTION_LIST, "[" * 100_000, InvalidValue.NOT_AN_OPTION),
+        (DAY, "2026-02-30", InvalidValue.NOT_A_DATE),
+        (DAY, "2026-W01-1", InvalidValue.NOT_A_DATE),
+        (DAY, "20260201", InvalidValue.NOT_A_DATE),
+        (DAY, "1899-12-31", InvalidValue.NOT_A_DATE),
+        (DAY, "2026-02-01 10:00:00", InvalidValue.NOT_A_DATE),
+        (TIME, "2026-02-01T10:00:00", InvalidValue.NOT_A_DATE),
+        (TIME, "2026-02-01 10:60:00", InvalidValue.NOT_A_DATE),
+        (EMPLOYMENT, "", InvalidValue.NOT_A_REFERENCE),
+        (EMPLOYMENT_LIST, "7", InvalidValue.NOT_A_REFERENCE),
+        (EMPLOYMENT_LIST, '["7", ""]', InvalidValue.NOT_A_REFERENCE),
     ],
 )
-def test_what_is_no_value_says_why(definition, text, violation):
-    assert decode(definition, text) is violation
+def test_an_invalid_text_names_its_violation(definition, text, expected):
+    assert decode(definition, text) is expected
 
 
 @pytest.mark.parametrize(
@@ -131,27 +146,27 @@ def test_what_is_no_value_says_why(definition, text, violation):
         (MONEY, "2334", "2334.00"),
         (MONEY, "-0", "0.00"),
         (MONEY, "007.5", "7.50"),
-        (SOME, ' ["option_2", "option_1", "option_2"] ', ["option_2", "option_1"]),
+        (OPTION_LIST, ' ["option_2", "option_1", "option_2"] ', ["option_2", "option_1"]),
         (TIME, "2026-02-01", "2026-02-01 00:00:00"),
-        (LINE, '"quoted"', '"quoted"'),
-        (LINE, "", ""),
+        (SINGLE_LINE, '"quoted"', '"quoted"'),
+        (SINGLE_LINE, "", ""),
     ],
 )
 def test_one_value_has_one_form(definition, text, value):
     assert decode(definition, text) == value
 
 
-def test_whom_a_value_names():
-    assert refers_to(decode(PERSON, "7")) == ["7"]
-    assert refers_to(decode(PEOPLE, '["7","8"]')) == ["7", "8"]
-    assert refers_to(Violation.NO_REFERENCE) == []
+def test_referenced_ids_of_a_value():
+    assert referenced_ids(decode(EMPLOYMENT, "7")) == ["7"]
+    assert referenced_ids(decode(EMPLOYMENT_LIST, '["7","8"]')) == ["7", "8"]
+    assert referenced_ids(InvalidValue.NOT_A_REFERENCE) == []
 
 
-@pytest.mark.parametrize("definition", EVERY, ids=lambda it: it.name)
+@pytest.mark.parametrize("definition", ALL_DEFINITIONS, ids=lambda it: it.name)
 def test_definitions_are_data(definition):
-    assert msgspec.json.decode(encode_json(definition), type=Definition) == definition
+    assert msgspec.json.decode(encode_json(definition), type=FieldDefinition) == definition
 
 
-def test_what_may_be_edited():
-    assert [it.name for it in EVERY if not it.editable] == ["derived"]
-    assert not Definition("status", Kind.TEXT, locked=True).editable
+def test_which_fields_are_editable():
+    assert [definition.name for definition in ALL_DEFINITIONS if not definition.editable] == ["derived"]
+    assert not FieldDefinition("status", FieldType.TEXT, locked=True).editable

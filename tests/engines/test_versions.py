@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corehr.engines import versions
-from corehr.engines.timeline import Entry, told
-from tests.engines.test_timeline import days, looks, patches
+from corehr.engines.timeline import Entry, build
+from tests.engines.test_timeline import bodies_by_day, days, patches
 
 KIND = "job_data"
-things = (f"thing-{n}" for n in count())
+entity_ids = (f"thing-{n}" for n in count())
 
 steps = st.lists(
     st.one_of(st.tuples(st.just("say"), days, patches), st.tuples(st.just("take back"), st.integers(0, 9))),
@@ -23,33 +23,33 @@ steps = st.lists(
 @pytest.mark.usefixtures("db")
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
-def test_random_changes_and_withdrawals_leave_the_history_without(world, steps):
+def test_random_changes_and_retractions_leave_the_history_without(world, steps):
     """Every command on random and equal days; withdrawals in random order, some of them twice or of nothing."""
-    thing, said, beliefs = next(things), [], []
-    world.tell(lambda tx: versions.write(tx, KIND, thing, "2023-01-01", {"a": 0}, ("onboarding", thing)))
+    entity_id, entries, snapshots = next(entity_ids), [], []
+    world.tell(lambda tx: versions.append(tx, KIND, entity_id, "2023-01-01", {"a": 0}, ("onboarding", entity_id)))
     for number, step in enumerate(steps):
-        cause = ("job_change", f"{thing}-{step[1] if step[0] == 'take back' else number}")
+        cause = ("job_change", f"{entity_id}-{step[1] if step[0] == 'take back' else number}")
         if step[0] == "say":
-            world.tell(lambda tx, s=step, c=cause: versions.write(tx, KIND, thing, s[1], s[2], c))
-            said.append(Entry(str(number), step[1], step[2], cause))
+            world.tell(lambda tx, s=step, c=cause: versions.append(tx, KIND, entity_id, s[1], s[2], c))
+            entries.append(Entry(str(number), step[1], step[2], cause))
         else:
-            world.tell(lambda tx, c=cause: versions.take_back(tx, KIND, thing, c))
-            said = [e for e in said if e.cause != cause]
-        first = Entry("first", "2023-01-01", {"a": 0}, ("onboarding", thing))
-        expected = looks(told([first, *said]))
-        stored = world.tell(lambda tx: (tx.recorded_at, versions.timeline(tx, KIND, thing)))
-        assert looks(stored[1]) == expected
-        beliefs.append((stored[0], expected))
-    for moment, expected in beliefs:
-        known = world.tell(lambda tx, m=moment: versions.timeline_known(tx, KIND, thing, m))
-        assert looks(known) == expected
+            world.tell(lambda tx, c=cause: versions.retract(tx, KIND, entity_id, c))
+            entries = [e for e in entries if e.cause != cause]
+        first = Entry("first", "2023-01-01", {"a": 0}, ("onboarding", entity_id))
+        expected = bodies_by_day(build([first, *entries]))
+        stored = world.tell(lambda tx: (tx.recorded_at, versions.timeline(tx, KIND, entity_id)))
+        assert bodies_by_day(stored[1]) == expected
+        snapshots.append((stored[0], expected))
+    for known_at, expected in snapshots:
+        timeline = world.tell(lambda tx, m=known_at: versions.timeline_known_at(tx, KIND, entity_id, m))
+        assert bodies_by_day(timeline) == expected
 
 
-def test_many_timelines_come_in_one_reading(world):
-    a, b = next(things), next(things)
-    for thing, day in ((a, "2024-01-01"), (a, "2024-02-01"), (b, "2024-01-01")):
-        world.tell(lambda tx, t=thing, d=day: versions.write(tx, KIND, t, d, {"x": d}, ("c", d)))
+def test_many_timelines_are_read_in_one_query(world):
+    a, b = next(entity_ids), next(entity_ids)
+    for entity_id, day in ((a, "2024-01-01"), (a, "2024-02-01"), (b, "2024-01-01")):
+        world.tell(lambda tx, t=entity_id, d=day: versions.append(tx, KIND, t, d, {"x": d}, ("c", d)))
     found = world.tell(lambda tx: versions.timelines(tx, [a, b, "nothing"]))
-    assert {key: looks(life) for key, life in found.items()} == {
-        (KIND, thing): looks(world.tell(lambda tx, t=thing: versions.timeline(tx, KIND, t))) for thing in (a, b)
+    assert {key: bodies_by_day(timeline) for key, timeline in found.items()} == {
+        (KIND, thing): bodies_by_day(world.tell(lambda tx, t=thing: versions.timeline(tx, KIND, t))) for thing in (a, b)
     }

@@ -13,7 +13,7 @@ from corehr.hr.people.records import employment
 from corehr.hr.pre_hires.records import pre_hire
 from corehr.hr.processes.events import BUSINESS, node_id
 from corehr.hr.processes.records import process
-from corehr.kernel.statements import mine, statement
+from corehr.kernel.statements import of_tenant, statement
 from tests.world import CORE_IDS, JOB_DATA, World
 
 TASKS: Final = "/open-apis/corehr/v2/approvers"
@@ -126,8 +126,8 @@ OPEN, REJECTED, DONE, CANCELLED = 1, 2, 3, 4
 
 
 def ids(world: World, table: sa.Table) -> list[str]:
-    found = statement(sa.select(table.c.id).where(mine(table)).order_by(table.c.id))
-    return [row["id"] for row in world.tell(lambda tx: tx.all(found))]
+    found = statement(sa.select(table.c.id).where(of_tenant(table)).order_by(table.c.id))
+    return [row["id"] for row in world.tell(lambda tx: tx.fetch_all(found))]
 
 
 def record(world: World, kind: str, id: str) -> Any:

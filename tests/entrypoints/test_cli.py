@@ -147,17 +147,17 @@ def test_a_database_is_made_step_by_step_and_each_says_the_next(file):
 
 
 def test_a_company_has_its_days(url):
-    from corehr.engines.effective_dating import lived
+    from corehr.engines.effective_dating import last_processed_days
     from corehr.kernel.clock import Clock
-    from corehr.kernel.ids import TimedIds
+    from corehr.kernel.ids import TimeOrderedIds
     from corehr.kernel.settings import open_store
 
-    with closing(open_store(url, Clock(), TimedIds())) as store:
-        made = store.command_now(DEFAULT, tenants.get)
+    with closing(open_store(url, Clock(), TimeOrderedIds())) as store:
+        made = store.command_sync(DEFAULT, tenants.get)
         assert made is not None
-        assert (made.name, made.zone, made.seed, len(made.server_key)) == ("Acme", "Europe/Berlin", None, 64)
-        assert list(store.command_now(DEFAULT, lived)) == ["Europe/Berlin"]
-    assert tenants.DEFAULT == DEFAULT
+        assert (made.name, made.time_zone, made.seed, len(made.server_key)) == ("Acme", "Europe/Berlin", None, 64)
+        assert list(store.command_sync(DEFAULT, last_processed_days)) == ["Europe/Berlin"]
+    assert tenants.DEFAULT_TENANT_ID == DEFAULT
 
 
 def test_an_app_tells_its_secret_once(url):

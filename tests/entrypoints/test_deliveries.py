@@ -13,7 +13,7 @@ from corehr.gateway.apps import set_enabled
 from corehr.kernel import outbox, subscribers
 from corehr.kernel.event_log import Event
 from corehr.kernel.settings import Settings
-from corehr.kernel.statements import add, find
+from corehr.kernel.statements import insert_into, select_by
 from tests.listener import agree, listening
 from tests.world import ALL, NARROW, NONE, PART, STORE, World
 
@@ -415,7 +415,7 @@ def test_an_app_that_is_disabled_in_the_middle_is_told_no_more(world, listener, 
     house = world.house
 
     def disable(heard):
-        house.store.command_now(house.tenant.tenant, lambda tx: set_enabled(tx, ALL, enabled=False))
+        house.store.command_sync(house.tenant.id, lambda tx: set_enabled(tx, ALL, enabled=False))
         monkeypatch.setattr(house.apps, "_read_at", float("-inf"))  # as if a second had passed
         return 200, b""
 
@@ -429,7 +429,7 @@ def test_an_event_that_is_not_known_any_more_holds_up_nothing(world, listener):
     """As after another version was installed: what nobody knows is withheld, the rest goes on."""
     subscribe(world, listener, events=[STATUS])
     gone = "corehr.payslip.printed_v1"
-    world.tell(lambda tx: tx.run(add(subscribers.subscription), type=gone, app_id=ALL))
+    world.tell(lambda tx: tx.execute(insert_into(subscribers.subscription), type=gone, app_id=ALL))
     world.tell(lambda tx: tx.emit(Event(gone, "1", {})))
     move(world)
     world.travel(seconds=1)
@@ -488,7 +488,7 @@ def test_a_connection_that_is_lost_again_costs_no_attempt(world, monkeypatch):
     world.travel(seconds=1)
     assert next(there, None) is None
     assert [(state, tries) for _, _, state, tries in attempts(world)] == [("waiting", [])] * 2
-    leases = world.tell(lambda tx: tx.all(find(outbox.delivery, "app_id"), app_id=ALL))
+    leases = world.tell(lambda tx: tx.fetch_all(select_by(outbox.delivery, "app_id"), app_id=ALL))
     assert {row["leased_until"] for row in leases} == {0}
 
 

@@ -11,9 +11,9 @@ from corehr.entrypoints import demo, schema, tenants
 from corehr.entrypoints.demo import rows
 from corehr.entrypoints.demo.apps import APPS, without_field_scopes
 from corehr.gateway.apps import list_apps
-from corehr.kernel.clock import Clock, stamp
-from corehr.kernel.ids import TimedIds
-from corehr.kernel.settings import WrongUse, open_store
+from corehr.kernel.clock import Clock, to_timestamp
+from corehr.kernel.ids import TimeOrderedIds
+from corehr.kernel.settings import UsageError, open_store
 from tests.world import ALL, NARROW, PART, World
 
 REAL_TIME = {("app", "created_at"), ("tenant", "world_set_at")}
@@ -58,9 +58,9 @@ def prepared(folder, name="demo", **options):
 
 def contents(url):
     """Every row, but for what holds real time."""
-    store = open_store(url, Clock(), TimedIds())
+    store = open_store(url, Clock(), TimeOrderedIds())
     try:
-        tables = store.command_now("1", rows.read)
+        tables = store.command_sync("1", rows.read)
     finally:
         store.close()
     return {
@@ -92,18 +92,18 @@ def test_a_company_that_is_there_is_left_as_it_is(tmp_path):
 def test_another_seed_is_refused_on_a_company_that_is_there(tmp_path):
     url = prepared(tmp_path)
 
-    with pytest.raises(WrongUse, match="--seed 1"):
+    with pytest.raises(UsageError, match="--seed 1"):
         demo.prepare(url, employees=60, seed=2)
 
 
 def test_a_company_that_is_no_demo_is_refused(tmp_path):
     url = f"sqlite:///{tmp_path}/real.db"
     schema.upgrade(url)
-    store = open_store(url, Clock(), TimedIds())
-    store.command_now("1", lambda tx: tenants.found(tx, "A company", "Asia/Shanghai"))
+    store = open_store(url, Clock(), TimeOrderedIds())
+    store.command_sync("1", lambda tx: tenants.found(tx, "A company", "Asia/Shanghai"))
     store.close()
 
-    with pytest.raises(WrongUse, match="no demo"):
+    with pytest.raises(UsageError, match="no demo"):
         demo.prepare(url)
 
 
@@ -111,7 +111,7 @@ def test_too_few_people_are_refused(tmp_path):
     url = f"sqlite:///{tmp_path}/small.db"
     schema.upgrade(url)
 
-    with pytest.raises(WrongUse, match="--employees 60"):
+    with pytest.raises(UsageError, match="--employees 60"):
         demo.prepare(url, employees=59)
 
 
@@ -139,8 +139,8 @@ def test_nothing_was_recorded_later_than_now(tmp_path):
         if row.get(column)
     }
 
-    assert max(recorded) <= stamp(now)
-    assert min(recorded) < stamp(now - timedelta(days=3650))
+    assert max(recorded) <= to_timestamp(now)
+    assert min(recorded) < to_timestamp(now - timedelta(days=3650))
 
 
 def test_events_are_in_order_of_time(tmp_path):

@@ -57,7 +57,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(db):
 
     world = World(db)
     try:
-        rows = world.tell(lambda tx: tx.all(_every_change()))
+        rows = world.tell(lambda tx: tx.fetch_all(_every_change()))
         by_id = {r["id"]: r for r in rows}
         assert acknowledged.keys() <= by_id.keys()
         heard = {e["subject"] for e in world.heard_all("corehr.job_change.status_updated_v2")}
@@ -79,6 +79,6 @@ def _every_change():
     import sqlalchemy as sa
 
     from corehr.hr.job_changes.records import job_change
-    from corehr.kernel.statements import mine, statement
+    from corehr.kernel.statements import of_tenant, statement
 
-    return statement(sa.select(job_change).where(mine(job_change)))
+    return statement(sa.select(job_change).where(of_tenant(job_change)))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from corehr.hr.job_changes.events import STATUS
 from corehr.hr.job_changes.records import Status, job_change
-from corehr.kernel.statements import mine, statement
+from corehr.kernel.statements import of_tenant, statement
 from tests.listener import agree, listening
 from tests.server import serving
 from tests.world import ALL, CORE_IDS, CREATE, SECRETS, TOKEN, World
@@ -31,7 +31,7 @@ FAILURES = 2
 """The subscriber refuses one subject so often at most: five times in a row, and events would be given up."""
 
 STATUS_UPDATED = "corehr.job_change.status_updated_v2"
-_CHANGES = statement(sa.select(job_change.c.id, job_change.c.status).where(mine(job_change)))
+_CHANGES = statement(sa.select(job_change.c.id, job_change.c.status).where(of_tenant(job_change)))
 
 
 @contextmanager
@@ -267,7 +267,7 @@ def check_against_changes(log, acknowledged, before, after):
 def changes(db):
     world = World(db)
     try:
-        return {row["id"]: row["status"] for row in world.tell(lambda tx: tx.all(_CHANGES))}
+        return {row["id"]: row["status"] for row in world.tell(lambda tx: tx.fetch_all(_CHANGES))}
     finally:
         world.close()
 

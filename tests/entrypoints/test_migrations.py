@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from corehr import migrations
 from corehr.entrypoints import schema
 from corehr.entrypoints.schema import State
-from corehr.kernel.settings import WrongUse, sqlite_path
+from corehr.kernel.settings import UsageError, sqlite_path
 from tests.stores import PostgresTemplate, missing, postgres_server
 from tools.make_migration import declared
 
@@ -102,7 +102,7 @@ def test_upgrading_again_changes_nothing(pair):
 def test_looking_at_a_file_that_is_not_there_does_not_make_it(sqlite_pair):
     url = sqlite_pair[0]
     assert schema.state(url) is State.EMPTY
-    with pytest.raises(WrongUse, match=f"corehr db upgrade --db {re.escape(url)}"):
+    with pytest.raises(UsageError, match=f"corehr db upgrade --db {re.escape(url)}"):
         schema.require_current(url)
     path = sqlite_path(url)
     assert path is not None
@@ -115,7 +115,7 @@ def test_a_database_of_another_program_is_left_alone(pair):
         connection.execute(sa.text("CREATE TABLE recipes (name TEXT)"))
     before = facts(url)
     assert schema.state(url) is State.FOREIGN
-    with pytest.raises(WrongUse, match="another program's tables"):
+    with pytest.raises(UsageError, match="another program's tables"):
         schema.upgrade(url)
     assert facts(url) == before
 
@@ -126,7 +126,7 @@ def test_a_database_of_a_newer_corehr_is_left_alone(pair):
     with schema.engine(url).begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     for look in (schema.upgrade, schema.require_current):
-        with pytest.raises(WrongUse, match="a newer corehr"):
+        with pytest.raises(UsageError, match="a newer corehr"):
             look(url)
 
 
@@ -136,7 +136,7 @@ def test_a_database_that_cannot_hold_every_name_is_refused(postgres):
         server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'".encode())
     url = urlsplit(postgres.server)._replace(path=f"/{name}").geturl()
     try:
-        with pytest.raises(WrongUse, match="SQL_ASCII, names need UTF-8"):
+        with pytest.raises(UsageError, match="SQL_ASCII, names need UTF-8"):
             schema.upgrade(url)
     finally:
         postgres.forget(url)

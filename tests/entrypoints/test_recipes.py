@@ -63,7 +63,7 @@ def test_there_is_a_recipe_for_every_documented_code(world, operation):
 @pytest.mark.parametrize("operation", BOOKS)
 def test_only_what_no_state_raises_is_made_by_a_fault(world, operation):
     book = RULEBOOKS[operation]
-    by_state = {row.code for row in book.rows if callable(row.bound_to)}
+    by_state = {row.code for row in book.rules if callable(row.raised_by)}
     by_fault = {
         int(code)
         for code, recipe in world.names["recipes"][operation].items()

@@ -9,7 +9,7 @@ import pytest
 from corehr.entrypoints import schema, tenants
 from corehr.entrypoints.demo import rows
 from corehr.kernel.clock import Clock
-from corehr.kernel.ids import TimedIds
+from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.settings import open_store
 from tests.world import CREATE, World
 
@@ -208,8 +208,8 @@ def test_a_reset_makes_the_company_as_it_first_was(world):
 def test_a_company_that_no_demo_made_is_not_reset(tmp_path):
     url = f"sqlite:///{tmp_path}/real.db"
     schema.upgrade(url)
-    store = open_store(url, Clock(), TimedIds())
-    store.command_now("1", lambda tx: tenants.found(tx, "A company", "Europe/Berlin"))
+    store = open_store(url, Clock(), TimeOrderedIds())
+    store.command_sync("1", lambda tx: tenants.found(tx, "A company", "Europe/Berlin"))
     store.close()
     world = World(url)
     try:

@@ -10,14 +10,14 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from corehr.engines.effective_dating import Days
+from corehr.engines.effective_dating import DayRunner
 from corehr.entrypoints import health, schema, server, tenants
 from corehr.entrypoints.failures import Failed
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
-from corehr.kernel.ids import TimedIds
+from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.settings import open_store
-from corehr.kernel.tenants import DEFAULT, Tenant
+from corehr.kernel.tenants import DEFAULT_TENANT_ID, Tenant
 
 
 @dataclass
@@ -42,8 +42,8 @@ def served(tmp_path, monkeypatch) -> Iterator[Served]:
     url = f"sqlite:///{tmp_path}/company.db"
     schema.upgrade(url)
     clock = Clock()
-    store = open_store(url, clock, TimedIds())
-    tenant = store.command_now(DEFAULT, lambda tx: tenants.found(tx, "Acme", "Asia/Shanghai"))
+    store = open_store(url, clock, TimeOrderedIds())
+    tenant = store.command_sync(DEFAULT_TENANT_ID, lambda tx: tenants.found(tx, "Acme", "Asia/Shanghai"))
     yield Served(store, clock, tenant)
     store.close()
 
@@ -58,12 +58,12 @@ def unwell(reason: str) -> tuple[int, dict[str, str]]:
 def test_it_is_ready_once_every_day_that_has_begun_is_lived(served):
     assert served.ask("/readyz") == WELL
 
-    tomorrow = served.clock.now(DEFAULT) + timedelta(days=1)
-    served.clock.set_now(DEFAULT, tomorrow)
+    tomorrow = served.clock.now(DEFAULT_TENANT_ID) + timedelta(days=1)
+    served.clock.set_now(DEFAULT_TENANT_ID, tomorrow)
     assert served.ask("/readyz") == unwell("days that have begun are still being lived, in Asia/Shanghai")
     assert served.ask("/healthz") == WELL
 
-    asyncio.run(Days(served.store, served.clock, DEFAULT, []).caught_up())
+    asyncio.run(DayRunner(served.store, served.clock, DEFAULT_TENANT_ID, []).catch_up())
     assert served.ask("/readyz") == WELL
 
 

@@ -11,7 +11,7 @@ from corehr.gateway import made_ids
 from corehr.gateway.id_types import IdTypes
 from corehr.gateway.made_ids import speak_open_department_id, speak_open_id, speak_union_id
 from corehr.gateway.shapes import Arguments
-from corehr.kernel.ids import UNKNOWN
+from corehr.kernel.ids import UNKNOWN_ID
 from tests.gateway.toys import (
     ANN,
     BOB,
@@ -98,22 +98,22 @@ def test_made_ids_have_the_documented_form(id):
 @given(IDS)
 def test_an_id_of_another_app_tenant_or_kind_is_unknown(id):
     mine = made_ids.open_ids(SERVER_KEY, APP)
-    assert mine.read(speak_open_id(SERVER_KEY, OTHER, id)) == UNKNOWN
-    assert mine.read(speak_open_id("another key", APP, id)) == UNKNOWN
-    assert mine.read("ou_" + speak_union_id(SERVER_KEY, id)[3:]) == UNKNOWN
-    assert mine.read(speak_union_id(SERVER_KEY, id)) == UNKNOWN
+    assert mine.read(speak_open_id(SERVER_KEY, OTHER, id)) == UNKNOWN_ID
+    assert mine.read(speak_open_id("another key", APP, id)) == UNKNOWN_ID
+    assert mine.read("ou_" + speak_union_id(SERVER_KEY, id)[3:]) == UNKNOWN_ID
+    assert mine.read(speak_union_id(SERVER_KEY, id)) == UNKNOWN_ID
 
 
 @given(st.text(max_size=40) | st.from_regex(r"\Aou_[0-9a-f]{32}\Z"))
 def test_what_was_never_made_is_unknown(text):
-    assert made_ids.open_ids(SERVER_KEY, APP).read(text) == UNKNOWN
+    assert made_ids.open_ids(SERVER_KEY, APP).read(text) == UNKNOWN_ID
 
 
 def test_a_made_id_has_one_spelling():
     made = speak_open_id(SERVER_KEY, APP, ANN)
     back = made_ids.open_ids(SERVER_KEY, APP)
     for other in (made.upper(), "ou_" + made[3:].upper(), made + " ", made[3:], f"ou_{made}"):
-        assert back.read(other) == UNKNOWN
+        assert back.read(other) == UNKNOWN_ID
 
 
 @pytest.mark.parametrize("id", ["", "unknown", "-1", "1.0", "²", "٣", str(2**63), "9" * 40])
@@ -162,7 +162,7 @@ def test_every_kind_of_id_names_the_person(app, id_type):
     )
     assert given.path == {"person_id": ANN}
     assert given.query["boss"] == ANN
-    assert given.body == {"ids": [ANN, UNKNOWN, ""], "rows": [{"leads": [ANN]}, {"where": {}}, {}], "free": ann}
+    assert given.body == {"ids": [ANN, UNKNOWN_ID, ""], "rows": [{"leads": [ANN]}, {"where": {}}, {}], "free": ann}
 
 
 @pytest.mark.parametrize("id_type", ["open_department_id", "department_id", "people_corehr_department_id"])
@@ -175,7 +175,7 @@ def test_every_kind_of_id_names_the_department(app, id_type):
     rows = [{"where": {"department": legal}}, {"where": {"department": "nowhere"}}]
     given = inward(app, departments=id_type, department=legal, rows=rows)
     assert given.body["department"] == LEGAL
-    assert given.body["rows"] == [{"where": {"department": LEGAL}}, {"where": {"department": UNKNOWN}}]
+    assert given.body["rows"] == [{"where": {"department": LEGAL}}, {"where": {"department": UNKNOWN_ID}}]
     assert rows[0]["where"]["department"] == legal
 
 
@@ -209,25 +209,25 @@ def test_a_field_may_take_a_corehr_id_as_well(app):
     made = speak_open_id(SERVER_KEY, app.app_id, ANN)
     assert inward(app, people="open_id", either=made).body["either"] == ANN
     assert inward(app, people="open_id", either=BOB).body["either"] == BOB
-    assert inward(app, people="open_id", either="ou_x").body["either"] == UNKNOWN
-    assert inward(app, people="open_id", ids=[BOB]).body["ids"] == [UNKNOWN]
+    assert inward(app, people="open_id", either="ou_x").body["either"] == UNKNOWN_ID
+    assert inward(app, people="open_id", ids=[BOB]).body["ids"] == [UNKNOWN_ID]
     assert inward(app, people="user_id", either="ann").body["either"] == ANN
     assert inward(app, people="user_id", either=BOB).body["either"] == BOB
 
 
 def test_fixed_kinds_follow_no_parameter(app):
     given = inward(app, people="open_id", fixed=ANN, admin="x")
-    assert given.body == {"fixed": ANN, "admin": UNKNOWN}
-    assert inward(app, fixed="ann").body == {"fixed": UNKNOWN}
+    assert given.body == {"fixed": ANN, "admin": UNKNOWN_ID}
+    assert inward(app, fixed="ann").body == {"fixed": UNKNOWN_ID}
 
 
 @pytest.mark.parametrize("odd", [7, True, 1.5, {"a": 1}, ["x"]])
 def test_what_is_no_text_names_nobody(app, odd):
-    assert inward(app, people="open_id", either=odd).body["either"] == UNKNOWN
+    assert inward(app, people="open_id", either=odd).body["either"] == UNKNOWN_ID
 
 
 def test_an_id_type_that_does_not_exist_names_nobody(app):
-    assert inward(app, people="wrong", ids=[ANN]).body["ids"] == [UNKNOWN]
+    assert inward(app, people="wrong", ids=[ANN]).body["ids"] == [UNKNOWN_ID]
     assert outward(app, {"leads": [ANN]}, people="wrong") == {"leads": [ANN]}
 
 

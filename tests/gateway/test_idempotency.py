@@ -13,16 +13,16 @@ from corehr.gateway.made_ids import speak_open_id, speak_union_id
 from corehr.kernel import tenants
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
-from corehr.kernel.errors import Reason
+from corehr.kernel.errors import GatewayReason
 from corehr.kernel.event_log import event
-from corehr.kernel.ids import TimedIds
+from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.postgres import PostgresStore
-from corehr.kernel.statements import find
+from corehr.kernel.statements import select_by
 from tests.gateway import toys
 from tests.gateway.toys import ANN, CREATE, SERVER_KEY, Toy, new_app
 from tests.stores import PostgresTemplate, missing, postgres_server
 
-_KEYS = find(idempotency.idempotency)
+_KEYS = select_by(idempotency.idempotency)
 POST = "POST /open-apis/toy/v1/notes?user_id_type=people_corehr_id"
 
 
@@ -33,8 +33,8 @@ def postgres() -> Iterator[PostgresStore]:
             missing("pg", "no PostgreSQL server was found, and none could be started")
             return
         database = PostgresTemplate(server, f"corehr_gateway_{uuid4().hex}")
-        store = PostgresStore(database.url, Clock(), TimedIds())
-        store.script(toys.schema(tenants.tenant, app_table, idempotency.idempotency, event, toys.note))
+        store = PostgresStore(database.url, Clock(), TimeOrderedIds())
+        store.execute_script(toys.schema(tenants.tenant, app_table, idempotency.idempotency, event, toys.note))
         toys.settle(store)
         yield store
         store.close()
@@ -48,12 +48,12 @@ def either(request) -> Store:
 
 
 def notes(store: Store, about: str = ANN) -> int:
-    rows = store.command_now(tenants.DEFAULT, lambda tx: tx.all(toys.NOTES))
+    rows = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(toys.NOTES))
     return sum(row["about"] == about for row in rows)
 
 
 def keys(store: Store, app_id: str) -> int:
-    rows = store.command_now(tenants.DEFAULT, lambda tx: tx.all(_KEYS))
+    rows = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_KEYS))
     return sum(row["app_id"] == app_id for row in rows)
 
 
@@ -103,7 +103,7 @@ def test_a_replay_shows_what_the_app_may_see_now(store):
     toy = Toy(store)
     app = new_app(store, scopes=frozenset({"toy:write"}))
     assert "secret" not in toy.ask(POST, {"employment_id": ANN, "key": "k"}, app=app).json["data"]
-    [row] = store.command_now(tenants.DEFAULT, lambda tx: tx.all(_KEYS))
+    [row] = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_KEYS))
     assert '"secret":"s"' in row["result"]
 
 
@@ -133,7 +133,7 @@ def test_keys_of_any_length_and_content(either):
 
 
 def test_an_operation_that_has_a_code_for_it_answers_with_that(toy):
-    careful = Toy(toy.store, reasons={CREATE.id: {Reason.REPEATED: 1160001}})
+    careful = Toy(toy.store, reasons={CREATE.id: {GatewayReason.DUPLICATE: 1160001}})
     assert careful.ask(POST, {"employment_id": ANN, "key": "k"}).json["code"] == 0
     again = careful.ask(POST, {"employment_id": ANN, "key": "k"})
     assert (again.status, again.json["code"], again.json["msg"]) == (400, 1160001, "param is invalid")
@@ -148,15 +148,15 @@ def test_a_key_is_kept_for_a_day_of_world_time(either):
                 idempotency.remember(tx, "cli_x", "toy.op", "k", {"at": tx.recorded_at})
             return had
 
-        return either.command_now(tenants.DEFAULT, work, at)
+        return either.command_sync(tenants.DEFAULT_TENANT_ID, work, at)
 
     start = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
     assert claim(start) is None
     assert claim(start + timedelta(hours=23, minutes=59)) == {"at": "2026-01-05T01:00:00.000000Z"}
     assert claim(start + timedelta(hours=24)) is None
     assert claim(start + timedelta(hours=47)) == {"at": "2026-01-06T01:00:00.000000Z"}
-    assert either.command_now(tenants.DEFAULT, idempotency.prune, start + timedelta(hours=47)) == 0
-    assert either.command_now(tenants.DEFAULT, idempotency.prune, start + timedelta(hours=48)) == 1
+    assert either.command_sync(tenants.DEFAULT_TENANT_ID, idempotency.prune, start + timedelta(hours=47)) == 0
+    assert either.command_sync(tenants.DEFAULT_TENANT_ID, idempotency.prune, start + timedelta(hours=48)) == 1
     assert claim(start + timedelta(hours=48)) is None
 
 

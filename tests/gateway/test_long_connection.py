@@ -119,7 +119,9 @@ class House:
         return asyncio.create_task(self.connections.send(self.app.app_id, message_id, "t1", body))
 
     def set_enabled(self, enabled: bool) -> None:
-        self.store.command_now(tenants.DEFAULT, lambda tx: app_rows.set_enabled(tx, self.app.app_id, enabled=enabled))
+        self.store.command_sync(
+            tenants.DEFAULT_TENANT_ID, lambda tx: app_rows.set_enabled(tx, self.app.app_id, enabled=enabled)
+        )
         self.read_again()
 
     def read_again(self) -> None:

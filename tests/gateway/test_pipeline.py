@@ -7,7 +7,7 @@ import re
 import pytest
 
 from corehr.gateway.pipeline import Exchange
-from corehr.kernel.errors import INVALID_FIELD, Reason, Refusal
+from corehr.kernel.errors import INVALID_FIELD, BusinessError, GatewayReason
 from corehr.kernel.feature import Call
 from tests.gateway import toys
 from tests.gateway.toys import ANN, CREATE, GET, RECENT, Toy, new_app
@@ -216,7 +216,7 @@ def test_a_client_that_goes_away_is_not_answered(toy):
 
 
 def test_a_refusal_has_the_status_and_the_sentence_of_its_operation(toy):
-    no = Refusal(CREATE.id, 1161129, "is_in_a_stage", blanks={"label": "Preboarding"})
+    no = BusinessError(CREATE.id, 1161129, "is_in_a_stage", message_params={"label": "Preboarding"})
     got = Toy(toy.store, commands={CREATE.id: raising(no)}).ask(POST, NOTE)
     assert (got.status, got.json["code"]) == (400, 1161129)
     assert got.json["msg"] == 'Unable to submit this task as pre-hire is in the "Preboarding" stage.'
@@ -230,7 +230,7 @@ def test_a_refusal_has_the_status_and_the_sentence_of_its_operation(toy):
 
 def test_an_invalid_field_has_its_violations(toy):
     violations = [{"field": "text", "value": "x", "description": "text is odd"}]
-    no = Refusal(CREATE.id, INVALID_FIELD, "text_is_odd", violations=violations)
+    no = BusinessError(CREATE.id, INVALID_FIELD, "text_is_odd", field_violations=violations)
     got = Toy(toy.store, commands={CREATE.id: raising(no)}).ask(POST, NOTE)
     assert (got.status, got.json["code"], got.json["msg"]) == (400, INVALID_FIELD, "field validation failed")
     assert got.json["error"]["field_violations"] == violations
@@ -248,20 +248,20 @@ def test_what_breaks_is_logged_and_not_told(toy, caplog):
 
 
 def test_an_operations_own_code_for_what_breaks(toy):
-    reasons = {CREATE.id: {Reason.BROKEN: 1160103}}
+    reasons = {CREATE.id: {GatewayReason.INTERNAL_ERROR: 1160103}}
     got = Toy(toy.store, commands={CREATE.id: raising(KeyError("x"))}, reasons=reasons).ask(POST, NOTE)
     assert (got.status, got.json["code"]) == (500, 1160103)
     assert got.json["msg"] == "general internal server error code"
 
 
 def test_an_undocumented_refusal_is_a_failure_of_ours(toy, caplog):
-    got = Toy(toy.store, commands={CREATE.id: raising(Refusal(CREATE.id, 1234567, "made_up"))}).ask(POST, NOTE)
+    got = Toy(toy.store, commands={CREATE.id: raising(BusinessError(CREATE.id, 1234567, "made_up"))}).ask(POST, NOTE)
     assert (got.status, got.json["code"]) == (500, 2200)
     assert "made_up" in caplog.text
 
 
 def test_an_operations_own_code_for_what_is_malformed(toy):
-    own = Toy(toy.store, reasons={CREATE.id: {Reason.MALFORMED: 1160001}})
+    own = Toy(toy.store, reasons={CREATE.id: {GatewayReason.MALFORMED: 1160001}})
     got = own.ask(POST, {})
     assert (got.status, got.json["code"], got.json["msg"]) == (400, 1160001, "param is invalid")
     assert own.ask(POST, b"{").json["code"] == 9499
@@ -374,7 +374,7 @@ def test_a_watch_sees_every_exchange(toy):
 
 def test_a_watch_may_refuse_before_anything_is_done(toy):
     def no(exchange):
-        raise Refusal(exchange.operation, 1160103, "fault")
+        raise BusinessError(exchange.operation, 1160103, "fault")
 
     watch = Watching(before=no)
     got = Toy(toy.store, watch=watch).ask(POST, NOTE)
@@ -385,7 +385,7 @@ def test_a_watch_may_refuse_before_anything_is_done(toy):
 
 def test_a_fault_may_be_the_platforms_own(toy):
     def no(exchange):
-        raise Refusal(exchange.operation, 99991400, "fault")
+        raise BusinessError(exchange.operation, 99991400, "fault")
 
     got = Toy(toy.store, watch=Watching(before=no)).ask(POST, NOTE)
     assert got.status == 429
@@ -394,7 +394,7 @@ def test_a_fault_may_be_the_platforms_own(toy):
 
 def test_a_watch_may_refuse_while_locks_are_held(toy):
     def no(exchange):
-        raise Refusal(exchange.operation, 1160103, "fault")
+        raise BusinessError(exchange.operation, 1160103, "fault")
 
     assert Toy(toy.store, watch=Watching(holding=no)).ask(POST, NOTE).json["code"] == 1160103
     assert notes(toy) == 0

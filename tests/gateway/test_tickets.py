@@ -33,7 +33,9 @@ class Outside:
 
     async def subscriber_of(self, app_id):
         mode = self.modes.get(app_id)
-        return mode and Subscriber(tenants.DEFAULT, app_id, mode, "http://127.0.0.1:1/events", "", "the token")
+        return mode and Subscriber(
+            tenants.DEFAULT_TENANT_ID, app_id, mode, "http://127.0.0.1:1/events", "", "the token"
+        )
 
     async def post(self, subscriber, body):
         self.posts.put_nowait((subscriber.app_id, body))
@@ -111,12 +113,12 @@ def test_another_apps_ticket_is_not_accepted(store, outside):
 
 def test_tickets_are_made_with_the_tenants_key(store, outside):
     there = tenants.Tenant("2", "0" * 16, "Elsewhere", "Asia/Tokyo", "another key", None, None, None)
-    store.command_now("2", lambda tx: tenants.add_tenant(tx, there))
-    app_id, _ = store.command_now("2", lambda tx: apps.add_app(tx, "abroad", type="store"))
+    store.command_sync("2", lambda tx: tenants.insert(tx, there))
+    app_id, _ = store.command_sync("2", lambda tx: apps.add_app(tx, "abroad", type="store"))
     theirs = asyncio.run(outside.apps.find(app_id))
     assert theirs is not None
-    assert theirs.tenant_key == there.key
-    assert shop(store, outside).tenant_key == f"{tenants.DEFAULT:>016}"
+    assert theirs.tenant_key == there.tenant_key
+    assert shop(store, outside).tenant_key == f"{tenants.DEFAULT_TENANT_ID:>016}"
     assert not outside.tickets.accepts(replace(theirs, server_key="a key"), outside.tickets.ticket(theirs))
     assert outside.tickets.accepts(theirs, outside.tickets.ticket(theirs))
 
@@ -159,7 +161,7 @@ def test_an_app_without_a_webhook_is_sent_nothing(store, outside, mode):
 def test_all_are_the_enabled_store_apps(store, outside):
     open_, closed, custom = shop(store, outside), shop(store, outside), new_app(store)
     outside.modes[custom.app_id] = "webhook"
-    store.command_now(tenants.DEFAULT, lambda tx: apps.set_enabled(tx, closed.app_id, enabled=False))
+    store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: apps.set_enabled(tx, closed.app_id, enabled=False))
     asyncio.run(outside.tickets.push_all())
     assert list(outside.posted()) == [open_.app_id]
 
@@ -257,7 +259,9 @@ class Slow(Outside):
 
 
 def registered(store, outside):
-    app_id, app_secret = store.command_now(tenants.DEFAULT, lambda tx: apps.add_app(tx, "shop", type="store"))
+    app_id, app_secret = store.command_sync(
+        tenants.DEFAULT_TENANT_ID, lambda tx: apps.add_app(tx, "shop", type="store")
+    )
     outside.modes[app_id] = "webhook"
     return {"app_id": app_id, "app_secret": app_secret}
 

@@ -12,8 +12,8 @@ from corehr.gateway.apps import Apps
 from corehr.gateway.tickets import HOUR, Tickets
 from corehr.gateway.tokens import RESEND, STORE_APP_TOKEN, STORE_TENANT_TOKEN, Tokens, answer
 from corehr.kernel import tenants
-from corehr.kernel.clock import moment
-from corehr.kernel.statements import find
+from corehr.kernel.clock import parse_timestamp
+from corehr.kernel.statements import select_by
 from tests.gateway import toys
 from tests.gateway.toys import Toy, ask, new_app
 
@@ -32,8 +32,8 @@ class Seconds:
 
 
 def registered(store, **traits):
-    return store.command_now(
-        tenants.DEFAULT, lambda tx: apps.add_app(tx, "toy", app_id=APP_ID, app_secret=SECRET, **traits)
+    return store.command_sync(
+        tenants.DEFAULT_TENANT_ID, lambda tx: apps.add_app(tx, "toy", app_id=APP_ID, app_secret=SECRET, **traits)
     )
 
 
@@ -98,9 +98,11 @@ def test_credentials_that_do_not_match(toy):
 def test_an_app_that_may_not(toy):
     registered(toy.store, type="store")
     assert wanted(toy, {"app_id": APP_ID, "app_secret": SECRET})["code"] == 10005
-    toy.store.command_now(tenants.DEFAULT, lambda tx: apps.set_enabled(tx, toy.app.app_id, enabled=False))
+    toy.store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: apps.set_enabled(tx, toy.app.app_id, enabled=False))
     fresh = Toy(toy.store)
-    _, app_secret = toy.store.command_now(tenants.DEFAULT, lambda tx: (None, apps.rotate_secret(tx, toy.app.app_id)))
+    _, app_secret = toy.store.command_sync(
+        tenants.DEFAULT_TENANT_ID, lambda tx: (None, apps.rotate_secret(tx, toy.app.app_id))
+    )
     got = wanted(fresh, {"app_id": toy.app.app_id, "app_secret": app_secret})
     assert got == {"code": 10014, "msg": "app unauthorized"}
 
@@ -181,7 +183,7 @@ def test_a_store_app_gets_a_token_for_its_ticket_and_for_that_one_of_a_tenant(sh
     assert 7190 <= given["expire"] <= 7200
     assert re.fullmatch(r"a-[A-Z2-7]{40}", given["app_access_token"])
 
-    asked = {"app_access_token": given["app_access_token"], "tenant_key": f"{tenants.DEFAULT:>016}"}
+    asked = {"app_access_token": given["app_access_token"], "tenant_key": f"{tenants.DEFAULT_TENANT_ID:>016}"}
     of_tenant = shop.asks(STORE_TENANT_TOKEN + slash, **asked)
     assert list(of_tenant) == ["code", "msg", "tenant_access_token", "expire"]
     assert (of_tenant["code"], of_tenant["msg"]) == (0, "success")
@@ -216,7 +218,7 @@ def test_store_apps_tokens_outlive_a_restart(shop):
 
 def test_an_app_token_lives_two_hours(store):
     app = new_app(store, type="store")
-    clock = Seconds(moment(app.created_at).timestamp())
+    clock = Seconds(parse_timestamp(app.created_at).timestamp())
     tokens = Tokens(Apps(store), seconds=clock)
     token = tokens.issue_app_token(app)
     assert token.expire == 7200
@@ -262,7 +264,7 @@ def test_credentials_of_no_store_app(shop, path):
 
 def test_a_disabled_store_app(shop):
     asked = {"app_access_token": shop.app_token(), "tenant_key": shop.app.tenant_key}
-    shop.toy.store.command_now(tenants.DEFAULT, lambda tx: apps.set_enabled(tx, APP_ID, enabled=False))
+    shop.toy.store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: apps.set_enabled(tx, APP_ID, enabled=False))
     shop.toy.apps._read_at -= 1.01
     for path in (STORE_APP_TOKEN, STORE_TENANT_TOKEN, RESEND):
         assert shop.refused(path, **asked) == (10014, "app unauthorized", "app_is_disabled")
@@ -297,7 +299,7 @@ def test_a_tenant_that_is_not_the_apps(shop):
 
 
 def test_a_custom_app_where_store_apps_ask(shop):
-    app_id, app_secret = shop.toy.store.command_now(tenants.DEFAULT, lambda tx: apps.add_app(tx, "custom"))
+    app_id, app_secret = shop.toy.store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: apps.add_app(tx, "custom"))
     custom = {"app_id": app_id, "app_secret": app_secret}
     assert shop.refused(STORE_APP_TOKEN, **custom) == (10005, "app id unauthorized", "app_is_custom")
     assert shop.refused(RESEND, **custom) == (10016, "app resend fail", "app_is_sent_no_ticket")
@@ -320,7 +322,7 @@ def test_where_no_tickets_are_sent_none_is_accepted(shop):
 
 def test_the_same_token_while_half_an_hour_remains_then_a_new_one(store):
     app = new_app(store)
-    born = int(moment(app.created_at).timestamp())
+    born = int(parse_timestamp(app.created_at).timestamp())
     clock = Seconds(born)
     tokens = Tokens(Apps(store), seconds=clock)
     first = tokens.issue(app)
@@ -338,13 +340,13 @@ def test_the_same_token_while_half_an_hour_remains_then_a_new_one(store):
 @pytest.mark.parametrize("later", [0, 1, 1799, 1800, 5399, 5400, 123_456, 10**8])
 def test_what_remains_is_never_less_than_half_an_hour(store, later):
     app = new_app(store)
-    clock = Seconds(int(moment(app.created_at).timestamp()) + later + 0.7)
+    clock = Seconds(int(parse_timestamp(app.created_at).timestamp()) + later + 0.7)
     assert 1800 < Tokens(Apps(store), seconds=clock).issue(app).expire <= 7200
 
 
 def test_a_token_outlives_a_restart_but_not_its_time(store):
     app = new_app(store)
-    clock = Seconds(moment(app.created_at).timestamp())
+    clock = Seconds(parse_timestamp(app.created_at).timestamp())
     before, after = (Tokens(Apps(store), seconds=clock) for _ in range(2))
     token = before.issue(app)
     assert after.issue(app) == token
@@ -359,7 +361,7 @@ def test_a_token_outlives_a_restart_but_not_its_time(store):
 def test_rotating_the_secret_keeps_tokens(toy):
     app_id, old = registered(toy.store)
     token = wanted(toy, {"app_id": app_id, "app_secret": old})["tenant_access_token"]
-    fresh = toy.store.command_now(tenants.DEFAULT, lambda tx: apps.rotate_secret(tx, app_id))
+    fresh = toy.store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: apps.rotate_secret(tx, app_id))
     later = Toy(toy.store)
     assert wanted(later, {"app_id": app_id, "app_secret": old})["code"] == 10014
     assert wanted(later, {"app_id": app_id, "app_secret": fresh})["tenant_access_token"] == token
@@ -412,7 +414,7 @@ def test_every_byte_of_a_token_is_signed(toy):
 def test_a_disabled_app_is_turned_away_within_a_second(toy):
     token = toy.token()
     assert toy.ask(CALL, token=token).json["code"] == 0
-    toy.store.command_now(tenants.DEFAULT, lambda tx: apps.set_enabled(tx, toy.app.app_id, enabled=False))
+    toy.store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: apps.set_enabled(tx, toy.app.app_id, enabled=False))
     toy.apps._read_at -= 1.01
     got = toy.ask(CALL, token=token)
     assert (got.status, got.json["code"], got.json["msg"]) == (400, 99991662, "app not in use")
@@ -425,8 +427,8 @@ def test_an_app_made_by_another_process_is_seen_at_once(toy):
 
 def test_a_token_of_another_tenants_app_has_another_seal(store):
     there = tenants.Tenant("2", "0" * 16, "Elsewhere", "Asia/Tokyo", "another key", None, None, None)
-    store.command_now("2", lambda tx: tenants.add_tenant(tx, there))
-    app_id, _ = store.command_now("2", lambda tx: apps.add_app(tx, "abroad"))
+    store.command_sync("2", lambda tx: tenants.insert(tx, there))
+    app_id, _ = store.command_sync("2", lambda tx: apps.add_app(tx, "abroad"))
     toy = Toy(store)
     theirs = asyncio.run(toy.apps.find(app_id))
     assert theirs is not None
@@ -438,6 +440,6 @@ def test_a_token_of_another_tenants_app_has_another_seal(store):
 
 def test_secrets_are_not_kept(store):
     registered(store)
-    [row] = store.command_now(tenants.DEFAULT, lambda tx: tx.all(find(apps.app_table)))
+    [row] = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(select_by(apps.app_table)))
     assert SECRET not in repr(row)
     assert toys.SERVER_KEY not in repr(new_app(store))

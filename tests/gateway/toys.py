@@ -24,18 +24,18 @@ from corehr.kernel import tenants
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.event_log import event
-from corehr.kernel.feature import Call, Json
-from corehr.kernel.ids import TimedIds
+from corehr.kernel.feature import Call, JsonObject
+from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.sqlite import SqliteStore
-from corehr.kernel.statements import add, find, metadata, table, text
+from corehr.kernel.statements import insert_into, metadata, select_by, tenant_table, text_column
 
 SERVER_KEY = "the key of the toy company"
 ANN, BOB = "7000000000000000001", "7000000000000000002"
 LEGAL = "7100000000000000001"
 
-note = table("note", text("id", key=True), text("about"))
+note = tenant_table("note", text_column("id", key=True), text_column("about"))
 metadata.remove(note)  # a toy, and no table of ours
-ADD_NOTE, NOTES = add(note), find(note)
+ADD_NOTE, NOTES = insert_into(note), select_by(note)
 
 
 def operation(id: str, http: str, **more: Any) -> Operation:
@@ -106,18 +106,18 @@ UNBUILT = operation("toy.note.delete", "DELETE /open-apis/toy/v1/notes/:note_id"
 SPEC = Spec(MappingProxyType({each.id: each for each in (GET, RECENT, CREATE, UNBUILT)}), MappingProxyType({}))
 
 
-def create(tx: Tx, call: Call) -> Json:
+def create(tx: Tx, call: Call) -> JsonObject:
     id = tx.new_id()
-    tx.run(ADD_NOTE, id=id, about=call.body["employment_id"])
+    tx.execute(ADD_NOTE, id=id, about=call.body["employment_id"])
     return {"note_id": id, "employment_id": call.body["employment_id"], "secret": "s", "text": call.body.get("text")}
 
 
-def get(tx: Tx, call: Call) -> Json:
+def get(tx: Tx, call: Call) -> JsonObject:
     return {"note_id": call.path["note_id"], "about": ANN}
 
 
-def recent(tx: Tx, call: Call) -> Json:
-    return {"items": [row["about"] for row in tx.all(NOTES)]}
+def recent(tx: Tx, call: Call) -> JsonObject:
+    return {"items": [row["about"] for row in tx.fetch_all(NOTES)]}
 
 
 class ToyDirectory:
@@ -155,24 +155,24 @@ def schema(*tables: Any) -> list[str]:
 @contextmanager
 def sqlite_store(folder: Path) -> Iterator[SqliteStore]:
     """A store with what the gateway keeps, the event log, and the toy's notes."""
-    store = SqliteStore(folder / "toy.db", Clock(), TimedIds())
-    store.script(schema(tenants.tenant, app_table, idempotency, event, note))
+    store = SqliteStore(folder / "toy.db", Clock(), TimeOrderedIds())
+    store.execute_script(schema(tenants.tenant, app_table, idempotency, event, note))
     try:
         yield store
     finally:
         store.close()
 
 
-def settle(store: Store, tenant: str = tenants.DEFAULT) -> None:
+def settle(store: Store, tenant: str = tenants.DEFAULT_TENANT_ID) -> None:
     company = tenants.Tenant(tenant, f"{tenant:>016}", "Toys", "Asia/Shanghai", SERVER_KEY, None, None, None)
-    store.command_now(tenant, lambda tx: tenants.add_tenant(tx, company))
+    store.command_sync(tenant, lambda tx: tenants.insert(tx, company))
 
 
 def new_app(store: Store, **traits: Any) -> App:
     """A custom app that sees everyone and holds every scope, unless said otherwise."""
     traits = {"data_range": "all", **traits}
-    app_id, _ = store.command_now(tenants.DEFAULT, lambda tx: app_rows.add_app(tx, "toy", **traits))
-    listed = store.command_now(tenants.DEFAULT, app_rows.list_apps)
+    app_id, _ = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: app_rows.add_app(tx, "toy", **traits))
+    listed = store.command_sync(tenants.DEFAULT_TENANT_ID, app_rows.list_apps)
     return next(app for app in listed if app.app_id == app_id)
 
 

@@ -345,7 +345,7 @@ def test_what_is_recorded_has_the_fields_of_its_page(watch):
     strays = {
         f"{event.type}: {stray}"
         for event in watch.events
-        for stray in strays_in(SPEC.events[event.type].body, event.facts)
+        for stray in strays_in(SPEC.events[event.type].body, event.payload)
     }
     assert not strays
     assert len({event.type for event in watch.events}) == len({t for types in SAYS.values() for t in types})

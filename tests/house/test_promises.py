@@ -2,12 +2,12 @@
 
 import pytest
 
-from corehr.engines.rulebook import Never
+from corehr.engines.rulebook import Unreachable
 from corehr.entrypoints import docs
 from corehr.entrypoints.app import COMMANDS, QUERIES, RULEBOOKS, check_against
 from corehr.gateway import spec as gateway_spec
 from corehr.gateway.spec import SpecError
-from corehr.kernel.errors import INVALID_FIELD, Reason
+from corehr.kernel.errors import INVALID_FIELD, GatewayReason
 
 SPEC = gateway_spec.load()
 GRADES = {"doc", "sdk", "recorded", "reading"}
@@ -16,12 +16,12 @@ GRADES = {"doc", "sdk", "recorded", "reading"}
 @pytest.mark.parametrize("operation", sorted({*COMMANDS, *QUERIES}))
 def test_every_documented_code_is_a_rule_a_reason_or_a_written_never(operation):
     book, documented = RULEBOOKS[operation], set(SPEC.operations[operation].errors)
-    bound = {row.code for row in book.rows}
+    bound = {row.code for row in book.rules}
     assert bound - {INVALID_FIELD} == documented
-    for row in book.rows:
-        assert callable(row.bound_to) or isinstance(row.bound_to, Reason | Never)
-        assert row.reading
-        assert row.grade in GRADES
+    for row in book.rules:
+        assert callable(row.raised_by) or isinstance(row.raised_by, GatewayReason | Unreachable)
+        assert row.interpretation
+        assert row.evidence in GRADES
 
 
 def test_a_contradiction_refuses_to_start():
@@ -32,7 +32,7 @@ def test_a_contradiction_refuses_to_start():
 
 def test_every_violation_is_named_once_per_code():
     for book in RULEBOOKS.values():
-        rows = [(row.code, row.name) for row in book.rows]
+        rows = [(row.code, row.name) for row in book.rules]
         assert len(rows) == len(set(rows)), book.operation
 
 

@@ -7,10 +7,10 @@ import pytest
 from corehr.kernel import event_log, outbox, subscribers
 from corehr.kernel.clock import Clock
 from corehr.kernel.event_log import Event
-from corehr.kernel.ids import TimedIds
+from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.outbox import Outcome, Result
 from corehr.kernel.settings import open_store
-from corehr.kernel.statements import find
+from corehr.kernel.statements import select_by
 from corehr.kernel.subscribers import Subscriber
 
 BEGINNING = datetime(2030, 1, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ class Box:
         self.subscribe()
 
     def do(self, work, second=0):
-        return self.store.command_now("1", work, at=BEGINNING + timedelta(seconds=second))
+        return self.store.command_sync("1", work, at=BEGINNING + timedelta(seconds=second))
 
     def subscribe(self, app="app"):
         it = Subscriber("1", app, "webhook", "http://127.0.0.1/", "", "")
@@ -41,11 +41,11 @@ class Box:
 
         before = self.last()
         self.do(work, second)
-        rows = self.do(lambda tx: tx.all(event_log.SINCE_OF_TYPE, type=TYPE, since=before, limit=100))
+        rows = self.do(lambda tx: tx.fetch_all(event_log.SELECT_SINCE_BY_TYPE, type=TYPE, since=before, limit=100))
         self.names |= {row["seq"]: name for row, name in zip(rows, names, strict=True)}
 
     def last(self):
-        rows = self.do(lambda tx: tx.all(event_log.SINCE_OF_TYPE, type=TYPE, since=0, limit=1000))
+        rows = self.do(lambda tx: tx.fetch_all(event_log.SELECT_SINCE_BY_TYPE, type=TYPE, since=0, limit=1000))
         return rows[-1]["seq"] if rows else 0
 
     def claim(self, second=0, *, limit=64, real=REAL, app="app"):
@@ -60,16 +60,16 @@ class Box:
 
     def again(self, *names, second=0):
         seqs = [seq for seq, name in self.names.items() if name in names]
-        self.do(lambda tx: outbox.deliver_again(tx, "app", tx.all(event_log.BY_SEQ, seqs=seqs)), second)
+        self.do(lambda tx: outbox.deliver_again(tx, "app", tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=seqs)), second)
 
     def states(self, app="app"):
-        rows = self.do(lambda tx: tx.all(find(outbox.delivery, "app_id"), app_id=app))
+        rows = self.do(lambda tx: tx.fetch_all(select_by(outbox.delivery, "app_id"), app_id=app))
         return {self.names[row["seq"]]: (row["state"], row["failures"]) for row in sorted(rows, key=lambda r: r["seq"])}
 
 
 @pytest.fixture
 def box(db):
-    store = open_store(db, Clock(), TimedIds())
+    store = open_store(db, Clock(), TimeOrderedIds())
     yield Box(store)
     store.close()
 

@@ -23,7 +23,7 @@ class TaskStatus(IntEnum):
     """One approver's task, as the platform numbers it; WAITING ones have not been handed out."""
 
     WAITING = 0
-    OPEN = 1
+    PENDING = 1
     REJECTED = 2
     DONE = 3
     CANCELLED = 4
@@ -40,48 +40,50 @@ class Task(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """The tasks as they stand after an answer, and the process because of it."""
 
     tasks: Sequence[Task]
     status: ProcessStatus
 
 
-def begun(tasks: Sequence[Task]) -> Verdict:
+def start(tasks: Sequence[Task]) -> Decision:
     """The first node's tasks are handed out; a flow that asks nobody is finished at once."""
-    return _next_node(list(tasks), 0)
+    return _start_next_node(list(tasks), 0)
 
 
-def answered(tasks: Sequence[Task], task_id: str, *, approve: bool) -> Verdict:
+def answer(tasks: Sequence[Task], task_id: str, *, approve: bool) -> Decision:
     """One approver answered: a rejection ends the process, an approval may finish the node, or the process."""
     task = next(t for t in tasks if t.id == task_id)
-    answer = TaskStatus.DONE if approve else TaskStatus.REJECTED
-    after = [t._replace(status=answer) if t.id == task_id else t for t in tasks]
+    new_status = TaskStatus.DONE if approve else TaskStatus.REJECTED
+    after = [t._replace(status=new_status) if t.id == task_id else t for t in tasks]
     if not approve:
-        return Verdict(_cancelled(after), ProcessStatus.REJECTED)
-    node = [t for t in after if t.node == task.node]
-    if task.all_of and any(t.status is TaskStatus.OPEN for t in node):
-        return Verdict(after, ProcessStatus.RUNNING)
-    settled = [
-        t._replace(status=TaskStatus.CANCELLED) if t.node == task.node and t.status is TaskStatus.OPEN else t
+        return Decision(_cancel_pending(after), ProcessStatus.REJECTED)
+    node_tasks = [t for t in after if t.node == task.node]
+    if task.all_of and any(t.status is TaskStatus.PENDING for t in node_tasks):
+        return Decision(after, ProcessStatus.RUNNING)
+    closed = [
+        t._replace(status=TaskStatus.CANCELLED) if t.node == task.node and t.status is TaskStatus.PENDING else t
         for t in after
     ]
-    return _next_node(settled, task.node + 1)
+    return _start_next_node(closed, task.node + 1)
 
 
-def ended(tasks: Sequence[Task], status: ProcessStatus) -> Verdict:
+def cancel(tasks: Sequence[Task], status: ProcessStatus) -> Decision:
     """The process is ended from outside: recalled while it runs, revoked when it had finished."""
-    return Verdict(_cancelled(tasks), status)
+    return Decision(_cancel_pending(tasks), status)
 
 
-def _next_node(tasks: list[Task], node: int) -> Verdict:
+def _start_next_node(tasks: list[Task], node: int) -> Decision:
     waiting = [t.node for t in tasks if t.status is TaskStatus.WAITING and t.node >= node]
     if not waiting:
-        return Verdict(tasks, ProcessStatus.FINISHED)
-    turn = min(waiting)
-    return Verdict([t._replace(status=TaskStatus.OPEN) if t.node == turn else t for t in tasks], ProcessStatus.RUNNING)
+        return Decision(tasks, ProcessStatus.FINISHED)
+    next_node = min(waiting)
+    return Decision(
+        [t._replace(status=TaskStatus.PENDING) if t.node == next_node else t for t in tasks], ProcessStatus.RUNNING
+    )
 
 
-def _cancelled(tasks: Sequence[Task]) -> list[Task]:
+def _cancel_pending(tasks: Sequence[Task]) -> list[Task]:
     """What was handed out is taken back; what waited for its turn never came to anybody."""
-    return [t._replace(status=TaskStatus.CANCELLED) if t.status is TaskStatus.OPEN else t for t in tasks]
+    return [t._replace(status=TaskStatus.CANCELLED) if t.status is TaskStatus.PENDING else t for t in tasks]

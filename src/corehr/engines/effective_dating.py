@@ -10,130 +10,132 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from corehr.kernel.clock import Clock, Day, day_after, local_day
+from corehr.kernel.clock import Clock, IsoDate, local_date, next_day
 from corehr.kernel.db import Store, Tx
-from corehr.kernel.feature import Turn
-from corehr.kernel.statements import add, change, mine, statement, table, text
+from corehr.kernel.feature import DailyJob
+from corehr.kernel.statements import insert_into, of_tenant, statement, tenant_table, text_column, update_columns
 
-LOOK_AGAIN = timedelta(minutes=15)
+ZONE_RECHECK_INTERVAL = timedelta(minutes=15)
 """A zone opened meanwhile is noticed after this much world time at the latest."""
 
 _log = logging.getLogger(__name__)
 
-day_lived = table("day_lived", text("zone", key=True), text("day"))
+processed_day = tenant_table("day_lived", text_column("zone", key=True), text_column("day"))
 
-_ALL = statement(sa.select(day_lived.c.zone, day_lived.c.day).where(mine(day_lived)).order_by(day_lived.c.zone))
-_ADD = add(day_lived)
-_MOVE = change(day_lived, "day", by=("zone",))
+_SELECT_ALL = statement(
+    sa.select(processed_day.c.zone, processed_day.c.day).where(of_tenant(processed_day)).order_by(processed_day.c.zone)
+)
+_INSERT = insert_into(processed_day)
+_UPDATE_DAY = update_columns(processed_day, "day", by=("zone",))
 
 
-def midnight(day: Day, zone: str) -> datetime:
+def start_of_day(day: IsoDate, zone: str) -> datetime:
     """The moment at which a day begins in a zone."""
     return datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone))
 
 
 def open_zone(tx: Tx, zone: str) -> None:
     """Days in this zone are lived from now on; a zone that is open already stays as it is."""
-    if zone not in lived(tx):
-        tx.run(_ADD, zone=zone, day=local_day(tx.now, zone))
+    if zone not in last_processed_days(tx):
+        tx.execute(_INSERT, zone=zone, day=local_date(tx.now, zone))
 
 
-def lived(tx: Tx) -> dict[str, Day]:
+def last_processed_days(tx: Tx) -> dict[str, IsoDate]:
     """The last day lived in each zone."""
-    return {row["zone"]: row["day"] for row in tx.all(_ALL)}
+    return {row["zone"]: row["day"] for row in tx.fetch_all(_SELECT_ALL)}
 
 
-class Meanwhile(Protocol):
+class TimedWork(Protocol):
     """What else comes due while a traveller moves the clock: he stops at each such moment."""
 
     async def next_due(self, after: datetime) -> datetime | None:
         """The first moment later than this one at which something is due."""
         ...
 
-    async def attempt_due(self, at: datetime) -> None:
+    async def run_due(self, at: datetime) -> None:
         """Do what is due at this moment."""
         ...
 
 
-class Days:
+class DayRunner:
     """Lives the days of one tenant. Commands wait for `caught_up`, so that none runs on a day not yet begun."""
 
-    def __init__(self, store: Store, clock: Clock, tenant: str, turns: Sequence[Turn]) -> None:
-        self._store, self._clock, self._tenant, self._turns = store, clock, tenant, turns
+    def __init__(self, store: Store, clock: Clock, tenant: str, daily_jobs: Sequence[DailyJob]) -> None:
+        self._store, self._clock, self._tenant, self._daily_jobs = store, clock, tenant, daily_jobs
         self._lock = asyncio.Lock()
-        self._next: datetime | None = None
+        self._next_check: datetime | None = None
 
-    async def caught_up(self) -> None:
+    async def catch_up(self) -> None:
         """Live every day that has begun since the last one lived, or wait for who is at it."""
-        if self._lock.locked() or self._next is None or self._clock.now(self._tenant) >= self._next:
+        if self._lock.locked() or self._next_check is None or self._clock.now(self._tenant) >= self._next_check:
             async with self._lock:
-                await self._live_until(self._clock.now(self._tenant))
+                await self._run_until(self._clock.now(self._tenant))
 
-    async def travel(self, to: datetime, meanwhile: Meanwhile) -> None:
+    async def advance_to(self, instant: datetime, timed_work: TimedWork) -> None:
         """Live every day up to a moment and do, in order of time, what is due in between; then it is the present.
 
         Nobody waits for him where he stops: who is told of something there may ask about it before he goes on.
         """
         reached = self._clock.now(self._tenant)
-        await meanwhile.attempt_due(reached)
+        await timed_work.run_due(reached)
         while True:
-            step = await self._next_day(to)
-            until = step[2] if step else to
-            while (due := await meanwhile.next_due(reached)) and due <= until:
+            step = await self._next_day(instant)
+            until = step[2] if step else instant
+            while (due := await timed_work.next_due(reached)) and due <= until:
                 reached = due
-                self._go_to(reached)
-                await meanwhile.attempt_due(reached)
+                self._set_clock(reached)
+                await timed_work.run_due(reached)
             if step is None:
                 break
             reached = until
             async with self._lock:
-                self._go_to(reached)
-                await self._live_until(reached)
-            await meanwhile.attempt_due(reached)
-        self._go_to(to)
-        await meanwhile.attempt_due(to)
+                self._set_clock(reached)
+                await self._run_until(reached)
+            await timed_work.run_due(reached)
+        self._set_clock(instant)
+        await timed_work.run_due(instant)
 
-    def _go_to(self, moment: datetime) -> None:
+    def _set_clock(self, instant: datetime) -> None:
         """Time passes where a traveller stops, too, and does not go back."""
-        self._clock.set_now(self._tenant, max(moment, self._clock.now(self._tenant)))
+        self._clock.set_now(self._tenant, max(instant, self._clock.now(self._tenant)))
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
         """No day is lived inside, where the rows are exchanged; afterwards it is looked at anew which ones were."""
         async with self._lock:
             yield
-            self._next = None
+            self._next_check = None
 
-    async def _live_until(self, moment: datetime) -> None:
-        while step := await self._next_day(moment):
-            await self._live(*step)
+    async def _run_until(self, instant: datetime) -> None:
+        while step := await self._next_day(instant):
+            await self._run_day(*step)
 
-    async def _next_day(self, moment: datetime) -> tuple[str, Day, datetime] | None:
+    async def _next_day(self, instant: datetime) -> tuple[str, IsoDate, datetime] | None:
         """Zone, day and beginning of the first day that begins by this moment and is not lived yet."""
-        zones = await self._store.query(self._tenant, lived)
-        begins = {zone: midnight(day_after(day), zone) for zone, day in zones.items()}
-        zone = min(begins, key=lambda z: (begins[z], z), default=None)
-        if zone is not None and begins[zone] <= moment:
-            return zone, day_after(zones[zone]), begins[zone]
-        soon = moment + LOOK_AGAIN
-        self._next = min(begins[zone], soon) if zone else soon
+        zones = await self._store.query(self._tenant, last_processed_days)
+        starts = {zone: start_of_day(next_day(day), zone) for zone, day in zones.items()}
+        zone = min(starts, key=lambda z: (starts[z], z), default=None)
+        if zone is not None and starts[zone] <= instant:
+            return zone, next_day(zones[zone]), starts[zone]
+        recheck_at = instant + ZONE_RECHECK_INTERVAL
+        self._next_check = min(starts[zone], recheck_at) if zone else recheck_at
         return None
 
-    async def _live(self, zone: str, day: Day, begins: datetime) -> None:
+    async def _run_day(self, zone: str, day: IsoDate, starts_at: datetime) -> None:
         """One day in one zone: each thing due happens in a short command of its own, then the day is done."""
-        for turn in self._turns:
-            due = await self._store.query(self._tenant, _due(turn, zone, day))
+        for job in self._daily_jobs:
+            due = await self._store.query(self._tenant, _due_query(job, zone, day))
             for id in due:
-                await self._happen(turn, id, begins)
-        await self._store.command(self._tenant, lambda tx: tx.run(_MOVE, zone=zone, day=day), at=begins)
+                await self._run_one(job, id, starts_at)
+        await self._store.command(self._tenant, lambda tx: tx.execute(_UPDATE_DAY, zone=zone, day=day), at=starts_at)
 
-    async def _happen(self, turn: Turn, id: str, begins: datetime) -> None:
+    async def _run_one(self, job: DailyJob, id: str, starts_at: datetime) -> None:
         """One thing that is due; if it fails it stays due and is tried again with the next day."""
         try:
-            await self._store.command(self._tenant, lambda tx: turn.happen(tx, id), at=begins)
+            await self._store.command(self._tenant, lambda tx: job.run(tx, id), at=starts_at)
         except Exception:  # noqa: BLE001  # one thing that fails must not hold up everybody's day
-            _log.exception("what was due on %s could not happen: %s", begins.isoformat(), id)
+            _log.exception("what was due on %s could not happen: %s", starts_at.isoformat(), id)
 
 
-def _due(turn: Turn, zone: str, day: Day) -> Callable[[Tx], Sequence[str]]:
-    return lambda tx: turn.due(tx, zone, day)
+def _due_query(job: DailyJob, zone: str, day: IsoDate) -> Callable[[Tx], Sequence[str]]:
+    return lambda tx: job.due(tx, zone, day)

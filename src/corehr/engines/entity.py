@@ -6,18 +6,18 @@ from enum import Enum
 from typing import Any
 
 from corehr.engines import versions
-from corehr.engines.timeline import Timeline, at
-from corehr.kernel.clock import Day
+from corehr.engines.timeline import Timeline, version_as_of
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 
-class Standing(Enum):
+class EntityStatus(Enum):
     """How a thing stands on a day, seen from that day on."""
 
-    UNKNOWN = "there is no such thing"
-    NOT_IN_FORCE = "it does not exist yet, or is disabled, on that day"
-    ENDS_LATER = "it is in force on that day and disabled by a later version"
-    IN_FORCE = "it is in force on that day and, as far as is known, for ever"
+    MISSING = "there is no such thing"
+    INACTIVE = "it does not exist yet, or is disabled, on that day"
+    DISABLED_LATER = "it is in force on that day and disabled by a later version"
+    ACTIVE = "it is in force on that day and, as far as is known, for ever"
 
 
 @dataclass(frozen=True)
@@ -26,27 +26,27 @@ class Entity:
 
     kind: str
 
-    def add(self, tx: Tx, id: str, valid_from: Day, body: Mapping[str, Any]) -> None:
+    def create(self, tx: Tx, id: str, valid_from: IsoDate, body: Mapping[str, Any]) -> None:
         """The thing comes into being on a day, active unless its body says otherwise."""
-        versions.write(tx, self.kind, id, valid_from, {"active": True, **body}, (self.kind, id))
+        versions.append(tx, self.kind, id, valid_from, {"active": True, **body}, (self.kind, id))
 
-    def amend(self, tx: Tx, id: str, valid_from: Day, patch: Mapping[str, Any]) -> None:
+    def amend(self, tx: Tx, id: str, valid_from: IsoDate, patch: Mapping[str, Any]) -> None:
         """From a day on the thing also looks like `patch`."""
-        versions.write(tx, self.kind, id, valid_from, patch, (self.kind, id))
+        versions.append(tx, self.kind, id, valid_from, patch, (self.kind, id))
 
-    def on(self, tx: Tx, id: str, day: Day) -> Mapping[str, Any] | None:
+    def body_as_of(self, tx: Tx, id: str, as_of: IsoDate) -> Mapping[str, Any] | None:
         """How the thing looks on a day."""
-        version = at(versions.timeline(tx, self.kind, id), day)
+        version = version_as_of(versions.timeline(tx, self.kind, id), as_of)
         return version.body if version else None
 
 
-def standing(timeline: Timeline | None, day: Day) -> Standing:
+def status_as_of(timeline: Timeline | None, as_of: IsoDate) -> EntityStatus:
     """How the thing with this life stands on a day."""
     if not timeline:
-        return Standing.UNKNOWN
-    version = at(timeline, day)
+        return EntityStatus.MISSING
+    version = version_as_of(timeline, as_of)
     if version is None or not version.body["active"]:
-        return Standing.NOT_IN_FORCE
-    if any(v.valid_from > day and not v.body["active"] for v in timeline):
-        return Standing.ENDS_LATER
-    return Standing.IN_FORCE
+        return EntityStatus.INACTIVE
+    if any(v.valid_from > as_of and not v.body["active"] for v in timeline):
+        return EntityStatus.DISABLED_LATER
+    return EntityStatus.ACTIVE

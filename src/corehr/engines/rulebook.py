@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from corehr.kernel.errors import INVALID_FIELD, Reason, Refusal
+from corehr.kernel.errors import INVALID_FIELD, BusinessError, GatewayReason
 
 C = TypeVar("C")
 V = TypeVar("V", bound=Callable[..., Any])
@@ -14,31 +14,31 @@ or, bound to INVALID_FIELD, is the field violation itself."""
 
 
 @dataclass(frozen=True)
-class Never:
+class Unreachable:
     """A documented code that no state of corehr can raise, and why."""
 
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
-class Row(Generic[C]):
+class Rule(Generic[C]):
     """One binding: what a code stands for here, our reading of the sentence, and how sure we are of it.
 
     `grade` is doc, sdk, recorded or reading.
     """
 
     code: int
-    bound_to: "Violation[C] | Reason | Never"
-    reading: str
-    grade: str = "reading"
+    raised_by: "Violation[C] | GatewayReason | Unreachable"
+    interpretation: str
+    evidence: str = "reading"
 
     @property
     def name(self) -> str:
-        if isinstance(self.bound_to, Reason):
-            return f"gateway: {self.bound_to.name.lower()}"
-        if isinstance(self.bound_to, Never):
+        if isinstance(self.raised_by, GatewayReason):
+            return f"gateway: {self.raised_by.name.lower()}"
+        if isinstance(self.raised_by, Unreachable):
             return "never"
-        return str(getattr(self.bound_to, "__name__", self.bound_to))
+        return str(getattr(self.raised_by, "__name__", self.raised_by))
 
 
 @dataclass(frozen=True)
@@ -46,28 +46,28 @@ class Rulebook(Generic[C]):
     """Order is meaning: the first violation that is true of the case is the answer."""
 
     operation: str
-    rows: Sequence[Row[C]]
+    rules: Sequence[Rule[C]]
 
     def check(self, case: C) -> None:
         """Raise the Refusal of the first row that the case violates."""
-        for row in self.rows:
-            if not callable(row.bound_to):
+        for rule in self.rules:
+            if not callable(rule.raised_by):
                 continue
-            if found := row.bound_to(case):
-                raise self._refusal(row, found)
+            if result := rule.raised_by(case):
+                raise self._error(rule, result)
 
-    def reasons(self) -> dict[Reason, int]:
+    def gateway_codes(self) -> dict[GatewayReason, int]:
         """The codes that gateway reasons stand for in this operation; where several rows name one, the last."""
-        return {row.bound_to: row.code for row in self.rows if isinstance(row.bound_to, Reason)}
+        return {rule.raised_by: rule.code for rule in self.rules if isinstance(rule.raised_by, GatewayReason)}
 
-    def _refusal(self, row: Row[C], found: Any) -> Refusal:
-        words = found if isinstance(found, Mapping) else {}
-        if row.code == INVALID_FIELD:
-            return Refusal(self.operation, row.code, row.name, violations=[words])
-        return Refusal(self.operation, row.code, row.name, blanks=words)
+    def _error(self, rule: Rule[C], result: Any) -> BusinessError:
+        params = result if isinstance(result, Mapping) else {}
+        if rule.code == INVALID_FIELD:
+            return BusinessError(self.operation, rule.code, rule.name, field_violations=[params])
+        return BusinessError(self.operation, rule.code, rule.name, message_params=params)
 
 
-def named(violation: V, name: str) -> V:
+def with_name(violation: V, name: str) -> V:
     """Give a violation made by a factory the name it goes by in the rulebook."""
     violation.__name__ = name
     return violation

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from corehr.kernel.clock import FOREVER, Day
+from corehr.kernel.clock import FOREVER, IsoDate
 
 Cause = tuple[str, str]
 """What made somebody say it: a kind and an id, as `("job_change", "7…")`."""
@@ -18,7 +18,7 @@ class Entry:
     """What was said: from `valid_from` on, until the next version, the thing also looks like `patch`."""
 
     id: str
-    valid_from: Day
+    valid_from: IsoDate
     patch: Mapping[str, Any]
     cause: Cause
 
@@ -27,51 +27,51 @@ class Version(NamedTuple):
     """How the thing looks from `valid_from` until, not including, `valid_to`."""
 
     id: str
-    valid_from: Day
-    valid_to: Day
+    valid_from: IsoDate
+    valid_to: IsoDate
     body: Mapping[str, Any]
 
 
 Timeline = Sequence[Version]
 
 
-def at(timeline: Timeline, day: Day) -> Version | None:
+def version_as_of(timeline: Timeline, day: IsoDate) -> Version | None:
     """The version in force on a day."""
     return next((v for v in timeline if v.valid_from <= day < v.valid_to), None)
 
 
-def put(timeline: Timeline, entry: Entry) -> list[Version]:
+def apply(timeline: Timeline, entry: Entry) -> list[Version]:
     """The timeline after `entry` was said. Later versions stay as they were photographed.
 
     On a day on which a version begins already, that version is edited and keeps its id.
     """
-    base = at(timeline, entry.valid_from)
+    base = version_as_of(timeline, entry.valid_from)
     body = {**(base.body if base else {}), **entry.patch}
     if base and base.valid_from == entry.valid_from:
         return [v._replace(body=body) if v is base else v for v in timeline]
-    following = min((v.valid_from for v in timeline if v.valid_from > entry.valid_from), default=FOREVER)
-    cut = [v._replace(valid_to=entry.valid_from) if v is base else v for v in timeline]
-    return sorted([*cut, Version(entry.id, entry.valid_from, following, body)], key=lambda v: v.valid_from)
+    next_start = min((v.valid_from for v in timeline if v.valid_from > entry.valid_from), default=FOREVER)
+    shortened = [v._replace(valid_to=entry.valid_from) if v is base else v for v in timeline]
+    return sorted([*shortened, Version(entry.id, entry.valid_from, next_start, body)], key=lambda v: v.valid_from)
 
 
-def told(entries: Iterable[Entry]) -> list[Version]:
+def build(entries: Iterable[Entry]) -> list[Version]:
     """The timeline that these entries make, said one after the other."""
     timeline: list[Version] = []
     for entry in entries:
-        timeline = put(timeline, entry)
+        timeline = apply(timeline, entry)
     return timeline
 
 
-def withdraw(entries: Iterable[Entry], cause: Cause) -> list[Version]:
+def build_without(entries: Iterable[Entry], cause: Cause) -> list[Version]:
     """The timeline as if what `cause` said had never been said: exact, whatever was said before or after it."""
-    return told(e for e in entries if e.cause != cause)
+    return build(e for e in entries if e.cause != cause)
 
 
-def begins_after(timeline: Timeline, day: Day) -> bool:
+def has_version_after(timeline: Timeline, day: IsoDate) -> bool:
     """Does a version begin later than this day?"""
     return any(v.valid_from > day for v in timeline)
 
 
-def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """The fields in which two bodies differ, sorted."""
-    return sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
+    return sorted(field for field in before.keys() | after.keys() if before.get(field) != after.get(field))

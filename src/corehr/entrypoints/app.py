@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from corehr.engines.effective_dating import Days
+from corehr.engines.effective_dating import DayRunner
 from corehr.engines.rulebook import Rulebook
 from corehr.entrypoints import health, openapi, sandbox
 from corehr.entrypoints.directory import HrDirectory
@@ -39,23 +39,25 @@ from corehr.kernel import event_log, outbox, subscribers, tenants
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
 from corehr.kernel.errors import INVALID_FIELD
-from corehr.kernel.feature import Feature, Handler, Outcome, Show
-from corehr.kernel.ids import TimedIds
-from corehr.kernel.settings import Settings, WrongUse, open_store
+from corehr.kernel.feature import ApprovalCallback, Feature, Handler, RecordView
+from corehr.kernel.ids import TimeOrderedIds
+from corehr.kernel.settings import Settings, UsageError, open_store
 from corehr.kernel.subscribers import Subscriber
 from corehr.kernel.tenants import Tenant
 
 _DECIDED: Final[Sequence[Feature]] = (JOB_DATAS, JOB_CHANGES, OFFBOARDINGS, PRE_HIRES)
 """Features whose subjects approvals may be about; the order is also that in which a day happens to them."""
 
-_OUTCOMES: Final[Mapping[str, Outcome]] = {kind: o for f in _DECIDED for kind, o in f.outcomes.items()}
+_OUTCOMES: Final[Mapping[str, ApprovalCallback]] = {
+    kind: o for f in _DECIDED for kind, o in f.approval_callbacks.items()
+}
 
 FEATURES: Final[Sequence[Feature]] = (*_DECIDED, processes.feature(_OUTCOMES))
 
-COMMANDS: Final[Mapping[str, Handler]] = {id: h for f in FEATURES for id, h in f.operations.items()}
+COMMANDS: Final[Mapping[str, Handler]] = {id: h for f in FEATURES for id, h in f.commands.items()}
 QUERIES: Final[Mapping[str, Handler]] = {id: h for f in FEATURES for id, h in f.queries.items()}
 RULEBOOKS: Final[Mapping[str, Rulebook[Any]]] = {book.operation: book for f in FEATURES for book in f.rulebooks}
-RECORDS: Final[Mapping[str, Show]] = {kind: show for f in FEATURES for kind, show in f.records.items()}
+RECORDS: Final[Mapping[str, RecordView]] = {kind: show for f in FEATURES for kind, show in f.record_views.items()}
 
 TICK = 1.0
 """Seconds between two looks at whether a day has begun."""
@@ -71,13 +73,13 @@ class Installation:
 
     def __init__(self, settings: Settings, spec: Spec, store: Store, clock: Clock, tenant: Tenant) -> None:
         self.settings, self.spec, self.store, self.clock, self.tenant = settings, spec, store, clock, tenant
-        self.days = Days(store, clock, tenant.tenant, [turn for f in FEATURES for turn in f.turns])
+        self.days = DayRunner(store, clock, tenant.id, [turn for f in FEATURES for turn in f.daily_jobs])
         self.apps = Apps(store)
         near = settings.sandbox and settings.sandbox_token is None  # others may call a sandbox that has a token
         self.envelopes = Envelopes(spec, directory := HrDirectory())
-        self.webhooks = Webhooks(Reach.of(settings.webhook_to, loopback=near))
+        self.webhooks = Webhooks(Reach.of(settings.webhook_hosts, loopback=near))
         self.connections = LongConnections(self.apps, on_connected=lambda app_id: self.deliveries.nudge())
-        self.deliveries = Deliveries(store, tenant.tenant, self.apps, self.envelopes, self.webhooks, self.connections)
+        self.deliveries = Deliveries(store, tenant.id, self.apps, self.envelopes, self.webhooks, self.connections)
         self.tickets = Tickets(
             self.apps, self._subscriber, lambda to, body: self.webhooks.post(to.url, body, to.encrypt_key)
         )
@@ -87,7 +89,7 @@ class Installation:
             store,
             commands=COMMANDS,
             queries=QUERIES,
-            reasons={operation: book.reasons() for operation, book in RULEBOOKS.items()},
+            reasons={operation: book.gateway_codes() for operation, book in RULEBOOKS.items()},
             directory=directory,
             apps=self.apps,
             tokens=Tokens(self.apps),
@@ -103,7 +105,7 @@ class Installation:
 
     async def caught_up(self, tenant: str) -> None:
         """Days that have begun are lived before anything else happens."""
-        await self.days.caught_up()
+        await self.days.catch_up()
 
     def subscribed(self, app: App) -> None:
         """An app has said where its events go; a store app is sent its ticket there at once."""
@@ -112,12 +114,12 @@ class Installation:
             self.tickets.push_soon(app)
 
     async def _subscriber(self, app_id: str) -> Subscriber | None:
-        return await self.store.query(self.tenant.tenant, lambda tx: subscribers.get(tx, app_id))
+        return await self.store.query(self.tenant.id, lambda tx: subscribers.get(tx, app_id))
 
     async def start(self) -> None:
         """Catch up with the days that passed meanwhile, go on living them as they begin, and deliver events."""
-        await self.days.caught_up()
-        await self.store.command(self.tenant.tenant, outbox.release_all)  # who held a lease is no more
+        await self.days.catch_up()
+        await self.store.command(self.tenant.id, outbox.release_all)  # who held a lease is no more
         await self.webhooks.open()
         running = (self._tick(), self.deliveries.run(), self.tickets.run())
         self._background = [asyncio.create_task(work) for work in running]
@@ -133,14 +135,14 @@ class Installation:
 
     async def tidy(self) -> None:
         """Forget the idempotency keys that may be used anew, and deliveries long finished."""
-        await self.store.command(self.tenant.tenant, idempotency.prune)
-        await self.store.command(self.tenant.tenant, outbox.prune)
+        await self.store.command(self.tenant.id, idempotency.prune)
+        await self.store.command(self.tenant.id, outbox.prune)
 
     async def _tick(self) -> None:
         for tick in itertools.count(1):
             await asyncio.sleep(TICK)
             try:
-                await self.days.caught_up()
+                await self.days.catch_up()
                 if tick % TIDY == 0:
                     await self.tidy()
             except Exception:  # noqa: BLE001  # a day that fails must not end the days
@@ -184,7 +186,7 @@ def check_against(spec: Spec) -> None:
         if id not in spec.operations:
             raise SpecError(f"{id} is built, but the spec does not have it: import it with tools/import_spec.py")
     for id, book in RULEBOOKS.items():
-        documented, bound = set(spec.operations[id].errors), {row.code for row in book.rows}
+        documented, bound = set(spec.operations[id].errors), {row.code for row in book.rules}
         if undecided := sorted(documented - bound):
             raise SpecError(f"{id} documents {undecided}: bind each to a rule, a reason or a Never in its rulebook")
         if unheard := sorted(bound - documented - {INVALID_FIELD}):
@@ -193,9 +195,9 @@ def check_against(spec: Spec) -> None:
 
 def load_tenant(store: Store, settings: Settings, clock: Clock) -> Tenant:
     """The tenant the settings name, its world's clock set as it was; WrongUse when there is none."""
-    tenant = store.command_now(settings.tenant, tenants.get)
+    tenant = store.command_sync(settings.tenant, tenants.get)
     if tenant is None:
-        raise WrongUse(f"there is no tenant yet: make one with  corehr tenant create --db {settings.db} --name NAME")
+        raise UsageError(f"there is no tenant yet: make one with  corehr tenant create --db {settings.db} --name NAME")
     set_clock(clock, tenant)
     return tenant
 
@@ -205,10 +207,10 @@ def open_installation(settings: Settings) -> Installation:
     spec = gateway_spec.load()
     check_against(spec)
     clock = Clock()
-    store = open_store(settings.db, clock, ids := TimedIds())
+    store = open_store(settings.db, clock, ids := TimeOrderedIds())
     try:
         tenant = load_tenant(store, settings, clock)
-        ids.go_on_from(store.command_now(tenant.tenant, lambda tx: tx.all(event_log.LAST)[0]["seq"]))
+        ids.resume_after(store.command_sync(tenant.id, lambda tx: tx.fetch_all(event_log.SELECT_LAST_SEQ)[0]["seq"]))
         return Installation(settings, spec, store, clock, tenant)
     except BaseException:
         store.close()

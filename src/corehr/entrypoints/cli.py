@@ -47,9 +47,9 @@ class Commands(click.Group):
 
 def _end_foreseen(error: Exception) -> Never:
     from corehr.entrypoints.failures import foreseen
-    from corehr.kernel.settings import WrongUse
+    from corehr.kernel.settings import UsageError
 
-    if isinstance(error, WrongUse):
+    if isinstance(error, UsageError):
         _end(str(error), 2)
     if line := foreseen(error):
         _end(line, 1)
@@ -120,7 +120,7 @@ def demo(
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="corehr-", ignore_cleanup_errors=True))
             db = f"sqlite:///{folder}/demo.db"
         settings = Settings(
-            db, sandbox=True, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_to=webhook_to
+            db, sandbox=True, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_hosts=webhook_to
         )
 
         def prepare() -> None:
@@ -178,7 +178,7 @@ def serve(
     from corehr.kernel.settings import Settings
 
     settings = Settings(
-        db, sandbox=sandbox, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_to=webhook_to
+        db, sandbox=sandbox, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_hosts=webhook_to
     )
 
     with naming(db):
@@ -286,8 +286,8 @@ def tenant_create(db: str, name: str, zone: str) -> None:
 
     tenants.require_zone(zone)
     with opened(db, company=False) as store:
-        made = store.command_now(DEFAULT, lambda tx: tenants.found(tx, name, zone))
-    click.echo(f"tenant_key: {made.key}")
+        made = store.command_sync(DEFAULT, lambda tx: tenants.found(tx, name, zone))
+    click.echo(f"tenant_key: {made.tenant_key}")
     click.echo(f"Next: corehr app create --db {shown(db)} --name NAME --scopes '*' --data-range all", err=True)
 
 

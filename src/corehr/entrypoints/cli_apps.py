@@ -57,7 +57,7 @@ def app_create(
         )
 
     with opened(db) as store:
-        _tell(*store.command_now(DEFAULT, create))
+        _tell(*store.command_sync(DEFAULT, create))
     if data_range == "none" and kind == "custom":
         click.echo("It sees nobody: --data-range all makes an app that sees everyone.", err=True)
 
@@ -82,7 +82,7 @@ def app_list(db: str) -> None:
     from corehr.gateway import apps
 
     with opened(db) as store:
-        for it in store.command_now(DEFAULT, apps.list_apps):
+        for it in store.command_sync(DEFAULT, apps.list_apps):
             scopes = "*" if isinstance(it.scopes, str) else ",".join(sorted(it.scopes))
             seen = "all" if it.data_range.everyone else ",".join(sorted(it.data_range.departments)) or "none"
             click.echo("\t".join((it.app_id, it.type, "on" if it.enabled else "off", scopes, seen, it.name)))
@@ -96,7 +96,7 @@ def app_rotate(db: str, app_id: str) -> None:
     from corehr.gateway import apps
 
     with opened(db) as store:
-        fresh = store.command_now(DEFAULT, lambda tx: apps.rotate_secret(tx, app_id))
+        fresh = store.command_sync(DEFAULT, lambda tx: apps.rotate_secret(tx, app_id))
     if fresh is None:
         raise _no_app(app_id)
     _tell(app_id, fresh)
@@ -130,9 +130,9 @@ def app_webhook(
 
     from corehr.gateway.reach import Reach
     from corehr.gateway.webhooks import Webhooks
-    from corehr.kernel.ids import secret
+    from corehr.kernel.ids import random_hex
 
-    token = secret() if verification_token is None else verification_token
+    token = random_hex() if verification_token is None else verification_token
     host = _host(url)
 
     try:
@@ -182,7 +182,7 @@ def app_unsubscribe(*, db: str, app_id: str) -> None:
 
     with opened(db) as store:
         require_app(store, app_id)
-        store.command_now(DEFAULT, lambda tx: subscriptions.unsubscribe(tx, app_id))
+        store.command_sync(DEFAULT, lambda tx: subscriptions.unsubscribe(tx, app_id))
 
 
 def _host(url: str) -> str:
@@ -203,7 +203,7 @@ def require_app(store: "Store", app_id: str) -> "App":
     """The app with this id; a wrong use where there is none."""
     from corehr.gateway import apps
 
-    found = next((it for it in store.command_now(DEFAULT, apps.list_apps) if it.app_id == app_id), None)
+    found = next((it for it in store.command_sync(DEFAULT, apps.list_apps) if it.app_id == app_id), None)
     if found is None:
         raise _no_app(app_id)
     return found
@@ -227,5 +227,5 @@ def _subscribe(
     from corehr.kernel.subscribers import Subscriber, subscribe
 
     it = Subscriber(app.tenant, app.app_id, mode, url, encrypt_key, token)
-    store.command_now(DEFAULT, lambda tx: subscribe(tx, it, types))
+    store.command_sync(DEFAULT, lambda tx: subscribe(tx, it, types))
     click.echo(f"{app.app_id} is told of {len(types)} of {len(spec.load().events)} events.", err=True)

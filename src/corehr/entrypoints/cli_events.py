@@ -30,7 +30,7 @@ def event_list(*, db: str, app_id: str, state: Any, limit: int) -> None:
     """List events an app was not told of: id, type, subject, how often it was tried, and what came of it last."""
     with opened(db) as store:
         require_app(store, app_id)
-        for line in store.command_now(DEFAULT, lambda tx: _lines(tx, app_id, state, limit)):
+        for line in store.command_sync(DEFAULT, lambda tx: _lines(tx, app_id, state, limit)):
             click.echo("\t".join(line))
 
 
@@ -40,7 +40,7 @@ def _lines(tx: "Tx", app_id: str, state: Any, limit: int) -> Sequence[Sequence[s
     seqs = outbox.in_state(tx, app_id, state, since=0, limit=limit)
     deliveries = outbox.of_events(tx, seqs)
     lines = []
-    for row in tx.all(event_log.BY_SEQ, seqs=seqs):
+    for row in tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=seqs):
         attempts = next(it for it in deliveries[row["seq"]] if it["app_id"] == app_id)["attempts"]
         said = attempts[-1]["said"] if attempts else ""
         id = event_log.event_id(tx.tenant, row["seq"])
@@ -57,7 +57,7 @@ def event_redeliver(*, db: str, event_id: str, app_id: str | None) -> None:
     from corehr.entrypoints import subscriptions
 
     with opened(db) as store:
-        for id in store.command_now(DEFAULT, lambda tx: subscriptions.redeliver(tx, event_id, app_id)):
+        for id in store.command_sync(DEFAULT, lambda tx: subscriptions.redeliver(tx, event_id, app_id)):
             click.echo(id)
 
 

@@ -13,7 +13,7 @@ from corehr.entrypoints.failures import Failed
 from corehr.gateway.headers import LOG_ID
 from corehr.gateway.spec import Operation
 from corehr.gateway.tokens import TENANT_TOKEN
-from corehr.kernel.settings import WrongUse
+from corehr.kernel.settings import UsageError
 
 PATIENCE: Final = 60
 """Seconds to wait for an answer."""
@@ -104,4 +104,4 @@ def _parts(url: str) -> tuple[str, str, int | None, str]:
             return parts.scheme, parts.hostname, parts.port, parts.path.rstrip("/")
     except ValueError:
         pass
-    raise WrongUse(f"{url!r} is no URL of a server: write --url as http://127.0.0.1:8321")
+    raise UsageError(f"{url!r} is no URL of a server: write --url as http://127.0.0.1:8321")

@@ -67,9 +67,9 @@ def _operation(id: str, entry: Mapping[str, Any], spec: Spec, causes: Mapping[st
     if id not in COMMANDS and id not in QUERIES:
         return f"| `{id}` | - | {'yes' if id in spec.operations else '-'} | - of {entry['errors']} | - | - | - |"
     documented = spec.operations[id].errors
-    decided = documented.keys() & {row.code for row in RULEBOOKS[id].rows}
-    by_state = documented.keys() & {row.code for row in RULEBOOKS[id].rows if callable(row.bound_to)}
-    owner = next((f.name for f in FEATURES if id in f.operations), None)
+    decided = documented.keys() & {row.code for row in RULEBOOKS[id].rules}
+    by_state = documented.keys() & {row.code for row in RULEBOOKS[id].rules if callable(row.raised_by)}
+    owner = next((f.name for f in FEATURES if id in f.commands), None)
     announced = sum(1 for by in causes.values() if owner in by)
     tested = len(documented) if id in BOOKS else 0
     ruled = f"{len(decided)} of {len(documented)}"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from corehr.hr.departments import records as departments
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.people import records as people
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import DataRange
 
@@ -26,5 +26,5 @@ class HrDirectory:
     def departments_as(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
         return {row["id"]: row[id_type] for row in departments.by_id(tx, ids)}
 
-    def is_within(self, tx: Tx, data_range: DataRange, employment_id: str, day: Day) -> bool:
+    def is_within(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
         return departments.within(tx, data_range, job_datas.department_on(tx, employment_id, day), day)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from corehr.engines.rulebook import Row, Rulebook
+from corehr.engines.rulebook import Rule, Rulebook
 from corehr.entrypoints.app import RULEBOOKS
 from corehr.entrypoints.coverage import coverage_page
 from corehr.gateway import spec as gateway_spec
@@ -42,24 +42,24 @@ def _operation(operation: Operation, book: Rulebook[Any]) -> str:
         "| # | HTTP | code | documented sentence | violation | our reading | grade | raised in |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    lines += [_row(number, operation, row) for number, row in enumerate(book.rows, 1)]
+    lines += [_row(number, operation, row) for number, row in enumerate(book.rules, 1)]
     return "\n".join([*lines, ""])
 
 
-def _row(number: int, operation: Operation, row: Row[Any]) -> str:
+def _row(number: int, operation: Operation, row: Rule[Any]) -> str:
     if row.code == INVALID_FIELD:
         status, sentence = 400, "field validation failed"
     else:
         status, sentence = operation.errors[row.code]
-    module = getattr(row.bound_to, "__module__", "")
-    where = f"`{module.removeprefix('corehr.')}`" if callable(row.bound_to) else "gateway or nowhere"
-    reading = row.reading if callable(row.bound_to) else f"{row.reading}: {_why(row)}"
-    cells = (number, status, row.code, sentence, f"`{row.name}`", reading, row.grade, where)
+    module = getattr(row.raised_by, "__module__", "")
+    where = f"`{module.removeprefix('corehr.')}`" if callable(row.raised_by) else "gateway or nowhere"
+    reading = row.interpretation if callable(row.raised_by) else f"{row.interpretation}: {_why(row)}"
+    cells = (number, status, row.code, sentence, f"`{row.name}`", reading, row.evidence, where)
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
-def _why(row: Row[Any]) -> str:
-    return str(getattr(row.bound_to, "why", getattr(row.bound_to, "value", "")))
+def _why(row: Rule[Any]) -> str:
+    return str(getattr(row.raised_by, "why", getattr(row.raised_by, "value", "")))
 
 
 def pages() -> Mapping[str, str]:

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from corehr.engines.effective_dating import lived
-from corehr.kernel.clock import local_day
+from corehr.engines.effective_dating import last_processed_days
+from corehr.kernel.clock import local_date
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.tenants import Tenant
 
@@ -47,7 +47,7 @@ async def _unready(installation: Served) -> str | None:
     reason = "the store does not answer"
     try:
         async with asyncio.timeout(PATIENCE):
-            while behind := await installation.store.query(installation.tenant.tenant, _not_lived):
+            while behind := await installation.store.query(installation.tenant.id, _not_lived):
                 reason = f"days that have begun are still being lived, in {', '.join(behind)}"
                 await asyncio.sleep(0.1)
     except TimeoutError:
@@ -60,4 +60,4 @@ async def _unready(installation: Served) -> str | None:
 
 def _not_lived(tx: Tx) -> list[str]:
     """The zones in which a day has begun that is not lived yet."""
-    return [zone for zone, day in lived(tx).items() if day < local_day(tx.now, zone)]
+    return [zone for zone, day in last_processed_days(tx).items() if day < local_date(tx.now, zone)]

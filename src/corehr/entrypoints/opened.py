@@ -46,19 +46,19 @@ def opened(db: str, *, company: bool = True) -> Iterator["Store"]:
     from corehr.entrypoints.tenants import set_clock
     from corehr.kernel import tenants
     from corehr.kernel.clock import Clock
-    from corehr.kernel.ids import TimedIds
-    from corehr.kernel.settings import WrongUse, open_store
+    from corehr.kernel.ids import TimeOrderedIds
+    from corehr.kernel.settings import UsageError, open_store
 
     with naming(db):
         schema.require_current(db)
         clock = Clock()
-        store = open_store(db, clock, TimedIds())
+        store = open_store(db, clock, TimeOrderedIds())
         try:
-            tenant = store.command_now(DEFAULT, tenants.get)
+            tenant = store.command_sync(DEFAULT, tenants.get)
             if tenant is not None:
                 set_clock(clock, tenant)
             elif company:
-                raise WrongUse(f"there is no company yet: run  corehr tenant create --db {db} --name NAME")
+                raise UsageError(f"there is no company yet: run  corehr tenant create --db {db} --name NAME")
             yield store
         finally:
             store.close()

@@ -8,7 +8,7 @@ import apsw
 import psycopg
 import sqlalchemy as sa
 
-from corehr.kernel.settings import WrongUse, sqlite_path
+from corehr.kernel.settings import UsageError, sqlite_path
 from corehr.migrations import HEAD, REVISIONS
 
 PATIENCE = 10
@@ -46,7 +46,7 @@ def require_current(url: str) -> None:
     """WrongUse, naming the command that mends it, unless the database is current."""
     found = state(url)
     if found in (State.EMPTY, State.OLD):
-        raise WrongUse(f"this database is not ready, {found.value}: run  corehr db upgrade --db {url}")
+        raise UsageError(f"this database is not ready, {found.value}: run  corehr db upgrade --db {url}")
     _refuse_strange(found)
 
 
@@ -64,9 +64,9 @@ def upgrade(url: str) -> State:
 
 def _refuse_strange(found: State) -> None:
     if found is State.NEWER:
-        raise WrongUse("a newer corehr made this database: install that version, or give --db another database")
+        raise UsageError("a newer corehr made this database: install that version, or give --db another database")
     if found is State.FOREIGN:
-        raise WrongUse("this database holds another program's tables: give corehr one of its own with --db")
+        raise UsageError("this database holds another program's tables: give corehr one of its own with --db")
 
 
 def engine(url: str) -> sa.Engine:
@@ -117,7 +117,7 @@ def _read_postgresql(url: str) -> tuple[str | None, int]:
     """The revision the first schema of the search path is at, and how many tables it holds; WrongUse unless UTF-8."""
     with psycopg.connect(url, connect_timeout=PATIENCE) as connection:
         if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
-            raise WrongUse(
+            raise UsageError(
                 f"this database keeps text as {encoding}, names need UTF-8: "
                 "make one with  createdb --template template0 --encoding UTF8 NAME"
             )

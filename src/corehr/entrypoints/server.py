@@ -16,7 +16,7 @@ import uvicorn
 
 from corehr.entrypoints.app import Installation
 from corehr.entrypoints.failures import Failed
-from corehr.kernel.clock import stamp
+from corehr.kernel.clock import to_timestamp
 
 BACKLOG = 2048
 """Connections that wait to be accepted: a burst waits for a moment instead of being refused."""
@@ -134,7 +134,7 @@ class _OneLine(logging.Formatter):
         self._watched = watched
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # logging's name
-        return stamp(datetime.fromtimestamp(record.created, UTC))
+        return to_timestamp(datetime.fromtimestamp(record.created, UTC))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
         return _folded(super().formatMessage(record))

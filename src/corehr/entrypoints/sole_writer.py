@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from corehr.kernel.settings import WrongUse, sqlite_path
+from corehr.kernel.settings import UsageError, sqlite_path
 
 try:
     import fcntl
@@ -28,7 +28,7 @@ def sole_writer(url: str) -> Iterator[None]:
         yield
         return
     if not path.parent.is_dir():
-        raise WrongUse(f"the folder {path.parent} does not exist: make it, or give --db another path")
+        raise UsageError(f"the folder {path.parent} does not exist: make it, or give --db another path")
     path = path.resolve()
     lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -43,7 +43,7 @@ def _take(lock: int, path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.read(lock, 20).decode(errors="replace").strip()
-        raise WrongUse(
+        raise UsageError(
             f"{path.name} is in use by another corehr process (number {holder or 'unknown'}): "
             "stop that one, or give --db another file"
         ) from None

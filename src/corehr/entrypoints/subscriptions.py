@@ -9,9 +9,9 @@ from corehr.gateway.apps import App
 from corehr.gateway.envelopes import may_subscribe
 from corehr.gateway.spec import Spec
 from corehr.kernel import event_log, outbox, subscribers
-from corehr.kernel.clock import stamp
+from corehr.kernel.clock import to_timestamp
 from corehr.kernel.db import Store, Tx
-from corehr.kernel.settings import WrongUse
+from corehr.kernel.settings import UsageError
 
 AT_A_TIME: Final = 1000
 """Events of a replay that share a command, so that the writer is never held for long."""
@@ -22,18 +22,18 @@ def wanted_types(spec: Spec, app: App, wanted: Literal["*"] | Sequence[str]) -> 
     if wanted == "*":
         every = [name for name, event in spec.events.items() if may_subscribe(app, event)]
         if not every:
-            raise WrongUse("the app has no scope for any event: docs/coverage.md says what each asks for")
+            raise UsageError("the app has no scope for any event: docs/coverage.md says what each asks for")
         return every
     if not wanted and app.type != "store":  # which is sent its tickets anyway
-        raise WrongUse("name an event, or say * for all of them")
+        raise UsageError("name an event, or say * for all of them")
     for name in wanted:
         event = spec.events.get(name)
         if event is None:
-            raise WrongUse(f"there is no event {name}: docs/coverage.md lists those there are")
+            raise UsageError(f"there is no event {name}: docs/coverage.md lists those there are")
         if app.listed_as not in event.apps:
-            raise WrongUse(f"{name} is not there for {app.type} apps")
+            raise UsageError(f"{name} is not there for {app.type} apps")
         if not may_subscribe(app, event):
-            raise WrongUse(f"for {name} the app needs one of these scopes: {', '.join(event.scopes)}")
+            raise UsageError(f"for {name} the app needs one of these scopes: {', '.join(event.scopes)}")
     return sorted(set(wanted))
 
 
@@ -48,14 +48,14 @@ def redeliver(tx: Tx, event_id: str, app_id: str | None) -> list[str]:
 
     WrongUse when there is no such event, or nobody to tell.
     """
-    row = next(iter(tx.all(event_log.BY_SEQ, seqs=[_place(event_id)])), None)
+    row = next(iter(tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=[_place(event_id)])), None)
     if row is None or event_log.event_id(tx.tenant, row["seq"]) != event_id:
-        raise WrongUse(f"there is no event {event_id}")
+        raise UsageError(f"there is no event {event_id}")
     told = [it.app_id for it in subscribers.everybody(tx) if row["type"] in subscribers.types_of(tx, it.app_id)]
     to = [id for id in told if app_id in (None, id)]
     if not to:
         who = f"{app_id} does not subscribe" if app_id else "no app subscribes"
-        raise WrongUse(f"{who} to {row['type']}: subscribe first")
+        raise UsageError(f"{who} to {row['type']}: subscribe first")
     for id in to:
         outbox.deliver_again(tx, id, [row])
     return to
@@ -63,16 +63,16 @@ def redeliver(tx: Tx, event_id: str, app_id: str | None) -> list[str]:
 
 def _place(event_id: str) -> int:
     try:
-        place = event_log.place(event_id)
+        place = event_log.seq_of(event_id)
     except ValueError:
-        raise WrongUse(f"{event_id} is no event id: it has 32 hexadecimal digits") from None
+        raise UsageError(f"{event_id} is no event id: it has 32 hexadecimal digits") from None
     return min(place, (1 << 63) - 1)
 
 
 def require_subscriber(tx: Tx, app_id: str) -> None:
     """WrongUse unless the app's events go somewhere."""
     if subscribers.get(tx, app_id) is None:
-        raise WrongUse(f"{app_id} subscribes to nothing: say where its events go first")
+        raise UsageError(f"{app_id} subscribes to nothing: say where its events go first")
 
 
 async def replay(store: Store, tenant: str, app_id: str, since: datetime | None) -> int:
@@ -81,7 +81,7 @@ async def replay(store: Store, tenant: str, app_id: str, since: datetime | None)
     WrongUse when its events go nowhere.
     """
     await store.query(tenant, lambda tx: require_subscriber(tx, app_id))
-    begins = stamp(since) if since else ""
+    begins = to_timestamp(since) if since else ""
     count, done, after = 0, AT_A_TIME, 0
     while done == AT_A_TIME:
         work = partial(outbox.replay, app_id=app_id, since=begins, after=after, limit=AT_A_TIME)

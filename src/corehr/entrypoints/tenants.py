@@ -4,10 +4,10 @@ from zoneinfo import ZoneInfo
 
 from corehr.engines.effective_dating import open_zone
 from corehr.kernel import tenants
-from corehr.kernel.clock import Clock, moment, real_now, stamp
+from corehr.kernel.clock import Clock, parse_timestamp, real_now, to_timestamp
 from corehr.kernel.db import Tx
-from corehr.kernel.ids import secret
-from corehr.kernel.settings import WrongUse
+from corehr.kernel.ids import random_hex
+from corehr.kernel.settings import UsageError
 from corehr.kernel.tenants import Tenant
 
 
@@ -28,19 +28,19 @@ def found(
     restart.
     """
     if tenants.get(tx):
-        raise WrongUse("this database has its company already: give --db another one")
+        raise UsageError("this database has its company already: give --db another one")
     require_zone(zone)
     it = Tenant(
-        tenant=tx.tenant,
-        key=key or secret(16),
+        id=tx.tenant,
+        tenant_key=key or random_hex(16),
         name=name,
-        zone=zone,
-        server_key=server_key or secret(64),
-        world_now=tx.recorded_at if world else None,
-        world_set_at=stamp(real_now()) if world else None,
+        time_zone=zone,
+        server_key=server_key or random_hex(64),
+        world_time=tx.recorded_at if world else None,
+        world_time_set_at=to_timestamp(real_now()) if world else None,
         seed=seed,
     )
-    tenants.add_tenant(tx, it)
+    tenants.insert(tx, it)
     open_zone(tx, zone)
     return it
 
@@ -50,10 +50,12 @@ def require_zone(zone: str) -> None:
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
-        raise WrongUse(f"there is no time zone {zone!r}: name one as Asia/Shanghai or Europe/Berlin") from None
+        raise UsageError(f"there is no time zone {zone!r}: name one as Asia/Shanghai or Europe/Berlin") from None
 
 
 def set_clock(clock: Clock, tenant: Tenant) -> None:
     """The tenant's time goes on from where its world's clock was set, if it ever was."""
-    if tenant.world_now and tenant.world_set_at:
-        clock.set_now(tenant.tenant, moment(tenant.world_now) + (real_now() - moment(tenant.world_set_at)))
+    if tenant.world_time and tenant.world_time_set_at:
+        clock.set_now(
+            tenant.id, parse_timestamp(tenant.world_time) + (real_now() - parse_timestamp(tenant.world_time_set_at))
+        )

@@ -7,7 +7,7 @@ import msgspec
 
 from corehr.gateway.headers import LIMIT, RESET
 from corehr.gateway.spec import Operation, Spec
-from corehr.kernel.errors import INVALID_FIELD, Refusal
+from corehr.kernel.errors import INVALID_FIELD, BusinessError
 
 encode = msgspec.json.Encoder().encode
 """JSON in UTF-8, members in the order they were given."""
@@ -84,13 +84,13 @@ def denial(denied: Denied, operation: str, log_id: str) -> Answer:
     return _failure(status, denied.code, denied.msg or msg, operation, log_id, denied.error, denied.headers)
 
 
-def refusal(refused: Refusal, spec: Spec, log_id: str) -> Answer:
+def refusal(refused: BusinessError, spec: Spec, log_id: str) -> Answer:
     """The documented no; KeyError when neither the operation's page nor the platform has the code."""
     operation = spec.operations[refused.operation]
     status, msg = _sentence(operation, refused.code)
-    for name, value in refused.blanks.items():
+    for name, value in refused.message_params.items():
         msg = msg.replace("{{" + name + "}}", value)
-    error = {"field_violations": refused.violations} if refused.code == INVALID_FIELD else {}
+    error = {"field_violations": refused.field_violations} if refused.code == INVALID_FIELD else {}
     headers = too_frequent(operation.limits[0].count, 1) if refused.code == TOO_FREQUENT and operation.limits else ()
     return _failure(status, refused.code, msg, refused.operation, log_id, error, headers)
 

@@ -8,12 +8,20 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
-from corehr.kernel.clock import real_now, stamp
+from corehr.kernel.clock import real_now, to_timestamp
 from corehr.kernel.db import Row, Store, Tx, decode_json, encode_json
-from corehr.kernel.feature import DataRange, PreHires
-from corehr.kernel.ids import secret
-from corehr.kernel.statements import add, change, mine, number, statement, table, text
-from corehr.kernel.tenants import DEFAULT, tenant
+from corehr.kernel.feature import DataRange, PreHireAccess
+from corehr.kernel.ids import random_hex
+from corehr.kernel.statements import (
+    insert_into,
+    integer_column,
+    of_tenant,
+    statement,
+    tenant_table,
+    text_column,
+    update_columns,
+)
+from corehr.kernel.tenants import DEFAULT_TENANT_ID, tenant
 
 EVERYTHING: Final = "*"
 Scopes = frozenset[str] | Literal["*"]
@@ -22,28 +30,28 @@ Kind = Literal["custom", "store"]
 _DUE = 0.5
 _STALE = 1.0
 
-app_table = table(
+app_table = tenant_table(
     "app",
-    text("app_id", key=True),
-    text("name"),
-    text("type"),
-    text("secret_hash"),
-    text("scopes"),
-    text("data_range"),
-    text("pre_hires"),
-    number("enabled"),
-    text("created_at"),
+    text_column("app_id", key=True),
+    text_column("name"),
+    text_column("type"),
+    text_column("secret_hash"),
+    text_column("scopes"),
+    text_column("data_range"),
+    text_column("pre_hires"),
+    integer_column("enabled"),
+    text_column("created_at"),
 )
 
 _WITH_KEYS = sa.select(app_table, tenant.c.server_key, tenant.c.key.label("tenant_key")).join(
     tenant, tenant.c.tenant == app_table.c.tenant
 )
-_ADD = add(app_table)
-_MINE = statement(_WITH_KEYS.where(mine(app_table)).order_by(app_table.c.app_id))
+_ADD = insert_into(app_table)
+_MINE = statement(_WITH_KEYS.where(of_tenant(app_table)).order_by(app_table.c.app_id))
 # the one reading without a tenant: a request says who it is before it is known whose it is
 _ALL_TENANTS = statement(_WITH_KEYS)
-_SET_SECRET = change(app_table, "secret_hash", by=("app_id",))
-_SET_ENABLED = change(app_table, "enabled", by=("app_id",))
+_SET_SECRET = update_columns(app_table, "secret_hash", by=("app_id",))
+_SET_ENABLED = update_columns(app_table, "enabled", by=("app_id",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class App:
     type: Kind
     scopes: Scopes
     data_range: DataRange
-    pre_hires: PreHires
+    pre_hires: PreHireAccess
     enabled: bool
     created_at: str
     secret_hash: str = field(repr=False)
@@ -81,7 +89,7 @@ class App:
 
 
 def new_app_id() -> str:
-    return f"cli_{secret(16)}"
+    return f"cli_{random_hex(16)}"
 
 
 def add_app(
@@ -91,7 +99,7 @@ def add_app(
     type: Kind = "custom",
     scopes: Scopes = EVERYTHING,
     data_range: Literal["all", "none"] | Collection[str] = "none",
-    pre_hires: PreHires = "none",
+    pre_hires: PreHireAccess = "none",
     app_id: str | None = None,
     app_secret: str | None = None,
     created_at: str | None = None,
@@ -101,8 +109,8 @@ def add_app(
     `created_at` is a stamp, of real time unless it is given; tokens are issued in windows that count from it.
     """
     app_id = app_id or new_app_id()
-    app_secret = app_secret or secret()
-    tx.run(
+    app_secret = app_secret or random_hex()
+    tx.execute(
         _ADD,
         app_id=app_id,
         name=name,
@@ -112,25 +120,25 @@ def add_app(
         data_range=data_range if isinstance(data_range, str) else encode_json(sorted(data_range)).decode(),
         pre_hires=pre_hires,
         enabled=1,
-        created_at=created_at or stamp(real_now()),
+        created_at=created_at or to_timestamp(real_now()),
     )
     return app_id, app_secret
 
 
 def list_apps(tx: Tx) -> Sequence[App]:
     """The tenant's apps, by app id."""
-    return [_app(row) for row in tx.all(_MINE)]
+    return [_app(row) for row in tx.fetch_all(_MINE)]
 
 
 def rotate_secret(tx: Tx, app_id: str) -> str | None:
     """A new secret, None when there is no such app. Tokens already issued live on until they expire."""
-    fresh = secret()
-    return fresh if tx.run(_SET_SECRET, app_id=app_id, secret_hash=_hash(app_id, fresh)) else None
+    fresh = random_hex()
+    return fresh if tx.execute(_SET_SECRET, app_id=app_id, secret_hash=_hash(app_id, fresh)) else None
 
 
 def set_enabled(tx: Tx, app_id: str, *, enabled: bool) -> bool:
     """Whether there is such an app."""
-    return tx.run(_SET_ENABLED, app_id=app_id, enabled=int(enabled)) == 1
+    return tx.execute(_SET_ENABLED, app_id=app_id, enabled=int(enabled)) == 1
 
 
 class Apps:
@@ -163,7 +171,7 @@ class Apps:
         asked_at = monotonic()
         self._reading += 1
         try:
-            rows = await self._store.query(DEFAULT, lambda tx: tx.all(_ALL_TENANTS))
+            rows = await self._store.query(DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_ALL_TENANTS))
         finally:
             self._reading -= 1
         if asked_at > self._read_at:

@@ -6,7 +6,7 @@ from typing import Any
 
 from corehr.gateway.shapes import Arguments
 from corehr.gateway.spec import Operation
-from corehr.kernel.errors import Refusal
+from corehr.kernel.errors import BusinessError
 
 Subject = tuple[str, str, str]
 
@@ -28,7 +28,7 @@ class Claims:
             yield
             return
         if subject in self._held:
-            raise Refusal(operation.id, code, "record_is_claimed")
+            raise BusinessError(operation.id, code, "record_is_claimed")
         self._held.add(subject)
         try:
             yield

@@ -19,7 +19,7 @@ from corehr.gateway.log_ids import new_log_id
 from corehr.gateway.long_connection import LongConnections
 from corehr.gateway.webhooks import Webhooks
 from corehr.kernel import event_log, outbox, subscribers
-from corehr.kernel.clock import moment, real_seconds, stamp
+from corehr.kernel.clock import parse_timestamp, real_seconds, to_timestamp
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.outbox import Claimed, Outcome, Result
 from corehr.kernel.subscribers import Subscriber
@@ -143,10 +143,10 @@ class Deliveries:
         reached = [
             it.app_id for it in await self._store.query(self._tenant, subscribers.everybody) if await self._reaches(it)
         ]
-        due = await self._store.query(self._tenant, lambda tx: outbox.next_due(tx, reached, stamp(after)))
-        return moment(due) if due else None
+        due = await self._store.query(self._tenant, lambda tx: outbox.next_due(tx, reached, to_timestamp(after)))
+        return parse_timestamp(due) if due else None
 
-    async def attempt_due(self, at: datetime) -> None:
+    async def run_due(self, at: datetime) -> None:
         """Make every attempt that is due at a moment of world time; when this returns it is known what came of it."""
         while apps := await self._due(at):
             counts = await asyncio.gather(*(self._pass(app_id, at) for app_id in apps), return_exceptions=True)
@@ -166,8 +166,8 @@ class Deliveries:
             found = subscribers.everybody(tx)
             if not found:
                 return found, set(), set()
-            due = outbox.with_something_due(tx, stamp(now), real)
-            overdue = outbox.with_something_due(tx, stamp(now - outbox.PATIENCE), real)
+            due = outbox.with_something_due(tx, to_timestamp(now), real)
+            overdue = outbox.with_something_due(tx, to_timestamp(now - outbox.PATIENCE), real)
             return found, set(due), set(overdue)
 
         found, due, overdue = await self._store.query(self._tenant, read)
@@ -246,7 +246,7 @@ class Deliveries:
         subscriber = subscribers.get(tx, app.app_id)
         if subscriber is None:
             return None, []
-        rows = {row["seq"]: row for row in tx.all(event_log.BY_SEQ, seqs=[it.seq for it in claimed])}
+        rows = {row["seq"]: row for row in tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=[it.seq for it in claimed])}
         events = [rows[it.seq] for it in claimed]
         withheld = self._envelopes.withheld(tx, app, subscribers.types_of(tx, app.app_id), events)
         words = self._envelopes.words(tx, app, events)

@@ -15,7 +15,7 @@ from corehr.gateway.id_types import Directory
 from corehr.gateway.scopes import Veil
 from corehr.gateway.spec import EventType, Spec
 from corehr.kernel import tenants
-from corehr.kernel.clock import local_day, milliseconds, moment
+from corehr.kernel.clock import epoch_millis, local_date, parse_timestamp
 from corehr.kernel.db import Row, Tx, decode_json
 from corehr.kernel.event_log import event_id
 from corehr.kernel.subscribers import Subscriber
@@ -64,7 +64,7 @@ class Envelopes:
             known = self._known[row["type"]] if reasons[at] is None else None
             person = decode_json(row["facts"]).get(_PERSON) if known and known.data_range else None
             if person and not self._directory.is_within(
-                tx, app.data_range, person, local_day(moment(row["at"]), tenant.zone)
+                tx, app.data_range, person, local_date(parse_timestamp(row["at"]), tenant.time_zone)
             ):
                 reasons[at] = "the person is outside the app's data range"
         return reasons
@@ -84,7 +84,7 @@ def envelope(app: App, subscriber: Subscriber, row: Row, words: Mapping[str, Any
     header = {
         "event_id": event_id(app.tenant, row["seq"]),
         "token": subscriber.verification_token,
-        "create_time": milliseconds(moment(row["at"])),
+        "create_time": epoch_millis(parse_timestamp(row["at"])),
         "event_type": row["type"],
         "tenant_key": app.tenant_key,
         "app_id": app.app_id,

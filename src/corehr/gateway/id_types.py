@@ -11,10 +11,10 @@ from corehr.gateway.apps import App
 from corehr.gateway.made_ids import Permutation, is_corehr, open_department_ids, open_ids, union_ids
 from corehr.gateway.shapes import Arguments
 from corehr.gateway.spec import Field, Operation
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import DataRange
-from corehr.kernel.ids import UNKNOWN
+from corehr.kernel.ids import UNKNOWN_ID
 
 PEOPLE = "user_id_type"
 DEPARTMENTS = "department_id_type"
@@ -44,7 +44,7 @@ class Directory(Protocol):
         """Ids of type department_id by CoreHR department id."""
         ...
 
-    def is_within(self, tx: Tx, data_range: DataRange, employment_id: str, day: Day) -> bool:
+    def is_within(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
         """Whether the person works in one of the range's departments on a day."""
         ...
 
@@ -169,7 +169,7 @@ class IdTypes:
         people = given.query.get(PEOPLE, "people_corehr_id")
         departments = given.query.get(DEPARTMENTS, "people_corehr_department_id")
         # a type that does not exist is the rulebook's to refuse, where it gets this far
-        asked = (people if people in _KINDS else UNKNOWN, departments if departments in _KINDS else UNKNOWN)
+        asked = (people if people in _KINDS else UNKNOWN_ID, departments if departments in _KINDS else UNKNOWN_ID)
         ways = self._ways.get(asked)
         if ways is None:
             kinds = {PEOPLE: asked[0], DEPARTMENTS: asked[1]}
@@ -184,11 +184,11 @@ def _reader(leaf: Leaf, app: App, found: _Found) -> Callable[[Any], str]:
 
     def read(given: Any) -> str:
         if not isinstance(given, str):  # a field its rulebook owns may hold anything
-            return UNKNOWN
+            return UNKNOWN_ID
         if not given:
             return given
         id = known(given)
-        return given if id == UNKNOWN and also_corehr and is_corehr(given) else id
+        return given if id == UNKNOWN_ID and also_corehr and is_corehr(given) else id
 
     return read
 
@@ -196,11 +196,11 @@ def _reader(leaf: Leaf, app: App, found: _Found) -> Callable[[Any], str]:
 def _reads(kind: str, app: App, found: _Found) -> Callable[[str], str]:
     if kind in _IN_DIRECTORY:
         by = found.get(kind, {})
-        return lambda given: by.get(given, UNKNOWN)
+        return lambda given: by.get(given, UNKNOWN_ID)
     if kind in _COREHR:
-        return lambda given: given if is_corehr(given) else UNKNOWN
+        return lambda given: given if is_corehr(given) else UNKNOWN_ID
     made = _MADE.get(kind)
-    return made(app).read if made is not None else lambda given: UNKNOWN
+    return made(app).read if made is not None else lambda given: UNKNOWN_ID
 
 
 def _speaker(leaf: Leaf, app: App, found: _Found) -> Callable[[Any], Any]:

@@ -7,64 +7,73 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from corehr.gateway.answers import encode
-from corehr.kernel.clock import stamp
+from corehr.kernel.clock import to_timestamp
 from corehr.kernel.db import Tx, decode_json
-from corehr.kernel.feature import Json
-from corehr.kernel.statements import bind, change, find, having, mine, statement, table, text
+from corehr.kernel.feature import JsonObject
+from corehr.kernel.statements import (
+    bind,
+    matches,
+    of_tenant,
+    select_by,
+    statement,
+    tenant_table,
+    text_column,
+    update_columns,
+)
 
 KEPT = timedelta(hours=24)
 """World time after which a key may be used anew; how long the platform remembers is not documented."""
 
 _NAMED = ("app_id", "operation", "key")
 
-idempotency = table(
+idempotency = tenant_table(
     "idempotency",
-    text("app_id", key=True),
-    text("operation", key=True),
-    text("key", key=True),
-    text("result", optional=True),
-    text("recorded_at"),
+    text_column("app_id", key=True),
+    text_column("operation", key=True),
+    text_column("key", key=True),
+    text_column("result", optional=True),
+    text_column("recorded_at"),
     sa.Index("idempotency_by_age", "tenant", "recorded_at"),
 )
 
 # PostgreSQL's ON CONFLICT DO NOTHING without a target reads the same on SQLite
 _CLAIM = statement(insert(idempotency).on_conflict_do_nothing())
-_FIND = find(idempotency, *_NAMED)
+_FIND = select_by(idempotency, *_NAMED)
 _RECLAIM = statement(
     sa.update(idempotency)
-    .where(*having(idempotency, *_NAMED), idempotency.c.recorded_at <= bind("before"))
+    .where(*matches(idempotency, *_NAMED), idempotency.c.recorded_at <= bind("before"))
     .values(recorded_at=bind("now"), result=sa.null())
 )
-_REMEMBER = change(idempotency, "result", by=_NAMED)
-_PRUNE = statement(sa.delete(idempotency).where(mine(idempotency), idempotency.c.recorded_at <= bind("before")))
+_REMEMBER = update_columns(idempotency, "result", by=_NAMED)
+_PRUNE = statement(sa.delete(idempotency).where(of_tenant(idempotency), idempotency.c.recorded_at <= bind("before")))
 
 
-def claim(tx: Tx, app_id: str, operation: str, key: str) -> Json | None:
+def claim(tx: Tx, app_id: str, operation: str, key: str) -> JsonObject | None:
     """The result that was remembered under this key; None when the caller is the first and has the key now.
 
     On PostgreSQL the insert waits for another command that holds the key: until that has remembered its result, or has
     failed and left nothing. On SQLite commands run one after the other.
     """
     named = {"app_id": app_id, "operation": operation, "key": _digest(key)}
-    if tx.run(_CLAIM, **named, result=None, recorded_at=tx.recorded_at):
+    if tx.execute(_CLAIM, **named, result=None, recorded_at=tx.recorded_at):
         return None
-    if tx.run(_RECLAIM, **named, before=stamp(tx.now - KEPT), now=tx.recorded_at):
+    if tx.execute(_RECLAIM, **named, before=to_timestamp(tx.now - KEPT), now=tx.recorded_at):
         return None
-    row = tx.one(_FIND, **named)
+    row = tx.fetch_one(_FIND, **named)
     if row is None:  # pruned between the two statements
         return claim(tx, app_id, operation, key)
-    result: Json = decode_json(row["result"])
+    result: JsonObject = decode_json(row["result"])
     return result
 
 
-def remember(tx: Tx, app_id: str, operation: str, key: str, result: Json) -> None:
+def remember(tx: Tx, app_id: str, operation: str, key: str, result: JsonObject) -> None:
     """Keep the result with the command that gave it: written with the command's rows, or not at all."""
-    tx.run(_REMEMBER, app_id=app_id, operation=operation, key=_digest(key), result=encode(result).decode())
+    tx.execute(_REMEMBER, app_id=app_id, operation=operation, key=_digest(key), result=encode(result).decode())
 
 
 def prune(tx: Tx) -> int:
     """Forget the keys that may be used anew; how many there were."""
-    return tx.run(_PRUNE, before=stamp(tx.now - KEPT))
+    return tx.execute(_PRUNE, before=to_timestamp(tx.now - KEPT))
 
 
 def _digest(key: str) -> str:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from corehr.kernel.clock import real_seconds
-from corehr.kernel.ids import secret
+from corehr.kernel.ids import random_hex
 
 _SANE = re.compile(r"[\x21-\x7e]{1,128}")
 _second = (0, "")
@@ -18,7 +18,7 @@ def new_log_id() -> str:
     if second != now:
         text = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H%M%S")
         _second = (now, text)
-    return text + secret(20).upper()
+    return text + random_hex(20).upper()
 
 
 def request_id(given: str | None, log_id: str) -> str:

@@ -17,9 +17,9 @@ from corehr.gateway.answers import NOT_FOUND, Answer, encode
 from corehr.gateway.apps import App, Apps
 from corehr.gateway.frames import CONTROL, DATA, Frame
 from corehr.gateway.wire import one_line, pairs
-from corehr.kernel.clock import milliseconds, real_now
+from corehr.kernel.clock import epoch_millis, real_now
 from corehr.kernel.db import decode_json
-from corehr.kernel.ids import TimedIds, pick, secret
+from corehr.kernel.ids import TimeOrderedIds, random_choice, random_hex
 from corehr.kernel.outbox import Outcome
 
 ENDPOINT: Final = "/callback/ws/endpoint"
@@ -152,7 +152,7 @@ class LongConnections:
         self._deadline = deadline
         self._settle = settle
         self._ticket_life = ticket_life
-        self._ids = TimedIds()
+        self._ids = TimeOrderedIds()
         self._tickets: dict[str, _Ticket] = {}
         self._connections: dict[str, list[_Connection]] = {}
 
@@ -196,7 +196,7 @@ class LongConnections:
 
     def _admission(self, app: App) -> str:
         """The query of the address. One SDK reads the whole address as a query: what it looks for may not be first."""
-        key, ticket = secret(), _Ticket(secret(), app.app_id, str(self._ids.next()))
+        key, ticket = random_hex(), _Ticket(random_hex(), app.app_id, str(self._ids.next()))
         self._tickets[key] = ticket
         asyncio.get_running_loop().call_later(self._ticket_life, self._tickets.pop, key, None)
         return (
@@ -303,7 +303,7 @@ class LongConnections:
         connections = self._open(app_id)
         if not connections:
             return _NONE_OPEN
-        return await pick(connections).deliver(message_id, trace_id, body, self._fragment, self._deadline)
+        return await random_choice(connections).deliver(message_id, trace_id, body, self._fragment, self._deadline)
 
     def _open(self, app_id: str) -> "list[_Connection]":
         return [connection for connection in self._connections.get(app_id, ()) if connection.state == "ready"]
@@ -396,7 +396,7 @@ def _data_frames(message_id: str, trace_id: str, body: bytes, fragment: int) -> 
             "trace_id": trace_id,
             "sum": str(len(parts)),
             "seq": str(seq),
-            "timestamp": milliseconds(real_now()),
+            "timestamp": epoch_millis(real_now()),
         }
         yield Frame(DATA, headers, part, _SERVICE)
 

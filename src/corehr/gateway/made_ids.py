@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from corehr.kernel.ids import UNKNOWN
+from corehr.kernel.ids import UNKNOWN_ID
 
 _ZEROS = bytes(8)
 _DIGITS = frozenset("0123456789abcdef")
@@ -39,10 +39,10 @@ class Permutation(threading.local):
         """The CoreHR id, UNKNOWN when `made` is not of this making."""
         digits = made.removeprefix(self._prefix)
         if len(digits) != 32 or len(made) != 35 or not _DIGITS.issuperset(digits):
-            return UNKNOWN
+            return UNKNOWN_ID
         block = self._back(bytes.fromhex(digits))
         number = int.from_bytes(block[:8], "big")
-        return str(number) if block[8:] == _ZEROS and number < _END else UNKNOWN
+        return str(number) if block[8:] == _ZEROS and number < _END else UNKNOWN_ID
 
 
 @lru_cache(maxsize=1024)

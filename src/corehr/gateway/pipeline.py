@@ -19,7 +19,7 @@ from corehr.gateway.shapes import Arguments, Shape, ShapeError
 from corehr.gateway.spec import Operation, Spec
 from corehr.gateway.tickets import Tickets
 from corehr.kernel.db import Store, Tx
-from corehr.kernel.errors import INVALID_FIELD, Reason, Refusal
+from corehr.kernel.errors import INVALID_FIELD, BusinessError, GatewayReason
 from corehr.kernel.feature import Call, Handler
 
 _log = logging.getLogger(__name__)
@@ -67,7 +67,13 @@ class Service:
     """How one operation is served: all that is known before a request comes."""
 
     def __init__(
-        self, operation: Operation, handler: Handler, reasons: Mapping[Reason, int], ids: IdTypes, *, changes: bool
+        self,
+        operation: Operation,
+        handler: Handler,
+        reasons: Mapping[GatewayReason, int],
+        ids: IdTypes,
+        *,
+        changes: bool,
     ) -> None:
         self.operation = operation
         self.handler = handler
@@ -77,10 +83,10 @@ class Service:
         self.veil = scopes.Veil(operation.response)
         self.value_scopes = [(field.name, field.value_scopes) for field in operation.query if field.value_scopes]
         self.key = _key(operation) if changes else None
-        self.malformed = reasons.get(Reason.MALFORMED)
-        self.repeated = reasons.get(Reason.REPEATED)
-        self.claimed = reasons.get(Reason.CLAIMED)
-        self.broken = reasons.get(Reason.BROKEN)
+        self.malformed = reasons.get(GatewayReason.MALFORMED)
+        self.repeated = reasons.get(GatewayReason.DUPLICATE)
+        self.claimed = reasons.get(GatewayReason.CLAIMED)
+        self.broken = reasons.get(GatewayReason.INTERNAL_ERROR)
 
 
 def _key(operation: Operation) -> tuple[str, str] | None:
@@ -190,7 +196,7 @@ def same_question_same_answer(tx: Tx, request: Request) -> None:
     service = request.service
     request.data = idempotency.claim(tx, request.app.app_id, service.operation.id, key)
     if request.data is not None and service.repeated is not None:
-        raise Refusal(service.operation.id, service.repeated, "request_is_repeated")
+        raise BusinessError(service.operation.id, service.repeated, "request_is_repeated")
 
 
 def ids_inward(tx: Tx, request: Request) -> None:
@@ -251,7 +257,7 @@ class Gateway:
         *,
         commands: Mapping[str, Handler],
         queries: Mapping[str, Handler],
-        reasons: Mapping[str, Mapping[Reason, int]],
+        reasons: Mapping[str, Mapping[GatewayReason, int]],
         directory: Directory,
         apps: Apps,
         tokens: tokens.Tokens,
@@ -343,7 +349,7 @@ class Gateway:
         except Denied as no:
             exchange.rule = no.rule
             return answers.denial(no, service.operation.id, exchange.log_id)
-        except Refusal as no:
+        except BusinessError as no:
             return self._refused(no, request)
         except Exception:  # noqa: BLE001 - whatever breaks, the client gets an answer and the log the traceback
             return self._broken(request)
@@ -368,18 +374,20 @@ class Gateway:
     def _out_of_shape(self, no: ShapeError, request: Request) -> Answer:
         service = request.service
         if no.code == INVALID_FIELD and service.malformed is not None:
-            return self._refused(Refusal(service.operation.id, service.malformed, "request_is_malformed"), request)
+            return self._refused(
+                BusinessError(service.operation.id, service.malformed, "request_is_malformed"), request
+            )
         request.exchange.rule = "request_is_malformed"
         error = {"field_violations": no.field_violations} if no.field_violations else {}
         denied = Denied(no.code, "request_is_malformed", no.msg, error)
         return answers.denial(denied, service.operation.id, request.exchange.log_id)
 
-    def _refused(self, no: Refusal, request: Request) -> Answer:
+    def _refused(self, no: BusinessError, request: Request) -> Answer:
         try:
             answer = answers.refusal(no, self.spec, request.exchange.log_id)
         except KeyError:
             return self._broken(request)
-        request.exchange.rule = no.rule
+        request.exchange.rule = no.refused_by
         return answer
 
     def _broken(self, request: Request) -> Answer:
@@ -389,5 +397,5 @@ class Gateway:
         request.exchange.rule = "broken"
         code = request.service.broken
         if code is not None and answers.documented(request.service.operation, code):
-            return answers.refusal(Refusal(operation, code, "broken"), self.spec, log_id)
+            return answers.refusal(BusinessError(operation, code, "broken"), self.spec, log_id)
         return answers.denial(Denied(answers.BROKEN, "broken"), operation, log_id)

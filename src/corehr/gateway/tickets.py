@@ -9,7 +9,7 @@ from typing import Final
 from corehr.gateway.answers import encode
 from corehr.gateway.apps import App, Apps
 from corehr.kernel.clock import real_seconds
-from corehr.kernel.ids import secret
+from corehr.kernel.ids import random_hex
 from corehr.kernel.outbox import Outcome
 from corehr.kernel.subscribers import Subscriber
 
@@ -114,7 +114,7 @@ class Tickets:
         return encode(
             {
                 "ts": f"{self._seconds():.7f}",
-                "uuid": secret(32),
+                "uuid": random_hex(32),
                 "token": subscriber.verification_token,
                 "type": "event_callback",
                 "event": {"app_id": app.app_id, "app_ticket": self.ticket(app), "type": "app_ticket"},

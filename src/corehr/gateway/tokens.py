@@ -20,7 +20,7 @@ from corehr.gateway.answers import (
 )
 from corehr.gateway.apps import App, Apps
 from corehr.gateway.tickets import Tickets
-from corehr.kernel.clock import moment, real_seconds
+from corehr.kernel.clock import parse_timestamp, real_seconds
 from corehr.kernel.db import decode_json
 
 LIFE = 7200
@@ -67,7 +67,7 @@ class Tokens:
 
     def _made(self, app: App, prefix: str) -> Token:
         now = int(self._seconds())
-        begun = now - (now - int(moment(app.created_at).timestamp())) % WINDOW
+        begun = now - (now - int(parse_timestamp(app.created_at).timestamp())) % WINDOW
         body = bytes.fromhex(app.app_id[4:]) + (begun + LIFE).to_bytes(4, "big") + _KINDS[prefix]
         text = base64.b32encode(body + _seal(app, body)).decode()
         return Token(f"{prefix}{text}", begun + LIFE - now)

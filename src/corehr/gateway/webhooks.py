@@ -29,7 +29,7 @@ from corehr.gateway.reach import Names, NotAllowed, Reach
 from corehr.gateway.wire import one_line
 from corehr.kernel.clock import real_seconds
 from corehr.kernel.db import decode_json, encode_json
-from corehr.kernel.ids import secret
+from corehr.kernel.ids import random_hex
 from corehr.kernel.outbox import Outcome
 
 _log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class Webhooks:
         headers = None
         if encrypt_key:
             body = seal(body, encrypt_key)
-            timestamp, nonce = str(int(self._seconds())), secret()
+            timestamp, nonce = str(int(self._seconds())), random_hex()
             headers = {
                 "X-Lark-Request-Timestamp": timestamp,
                 "X-Lark-Request-Nonce": nonce,
@@ -109,7 +109,7 @@ class Webhooks:
 
     async def verify(self, url: str, encrypt_key: str, verification_token: str) -> str | None:
         """Ask a URL for the challenge it is sent; None when it gives it, else why not and what to do, in one line."""
-        challenge = secret()
+        challenge = random_hex()
         asked = encode_json({"challenge": challenge, "token": verification_token, "type": "url_verification"})
         within = self._deadlines.challenge
         answer = await self._ask(url, seal(asked, encrypt_key) if encrypt_key else asked, None, within)
@@ -162,7 +162,7 @@ async def _beginning(response: ClientResponse) -> bytes:
 
 def seal(body: bytes, encrypt_key: str) -> bytes:
     """The body that carries another one encrypted: `{"encrypt":"…"}`."""
-    iv = bytes.fromhex(secret(32))
+    iv = bytes.fromhex(random_hex(32))
     padder = PKCS7(128).padder()
     encryptor = Cipher(algorithms.AES(sha256(encrypt_key.encode()).digest()), modes.CBC(iv)).encryptor()
     sealed = encryptor.update(padder.update(body) + padder.finalize()) + encryptor.finalize()

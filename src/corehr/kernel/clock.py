@@ -8,10 +8,10 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-Day = str
+IsoDate = str
 """A calendar day as ISO text, `YYYY-MM-DD`; text order is date order."""
 
-FOREVER: Day = "9999-12-31"
+FOREVER: IsoDate = "9999-12-31"
 
 
 def real_now() -> datetime:
@@ -34,32 +34,32 @@ class Clock:
         """The tenant's present moment, in UTC."""
         return real_now() + self._offsets.get(tenant, timedelta())
 
-    def set_now(self, tenant: str, moment: datetime) -> None:
+    def set_now(self, tenant: str, instant: datetime) -> None:
         """Make `moment` the tenant's present; it goes on ticking from there."""
-        self._offsets[tenant] = moment - real_now()
+        self._offsets[tenant] = instant - real_now()
 
 
-def stamp(moment: datetime) -> str:
+def to_timestamp(instant: datetime) -> str:
     """A moment as UTC ISO text of fixed width, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def moment(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """The moment that `stamp` wrote."""
     return datetime.fromisoformat(text)
 
 
-def milliseconds(moment: datetime) -> str:
+def epoch_millis(instant: datetime) -> str:
     """Milliseconds since 1970, as the decimal text the platform uses."""
-    return str(int(moment.timestamp() * 1000))
+    return str(int(instant.timestamp() * 1000))
 
 
-def local_day(moment: datetime, zone: str) -> Day:
+def local_date(instant: datetime, zone: str) -> IsoDate:
     """The calendar day that it is in a zone, an IANA name."""
-    return moment.astimezone(ZoneInfo(zone)).date().isoformat()
+    return instant.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
-def is_day(text: str) -> bool:
+def is_iso_date(text: str) -> bool:
     """Is this a day of the calendar, written `YYYY-MM-DD` and no other way that ISO allows?"""
     try:
         return date.fromisoformat(text).isoformat() == text
@@ -67,5 +67,5 @@ def is_day(text: str) -> bool:
         return False
 
 
-def day_after(day: Day) -> Day:
+def next_day(day: IsoDate) -> IsoDate:
     return (date.fromisoformat(day) + timedelta(days=1)).isoformat()

@@ -4,23 +4,23 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 
 
-class Reason(Enum):
+class GatewayReason(Enum):
     """Why the gateway, not a rule, says no. A rulebook may bind a documented code to one of these."""
 
     MALFORMED = "the request does not have the documented shape"
-    NOT_ALLOWED = "the app or its operator may not do this"
-    TOO_FAST = "too many requests at once"
+    FORBIDDEN = "the app or its operator may not do this"
+    RATE_LIMITED = "too many requests at once"
     CLAIMED = "somebody else is at the same record at this moment"
-    REPEATED = "the same request was made before"
+    DUPLICATE = "the same request was made before"
     TIMED_OUT = "the system took too long"
-    BROKEN = "the system failed"
+    INTERNAL_ERROR = "the system failed"
 
 
 INVALID_FIELD = 99992402
 """The platform's own code for a field that cannot be accepted; rulebooks may bind rules to it."""
 
 
-class Refusal(Exception):
+class BusinessError(Exception):
     """A documented no. The operation and the code together are its meaning.
 
     `blanks` fills the documented sentence; `violations` are `{"field", "value"?, "description"}`
@@ -31,13 +31,13 @@ class Refusal(Exception):
         self,
         operation: str,
         code: int,
-        rule: str,
-        blanks: Mapping[str, str] | None = None,
-        violations: Sequence[Mapping[str, str]] = (),
+        refused_by: str,
+        message_params: Mapping[str, str] | None = None,
+        field_violations: Sequence[Mapping[str, str]] = (),
     ) -> None:
-        super().__init__(f"{operation} {code} {rule}")
+        super().__init__(f"{operation} {code} {refused_by}")
         self.operation = operation
         self.code = code
-        self.rule = rule
-        self.blanks = blanks or {}
-        self.violations = violations
+        self.refused_by = refused_by
+        self.message_params = message_params or {}
+        self.field_violations = field_violations

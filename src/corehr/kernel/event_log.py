@@ -6,30 +6,41 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from corehr.kernel.statements import add, among, bind, mine, number, statement, table, text
+from corehr.kernel.statements import (
+    bind,
+    in_list,
+    insert_into,
+    integer_column,
+    of_tenant,
+    statement,
+    tenant_table,
+    text_column,
+)
 
-event = table(
+event = tenant_table(
     "event",
-    number("seq", key=True),
-    text("type"),
-    text("subject"),
-    text("at"),
-    text("facts"),
+    integer_column("seq", key=True),
+    text_column("type"),
+    text_column("subject"),
+    text_column("at"),
+    text_column("facts"),
     sa.Index("event_by_type", "tenant", "type", "seq"),
 )
 
-APPEND = add(event)
-SINCE = statement(
-    sa.select(event).where(mine(event), event.c.seq > bind("since")).order_by(event.c.seq).limit(bind("limit"))
+INSERT = insert_into(event)
+SELECT_SINCE = statement(
+    sa.select(event).where(of_tenant(event), event.c.seq > bind("since")).order_by(event.c.seq).limit(bind("limit"))
 )
-BY_SEQ = statement(sa.select(event).where(mine(event), among(event.c.seq, "seqs")).order_by(event.c.seq))
-SINCE_OF_TYPE = statement(
+SELECT_BY_SEQ = statement(sa.select(event).where(of_tenant(event), in_list(event.c.seq, "seqs")).order_by(event.c.seq))
+SELECT_SINCE_BY_TYPE = statement(
     sa.select(event)
-    .where(mine(event), event.c.type == bind("type"), event.c.seq > bind("since"))
+    .where(of_tenant(event), event.c.type == bind("type"), event.c.seq > bind("since"))
     .order_by(event.c.seq)
     .limit(bind("limit"))
 )
-LAST = statement(sa.select(sa.func.coalesce(sa.func.max(event.c.seq), 0).label("seq")).where(mine(event)))
+SELECT_LAST_SEQ = statement(
+    sa.select(sa.func.coalesce(sa.func.max(event.c.seq), 0).label("seq")).where(of_tenant(event))
+)
 
 
 class Event(NamedTuple):
@@ -37,7 +48,7 @@ class Event(NamedTuple):
 
     type: str
     subject: str
-    facts: Mapping[str, Any]
+    payload: Mapping[str, Any]
 
 
 def event_id(tenant: str, seq: int) -> str:
@@ -45,7 +56,7 @@ def event_id(tenant: str, seq: int) -> str:
     return f"{seq:016x}{blake2b(f'{tenant}/{seq}'.encode(), digest_size=8).hexdigest()}"
 
 
-def place(event_id: str) -> int:
+def seq_of(event_id: str) -> int:
     """The place in the log of an event id; ValueError when it is not one."""
     if len(event_id) != 32:
         raise ValueError("an event id has 32 hexadecimal digits")

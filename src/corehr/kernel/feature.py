@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
-PreHires = Literal["all", "read", "none"]
+PreHireAccess = Literal["all", "read", "none"]
 """What an app may do with pre-hires: see and change them, see them, neither."""
 
 
@@ -28,29 +28,29 @@ class Call:
     operation: str
     app_id: str
     data_range: DataRange
-    pre_hires: PreHires
+    pre_hires: PreHireAccess
     path: Mapping[str, str]
     query: Mapping[str, Any]
     body: Mapping[str, Any]
 
 
-Handler = Callable[[Tx, Call], Json]
-Outcome = Callable[[Tx, str, bool], None]
+Handler = Callable[[Tx, Call], JsonObject]
+ApprovalCallback = Callable[[Tx, str, bool], None]
 """An approval about the subject with this id ended: approved or not."""
 
-Show = Callable[[Tx, str, Day, str], Json | None]
+RecordView = Callable[[Tx, str, IsoDate, str], JsonObject | None]
 """One record as it was valid on a day and known at a stamped moment."""
 
 
 @dataclass(frozen=True)
-class Turn:
+class DailyJob:
     """What must happen because a day began: a query for the ids that are due, and a verb for each of them.
 
     `due(tx, zone, day)` answers ids; each goes through `happen(tx, id)` in a short command of its own.
     """
 
-    due: Callable[[Tx, str, Day], Sequence[str]]
-    happen: Callable[[Tx, str], None]
+    due: Callable[[Tx, str, IsoDate], Sequence[str]]
+    run: Callable[[Tx, str], None]
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Feature:
     """`operations` change rows, `queries` only read; both are keyed by the spec's operation ids."""
 
     name: str
-    operations: Mapping[str, Handler] = field(default_factory=dict)
+    commands: Mapping[str, Handler] = field(default_factory=dict)
     queries: Mapping[str, Handler] = field(default_factory=dict)
     rulebooks: Sequence[Any] = ()
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
-    turns: Sequence[Turn] = ()
-    records: Mapping[str, Show] = field(default_factory=dict)
+    approval_callbacks: Mapping[str, ApprovalCallback] = field(default_factory=dict)
+    daily_jobs: Sequence[DailyJob] = ()
+    record_views: Mapping[str, RecordView] = field(default_factory=dict)

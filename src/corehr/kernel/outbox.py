@@ -13,17 +13,17 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from corehr.kernel.clock import FOREVER, stamp
+from corehr.kernel.clock import FOREVER, to_timestamp
 from corehr.kernel.event_log import event
 from corehr.kernel.statements import (
-    among,
     bind,
-    having,
-    mine,
-    number,
+    in_list,
+    integer_column,
+    matches,
+    of_tenant,
     statement,
-    table,
-    text,
+    tenant_table,
+    text_column,
 )
 from corehr.kernel.subscribers import subscriber, subscription
 
@@ -54,17 +54,17 @@ def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
-delivery = table(
+delivery = tenant_table(
     "delivery",
-    number("seq", key=True),
-    text("app_id", key=True),
-    text("subject"),
-    text("state"),
-    text("due"),
-    number("failures"),
-    number("leased_until"),
-    text("attempts"),
-    text("finished_at", optional=True),
+    integer_column("seq", key=True),
+    text_column("app_id", key=True),
+    text_column("subject"),
+    text_column("state"),
+    text_column("due"),
+    integer_column("failures"),
+    integer_column("leased_until"),
+    text_column("attempts"),
+    text_column("finished_at", optional=True),
     sa.Index("delivery_due", "tenant", "app_id", "due", "seq", **_where(_WAITING)),
     sa.Index("delivery_line", "tenant", "app_id", "subject", "seq", **_where(_WAITING)),
     sa.Index("delivery_given_up", "tenant", "app_id", "seq", **_where("state = 'given_up'")),
@@ -146,7 +146,7 @@ def _fan_out() -> Any:
             attempts,
         )
         .join(subscription, sa.and_(subscription.c.tenant == event.c.tenant, subscription.c.type == event.c.type))
-        .where(mine(event), among(event.c.seq, "seqs"))
+        .where(of_tenant(event), in_list(event.c.seq, "seqs"))
     )
     names = ["tenant", "seq", "app_id", "subject", "state", "due", "failures", "leased_until", "attempts"]
     return sa.insert(delivery).from_select(names, rows)
@@ -155,10 +155,10 @@ def _fan_out() -> Any:
 FAN_OUT = statement(_fan_out())
 """Run by the transaction itself, after its events `seqs` are written."""
 
-_claimable = (mine(delivery), _is_waiting(_of), _of.due <= bind("now"), _of.leased_until < bind("real"))
+_claimable = (of_tenant(delivery), _is_waiting(_of), _of.due <= bind("now"), _of.leased_until < bind("real"))
 _WITH_SOMETHING_DUE = statement(
     sa.select(subscriber.c.app_id).where(
-        mine(subscriber),
+        of_tenant(subscriber),
         sa.select(_of.seq)
         .where(_of.app_id == subscriber.c.app_id, *_claimable)
         .limit(1)
@@ -169,12 +169,12 @@ _WITH_SOMETHING_DUE = statement(
 )
 _NEXT_DUE = statement(
     sa.select(_of.due)
-    .where(*having(delivery, "app_id"), _is_waiting(_of), _of.due > bind("after"))
+    .where(*matches(delivery, "app_id"), _is_waiting(_of), _of.due > bind("after"))
     .order_by(_of.due)
     .limit(1)
 )
 # whose turn it is to claim for a subscriber is decided by its row: another process that is at it is not waited for
-_TURN = statement(sa.select(subscriber).where(*having(subscriber, "app_id")).with_for_update(skip_locked=True))
+_TURN = statement(sa.select(subscriber).where(*matches(subscriber, "app_id")).with_for_update(skip_locked=True))
 # a scalar, since PostgreSQL would make a join over everything that waits of an EXISTS
 _held_up_by = (
     sa.select(_ahead.c.seq)
@@ -200,21 +200,21 @@ _CLAIMABLE = statement(
 _AHEAD = statement(
     sa.select(_of.subject, sa.func.min(_of.seq).label("seq"))
     .where(
-        mine(delivery),
+        of_tenant(delivery),
         _of.app_id == bind("app_id"),
-        among(_of.subject, "subjects"),
+        in_list(_of.subject, "subjects"),
         _is_waiting(_of),
         _of.seq < bind("last"),
-        sa.not_(among(_of.seq, "seqs")),
+        sa.not_(in_list(_of.seq, "seqs")),
     )
     .group_by(_of.subject)
 )
 _RELEASE_ALL = statement(
-    sa.update(delivery).where(mine(delivery), _is_waiting(_of), _of.leased_until > 0).values(leased_until=0)
+    sa.update(delivery).where(of_tenant(delivery), _is_waiting(_of), _of.leased_until > 0).values(leased_until=0)
 )
 
 # what changes named rows names no state, so that only the primary key leads to them
-_these = (*having(delivery, "app_id"), among(_of.seq, "seqs"))
+_these = (*matches(delivery, "app_id"), in_list(_of.seq, "seqs"))
 _LEASE = statement(sa.update(delivery).where(*_these).values(leased_until=bind("until")))
 
 # what was asked for again meanwhile is not under this lease any more
@@ -240,7 +240,7 @@ _LET_FOLLOWERS_GO = statement(
 )
 _GIVE_UP = statement(
     sa.update(delivery)
-    .where(mine(delivery), _of.app_id == bind("app_id"), _is_waiting(_of), _of.due <= bind("before"))
+    .where(of_tenant(delivery), _of.app_id == bind("app_id"), _is_waiting(_of), _of.due <= bind("before"))
     .values(state="given_up", attempts=bind("attempts_"), leased_until=0, finished_at=bind("at"))
 )
 
@@ -255,23 +255,28 @@ _TO_REPLAY = statement(
     sa.select(event.c.seq, event.c.subject)
     .join(subscription, sa.and_(subscription.c.tenant == event.c.tenant, subscription.c.type == event.c.type))
     .where(
-        mine(event), subscription.c.app_id == bind("app_id"), event.c.seq > bind("after"), event.c.at >= bind("since")
+        of_tenant(event),
+        subscription.c.app_id == bind("app_id"),
+        event.c.seq > bind("after"),
+        event.c.at >= bind("since"),
     )
     .order_by(event.c.seq)
     .limit(bind("limit"))
 )
-_OF_EVENTS = statement(sa.select(delivery).where(mine(delivery), among(_of.seq, "seqs")).order_by(_of.seq, _of.app_id))
+_OF_EVENTS = statement(
+    sa.select(delivery).where(of_tenant(delivery), in_list(_of.seq, "seqs")).order_by(_of.seq, _of.app_id)
+)
 _BY_STATE: Final = {
     state: statement(
         sa.select(_of.seq)
-        .where(*having(delivery, "app_id"), _of.state == sa.literal_column(f"'{state}'"), _of.seq > bind("since"))
+        .where(*matches(delivery, "app_id"), _of.state == sa.literal_column(f"'{state}'"), _of.seq > bind("since"))
         .order_by(_of.seq)
         .limit(bind("limit"))
     )
     for state in ("waiting", "given_up")
 }
 _PRUNE = statement(
-    sa.delete(delivery).where(mine(delivery), _of.finished_at.is_not(None), _of.finished_at < bind("before"))
+    sa.delete(delivery).where(of_tenant(delivery), _of.finished_at.is_not(None), _of.finished_at < bind("before"))
 )
 
 
@@ -280,12 +285,12 @@ _PRUNE = statement(
 
 def with_something_due(tx: "Tx", now: str, real: int) -> list[str]:
     """The apps for which something is due at a stamp and under no lease; `real` is seconds since 1970."""
-    return [row["app_id"] for row in tx.all(_WITH_SOMETHING_DUE, now=now, real=real)]
+    return [row["app_id"] for row in tx.fetch_all(_WITH_SOMETHING_DUE, now=now, real=real)]
 
 
 def next_due(tx: "Tx", app_ids: Collection[str], after: str) -> str | None:
     """The earliest stamp later than `after` at which something is due for one of these apps."""
-    found = [row["due"] for app_id in app_ids for row in tx.all(_NEXT_DUE, app_id=app_id, after=after)]
+    found = [row["due"] for app_id in app_ids for row in tx.fetch_all(_NEXT_DUE, app_id=app_id, after=after)]
     return min(found, default=None)
 
 
@@ -295,16 +300,16 @@ def claim(tx: "Tx", app_id: str, *, limit: int, real: int, until: int) -> list[C
     Of one subject it is the next ones in their order. Empty too when the app does not subscribe any more, or another
     process claims for it at this moment.
     """
-    if tx.one(_TURN, app_id=app_id) is None:
+    if tx.fetch_one(_TURN, app_id=app_id) is None:
         return []
-    rows = tx.all(_CLAIMABLE, app_id=app_id, now=tx.recorded_at, real=real, limit=limit)
+    rows = tx.fetch_all(_CLAIMABLE, app_id=app_id, now=tx.recorded_at, real=real, limit=limit)
     if not rows:
         return []
     seqs, subjects = [row["seq"] for row in rows], sorted({row["subject"] for row in rows})
-    ahead = tx.all(_AHEAD, app_id=app_id, subjects=subjects, seqs=seqs, last=max(seqs))
+    ahead = tx.fetch_all(_AHEAD, app_id=app_id, subjects=subjects, seqs=seqs, last=max(seqs))
     first = {row["subject"]: row["seq"] for row in ahead}
     free = sorted((row for row in rows if row["seq"] < first.get(row["subject"], _END)), key=lambda row: row["seq"])
-    tx.run(_LEASE, app_id=app_id, seqs=[row["seq"] for row in free], until=until)
+    tx.execute(_LEASE, app_id=app_id, seqs=[row["seq"] for row in free], until=until)
     return [Claimed(**row, leased_until=until) for row in free]
 
 
@@ -327,7 +332,7 @@ def settle(tx: "Tx", app_id: str, results: Sequence[Result]) -> None:
     for (state, attempts, lease), seqs in finished.items():  # most have the same end
         _finish(tx, app_id, seqs, lease, state, attempts)
     for lease, seqs in untouched.items():
-        tx.run(_RELEASE, app_id=app_id, seqs=seqs, lease=lease)
+        tx.execute(_RELEASE, app_id=app_id, seqs=seqs, lease=lease)
     for claimed, outcome, withheld in results:
         if outcome is not None and not outcome.taken:
             _failed(tx, app_id, claimed, outcome.said)
@@ -336,25 +341,27 @@ def settle(tx: "Tx", app_id: str, results: Sequence[Result]) -> None:
 
 
 def _finish(tx: "Tx", app_id: str, seqs: list[int], lease: int, state: State, attempts: str) -> int:
-    return tx.run(_FINISH, app_id=app_id, seqs=seqs, lease=lease, state_=state, attempts_=attempts, at=tx.recorded_at)
+    return tx.execute(
+        _FINISH, app_id=app_id, seqs=seqs, lease=lease, state_=state, attempts_=attempts, at=tx.recorded_at
+    )
 
 
 def _failed(tx: "Tx", app_id: str, claimed: Claimed, said: str) -> None:
     seqs, lease = [claimed.seq], claimed.leased_until
     attempts = _with(claimed.attempts, tx.recorded_at, said)
     if claimed.failures < len(RETRIES):
-        due = stamp(tx.now + RETRIES[claimed.failures])
-        changed = tx.run(_PUT_OFF, app_id=app_id, seqs=seqs, lease=lease, due_=due, attempts_=attempts)
+        due = to_timestamp(tx.now + RETRIES[claimed.failures])
+        changed = tx.execute(_PUT_OFF, app_id=app_id, seqs=seqs, lease=lease, due_=due, attempts_=attempts)
     else:
         due = tx.recorded_at
         changed = _finish(tx, app_id, seqs, lease, "given_up", attempts)
     if changed:
-        tx.run(_PUT_OFF_FOLLOWERS, app_id=app_id, subject=claimed.subject, seq=claimed.seq, due_=due)
+        tx.execute(_PUT_OFF_FOLLOWERS, app_id=app_id, subject=claimed.subject, seq=claimed.seq, due_=due)
 
 
 def _let_followers_go(tx: "Tx", app_id: str, heads: Sequence[Mapping[str, Any]]) -> None:
     """What was put off with these rows, each with `seq` and `subject`, is due at once."""
-    tx.run_many(
+    tx.execute_many(
         _LET_FOLLOWERS_GO,
         [{"app_id": app_id, "subject": head["subject"], "seq": head["seq"], "due_": tx.recorded_at} for head in heads],
     )
@@ -367,7 +374,7 @@ def _with(attempts: str, at: str, said: str) -> str:
 
 def give_up_unconnected(tx: "Tx", app_id: str) -> None:
     """What has waited for a long connection as long as retries would have taken is given up."""
-    _give_up(tx, app_id, stamp(tx.now - PATIENCE), "no connection was open")
+    _give_up(tx, app_id, to_timestamp(tx.now - PATIENCE), "no connection was open")
 
 
 def give_up_all(tx: "Tx", app_id: str, said: str) -> None:
@@ -377,12 +384,12 @@ def give_up_all(tx: "Tx", app_id: str, said: str) -> None:
 
 def _give_up(tx: "Tx", app_id: str, before: str, said: str) -> None:
     attempts = _with("[]", tx.recorded_at, said)
-    tx.run(_GIVE_UP, app_id=app_id, before=before, attempts_=attempts, at=tx.recorded_at)
+    tx.execute(_GIVE_UP, app_id=app_id, before=before, attempts_=attempts, at=tx.recorded_at)
 
 
 def release_all(tx: "Tx") -> None:
     """End every lease: for a process that starts and knows that it is alone."""
-    tx.run(_RELEASE_ALL)
+    tx.execute(_RELEASE_ALL)
 
 
 # ------------------------------------------------------------------------------------------------------------- again
@@ -391,7 +398,7 @@ def release_all(tx: "Tx") -> None:
 def deliver_again(tx: "Tx", app_id: str, events: Sequence[Mapping[str, Any]]) -> None:
     """Let these events, rows with `seq` and `subject`, be due for the app at once, whatever became of them before."""
     fresh = {"app_id": app_id, "state": "waiting", "due": tx.recorded_at, "failures": 0, "leased_until": 0}
-    tx.run_many(
+    tx.execute_many(
         _AGAIN,
         [
             {"seq": row["seq"], "subject": row["subject"], **fresh, "attempts": "[]", "finished_at": None}
@@ -406,7 +413,7 @@ def replay(tx: "Tx", app_id: str, *, since: str, after: int, limit: int) -> tupl
 
     At most `limit` of them: how many there were, and the last one's place.
     """
-    rows = tx.all(_TO_REPLAY, app_id=app_id, since=since, after=after, limit=limit)
+    rows = tx.fetch_all(_TO_REPLAY, app_id=app_id, since=since, after=after, limit=limit)
     deliver_again(tx, app_id, rows)
     return len(rows), rows[-1]["seq"] if rows else after
 
@@ -420,7 +427,7 @@ def of_events(tx: "Tx", seqs: Sequence[int]) -> Mapping[int, list[dict[str, Any]
     `attempts` are `{"at", "said"}` with a stamp each; `next_attempt` is a stamp while it waits.
     """
     found: dict[int, list[dict[str, Any]]] = {}
-    for row in tx.all(_OF_EVENTS, seqs=list(seqs)):
+    for row in tx.fetch_all(_OF_EVENTS, seqs=list(seqs)):
         attempts = [{"at": at, "said": said} for at, said in msgspec.json.decode(row["attempts"])]
         shown: dict[str, Any] = {"app_id": row["app_id"], "state": row["state"], "attempts": attempts}
         if row["state"] == "waiting":
@@ -431,9 +438,9 @@ def of_events(tx: "Tx", seqs: Sequence[int]) -> Mapping[int, list[dict[str, Any]
 
 def in_state(tx: "Tx", app_id: str, state: Literal["waiting", "given_up"], *, since: int, limit: int) -> list[int]:
     """The places of the events whose delivery to an app is in this state, beyond a place."""
-    return [row["seq"] for row in tx.all(_BY_STATE[state], app_id=app_id, since=since, limit=limit)]
+    return [row["seq"] for row in tx.fetch_all(_BY_STATE[state], app_id=app_id, since=since, limit=limit)]
 
 
 def prune(tx: "Tx") -> int:
     """Forget the deliveries that were finished long ago; how many there were."""
-    return tx.run(_PRUNE, before=stamp(tx.now - KEPT))
+    return tx.execute(_PRUNE, before=to_timestamp(tx.now - KEPT))

@@ -12,12 +12,12 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from corehr.kernel.clock import Clock
-from corehr.kernel.db import Row, T, Tx, Work
+from corehr.kernel.db import Row, T, Tx, TxFunction
 from corehr.kernel.ids import Ids
 from corehr.kernel.statements import Statement
 
-WORKERS = 16
-ATTEMPTS = 3
+WORKER_THREADS = 16
+MAX_ATTEMPTS = 3
 """A command that PostgreSQL broke off to end a deadlock is run again, at most this often in all."""
 
 _OPTIONS = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off"
@@ -28,19 +28,19 @@ class PostgresConnection:
     """Runs compiled statements on one psycopg connection."""
 
     def __init__(self, url: str) -> None:
-        given = conninfo_to_dict(url).get("options") or ""
-        self.raw = psycopg.connect(url, options=f"{given} {_OPTIONS}", prepare_threshold=0, autocommit=True)
+        url_options = conninfo_to_dict(url).get("options") or ""
+        self.raw = psycopg.connect(url, options=f"{url_options} {_OPTIONS}", prepare_threshold=0, autocommit=True)
 
-    def all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
+    def fetch_all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
         compiled = statement.postgresql
         rows = self.raw.execute(compiled.sql.encode(), {**compiled.constants, **params}).fetchall()
         return [dict(zip(compiled.columns, row, strict=True)) for row in rows]
 
-    def run(self, statement: Statement, params: Mapping[str, Any]) -> int:
+    def execute(self, statement: Statement, params: Mapping[str, Any]) -> int:
         compiled = statement.postgresql
         return self.raw.execute(compiled.sql.encode(), {**compiled.constants, **params}).rowcount
 
-    def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+    def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
         compiled = statement.postgresql
         with self.raw.cursor() as cursor:
             cursor.executemany(compiled.sql.encode(), [{**compiled.constants, **row} for row in rows])
@@ -61,50 +61,50 @@ class PostgresStore:
 
     def __init__(self, url: str, clock: Clock, ids: Ids) -> None:
         self.url, self.clock, self.ids = url, clock, ids
-        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="corehr-pg")
+        self._workers = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="corehr-pg")
         self._local = threading.local()
-        self._opened: list[PostgresConnection] = []
+        self._open_connections: list[PostgresConnection] = []
 
-    def command(self, tenant: str, work: Work[T], at: datetime | None = None) -> Awaitable[T]:
+    def command(self, tenant: str, work: TxFunction[T], at: datetime | None = None) -> Awaitable[T]:
         loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._workers, self.command_now, tenant, work, at)
+        return loop.run_in_executor(self._workers, self.command_sync, tenant, work, at)
 
-    def query(self, tenant: str, work: Work[T]) -> Awaitable[T]:
+    def query(self, tenant: str, work: TxFunction[T]) -> Awaitable[T]:
         return asyncio.get_running_loop().run_in_executor(self._workers, self._read, tenant, work)
 
-    def command_now(self, tenant: str, work: Work[T], at: datetime | None = None, ids: Ids | None = None) -> T:
-        for attempt in range(1, ATTEMPTS + 1):
+    def command_sync(self, tenant: str, work: TxFunction[T], at: datetime | None = None, ids: Ids | None = None) -> T:
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 return self._write(tenant, work, at, ids or self.ids)
             except (errors.DeadlockDetected, errors.SerializationFailure):
-                if attempt == ATTEMPTS:
+                if attempt == MAX_ATTEMPTS:
                     raise
         raise AssertionError("unreachable")
 
-    def script(self, sql: Sequence[str]) -> None:
+    def execute_script(self, sql: Sequence[str]) -> None:
         with psycopg.connect(self.url, autocommit=True) as raw:
-            for line in sql:
-                raw.execute(line.encode())
+            for statement in sql:
+                raw.execute(statement.encode())
 
     def close(self) -> None:
         self._workers.shutdown(wait=True)
-        for connection in self._opened:
+        for connection in self._open_connections:
             connection.raw.close()
 
     def _connection(self) -> PostgresConnection:
         connection: PostgresConnection | None = getattr(self._local, "connection", None)
         if connection is None or connection.raw.closed:
             connection = self._local.connection = PostgresConnection(self.url)
-            self._opened.append(connection)
+            self._open_connections.append(connection)
         return connection
 
-    def _write(self, tenant: str, work: Work[T], at: datetime | None, ids: Ids) -> T:
+    def _write(self, tenant: str, work: TxFunction[T], at: datetime | None, ids: Ids) -> T:
         connection = self._connection()
         connection.raw.execute("BEGIN")
         try:
             tx = Tx(connection, tenant, at or self.clock.now(tenant), ids)
             result = work(tx)
-            tx.record_events()
+            tx.flush_events()
         except BaseException:
             if not connection.raw.closed:
                 connection.raw.execute("ROLLBACK")
@@ -112,7 +112,7 @@ class PostgresStore:
         connection.raw.execute("COMMIT")
         return result
 
-    def _read(self, tenant: str, work: Work[T]) -> T:
+    def _read(self, tenant: str, work: TxFunction[T]) -> T:
         connection = self._connection()
         connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:

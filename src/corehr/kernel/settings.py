@@ -8,10 +8,10 @@ from corehr.kernel.db import Store
 from corehr.kernel.ids import Ids
 from corehr.kernel.postgres import PostgresStore
 from corehr.kernel.sqlite import SqliteStore
-from corehr.kernel.tenants import DEFAULT
+from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
 
-class WrongUse(Exception):
+class UsageError(Exception):
     """The operator asked for something that cannot be; the text says on one line what to do instead."""
 
 
@@ -24,11 +24,11 @@ class Settings:
     """
 
     db: str
-    tenant: str = DEFAULT
+    tenant: str = DEFAULT_TENANT_ID
     sandbox: bool = False
     sandbox_token: str | None = None
     rate_limits: bool = True
-    webhook_to: tuple[str, ...] = ()
+    webhook_hosts: tuple[str, ...] = ()
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -41,8 +41,8 @@ def open_store(url: str, clock: Clock, ids: Ids) -> Store:
     """The store at an address; WrongUse when it is no address of a store."""
     if path := sqlite_path(url):
         if not path.parent.is_dir():
-            raise WrongUse(f"the folder {path.parent} does not exist: make it, or give --db another path")
+            raise UsageError(f"the folder {path.parent} does not exist: make it, or give --db another path")
         return SqliteStore(path, clock, ids)
     if url.startswith(("postgresql://", "postgres://")):
         return PostgresStore(url, clock, ids)
-    raise WrongUse(f"{url!r} is no database address: use sqlite:///path/file.db or postgresql://user@host/db")
+    raise UsageError(f"{url!r} is no database address: use sqlite:///path/file.db or postgresql://user@host/db")

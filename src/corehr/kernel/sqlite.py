@@ -12,14 +12,14 @@ from typing import Any
 import apsw
 
 from corehr.kernel.clock import Clock
-from corehr.kernel.db import Row, T, Tx, Work, encode_json
+from corehr.kernel.db import Row, T, Tx, TxFunction, encode_json
 from corehr.kernel.ids import Ids
-from corehr.kernel.statements import Compiled, Statement
+from corehr.kernel.statements import CompiledStatement, Statement
 
-GROUP = 64
+MAX_COMMANDS_PER_COMMIT = 64
 """At most this many commands share one durable commit."""
 
-READERS = 2
+READER_THREADS = 2
 
 
 class SqliteConnection:
@@ -39,25 +39,25 @@ class SqliteConnection:
         self.raw.pragma("mmap_size", 1 << 30)
         self.raw.pragma("temp_store", "memory")
 
-    def all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
+    def fetch_all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
         compiled = statement.sqlite
-        rows = self.raw.execute(compiled.sql, _bound(compiled, params))
+        rows = self.raw.execute(compiled.sql, _bind(compiled, params))
         return [dict(zip(compiled.columns, row, strict=True)) for row in rows]
 
-    def run(self, statement: Statement, params: Mapping[str, Any]) -> int:
+    def execute(self, statement: Statement, params: Mapping[str, Any]) -> int:
         compiled = statement.sqlite
-        self.raw.execute(compiled.sql, _bound(compiled, params))
+        self.raw.execute(compiled.sql, _bind(compiled, params))
         return self.raw.changes()
 
-    def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+    def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
         compiled = statement.sqlite
-        self.raw.executemany(compiled.sql, [_bound(compiled, row) for row in rows])
+        self.raw.executemany(compiled.sql, [_bind(compiled, row) for row in rows])
 
     def lock(self, keys: Sequence[int], *, shared: bool) -> bool:
         return False  # the one writer is the lock
 
 
-def _bound(compiled: Compiled, params: Mapping[str, Any]) -> dict[str, Any]:
+def _bind(compiled: CompiledStatement, params: Mapping[str, Any]) -> dict[str, Any]:
     bound: dict[str, Any] = {**compiled.constants, **params}
     for name, value in params.items():
         if type(value) is list:
@@ -68,34 +68,34 @@ def _bound(compiled: Compiled, params: Mapping[str, Any]) -> dict[str, Any]:
 class _Job:
     """A command in the writer's queue."""
 
-    __slots__ = ("at", "error", "ids", "loop", "promise", "result", "tenant", "work")
+    __slots__ = ("at", "error", "future", "ids", "loop", "result", "tenant", "work")
 
     def __init__(
         self,
         tenant: str,
-        work: Work[Any],
+        work: TxFunction[Any],
         at: datetime | None,
         ids: Ids,
-        promise: "asyncio.Future[Any] | Future[Any]",
+        future: "asyncio.Future[Any] | Future[Any]",
         loop: asyncio.AbstractEventLoop | None,
     ) -> None:
         self.tenant, self.work, self.at, self.ids = tenant, work, at, ids
-        self.promise, self.loop = promise, loop
+        self.future, self.loop = future, loop
         self.result: Any = None
         self.error: Exception | None = None
 
-    def deliver(self) -> None:
-        if self.promise.done():  # the caller went away
+    def resolve(self) -> None:
+        if self.future.done():  # the caller went away
             return
         if self.error is None:
-            self.promise.set_result(self.result)
+            self.future.set_result(self.result)
         else:
-            self.promise.set_exception(self.error)
+            self.future.set_exception(self.error)
 
 
-def _deliver_all(jobs: Sequence[_Job]) -> None:
+def _resolve_all(jobs: Sequence[_Job]) -> None:
     for job in jobs:
-        job.deliver()
+        job.resolve()
 
 
 class SqliteStore:
@@ -105,32 +105,32 @@ class SqliteStore:
         self.path, self.clock, self.ids = path, clock, ids
         self._connection = SqliteConnection(path, writes=True)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="corehr-reader")
+        self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="corehr-reader")
         self._local = threading.local()
-        self._opened: list[SqliteConnection] = []
+        self._reader_connections: list[SqliteConnection] = []
         self._closed = False
         self._writer = threading.Thread(target=self._write, name="corehr-writer", daemon=True)
         self._writer.start()
 
-    def command(self, tenant: str, work: Work[T], at: datetime | None = None) -> Awaitable[T]:
+    def command(self, tenant: str, work: TxFunction[T], at: datetime | None = None) -> Awaitable[T]:
         loop = asyncio.get_running_loop()
-        promise: asyncio.Future[T] = loop.create_future()
-        self._submit(_Job(tenant, work, at, self.ids, promise, loop))
-        return promise
+        future: asyncio.Future[T] = loop.create_future()
+        self._submit(_Job(tenant, work, at, self.ids, future, loop))
+        return future
 
-    def command_now(self, tenant: str, work: Work[T], at: datetime | None = None, ids: Ids | None = None) -> T:
-        promise: Future[T] = Future()
-        self._submit(_Job(tenant, work, at, ids or self.ids, promise, None))
-        return promise.result()
+    def command_sync(self, tenant: str, work: TxFunction[T], at: datetime | None = None, ids: Ids | None = None) -> T:
+        future: Future[T] = Future()
+        self._submit(_Job(tenant, work, at, ids or self.ids, future, None))
+        return future.result()
 
-    def query(self, tenant: str, work: Work[T]) -> Awaitable[T]:
+    def query(self, tenant: str, work: TxFunction[T]) -> Awaitable[T]:
         return asyncio.get_running_loop().run_in_executor(self._readers, self._read, tenant, work)
 
-    def script(self, sql: Sequence[str]) -> None:
+    def execute_script(self, sql: Sequence[str]) -> None:
         connection = SqliteConnection(self.path, writes=True)
         try:
-            for line in sql:
-                connection.raw.execute(line)
+            for statement in sql:
+                connection.raw.execute(statement)
         finally:
             connection.raw.close()
 
@@ -139,7 +139,7 @@ class SqliteStore:
         self._jobs.put(None)
         self._writer.join()
         self._readers.shutdown(wait=True)
-        for connection in (*self._opened, self._connection):
+        for connection in (*self._reader_connections, self._connection):
             connection.raw.close()
 
     def _submit(self, job: _Job) -> None:
@@ -147,11 +147,11 @@ class SqliteStore:
             raise RuntimeError("the store is closed")
         self._jobs.put(job)
 
-    def _read(self, tenant: str, work: Work[T]) -> T:
+    def _read(self, tenant: str, work: TxFunction[T]) -> T:
         connection: SqliteConnection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = SqliteConnection(self.path, writes=False)
-            self._opened.append(connection)
+            self._reader_connections.append(connection)
         connection.raw.execute("BEGIN")
         try:
             return work(Tx(connection, tenant, self.clock.now(tenant), self.ids))
@@ -162,15 +162,15 @@ class SqliteStore:
         while (first := self._jobs.get()) is not None:
             jobs = [first]
             try:
-                last = self._run_group(jobs)
-            except Exception as broken:  # noqa: BLE001  # the commit failed: nobody in the group may be told otherwise
-                last = False
+                closing = self._run_group(jobs)
+            except Exception as error:  # noqa: BLE001  # the commit failed: nobody in the group may be told otherwise
+                closing = False
                 for job in jobs:
-                    job.error = broken
+                    job.error = error
                 if self._connection.raw.in_transaction:
                     self._connection.raw.execute("ROLLBACK")
-            self._answer(jobs)
-            if last:
+            self._resolve_futures(jobs)
+            if closing:
                 return
 
     def _run_group(self, jobs: list[_Job]) -> bool:
@@ -179,7 +179,7 @@ class SqliteStore:
         raw.execute("BEGIN IMMEDIATE")
         closing = False
         self._run_one(jobs[0])
-        while len(jobs) < GROUP:
+        while len(jobs) < MAX_COMMANDS_PER_COMMIT:
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
@@ -198,18 +198,18 @@ class SqliteStore:
         try:
             tx = Tx(self._connection, job.tenant, job.at or self.clock.now(job.tenant), job.ids)
             job.result = job.work(tx)
-            tx.record_events()
-        except Exception as no:  # noqa: BLE001  # whatever it is, it belongs to the caller
-            job.error = no
+            tx.flush_events()
+        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the caller
+            job.error = error
             raw.execute("ROLLBACK TO command")
         raw.execute("RELEASE command")
 
-    def _answer(self, jobs: Sequence[_Job]) -> None:
+    def _resolve_futures(self, jobs: Sequence[_Job]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop | None, list[_Job]] = {}
         for job in jobs:
             by_loop.setdefault(job.loop, []).append(job)
-        for loop, theirs in by_loop.items():
+        for loop, loop_jobs in by_loop.items():
             if loop is None:
-                _deliver_all(theirs)
+                _resolve_all(loop_jobs)
             elif not loop.is_closed():
-                loop.call_soon_threadsafe(_deliver_all, theirs)
+                loop.call_soon_threadsafe(_resolve_all, loop_jobs)

@@ -17,23 +17,23 @@ _DIALECTS: dict[str, Any] = {
 }
 
 
-def text(name: str, *, key: bool = False, optional: bool = False) -> sa.Column[Any]:
+def text_column(name: str, *, key: bool = False, optional: bool = False) -> sa.Column[Any]:
     """A text column; byte order on both stores, so that sorting and paging agree."""
     kind = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     return sa.Column(name, kind, primary_key=key, nullable=optional)
 
 
-def number(name: str, *, key: bool = False, optional: bool = False) -> sa.Column[Any]:
+def integer_column(name: str, *, key: bool = False, optional: bool = False) -> sa.Column[Any]:
     """A 64-bit integer column."""
     return sa.Column(name, sa.BigInteger, primary_key=key, nullable=optional, autoincrement=False)
 
 
-def table(name: str, *parts: Any) -> sa.Table:
+def tenant_table(name: str, *parts: Any) -> sa.Table:
     """A table of one tenant's rows: `tenant` leads its primary key."""
-    return sa.Table(name, metadata, text("tenant", key=True), *parts)
+    return sa.Table(name, metadata, text_column("tenant", key=True), *parts)
 
 
-class Among(sa.ColumnElement[bool]):
+class InList(sa.ColumnElement[bool]):
     """A column is one of a list of texts that is sent as one parameter."""
 
     inherit_cache = False
@@ -43,23 +43,23 @@ class Among(sa.ColumnElement[bool]):
         self.column = column
         self.name = name
 
-    def self_group(self, against: Any = None) -> "Among":
+    def self_group(self, against: Any = None) -> "InList":
         return self  # not "… = 1", which would keep SQLite from its indexes
 
 
-@compiles(Among, "sqlite")
-def _among_sqlite(element: Among, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(InList, "sqlite")
+def _in_list_sqlite(element: InList, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{compiler.process(element.column, **kw)} IN (SELECT value FROM json_each(:{element.name}))"
 
 
-@compiles(Among, "postgresql")
-def _among_postgresql(element: Among, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(InList, "postgresql")
+def _in_list_postgresql(element: InList, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{compiler.process(element.column, **kw)} = ANY(%({element.name})s)"
 
 
-def is_one_of(column: sa.ColumnElement[Any], words: Iterable[str]) -> sa.ColumnElement[bool]:
+def in_constants(column: sa.ColumnElement[Any], constants: Iterable[str]) -> sa.ColumnElement[bool]:
     """The column is one of these words of ours, written into the statement so that partial indexes serve it."""
-    return column.in_([sa.literal_column(f"'{word}'") for word in words])
+    return column.in_([sa.literal_column(f"'{constant}'") for constant in constants])
 
 
 class BoundText(sa.ColumnElement[str]):
@@ -82,12 +82,12 @@ def _bound_text_postgresql(element: BoundText, compiler: SQLCompiler, **kw: Any)
     return f'%({element.name})s::TEXT COLLATE "C"'
 
 
-def among(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+def in_list(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
     """`column` is one of the list of texts bound to `name`."""
-    return Among(column, name)
+    return InList(column, name)
 
 
-class Compiled:
+class CompiledStatement:
     """One statement's text for one dialect, its constants and the names of the columns it returns."""
 
     def __init__(self, clause: Any, dialect: str) -> None:
@@ -104,43 +104,43 @@ class Statement:
         self._clause = clause
 
     @cached_property
-    def sqlite(self) -> Compiled:
-        return Compiled(self._clause, "sqlite")
+    def sqlite(self) -> CompiledStatement:
+        return CompiledStatement(self._clause, "sqlite")
 
     @cached_property
-    def postgresql(self) -> Compiled:
-        return Compiled(self._clause, "postgresql")
+    def postgresql(self) -> CompiledStatement:
+        return CompiledStatement(self._clause, "postgresql")
 
 
 def statement(clause: Any) -> Statement:
     return Statement(clause)
 
 
-def mine(of: sa.Table) -> sa.ColumnElement[bool]:
+def of_tenant(table: sa.Table) -> sa.ColumnElement[bool]:
     """The rows of the transaction's own tenant."""
-    return of.c.tenant == bind("tenant")
+    return table.c.tenant == bind("tenant")
 
 
-def having(of: sa.Table, *names: str) -> tuple[sa.ColumnElement[bool], ...]:
+def matches(table: sa.Table, *columns: str) -> tuple[sa.ColumnElement[bool], ...]:
     """The tenant's rows in which each named column equals the parameter of its own name."""
-    return (mine(of), *(of.c[name] == bind(name) for name in names))
+    return (of_tenant(table), *(table.c[column] == bind(column) for column in columns))
 
 
-def find(of: sa.Table, *names: str) -> Statement:
+def select_by(table: sa.Table, *columns: str) -> Statement:
     """Select whole rows by the named columns."""
-    return statement(sa.select(of).where(*having(of, *names)))
+    return statement(sa.select(table).where(*matches(table, *columns)))
 
 
-def add(to: sa.Table) -> Statement:
+def insert_into(table: sa.Table) -> Statement:
     """Insert one row with a parameter for every column."""
-    return statement(sa.insert(to))
+    return statement(sa.insert(table))
 
 
-def change(of: sa.Table, *names: str, by: tuple[str, ...] = ("id",)) -> Statement:
+def update_columns(table: sa.Table, *columns: str, by: tuple[str, ...] = ("id",)) -> Statement:
     """Set the named columns of the rows found by `by`."""
-    return statement(sa.update(of).where(*having(of, *by)).values({n: bind(n) for n in names}))
+    return statement(sa.update(table).where(*matches(table, *by)).values({column: bind(column) for column in columns}))
 
 
-def remove(of: sa.Table, *names: str) -> Statement:
+def delete_by(table: sa.Table, *columns: str) -> Statement:
     """Delete the rows found by the named columns."""
-    return statement(sa.delete(of).where(*having(of, *names)))
+    return statement(sa.delete(table).where(*matches(table, *columns)))

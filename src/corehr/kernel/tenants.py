@@ -2,27 +2,27 @@
 
 from dataclasses import dataclass
 
-from corehr.kernel.clock import Day, local_day
+from corehr.kernel.clock import IsoDate, local_date
 from corehr.kernel.db import Tx
-from corehr.kernel.statements import add, change, find, table, text
+from corehr.kernel.statements import insert_into, select_by, tenant_table, text_column, update_columns
 
-DEFAULT = "1"
+DEFAULT_TENANT_ID = "1"
 """The one tenant of an installation until it makes more."""
 
-tenant = table(
+tenant = tenant_table(
     "tenant",
-    text("key"),
-    text("name"),
-    text("zone"),
-    text("server_key"),
-    text("world_now", optional=True),
-    text("world_set_at", optional=True),
-    text("seed", optional=True),
+    text_column("key"),
+    text_column("name"),
+    text_column("zone"),
+    text_column("server_key"),
+    text_column("world_now", optional=True),
+    text_column("world_set_at", optional=True),
+    text_column("seed", optional=True),
 )
 
-ADD = add(tenant)
-FIND = find(tenant)
-SET_CLOCK = change(tenant, "world_now", "world_set_at", by=())
+_INSERT = insert_into(tenant)
+_SELECT = select_by(tenant)
+_UPDATE_CLOCK = update_columns(tenant, "world_now", "world_set_at", by=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +32,32 @@ class Tenant:
     `world_now` and `world_set_at` are stamps: the world's time that was set, and the real time when it was.
     """
 
-    tenant: str
-    key: str
+    id: str
+    tenant_key: str
     name: str
-    zone: str
+    time_zone: str
     server_key: str
-    world_now: str | None
-    world_set_at: str | None
+    world_time: str | None
+    world_time_set_at: str | None
     seed: str | None
 
 
 def get(tx: Tx) -> Tenant | None:
-    row = tx.one(FIND)
+    row = tx.fetch_one(_SELECT)
     return Tenant(**row) if row else None
 
 
-def today(tx: Tx) -> Day:
+def today(tx: Tx) -> IsoDate:
     """The day that it is where the company is."""
-    it = get(tx)
-    assert it is not None
-    return local_day(tx.now, it.zone)
+    company = get(tx)
+    assert company is not None
+    return local_date(tx.now, company.time_zone)
 
 
-def add_tenant(tx: Tx, it: Tenant) -> None:
-    tx.run(ADD, **{name: getattr(it, name) for name in Tenant.__slots__})
+def insert(tx: Tx, company: Tenant) -> None:
+    tx.execute(_INSERT, **{name: getattr(company, name) for name in Tenant.__slots__})
 
 
-def set_clock(tx: Tx, world_now: str, world_set_at: str) -> None:
+def set_clock(tx: Tx, world_time: str, world_time_set_at: str) -> None:
     """Remember where the world's clock was set, so that a restart finds it there."""
-    tx.run(SET_CLOCK, world_now=world_now, world_set_at=world_set_at)
+    tx.execute(_UPDATE_CLOCK, world_now=world_time, world_set_at=world_time_set_at)

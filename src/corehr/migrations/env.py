@@ -6,15 +6,17 @@ import sqlalchemy as sa
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-_given = context.config.attributes
+_attributes = context.config.attributes
 
 
-def _short(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
+def _render_type(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
     """TEXT and NUMBER, which every step defines, are the only types of column there are."""
     if kind != "type":
         return False
     return "NUMBER" if isinstance(item, sa.BigInteger) else "TEXT"
 
 
-context.configure(connection=_given["connection"], target_metadata=_given.get("metadata"), render_item=_short)
+context.configure(
+    connection=_attributes["connection"], target_metadata=_attributes.get("metadata"), render_item=_render_type
+)
 context.run_migrations()

@@ -546,7 +546,7 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
     status, message = PAGE.get(case.code, (400, "field validation failed"))
     assert answer.says() == (status, case.code, message)
     assert answer.json["error"]["log_id"] == answer.headers["X-Tt-Logid"]
-    assert world.refused_by() in {row.name for row in CREATE.rows if row.code == case.code and callable(row.bound_to)}
+    assert world.refused_by() in {row.name for row in CREATE.rules if row.code == case.code and callable(row.raised_by)}
     assert world.fingerprint() == before
     ask(world, case.allowed(world)).passes()
 

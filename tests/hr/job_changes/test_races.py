@@ -5,9 +5,9 @@ from tests.world import CORE_IDS, CREATE
 
 def count(world, sql_table, **where):
     """How many rows of a table have these values."""
-    from corehr.kernel.statements import find, metadata
+    from corehr.kernel.statements import metadata, select_by
 
-    return len(world.tell(lambda tx: tx.all(find(metadata.tables[sql_table], *where), **where)))
+    return len(world.tell(lambda tx: tx.fetch_all(select_by(metadata.tables[sql_table], *where), **where)))
 
 
 def test_fifty_creates_with_one_transfer_key_make_one_record(world):

@@ -109,7 +109,7 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
     status, message = PAGE[case.code]
     assert answer.says() == (status, case.code, message)
     assert answer.json["error"]["log_id"] == answer.headers["X-Tt-Logid"]
-    assert world.refused_by() in {row.name for row in RULES.rows if row.code == case.code and callable(row.bound_to)}
+    assert world.refused_by() in {row.name for row in RULES.rules if row.code == case.code and callable(row.raised_by)}
     assert world.fingerprint() == before
     case.between(world)
     assert ask(world, case.allowed(world)).json == {"code": 0, "msg": "success", "data": {}}

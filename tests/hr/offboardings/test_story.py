@@ -164,7 +164,7 @@ def open_in_london(tx):
     """A new work city; its id."""
     id = tx.new_id()
     body = {"name": {"zh-CN": "伦敦"}, "usages": ["business_site"], "zone": "Europe/London"}
-    LOCATION.add(tx, id, "2020-01-01", body)
+    LOCATION.create(tx, id, "2020-01-01", body)
     return id
 
 

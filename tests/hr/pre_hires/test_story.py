@@ -52,7 +52,7 @@ def test_subscribers_hear_what_changed_and_which_tasks_ended(world):
     assert updated["event"] == {"pre_hire_id": id, "field_changes": ["onboarding_status", "withdrawn_reason"]}
     (moved,) = heard(world, MOVED, id)[told[MOVED] :]
     assert moved["event"] == {
-        "tenant_id": world.house.tenant.tenant,
+        "tenant_id": world.house.tenant.id,
         "pre_hire_id": id,
         "onboarding_task_changes": [
             {"after_status": "terminated", "task_code": task["code"]}

@@ -5,7 +5,7 @@ import pytest
 from corehr.engines.approvals import Task, TaskStatus
 from corehr.hr.processes.records import _node_status
 
-OPEN, DONE, REJECTED = TaskStatus.OPEN, TaskStatus.DONE, TaskStatus.REJECTED
+OPEN, DONE, REJECTED = TaskStatus.PENDING, TaskStatus.DONE, TaskStatus.REJECTED
 WAITING, CANCELLED = TaskStatus.WAITING, TaskStatus.CANCELLED
 
 

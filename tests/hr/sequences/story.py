@@ -78,7 +78,7 @@ def london(world: World) -> str:
     def open_it(tx: Tx) -> str:
         id = tx.new_id()
         body = {"name": {"zh-CN": "伦敦"}, "usages": ["business_site"], "zone": "Europe/London"}
-        LOCATION.add(tx, id, "2020-01-01", body)
+        LOCATION.create(tx, id, "2020-01-01", body)
         return id
 
     return str(world.tell(open_it))

@@ -21,9 +21,9 @@ from corehr.entrypoints.demo.plans import Plan, Planning
 from corehr.kernel import tenants as kernel_tenants
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store, Tx
-from corehr.kernel.ids import TimedIds
-from corehr.kernel.settings import WrongUse, open_store
-from corehr.kernel.tenants import DEFAULT
+from corehr.kernel.ids import TimeOrderedIds
+from corehr.kernel.settings import UsageError, open_store
+from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
 __all__ = ["DEFAULT_NOW", "EMPLOYEES", "SEED", "banner", "build", "prepare"]
 
@@ -38,13 +38,13 @@ def prepare(url: str, *, employees: int = EMPLOYEES, seed: int = SEED, now: date
 
     WrongUse when it holds anything else, or when there would be too few people for everybody who has a name.
     """
-    store = open_store(url, Clock(), TimedIds())
+    store = open_store(url, Clock(), TimeOrderedIds())
     try:
-        there, whole = store.command_now(DEFAULT, lambda tx: (kernel_tenants.get(tx), company.made(tx)))
+        there, whole = store.command_sync(DEFAULT_TENANT_ID, lambda tx: (kernel_tenants.get(tx), company.made(tx)))
         if there and there.seed is None:
-            raise WrongUse("this database holds a company that is no demo: give --db an empty one")
+            raise UsageError("this database holds a company that is no demo: give --db an empty one")
         if there and there.seed != str(seed):
-            raise WrongUse(f"this demo company has --seed {there.seed}: ask for that one, or give --db another")
+            raise UsageError(f"this demo company has --seed {there.seed}: ask for that one, or give --db another")
         if not whole:
             build(store, employees=employees, seed=seed, now=now)
     finally:
@@ -57,8 +57,10 @@ def build(store: Store, *, employees: int, seed: int, now: datetime) -> None:
     A tenant that is there stays until the new one replaces it, so that its apps are never unknown.
     """
     if employees < characters.FEWEST:
-        raise WrongUse(f"a demo company has at least {characters.FEWEST} people: give --employees {characters.FEWEST}")
-    store.command_now(DEFAULT, partial(rows.take_away, but=rows.ITSELF))
+        raise UsageError(
+            f"a demo company has at least {characters.FEWEST} people: give --employees {characters.FEWEST}"
+        )
+    store.command_sync(DEFAULT_TENANT_ID, partial(rows.take_away, but=rows.ITSELF))
     made = Company(seed, employees, Almanac(now))
     almanac = made.almanac
     founding = almanac.morning(later(almanac.founded, -_BEFORE))

@@ -10,7 +10,7 @@ from corehr.gateway.apps import EVERYTHING, Kind, Scopes, add_app
 from corehr.gateway.fields import Field
 from corehr.gateway.spec import EventType, Operation, Spec
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import PreHires
+from corehr.kernel.feature import PreHireAccess
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class DemoApp:
     type: Kind = "custom"
     scopes: Literal["all", "none", "narrow"] = "all"
     data_range: Literal["all", "none", "part"] = "all"
-    pre_hires: PreHires = "all"
+    pre_hires: PreHireAccess = "all"
 
 
 APPS: Final[Mapping[str, DemoApp]] = {

@@ -7,7 +7,7 @@ from corehr.entrypoints.demo.apps import APPS, FIRST
 from corehr.entrypoints.demo.company import made, read_names
 from corehr.gateway.tokens import TENANT_TOKEN
 from corehr.hr.job_datas import records as job_datas
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx, encode_json
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def banner(installation: "Installation", base_url: str) -> str:
 
     def read(tx: Tx) -> str:
         company, names = made(tx), read_names(tx)
-        now = tx.now.astimezone(ZoneInfo(installation.tenant.zone))
+        now = tx.now.astimezone(ZoneInfo(installation.tenant.time_zone))
         who = f"Demo company, {company[1]} people" if company else "Company"
         active = names["employments"]["active"]
         today = now.date().isoformat()
@@ -46,10 +46,10 @@ def banner(installation: "Installation", base_url: str) -> str:
             ]
         )
 
-    return installation.store.command_now(installation.tenant.tenant, read)
+    return installation.store.command_sync(installation.tenant.id, read)
 
 
-def _curl(base_url: str, employment: str, department: str, day: Day) -> list[str]:
+def _curl(base_url: str, employment: str, department: str, day: IsoDate) -> list[str]:
     asked = {
         "transfer_mode": 1,
         "employment_id": employment,

@@ -100,7 +100,7 @@ def describe(tx: Tx, company: Company, server_key: str) -> None:
     ):
         process_id = company.world["job_changes"][status]["process_id"]
         tasks = processes.tasks_of(tx, process_id)
-        first = next((t for t in tasks if t.status is TaskStatus.OPEN), tasks[0])
+        first = next((t for t in tasks if t.status is TaskStatus.PENDING), tasks[0])
         said = [{"approver_id": t.id, "employment_id": t.approver, "status": int(t.status)} for t in tasks]
         about = company.named("job_changes", status)
         company.name(
@@ -136,7 +136,7 @@ def _ask(company: Company, plan: Plan, name: str, day: str, flow_id: str | None,
 def _answer(company: Company, status: str, approve: bool, tx: Tx) -> None:
     """Whoever's turn it is says yes or no."""
     process_id = company.world["job_changes"][status]["process_id"]
-    task = next(t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.OPEN)
+    task = next(t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.PENDING)
     verdict, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
     ANSWER(tx, Answer(process_id, task.id, verdict, task.approver, by_system=False, reason=reason))
 

@@ -7,7 +7,7 @@ from corehr.entrypoints.demo.company import Company
 from corehr.entrypoints.demo.places import Organisation
 from corehr.entrypoints.demo.plans import Plan, Planning, Terms
 from corehr.hr.job_changes.records import Status as ChangeStatus
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 
 IN_FULL: Final = 3
 """People in the department whose headcount is used up."""
@@ -94,7 +94,7 @@ def _leaving(planning: Planning, company: Company, org: Organisation) -> None:
         "contract_starts_later": [Terms(almanac.day(NEW_DATE + 10), almanac.day(500))],
         "fixed_term": [Terms(started, soon)],
     }
-    later_probation: tuple[Day, Day] = (almanac.day(NEW_DATE + 10), almanac.day(NEW_DATE + 100))
+    later_probation: tuple[IsoDate, IsoDate] = (almanac.day(NEW_DATE + 10), almanac.day(NEW_DATE + 100))
     open_ended = [Terms(started, None)]
     undecided = ("Approving", "NoNeedApproval", "Rejected", "Withdrawn")
     for name in ("leaver", "left", *(f"leaving_{status}" for status in undecided)):

@@ -11,19 +11,29 @@ from corehr.entrypoints.demo.chance import Chance
 from corehr.entrypoints.demo.places import Organisation
 from corehr.kernel.db import Store, Tx, decode_json, encode_json
 from corehr.kernel.ids import SeededIds
-from corehr.kernel.statements import add, find, mine, number, statement, table, text
-from corehr.kernel.tenants import DEFAULT
+from corehr.kernel.statements import (
+    insert_into,
+    integer_column,
+    of_tenant,
+    select_by,
+    statement,
+    tenant_table,
+    text_column,
+)
+from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
 World = dict[str, dict[str, dict[str, Any]]]
 """What is known by name: facts, with at least `id`, by kind and name."""
 
-world_name = table("world_name", text("kind", key=True), text("name", key=True), text("facts"))
-demo_company = table("demo_company", number("seed"), number("employees"), text("now"))
+world_name = tenant_table(
+    "world_name", text_column("kind", key=True), text_column("name", key=True), text_column("facts")
+)
+demo_company = tenant_table("demo_company", integer_column("seed"), integer_column("employees"), text_column("now"))
 
-_ADD_NAME = add(world_name)
-_NAMES = statement(sa.select(world_name).where(mine(world_name)).order_by(world_name.c.kind, world_name.c.name))
-_ADD_COMPANY = add(demo_company)
-_COMPANY = find(demo_company)
+_ADD_NAME = insert_into(world_name)
+_NAMES = statement(sa.select(world_name).where(of_tenant(world_name)).order_by(world_name.c.kind, world_name.c.name))
+_ADD_COMPANY = insert_into(demo_company)
+_COMPANY = select_by(demo_company)
 
 
 class Company:
@@ -55,19 +65,19 @@ class Company:
         """Let everything happen, the earliest first."""
         happens, self._happens = sorted(self._happens, key=lambda one: one[0]), []
         for moment, work in happens:
-            store.command_now(DEFAULT, work, at=moment, ids=self._ids)
+            store.command_sync(DEFAULT_TENANT_ID, work, at=moment, ids=self._ids)
 
 
 def save(tx: Tx, company: Company) -> None:
     """Write down the names and that the company is whole."""
     add_names(tx, company.world)
     now = company.almanac.now.isoformat()
-    tx.run(_ADD_COMPANY, seed=company.seed, employees=company.employees, now=now)
+    tx.execute(_ADD_COMPANY, seed=company.seed, employees=company.employees, now=now)
 
 
 def add_names(tx: Tx, world: World) -> None:
     """Records go by these names from now on."""
-    tx.run_many(
+    tx.execute_many(
         _ADD_NAME,
         [
             {"kind": kind, "name": name, "facts": encode_json(facts).decode()}
@@ -80,12 +90,12 @@ def add_names(tx: Tx, world: World) -> None:
 def read_names(tx: Tx) -> World:
     """Everything that has a name."""
     world: World = {}
-    for row in tx.all(_NAMES):
+    for row in tx.fetch_all(_NAMES):
         world.setdefault(row["kind"], {})[row["name"]] = decode_json(row["facts"])
     return world
 
 
 def made(tx: Tx) -> tuple[int, int, datetime] | None:
     """Seed, employees and first moment of the demo company in this database; None when it holds no whole one."""
-    row = tx.one(_COMPANY)
+    row = tx.fetch_one(_COMPANY)
     return (row["seed"], row["employees"], datetime.fromisoformat(row["now"])) if row else None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from corehr.engines import versions
-from corehr.engines.timeline import Timeline, at
+from corehr.engines.timeline import Timeline, version_as_of
 from corehr.entrypoints.demo.apps import APPS, FIRST
 from corehr.entrypoints.demo.company import World
 from corehr.gateway import made_ids
@@ -13,7 +13,7 @@ from corehr.hr.departments import records as departments
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 FIELDS: Final[Mapping[str, str]] = {
@@ -39,7 +39,7 @@ FIELDS: Final[Mapping[str, str]] = {
 OF_CONTRACT: Final = ("company_id", "contract_number", "contract_start_date", "contract_end_date")
 
 
-def describe_people(tx: Tx, names: Mapping[str, str], today: Day, server_key: str) -> Mapping[str, dict[str, Any]]:
+def describe_people(tx: Tx, names: Mapping[str, str], today: IsoDate, server_key: str) -> Mapping[str, dict[str, Any]]:
     """Facts by name, of employments by name: ids of every kind, and what holds today, or on the first day to come."""
     persons = people.many(tx, sorted(names.values()))
     signed = {id: contracts.ids_of(tx, id) for id in persons}
@@ -86,12 +86,12 @@ def _person(person: people.Employment) -> dict[str, Any]:
     return {"name": person.name, "onboarding_date": person.onboarding_date, "end_date": person.end_date}
 
 
-def _job_data(life: Timeline, today: Day) -> dict[str, Any]:
-    body = (at(life, today) or life[0]).body
+def _job_data(life: Timeline, today: IsoDate) -> dict[str, Any]:
+    body = (version_as_of(life, today) or life[0]).body
     return {ours: body.get(theirs) for ours, theirs in FIELDS.items()}
 
 
-def _contract(lives: Mapping[tuple[str, str], Timeline], ids: Sequence[str], today: Day) -> dict[str, Any]:
+def _contract(lives: Mapping[tuple[str, str], Timeline], ids: Sequence[str], today: IsoDate) -> dict[str, Any]:
     """The contract in force, else the first one there will be."""
     found = contracts.in_force(lives, ids, today)
     if found is None:
@@ -103,6 +103,6 @@ def _contract(lives: Mapping[tuple[str, str], Timeline], ids: Sequence[str], tod
     return {"contract_id": found.id, **{name: found.body.get(name) for name in OF_CONTRACT}}
 
 
-def _probation(life: Timeline, today: Day) -> dict[str, Any]:
-    version = at(life, today)
+def _probation(life: Timeline, today: IsoDate) -> dict[str, Any]:
+    version = version_as_of(life, today)
     return dict(version.body) if version else {}

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from corehr.engines.approvals import TaskStatus
-from corehr.engines.custom_fields import Definition, Kind, Value
+from corehr.engines.custom_fields import FieldDefinition, FieldType, Value
 from corehr.entrypoints.demo.changes import new_flow_id
 from corehr.entrypoints.demo.characters import LEAVES, NEW_DATE
 from corehr.entrypoints.demo.company import Company
@@ -16,7 +16,7 @@ from corehr.hr.offboardings.records import MODIFICATION, SUBJECT, WITHDRAWAL, St
 from corehr.hr.processes import records as processes
 from corehr.hr.processes.commands import answering
 from corehr.hr.processes.rules import APPROVE, REJECT, Answer
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 STATUSES: Final = {
@@ -38,21 +38,27 @@ INFO: Final[Mapping[str, Value]] = {
     "retain_account": False,
 }
 
-FIELDS: Final[tuple[tuple[str, str, str, Kind, dict[str, Any]], ...]] = (
-    ("text", "去向", "Where to", Kind.TEXT, {}),
-    ("multi_line", "交接说明", "Hand-over notes", Kind.TEXT, {"multi_line": True}),
-    ("bool", "已归还电脑", "Computer returned", Kind.BOOL, {}),
-    ("number", "未休年假天数", "Days of leave left", Kind.NUMBER, {"decimals": 2, "digits": 8}),
-    ("enum", "离职面谈", "Exit interview", Kind.OPTION, {"options": ("option_1", "option_2")}),
-    ("multi_enum", "待归还物品", "To be returned", Kind.OPTION, {"options": ("option_1", "option_2"), "several": True}),
-    ("date", "交接完成日期", "Hand-over finished on", Kind.DATE, {}),
-    ("date_time", "面谈时间", "Time of the interview", Kind.DATE, {"with_time": True}),
-    ("person", "接替人", "Successor", Kind.LOOKUP, {"of": "employment"}),
-    ("people", "交接人", "Taken over by", Kind.LOOKUP, {"of": "employment", "several": True}),
-    ("company", "新雇主", "New employer", Kind.LOOKUP, {"of": "company"}),
-    ("url", "交接文档", "Hand-over document", Kind.TEXT, {"link": True}),
-    ("attachment", "离职证明", "Certificate", Kind.ATTACHMENT, {}),
-    ("auto_number", "离职编号", "Number", Kind.AUTO_NUMBER, {}),
+FIELDS: Final[tuple[tuple[str, str, str, FieldType, dict[str, Any]], ...]] = (
+    ("text", "去向", "Where to", FieldType.TEXT, {}),
+    ("multi_line", "交接说明", "Hand-over notes", FieldType.TEXT, {"multi_line": True}),
+    ("bool", "已归还电脑", "Computer returned", FieldType.BOOL, {}),
+    ("number", "未休年假天数", "Days of leave left", FieldType.NUMBER, {"decimals": 2, "digits": 8}),
+    ("enum", "离职面谈", "Exit interview", FieldType.OPTION, {"options": ("option_1", "option_2")}),
+    (
+        "multi_enum",
+        "待归还物品",
+        "To be returned",
+        FieldType.OPTION,
+        {"options": ("option_1", "option_2"), "several": True},
+    ),
+    ("date", "交接完成日期", "Hand-over finished on", FieldType.DATE, {}),
+    ("date_time", "面谈时间", "Time of the interview", FieldType.DATE, {"with_time": True}),
+    ("person", "接替人", "Successor", FieldType.LOOKUP, {"of": "employment"}),
+    ("people", "交接人", "Taken over by", FieldType.LOOKUP, {"of": "employment", "several": True}),
+    ("company", "新雇主", "New employer", FieldType.LOOKUP, {"of": "company"}),
+    ("url", "交接文档", "Hand-over document", FieldType.TEXT, {"link": True}),
+    ("attachment", "离职证明", "Certificate", FieldType.ATTACHMENT, {}),
+    ("auto_number", "离职编号", "Number", FieldType.AUTO_NUMBER, {}),
 )
 """What the company adds to the form, by name."""
 
@@ -84,12 +90,12 @@ def _prepare(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
     for number, (name, zh, en, kind, more) in enumerate(FIELDS, 1):
         called, options = f"custom_field_{number}__c", more.get("options", ())
         custom_fields.add_field(
-            tx, records.FORM, Definition(called, kind, **{**more, "options": frozenset(options)}), zh, en
+            tx, records.FORM, FieldDefinition(called, kind, **{**more, "options": frozenset(options)}), zh, en
         )
         company.name("offboarding_fields", name, called, field_name=called, options=list(options))
 
 
-def _offboard(company: Company, cast: Mapping[str, Plan], name: str, plan: Plan, day: Day, tx: Tx) -> None:
+def _offboard(company: Company, cast: Mapping[str, Plan], name: str, plan: Plan, day: IsoDate, tx: Tx) -> None:
     """An offboarding, as far as its name says; those that are only names of states are agreed to."""
     id, status = tx.new_id(), Status(name) if name in STATUSES else Status.APPROVED
     directly = status is Status.NO_NEED_APPROVAL
@@ -115,7 +121,7 @@ def _ask(company: Company, about: tuple[str, str], plan: Plan, tx: Tx, propertie
 
 def _answer(tx: Tx, process_id: str, *, approve: bool) -> None:
     """Everybody who is asked says yes, or the first one no."""
-    while task := next((t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.OPEN), None):
+    while task := next((t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.PENDING), None):
         verdict, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
         DECIDE(tx, Answer(process_id, task.id, verdict, task.approver, by_system=False, reason=reason))
 

@@ -20,7 +20,7 @@ from corehr.hr.jobs.records import JOB
 from corehr.hr.locations.records import LOCATION
 from corehr.hr.positions.records import POSITION
 from corehr.hr.working_hours_types.records import WORKING_HOURS_TYPE
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 ENTITIES: Final[Mapping[str, Entity]] = {
@@ -69,7 +69,7 @@ class Founding:
 
     def __init__(self, tx: Tx, company: Company) -> None:
         self._tx, self._company = tx, company
-        self._day: Day = company.almanac.founded
+        self._day: IsoDate = company.almanac.founded
         self._codes: dict[str, int] = {}
         self.organisation = Organisation()
 
@@ -213,7 +213,7 @@ class Founding:
         if kind == "cost_centers":
             cost_centers.add_cost_center(self._tx, id, self._day, body)
         else:
-            ENTITIES[kind].add(self._tx, id, self._day, body)
+            ENTITIES[kind].create(self._tx, id, self._day, body)
         return id
 
     def _code(self, kind: str) -> str:

@@ -15,7 +15,7 @@ from corehr.hr.job_changes.rules.case import Request
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import DataRange
 
@@ -73,7 +73,7 @@ class Staffing:
             body = contract(plan, terms, self._company_of(plan), signing_type="renewed")
             contracts.sign(tx, plan.id, terms.start, body, ("renewal", plan.id))
 
-    def _promote(self, some: Sequence[Plan], day: Day, tx: Tx) -> None:
+    def _promote(self, some: Sequence[Plan], day: IsoDate, tx: Tx) -> None:
         plain = self._organisation.plain
         for plan in some:
             at = _rank(plan) + 1
@@ -84,7 +84,7 @@ class Staffing:
         return self._organisation.plain["companies"][plan.place % 2]
 
 
-def hire(tx: Tx, plan: Plan, first: dict[str, Any], today: Day, company_id: str) -> None:
+def hire(tx: Tx, plan: Plan, first: dict[str, Any], today: IsoDate, company_id: str) -> None:
     """Somebody comes: employment, job data, first contract, and probation when that is not over long since."""
     plan.id, plan.job_data_id = tx.new_id(), tx.new_id()
     person = people.Employment(
@@ -163,7 +163,7 @@ def contract(plan: Plan, terms: Terms, company_id: str, *, signing_type: str) ->
 def asked(
     employment_id: str,
     transfer_type: str,
-    effective_date: Day,
+    effective_date: IsoDate,
     targets: dict[str, Any],
     flow_id: str | None = None,
     initiator_id: str | None = None,

@@ -8,7 +8,7 @@ from corehr.entrypoints.demo import names
 from corehr.entrypoints.demo.almanac import Almanac, later, years_later
 from corehr.entrypoints.demo.company import Company
 from corehr.entrypoints.demo.places import Organisation
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 
 DEEPEST: Final = 8
 """Levels of the longest reporting line."""
@@ -20,9 +20,9 @@ LONGEST_START: Final = 75
 class Terms(NamedTuple):
     """A contract: `end` is the last day it was agreed for, `actual_end` the day it was closed."""
 
-    start: Day
-    end: Day | None
-    actual_end: Day | None = None
+    start: IsoDate
+    end: IsoDate | None
+    actual_end: IsoDate | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -34,14 +34,14 @@ class Plan:
 
     name: str
     user_id: str
-    onboarding: Day
+    onboarding: IsoDate
     department_id: str
     manager: "Plan | None"
     dotted: "Plan | None"
     contracts: Sequence[Terms]
     called: str | None = None
     job_data: dict[str, Any] = field(default_factory=dict)
-    probation: tuple[Day, Day] | None = None
+    probation: tuple[IsoDate, IsoDate] | None = None
     promoted: int | None = None
     place: int = 0
     id: str = ""
@@ -68,7 +68,7 @@ class Planning:
         self,
         department_id: str,
         manager: Plan | None,
-        onboarding: Day,
+        onboarding: IsoDate,
         called: str | None = None,
         contracts: Sequence[Terms] | None = None,
         **more: Any,
@@ -130,7 +130,7 @@ class Planning:
         )
 
 
-def signed(onboarding: Day, today: Day) -> list[Terms]:
+def signed(onboarding: IsoDate, today: IsoDate) -> list[Terms]:
     """The contracts of somebody who stays: three years, then five, then without an end."""
     contracts, start = [], onboarding
     for years in (3, 5):

@@ -6,7 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.statements import Statement, add, metadata, mine, statement
+from corehr.kernel.statements import Statement, insert_into, metadata, of_tenant, statement
 
 Rows = Mapping[str, list[Row]]
 """Rows by table."""
@@ -19,7 +19,7 @@ def take_away(tx: Tx, but: Collection[str] = ()) -> None:
     """The tenant has nothing any more, not even itself; except in the tables of these names."""
     for table in _tables():
         if table.name not in but:
-            tx.run(statement(sa.delete(table).where(mine(table))))
+            tx.execute(statement(sa.delete(table).where(of_tenant(table))))
 
 
 def take_away_itself(tx: Tx) -> None:
@@ -29,14 +29,14 @@ def take_away_itself(tx: Tx) -> None:
 
 def read(tx: Tx) -> Rows:
     """Everything the tenant has."""
-    return {table.name: tx.all(_all(table)) for table in _tables()}
+    return {table.name: tx.fetch_all(_all(table)) for table in _tables()}
 
 
 def put_back(tx: Tx, rows: Rows) -> None:
     """The tenant has these rows and no others."""
     take_away(tx)
     for table in _tables():
-        tx.run_many(add(table), rows.get(table.name, []))
+        tx.execute_many(insert_into(table), rows.get(table.name, []))
 
 
 def _tables() -> list[sa.Table]:
@@ -44,4 +44,4 @@ def _tables() -> list[sa.Table]:
 
 
 def _all(table: sa.Table) -> Statement:
-    return statement(sa.select(table).where(mine(table)))
+    return statement(sa.select(table).where(of_tenant(table)))

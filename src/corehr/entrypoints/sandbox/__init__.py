@@ -26,7 +26,7 @@ class Sandbox:
     def __init__(self, installation: "Installation") -> None:
         self._installation = installation
         self.faults = Faults(installation.spec)
-        self.requests = Requests(lambda: installation.clock.now(installation.tenant.tenant))
+        self.requests = Requests(lambda: installation.clock.now(installation.tenant.id))
         self.watch = Watch(self.faults, self.requests)
 
     def routes(self) -> list[BaseRoute]:

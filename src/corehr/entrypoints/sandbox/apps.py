@@ -12,8 +12,8 @@ from corehr.gateway import made_ids
 from corehr.gateway.apps import EVERYTHING, Kind, add_app
 from corehr.hr.departments import records as departments
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import PreHires
-from corehr.kernel.ids import UNKNOWN
+from corehr.kernel.feature import PreHireAccess
+from corehr.kernel.ids import UNKNOWN_ID
 
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
@@ -32,7 +32,7 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     type: Kind = "custom"
     scopes: Literal["*"] | list[Id] = "*"
     data_range: Literal["all", "none"] | Departments = "all"
-    pre_hires: PreHires = "all"
+    pre_hires: PreHireAccess = "all"
 
 
 class Apps:
@@ -60,14 +60,14 @@ class Apps:
                 pre_hires=wanted.pre_hires,
             )
 
-        app_id, secret = await house.store.command(house.tenant.tenant, add)
+        app_id, secret = await house.store.command(house.tenant.id, add)
         return {"app_id": app_id, "app_secret": secret}
 
 
 def _departments(tx: Tx, server_key: str, named: Sequence[str]) -> list[str]:
     """CoreHR ids of departments named by that, by open_department_id or by department_id."""
     speak = made_ids.open_department_ids(server_key)
-    made = {id: read for id in named if (read := speak.read(id)) != UNKNOWN}
+    made = {id: read for id in named if (read := speak.read(id)) != UNKNOWN_ID}
     own = {row["department_id"]: row["id"] for row in departments.by_department_id(tx, named)}
     ids = {id: made.get(id) or own.get(id) or id for id in named}
     there = {row["id"] for row in departments.by_id(tx, list(ids.values()))}

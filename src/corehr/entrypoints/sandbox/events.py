@@ -11,16 +11,16 @@ from corehr.entrypoints.sandbox.door import Refused, bad, whole
 from corehr.gateway.apps import App
 from corehr.gateway.envelopes import Envelopes
 from corehr.kernel import event_log, outbox
-from corehr.kernel.clock import milliseconds, moment
+from corehr.kernel.clock import epoch_millis, parse_timestamp
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.ids import SEED_BASE
+from corehr.kernel.ids import SEEDED_IDS_START
 
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
 MOST: Final = 10_000
 USUAL: Final = 1000
-MADE: Final = SEED_BASE + (1 << 32)
+MADE: Final = SEEDED_IDS_START + (1 << 32)
 """Beyond the events by which a demo company was made."""
 
 
@@ -34,7 +34,7 @@ class Events:
         """In order; from `since` on, or, when that is left out, from when the demo company was made."""
         house, query = self._installation, request.query_params
         app = await house.apps.find(query.get("app_id", FIRST))
-        if app is None or app.tenant != house.tenant.tenant:
+        if app is None or app.tenant != house.tenant.id:
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such app")
         since, limit, type = _since(query.get("since")), whole(request, "limit", USUAL, MOST), query.get("type")
         if type is not None and not type.isprintable():
@@ -46,14 +46,14 @@ class Events:
         def read(tx: Tx) -> list[dict[str, Any]]:
             if state:
                 seqs = outbox.in_state(tx, app.app_id, state, since=since, limit=limit)
-                found = tx.all(event_log.BY_SEQ, seqs=seqs)
+                found = tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=seqs)
             elif type:
-                found = tx.all(event_log.SINCE_OF_TYPE, type=type, since=since, limit=limit)
+                found = tx.fetch_all(event_log.SELECT_SINCE_BY_TYPE, type=type, since=since, limit=limit)
             else:
-                found = tx.all(event_log.SINCE, since=since, limit=limit)
+                found = tx.fetch_all(event_log.SELECT_SINCE, since=since, limit=limit)
             return shown(tx, house.envelopes, app, found)
 
-        return {"items": await house.store.query(house.tenant.tenant, read)}
+        return {"items": await house.store.query(house.tenant.id, read)}
 
 
 def shown(tx: Tx, envelopes: Envelopes, app: App, rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ def shown(tx: Tx, envelopes: Envelopes, app: App, rows: Sequence[Row]) -> list[d
         {
             "event_id": event_log.event_id(tx.tenant, row["seq"]),
             "event_type": row["type"],
-            "create_time": milliseconds(moment(row["at"])),
+            "create_time": epoch_millis(parse_timestamp(row["at"])),
             "subject": row["subject"],
             "event": words,
             "deliveries": deliveries.get(row["seq"], []),
@@ -83,7 +83,7 @@ def _since(id: str | None) -> int:
     if id is None:
         return MADE
     try:
-        place = event_log.place(id)
+        place = event_log.seq_of(id)
     except ValueError:
         raise bad("since must be the id of an event: 32 hexadecimal digits") from None
     if place >= 1 << 63:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from corehr.entrypoints.sandbox.door import bad, read
 from corehr.gateway.spec import Operation, Spec
-from corehr.kernel.ids import chance
+from corehr.kernel.ids import random_bool
 
 _BLANK: Final = re.compile(r"\{\{(\w+)\}\}")
 LONGEST: Final = 60_000
@@ -72,7 +72,7 @@ class Faults:
         """What happens to a request of this operation that comes now."""
         with self._lock:
             for fault in self._set:
-                if fault.operation == operation and chance(fault.probability):
+                if fault.operation == operation and random_bool(fault.probability):
                     if fault.times is not None:
                         fault.times -= 1
                     self._set = [f for f in self._set if f.times != 0]

@@ -10,7 +10,7 @@ from corehr.entrypoints.demo.almanac import later
 from corehr.entrypoints.demo.company import World
 from corehr.entrypoints.sandbox import offboarding_recipes, pre_hire_recipes
 from corehr.gateway.spec import Spec
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 
 Request = dict[str, Any]
 Recipe = dict[str, Any]
@@ -23,20 +23,20 @@ NOBODY: Final = "1"
 class Facts:
     """What recipes are made of: names of records, and the day on which the company was made."""
 
-    def __init__(self, world: World, today: Day) -> None:
+    def __init__(self, world: World, today: IsoDate) -> None:
         self.world, self.today = world, today
 
     def __call__(self, kind: str, name: str, fact: str = "id") -> Any:
         return self.world[kind][name][fact]
 
-    def day(self, days: int) -> Day:
+    def day(self, days: int) -> IsoDate:
         return later(self.today, days)
 
 
 Makes = Callable[[Facts], Mapping[int, Request]]
 
 
-def recipes(world: World, spec: Spec, today: Day) -> dict[str, dict[str, Recipe]]:
+def recipes(world: World, spec: Spec, today: IsoDate) -> dict[str, dict[str, Recipe]]:
     """By operation and code: `{"setup": […], "request": {…}}`."""
     facts = Facts(world, today)
     made: dict[str, dict[str, Recipe]] = {}

@@ -23,70 +23,70 @@ from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.hr.transfer_types import records as transfer_types
 from corehr.hr.workforce_plans import records as workforce_plans
-from corehr.kernel.clock import Day, local_day, stamp
+from corehr.kernel.clock import IsoDate, local_date, to_timestamp
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import Json, Show
-from corehr.kernel.statements import find
+from corehr.kernel.feature import JsonObject, RecordView
+from corehr.kernel.statements import select_by
 
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
 
-def of_entity(entity: Entity) -> Show:
+def of_entity(entity: Entity) -> RecordView:
     """A thing of this kind: how it looks on the day, and its versions."""
 
-    def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
-        return versions.shown(versions.timeline_known(tx, entity.kind, id, known), on)
+    def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
+        return versions.to_record(versions.timeline_known_at(tx, entity.kind, id, known), on)
 
     return show
 
 
-def of_row(table: sa.Table) -> Show:
+def of_row(table: sa.Table) -> RecordView:
     """A plain row: it has no past to be shown."""
-    found = find(table, "id")
+    found = select_by(table, "id")
 
-    def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
-        return _row(tx.one(found, id=id))
+    def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
+        return _row(tx.fetch_one(found, id=id))
 
     return show
 
 
-def department(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+def department(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
     """The department, with the company's own id for it."""
     shown = of_entity(departments.DEPARTMENT)(tx, id, on, known)
     rows = departments.by_id(tx, [id])
     return {**shown, "department_id": rows[0]["department_id"]} if shown and rows else None
 
 
-def contract(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+def contract(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
     """The contract, with whose it is."""
-    shown = versions.shown(versions.timeline_known(tx, contracts.KIND, id, known), on)
-    row = tx.one(_CONTRACT, id=id)
+    shown = versions.to_record(versions.timeline_known_at(tx, contracts.KIND, id, known), on)
+    row = tx.fetch_one(_CONTRACT, id=id)
     return {**shown, "employment_id": row["employment_id"]} if shown and row else None
 
 
-def employment(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+def employment(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
     """The person: the row, and everything dated about them."""
-    row = _row(tx.one(_EMPLOYMENT, id=id))
-    facts = versions.timeline_known(tx, people.KIND, id, known)
+    row = _row(tx.fetch_one(_EMPLOYMENT, id=id))
+    facts = versions.timeline_known_at(tx, people.KIND, id, known)
     if row is None or not facts:
         return None
-    job_data = versions.timeline_known(tx, job_datas.KIND, row["job_data_id"], known)
-    on_probation = versions.timeline_known(tx, probation.KIND, id, known)
+    job_data = versions.timeline_known_at(tx, job_datas.KIND, row["job_data_id"], known)
+    on_probation = versions.timeline_known_at(tx, probation.KIND, id, known)
     return {
         **row,
-        **(versions.shown(facts, on) or {}),
-        "job_data": versions.shown(job_data, on),
-        "probation": versions.shown(on_probation, on),
+        **(versions.to_record(facts, on) or {}),
+        "job_data": versions.to_record(job_data, on),
+        "probation": versions.to_record(on_probation, on),
         "contract_ids": contracts.ids_of(tx, id),
         "offboarding_ids": [r["id"] for r in offboardings.of(tx, id)],
     }
 
 
-_CONTRACT: Final = find(contracts.contract, "id")
-_EMPLOYMENT: Final = find(people.employment, "id")
+_CONTRACT: Final = select_by(contracts.contract, "id")
+_EMPLOYMENT: Final = select_by(people.employment, "id")
 
-SHOWS: Final[Mapping[str, Show]] = {
+SHOWS: Final[Mapping[str, RecordView]] = {
     **{kind: of_entity(entity) for kind, entity in ENTITIES.items()},
     "departments": department,
     "employments": employment,
@@ -109,7 +109,7 @@ class Records:
     def __init__(self, installation: "Installation") -> None:
         self._installation = installation
 
-    async def get(self, request: Request) -> Json:
+    async def get(self, request: Request) -> JsonObject:
         """`on` is a day, today when it is left out; `known` a moment, the present one when it is left out."""
         from corehr.entrypoints.app import RECORDS
 
@@ -119,22 +119,22 @@ class Records:
         if show is None:
             raise Refused(HTTPStatus.NOT_FOUND, f"there are no {kind}: kinds are {', '.join(sorted(shows))}")
         house = self._installation
-        now = house.clock.now(house.tenant.tenant)
-        on = _day(request.query_params.get("on"), local_day(now, house.tenant.zone))
+        now = house.clock.now(house.tenant.id)
+        on = _day(request.query_params.get("on"), local_date(now, house.tenant.time_zone))
         known = _moment(request.query_params.get("known"), now)
         found = None
         if id.isprintable():
-            found = await house.store.query(house.tenant.tenant, lambda tx: show(tx, id, on, stamp(known)))
+            found = await house.store.query(house.tenant.id, lambda tx: show(tx, id, on, to_timestamp(known)))
         if found is None:
             raise Refused(HTTPStatus.NOT_FOUND, f"there is no {kind} {id}, or it was not known then")
         return found
 
 
-def _row(row: dict[str, Any] | None) -> Json | None:
+def _row(row: dict[str, Any] | None) -> JsonObject | None:
     return {name: value for name, value in row.items() if name != "tenant"} if row else None
 
 
-def _day(text: str | None, today: Day) -> Day:
+def _day(text: str | None, today: IsoDate) -> IsoDate:
     if text is None:
         return today
     try:

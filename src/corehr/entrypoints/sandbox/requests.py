@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from corehr.entrypoints.sandbox.door import whole
 from corehr.gateway.pipeline import Exchange
-from corehr.kernel.clock import stamp
+from corehr.kernel.clock import to_timestamp
 
 KEPT: Final = 1000
 LONGEST: Final = 65_536
@@ -87,7 +87,7 @@ def _kept(raw: bytes) -> bytes | int:
 
 def _told(one: Noted) -> Mapping[str, Any]:
     return {
-        "at": stamp(one.at),
+        "at": to_timestamp(one.at),
         "method": one.method,
         "path": one.path,
         "operation": one.operation,

@@ -21,9 +21,9 @@ from corehr.entrypoints.sandbox.faults import Faults
 from corehr.entrypoints.sandbox.travel import Travel
 from corehr.entrypoints.sandbox.watch import Watch
 from corehr.kernel import outbox, tenants
-from corehr.kernel.clock import real_now, stamp
+from corehr.kernel.clock import real_now, to_timestamp
 from corehr.kernel.db import Tx
-from corehr.kernel.ids import secret
+from corehr.kernel.ids import random_hex
 
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
@@ -48,9 +48,9 @@ class Snapshots:
 
     async def take(self, request: Request) -> dict[str, Any]:
         """POST: the id by which the world as it is now can be had again."""
-        house, id = self._installation, secret(16)
+        house, id = self._installation, random_hex(16)
         async with self._travel.lock:
-            self._kept[id] = await house.store.query(house.tenant.tenant, _kept)
+            self._kept[id] = await house.store.query(house.tenant.id, _kept)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return {"id": id}
@@ -62,13 +62,13 @@ class Snapshots:
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such snapshot: they live as long as the server runs")
         async with self._exchanging(kept.now):
             house = self._installation
-            await house.store.command(house.tenant.tenant, partial(_put_back, kept))
+            await house.store.command(house.tenant.id, partial(_put_back, kept))
         return self._travel.told()
 
     async def reset(self, request: Request) -> dict[str, Any]:
         """POST reset: the demo company as it was first made, without faults; Refused when there never was one."""
         house = self._installation
-        company = await house.store.query(house.tenant.tenant, made)
+        company = await house.store.query(house.tenant.id, made)
         if company is None:
             raise Refused(HTTPStatus.CONFLICT, "`corehr demo` did not make this database: it is not reset")
         seed, employees, now = company
@@ -82,9 +82,9 @@ class Snapshots:
         """Inside, the rows are exchanged; no day is lived and no request served that belongs to the other world."""
         house = self._installation
         async with self._travel.lock, self._watch.closed(), house.days.paused(), house.deliveries.alone():
-            house.clock.set_now(house.tenant.tenant, now)
+            house.clock.set_now(house.tenant.id, now)
             yield
-            house.clock.set_now(house.tenant.tenant, now)
+            house.clock.set_now(house.tenant.id, now)
 
 
 def _kept(tx: Tx) -> Kept:
@@ -94,4 +94,4 @@ def _kept(tx: Tx) -> Kept:
 def _put_back(kept: Kept, tx: Tx) -> None:
     rows.put_back(tx, {name: msgspec.msgpack.decode(zlib.decompress(raw)) for name, raw in kept.tables.items()})
     outbox.release_all(tx)  # of whatever was under way when it was kept
-    tenants.set_clock(tx, stamp(kept.now), stamp(real_now()))
+    tenants.set_clock(tx, to_timestamp(kept.now), to_timestamp(real_now()))

@@ -13,8 +13,8 @@ from corehr.entrypoints.sandbox.door import Refused, bad, read
 from corehr.gateway.apps import App
 from corehr.kernel import subscribers
 from corehr.kernel.db import Tx
-from corehr.kernel.ids import secret
-from corehr.kernel.settings import WrongUse
+from corehr.kernel.ids import random_hex
+from corehr.kernel.settings import UsageError
 from corehr.kernel.subscribers import Subscriber
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ class Subscribers:
             mode=wanted.mode,
             url=wanted.url,
             encrypt_key=wanted.encrypt_key,
-            verification_token=secret() if wanted.verification_token is None else wanted.verification_token,
+            verification_token=random_hex() if wanted.verification_token is None else wanted.verification_token,
         )
         try:
             types = subscriptions.wanted_types(house.spec, app, wanted.events)
-        except WrongUse as why:
+        except UsageError as why:
             raise bad(str(why)) from None
         await self._prove(app, it)
 
@@ -100,7 +100,7 @@ class Subscribers:
         app, wanted, house = await self._app(request), await read(request, Replay), self._installation
         try:
             count = await subscriptions.replay(house.store, app.tenant, app.app_id, wanted.since)
-        except WrongUse as why:
+        except UsageError as why:
             raise Refused(HTTPStatus.CONFLICT, str(why)) from None
         house.deliveries.nudge()
         return {"count": count}
@@ -110,17 +110,15 @@ class Subscribers:
         wanted, house = await read(request, Again), self._installation
         id = request.path_params["id"]
         try:
-            apps = await house.store.command(
-                house.tenant.tenant, lambda tx: subscriptions.redeliver(tx, id, wanted.app_id)
-            )
-        except WrongUse as why:
+            apps = await house.store.command(house.tenant.id, lambda tx: subscriptions.redeliver(tx, id, wanted.app_id))
+        except UsageError as why:
             raise Refused(HTTPStatus.NOT_FOUND, str(why)) from None
         house.deliveries.nudge()
         return {"app_ids": apps}
 
     async def _app(self, request: Request) -> App:
         app = await self._installation.apps.find(request.path_params["app_id"])
-        if app is None or app.tenant != self._installation.tenant.tenant:
+        if app is None or app.tenant != self._installation.tenant.id:
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such app")
         return app
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from corehr.entrypoints.sandbox.door import Refused, bad, read
 from corehr.kernel import tenants
-from corehr.kernel.clock import real_now, stamp
+from corehr.kernel.clock import real_now, to_timestamp
 
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
@@ -65,20 +65,20 @@ class Travel:
             return await self._go(now + step)
 
     def told(self) -> dict[str, Any]:
-        zone = ZoneInfo(self._installation.tenant.zone)
+        zone = ZoneInfo(self._installation.tenant.time_zone)
         return {"now": self._now().astimezone(zone).isoformat(timespec="seconds")}
 
     def _now(self) -> datetime:
-        return self._installation.clock.now(self._installation.tenant.tenant)
+        return self._installation.clock.now(self._installation.tenant.id)
 
     async def _go(self, to: datetime) -> dict[str, Any]:
         if to - self._now() > FARTHEST:
             raise _too_far()
         house = self._installation
         async with house.deliveries.alone():
-            await house.days.travel(to, house.deliveries)
-        at, real = stamp(self._now()), stamp(real_now())
-        await house.store.command(house.tenant.tenant, lambda tx: tenants.set_clock(tx, at, real))
+            await house.days.advance_to(to, house.deliveries)
+        at, real = to_timestamp(self._now()), to_timestamp(real_now())
+        await house.store.command(house.tenant.id, lambda tx: tenants.set_clock(tx, at, real))
         return self.told()
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from corehr.entrypoints.sandbox.faults import Faults
 from corehr.entrypoints.sandbox.requests import Requests
 from corehr.gateway.pipeline import Exchange
-from corehr.kernel.errors import Refusal
+from corehr.kernel.errors import BusinessError
 
 
 class Watch:
@@ -44,7 +44,7 @@ class Watch:
         if trouble.latency:
             self._waits[exchange.log_id] = trouble.latency
         if trouble.code is not None and exchange.operation is not None:
-            raise Refusal(exchange.operation, trouble.code, "fault", trouble.blanks)
+            raise BusinessError(exchange.operation, trouble.code, "fault", trouble.blanks)
 
     def holding(self, exchange: Exchange) -> None:
         if self._waits:

@@ -8,7 +8,7 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from corehr.engines import versions
-from corehr.engines.timeline import at
+from corehr.engines.timeline import version_as_of
 from corehr.entrypoints.demo import names as people_names
 from corehr.entrypoints.demo.almanac import later, years_later
 from corehr.entrypoints.demo.chance import Chance
@@ -20,7 +20,7 @@ from corehr.entrypoints.sandbox.door import Refused, read
 from corehr.entrypoints.sandbox.recipes import recipes
 from corehr.entrypoints.sandbox.travel import Travel
 from corehr.hr.job_datas import records as job_datas
-from corehr.kernel.clock import Day, local_day
+from corehr.kernel.clock import IsoDate, local_date
 from corehr.kernel.db import Tx
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ class World:
 
         def read_all(tx: Tx) -> dict[str, Any]:
             company, named = made(tx), read_names(tx)
-            today = local_day(company[2], house.tenant.zone) if company else ""
+            today = local_date(company[2], house.tenant.time_zone) if company else ""
             return {**named, "recipes": recipes(named, house.spec, today) if company else {}}
 
-        told = await house.store.query(house.tenant.tenant, read_all)
+        told = await house.store.query(house.tenant.id, read_all)
         for facts in told.get("apps", {}).values():
             app = await house.apps.find(facts["id"])
             if app is not None and app.type == "store":
@@ -61,7 +61,7 @@ class World:
         """More people like `active`, who have been there for a year; Refused where there is no `active`."""
         count, house = (await read(request, Wanted)).count, self._installation
         async with self._travel.lock:
-            hired = await house.store.command(house.tenant.tenant, lambda tx: self._hire(tx, count))
+            hired = await house.store.command(house.tenant.id, lambda tx: self._hire(tx, count))
         return {"employments": hired}
 
     def _hire(self, tx: Tx, count: int) -> dict[str, Any]:
@@ -69,9 +69,9 @@ class World:
         active = known.get("active")
         if active is None:
             raise Refused(HTTPStatus.CONFLICT, "there is no demo company here, so nobody to take as a pattern")
-        today = local_day(tx.now, self._installation.tenant.zone)
+        today = local_date(tx.now, self._installation.tenant.time_zone)
         life = versions.timeline(tx, job_datas.KIND, active["job_data_id"])
-        pattern = {**(at(life, today) or life[0]).body, "assignment_start_reason": "onboarding"}
+        pattern = {**(version_as_of(life, today) or life[0]).body, "assignment_start_reason": "onboarding"}
         there = sum(1 for name in known if name.startswith(_EXTRA))
         plans = [_plan(there + n + 1, today, pattern["department_id"]) for n in range(count)]
         for plan in plans:
@@ -82,7 +82,7 @@ class World:
         return facts
 
 
-def _plan(number: int, today: Day, department_id: str) -> Plan:
+def _plan(number: int, today: IsoDate, department_id: str) -> Plan:
     name, user_id = people_names.person(Chance(number), FIRST_EXTRA + number)
     started = years_later(today, -1)
     return Plan(

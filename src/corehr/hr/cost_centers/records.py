@@ -7,33 +7,35 @@ import sqlalchemy as sa
 
 from corehr.engines import versions
 from corehr.engines.entity import Entity
-from corehr.engines.timeline import at
-from corehr.kernel.clock import Day
+from corehr.engines.timeline import version_as_of
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
-from corehr.kernel.statements import add, among, mine, statement, table, text
+from corehr.kernel.statements import in_list, insert_into, of_tenant, statement, tenant_table, text_column
 
 COST_CENTER = Entity("cost_center")
 
-child = table("cost_center_child", text("parent_id", key=True), text("id", key=True))
+child = tenant_table("cost_center_child", text_column("parent_id", key=True), text_column("id", key=True))
 
-_ADD_CHILD = add(child)
-_CHILDREN = statement(sa.select(child.c.parent_id, child.c.id).where(mine(child), among(child.c.parent_id, "parents")))
+_ADD_CHILD = insert_into(child)
+_CHILDREN = statement(
+    sa.select(child.c.parent_id, child.c.id).where(of_tenant(child), in_list(child.c.parent_id, "parents"))
+)
 
 
-def add_cost_center(tx: Tx, id: str, valid_from: Day, body: Mapping[str, Any]) -> None:
+def add_cost_center(tx: Tx, id: str, valid_from: IsoDate, body: Mapping[str, Any]) -> None:
     """The cost centre comes into being; under its parent, if it has one."""
-    COST_CENTER.add(tx, id, valid_from, body)
+    COST_CENTER.create(tx, id, valid_from, body)
     if body.get("parent_id"):
-        tx.run(_ADD_CHILD, parent_id=body["parent_id"], id=id)
+        tx.execute(_ADD_CHILD, parent_id=body["parent_id"], id=id)
 
 
-def with_children(tx: Tx, ids: list[str], day: Day) -> set[str]:
+def with_children(tx: Tx, ids: list[str], day: IsoDate) -> set[str]:
     """Those of the given cost centres that have an active child on a day."""
-    rows = tx.all(_CHILDREN, parents=ids)
+    rows = tx.fetch_all(_CHILDREN, parents=ids)
     lives = versions.timelines(tx, [r["id"] for r in rows]) if rows else {}
     parents = set()
     for row in rows:
-        version = at(lives[(COST_CENTER.kind, row["id"])], day)
+        version = version_as_of(lives[(COST_CENTER.kind, row["id"])], day)
         if version and version.body["active"] and version.body.get("parent_id") == row["parent_id"]:
             parents.add(row["parent_id"])
     return parents

@@ -5,34 +5,34 @@ from collections.abc import Mapping
 import msgspec
 import sqlalchemy as sa
 
-from corehr.engines.custom_fields import Definition
+from corehr.engines.custom_fields import FieldDefinition
 from corehr.kernel.db import Tx, encode_json
-from corehr.kernel.statements import add, having, statement, table, text
+from corehr.kernel.statements import insert_into, matches, statement, tenant_table, text_column
 
-custom_field = table(
+custom_field = tenant_table(
     "custom_field",
-    text("form", key=True),
-    text("name", key=True),
-    text("name_zh"),
-    text("name_en"),
-    text("definition"),
+    text_column("form", key=True),
+    text_column("name", key=True),
+    text_column("name_zh"),
+    text_column("name_en"),
+    text_column("definition"),
 )
 
-_ADD = add(custom_field)
+_ADD = insert_into(custom_field)
 _OF = statement(
     sa.select(custom_field.c.name, custom_field.c.definition)
-    .where(*having(custom_field, "form"))
+    .where(*matches(custom_field, "form"))
     .order_by(custom_field.c.name)
 )
-_read = msgspec.json.Decoder(Definition).decode
+_read = msgspec.json.Decoder(FieldDefinition).decode
 
 
-def add_field(tx: Tx, form: str, it: Definition, name_zh: str, name_en: str) -> None:
+def add_field(tx: Tx, form: str, it: FieldDefinition, name_zh: str, name_en: str) -> None:
     """A form, as `offboarding_info`, has one more field; called as a built-in one, it stands in its place."""
     definition = encode_json(it).decode()
-    tx.run(_ADD, form=form, name=it.name, name_zh=name_zh, name_en=name_en, definition=definition)
+    tx.execute(_ADD, form=form, name=it.name, name_zh=name_zh, name_en=name_en, definition=definition)
 
 
-def definitions(tx: Tx, form: str) -> Mapping[str, Definition]:
+def definitions(tx: Tx, form: str) -> Mapping[str, FieldDefinition]:
     """The form's fields by name."""
-    return {row["name"]: _read(row["definition"]) for row in tx.all(_OF, form=form)}
+    return {row["name"]: _read(row["definition"]) for row in tx.fetch_all(_OF, form=form)}

@@ -8,9 +8,9 @@ from corehr.hr.job_changes.records import Status
 from corehr.hr.job_changes.rules.case import Request
 from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_changes.rules.revoke import REVOKE
-from corehr.kernel.clock import Day, milliseconds, moment
+from corehr.kernel.clock import IsoDate, epoch_millis, parse_timestamp
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.feature import Call, Feature, Json, Turn
+from corehr.kernel.feature import Call, DailyJob, Feature, JsonObject
 
 STATUS: Final = {
     Status.APPROVING: 0,
@@ -57,7 +57,7 @@ FIELDS: Final[Mapping[str, str]] = {
 _READ: Final = {side: [(f"{side}_{wire}", ours) for wire, ours in FIELDS.items()] for side in ("original", "target")}
 
 
-def create_v1(tx: Tx, call: Call) -> Json:
+def create_v1(tx: Tx, call: Call) -> JsonObject:
     """POST v1/job_changes."""
     body = call.body
     info = body["transfer_info"]
@@ -83,13 +83,13 @@ def create_v1(tx: Tx, call: Call) -> Json:
     return _answer(commands.create(tx, asked, call.data_range))
 
 
-def revoke_v2(tx: Tx, call: Call) -> Json:
+def revoke_v2(tx: Tx, call: Call) -> JsonObject:
     """POST v2/job_changes/:job_change_id/revoke."""
     refused = commands.revoke(tx, call.path["job_change_id"], call.body.get("operator_id"), call.data_range)
     return {"result": refused is None, "message": refused or "成功"}
 
 
-def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
     return records.get(tx, id)
 
 
@@ -100,7 +100,7 @@ def _side(info: Mapping[str, Any], side: str) -> dict[str, Any]:
     return told
 
 
-def _answer(row: Row) -> Json:
+def _answer(row: Row) -> JsonObject:
     return {
         "job_change_id": row["id"],
         "employment_id": row["employment_id"],
@@ -109,13 +109,13 @@ def _answer(row: Row) -> Json:
         "transfer_reason_unique_identifier": row["transfer_reason"] or "",
         "process_id": row["process_id"] or "",
         "effective_date": row["effective_date"],
-        "created_time": milliseconds(moment(row["created_at"])),
+        "created_time": epoch_millis(parse_timestamp(row["created_at"])),
         "transfer_info": _info(row),
     }
 
 
-def _info(row: Row) -> Json:
-    info: Json = {name: row[name] for name in ("remark", "offer_info") if row[name] is not None}
+def _info(row: Row) -> JsonObject:
+    info: JsonObject = {name: row[name] for name in ("remark", "offer_info") if row[name] is not None}
     if row["dotted_manager_clean"] is not None:
         info["target_dotted_manager_clean"] = bool(row["dotted_manager_clean"])
     if row["probation_exist"] is not None:
@@ -130,9 +130,9 @@ def _info(row: Row) -> Json:
 
 FEATURE = Feature(
     "job_changes",
-    operations={"v1.job_change.create": create_v1, "v2.job_change.revoke": revoke_v2},
+    commands={"v1.job_change.create": create_v1, "v2.job_change.revoke": revoke_v2},
     rulebooks=(CREATE, REVOKE),
-    outcomes={commands.SUBJECT: commands.decided},
-    turns=(Turn(records.due, commands.come_due),),
-    records={"job_changes": show},
+    approval_callbacks={commands.SUBJECT: commands.decided},
+    daily_jobs=(DailyJob(records.due, commands.come_due),),
+    record_views={"job_changes": show},
 )

@@ -17,7 +17,7 @@ from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.hr.workforce_plans import records as workforce_plans
-from corehr.kernel.clock import local_day
+from corehr.kernel.clock import local_date
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.feature import DataRange
 
@@ -138,7 +138,7 @@ def _flag(value: bool | None) -> int | None:
 
 def _settled(tx: Tx, row: Row, person: people.Employment) -> Row:
     """If its day has come and nobody has still to agree, the change becomes the person's job."""
-    if row["status"] not in records.WAITING or row["effective_date"] > local_day(tx.now, row["zone"]):
+    if row["status"] not in records.WAITING or row["effective_date"] > local_date(tx.now, row["zone"]):
         return row
     _apply(tx, row, person)
     return records.take_effect(tx, row, person.job_data_id)
@@ -177,7 +177,7 @@ def _patches(row: Row) -> Mapping[str, dict[str, Any]]:
 def _withdraw(tx: Tx, row: Row, employment_id: str) -> None:
     """Take back, wherever it was said, what this change said."""
     cause = records.cause(row["id"])
-    for kind, thing in versions.said_by(tx, cause):
+    for kind, thing in versions.list_entities_of_cause(tx, cause):
         if kind == job_datas.KIND:
             job_datas.take_back(tx, thing, employment_id, cause)
         elif kind == people.KIND:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from corehr.kernel.clock import moment
+from corehr.kernel.clock import parse_timestamp
 from corehr.kernel.db import Row
 from corehr.kernel.event_log import Event
 
@@ -70,7 +70,7 @@ def in_the_domain(row: Row, what: int, operator_id: str | None, at: str, fields:
             "operator_user_id": operator_id or "",
             "opt_scene": "OpenAPIAddJobChange" if added else "OpenAPIRevokeJobChange",
             "opt_desc": "job change added" if added else "job change revoked",
-            "opt_time": str(int(moment(at).timestamp())),
+            "opt_time": str(int(parse_timestamp(at).timestamp())),
             "opt_id": row["id"],
             "employment_id": row["employment_id"],
             "data": data,

@@ -10,9 +10,20 @@ from corehr.engines.timeline import Cause
 from corehr.hr.contracts import records as contracts
 from corehr.hr.job_changes import events
 from corehr.hr.people import records as people
-from corehr.kernel.clock import FOREVER, Day
+from corehr.kernel.clock import FOREVER, IsoDate
 from corehr.kernel.db import Row, Tx, decode_json, encode_json
-from corehr.kernel.statements import add, bind, change, find, having, is_one_of, number, statement, table, text
+from corehr.kernel.statements import (
+    bind,
+    in_constants,
+    insert_into,
+    integer_column,
+    matches,
+    select_by,
+    statement,
+    tenant_table,
+    text_column,
+    update_columns,
+)
 
 
 class Status(StrEnum):
@@ -40,34 +51,34 @@ PROBATION_FIELDS: Final = frozenset({"probation_end_date"})
 CONTRACT_FIELDS: Final = contracts.FIELDS
 """What is not among these three belongs to job data."""
 
-job_change = table(
+job_change = tenant_table(
     "job_change",
-    text("id", key=True),
-    text("employment_id"),
-    text("status"),
-    number("mode"),
-    text("transfer_type"),
-    text("transfer_reason", optional=True),
-    text("flow_id", optional=True),
-    text("process_id", optional=True),
-    text("effective_date"),
-    text("zone"),
-    text("transfer_key", optional=True),
-    text("initiator_id", optional=True),
-    text("remark", optional=True),
-    text("offer_info", optional=True),
-    number("dotted_manager_clean", optional=True),
-    number("probation_exist", optional=True),
-    text("targets"),
-    text("originals"),
-    text("target_department_id", optional=True),
-    text("created_at"),
-    text("updated_at"),
-    text("revoked_by", optional=True),
-    text("revoked_at", optional=True),
+    text_column("id", key=True),
+    text_column("employment_id"),
+    text_column("status"),
+    integer_column("mode"),
+    text_column("transfer_type"),
+    text_column("transfer_reason", optional=True),
+    text_column("flow_id", optional=True),
+    text_column("process_id", optional=True),
+    text_column("effective_date"),
+    text_column("zone"),
+    text_column("transfer_key", optional=True),
+    text_column("initiator_id", optional=True),
+    text_column("remark", optional=True),
+    text_column("offer_info", optional=True),
+    integer_column("dotted_manager_clean", optional=True),
+    integer_column("probation_exist", optional=True),
+    text_column("targets"),
+    text_column("originals"),
+    text_column("target_department_id", optional=True),
+    text_column("created_at"),
+    text_column("updated_at"),
+    text_column("revoked_by", optional=True),
+    text_column("revoked_at", optional=True),
 )
-_pending = is_one_of(job_change.c.status, PENDING)
-_waiting = is_one_of(job_change.c.status, WAITING)
+_pending = in_constants(job_change.c.status, PENDING)
+_waiting = in_constants(job_change.c.status, WAITING)
 sa.Index("job_change_by_employment", job_change.c.tenant, job_change.c.employment_id, job_change.c.id)
 for _name, _where, _columns in (
     ("job_change_waiting", "status IN ('Approved', 'NoNeedApproval')", ("tenant", "zone", "effective_date")),
@@ -84,25 +95,25 @@ for _name, _where, _columns in (
         postgresql_where=sa.text(_where),
     )
 
-_ADD = add(job_change)
-_FIND = find(job_change, "id")
+_ADD = insert_into(job_change)
+_FIND = select_by(job_change, "id")
 _OF = statement(
     sa.select(job_change.c.id, job_change.c.status, job_change.c.effective_date)
-    .where(*having(job_change, "employment_id"))
+    .where(*matches(job_change, "employment_id"))
     .order_by(job_change.c.id)
 )
 _DUE = statement(
     sa.select(job_change.c.id)
-    .where(*having(job_change, "zone"), _waiting, job_change.c.effective_date <= bind("day"))
+    .where(*matches(job_change, "zone"), _waiting, job_change.c.effective_date <= bind("day"))
     .order_by(job_change.c.effective_date, job_change.c.id)
 )
 _HEADED_FOR = statement(
     sa.select(job_change.c.employment_id, job_change.c.targets).where(
-        *having(job_change, "target_department_id"), _pending, job_change.c.employment_id != bind("but_not")
+        *matches(job_change, "target_department_id"), _pending, job_change.c.employment_id != bind("but_not")
     )
 )
-_MOVE = change(job_change, "status", "process_id", "updated_at")
-_REVOKE = change(job_change, "status", "updated_at", "revoked_by", "revoked_at")
+_MOVE = update_columns(job_change, "status", "process_id", "updated_at")
+_REVOKE = update_columns(job_change, "status", "updated_at", "revoked_by", "revoked_at")
 
 
 def cause(id: str) -> Cause:
@@ -112,7 +123,7 @@ def cause(id: str) -> Cause:
 
 def get(tx: Tx, id: str) -> Row | None:
     """The row, with `targets` and `originals` as mappings."""
-    row = tx.one(_FIND, id=id)
+    row = tx.fetch_one(_FIND, id=id)
     if row is not None:
         row["targets"], row["originals"] = decode_json(row["targets"]), decode_json(row["originals"])
     return row
@@ -127,17 +138,17 @@ def known(tx: Tx, id: str) -> Row:
 
 def of(tx: Tx, employment_id: str) -> Sequence[Row]:
     """The person's job changes, oldest first: rows `{id, status, effective_date}`."""
-    return tx.all(_OF, employment_id=employment_id)
+    return tx.fetch_all(_OF, employment_id=employment_id)
 
 
-def due(tx: Tx, zone: str, day: Day) -> Sequence[str]:
+def due(tx: Tx, zone: str, day: IsoDate) -> Sequence[str]:
     """The changes that wait for this day, or an earlier one, in a zone; in order of day, then of asking."""
-    return [row["id"] for row in tx.all(_DUE, zone=zone, day=day)]
+    return [row["id"] for row in tx.fetch_all(_DUE, zone=zone, day=day)]
 
 
 def headed_for(tx: Tx, department_id: str, but_not: str) -> Sequence[Mapping[str, Any]]:
     """The targets of others' pending changes into a department."""
-    rows = tx.all(_HEADED_FOR, target_department_id=department_id, but_not=but_not)
+    rows = tx.fetch_all(_HEADED_FOR, target_department_id=department_id, but_not=but_not)
     return [decode_json(row["targets"]) for row in rows]
 
 
@@ -151,7 +162,7 @@ def ask(tx: Tx, row: Row) -> Row:
         "revoked_by": None,
         "revoked_at": None,
     }
-    tx.run(_ADD, **_written(row))
+    tx.execute(_ADD, **_written(row))
     people.draw(
         tx,
         row["id"],
@@ -175,7 +186,7 @@ def ask(tx: Tx, row: Row) -> Row:
 def move(tx: Tx, row: Row, status: Status) -> Row:
     """The job change gets on, or is rejected."""
     row = {**row, "status": status.value, "updated_at": tx.recorded_at}
-    tx.run(_MOVE, id=row["id"], status=row["status"], process_id=row["process_id"], updated_at=tx.recorded_at)
+    tx.execute(_MOVE, id=row["id"], status=row["status"], process_id=row["process_id"], updated_at=tx.recorded_at)
     if status not in PENDING:
         people.erase(tx, row["id"])
     _announce(tx, row)
@@ -199,7 +210,7 @@ def revoke(tx: Tx, row: Row, operator_id: str) -> Row:
         "revoked_at": tx.recorded_at,
     }
     names = ("id", "status", "updated_at", "revoked_by", "revoked_at")
-    tx.run(_REVOKE, **{name: row[name] for name in names})
+    tx.execute(_REVOKE, **{name: row[name] for name in names})
     people.erase(tx, row["id"])
     _announce(tx, row)
     tx.emit(events.in_the_domain(row, events.TAKEN_BACK, operator_id, tx.recorded_at, sorted(values(row))))

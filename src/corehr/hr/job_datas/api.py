@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from corehr.engines import versions
-from corehr.engines.timeline import Timeline, Version, at
+from corehr.engines.timeline import Timeline, Version, version_as_of
 from corehr.hr.departments import records as departments
 from corehr.hr.job_datas import records, rules
 from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
 from corehr.kernel import tenants
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import Call, Feature, Json
+from corehr.kernel.feature import Call, Feature, JsonObject
 
-EARLIEST: Final[Day] = "1900-01-01"
-LATEST: Final[Day] = "9999-12-30"
+EARLIEST: Final[IsoDate] = "1900-01-01"
+LATEST: Final[IsoDate] = "9999-12-30"
 
 PLAIN: Final = (
     "employee_type_id",
@@ -42,7 +42,7 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
 """What enum values are called in Chinese and in English; others go by their own name."""
 
 
-def query(tx: Tx, call: Call) -> Json:
+def query(tx: Tx, call: Call) -> JsonObject:
     """POST v2/employees/job_datas/query: job data in force on a day, or every version, person by person.
 
     Paged by employment id: `page_token` is the last one given.
@@ -54,15 +54,15 @@ def query(tx: Tx, call: Call) -> Json:
     rules.QUERY.check(case)
     size = int(call.query["page_size"])
     items, beyond = _collect(tx, call, body.get("data_date") or today, token, size)
-    answer: Json = {"items": items, "has_more": beyond is not None}
+    answer: JsonObject = {"items": items, "has_more": beyond is not None}
     if beyond is not None:
         answer["page_token"] = beyond
     return answer
 
 
-def _collect(tx: Tx, call: Call, day: Day, beyond: str, size: int) -> tuple[list[Json], str | None]:
+def _collect(tx: Tx, call: Call, day: IsoDate, beyond: str, size: int) -> tuple[list[JsonObject], str | None]:
     """A page of people who have something to show, and the last of them when there may be more."""
-    items: list[Json] = []
+    items: list[JsonObject] = []
     while True:
         ids = _candidates(tx, call, day, beyond, size + 1)
         shown = _items(tx, call, day, [id for id in ids if _in_range(tx, call, id, day)])
@@ -74,7 +74,7 @@ def _collect(tx: Tx, call: Call, day: Day, beyond: str, size: int) -> tuple[list
         beyond = ids[-1]
 
 
-def _candidates(tx: Tx, call: Call, day: Day, beyond: str, limit: int) -> Sequence[str]:
+def _candidates(tx: Tx, call: Call, day: IsoDate, beyond: str, limit: int) -> Sequence[str]:
     wanted = call.body.get("employment_ids")
     if wanted:
         return sorted(id for id in set(wanted) if id > beyond)[:limit]
@@ -82,13 +82,13 @@ def _candidates(tx: Tx, call: Call, day: Day, beyond: str, limit: int) -> Sequen
     return records.people_with_job_data(tx, call.body.get("department_id"), since, until, beyond, limit)
 
 
-def _in_range(tx: Tx, call: Call, employment_id: str, day: Day) -> bool:
+def _in_range(tx: Tx, call: Call, employment_id: str, day: IsoDate) -> bool:
     if call.data_range.everyone:
         return True
     return departments.within(tx, call.data_range, records.department_on(tx, employment_id, day), day)
 
 
-def _items(tx: Tx, call: Call, day: Day, ids: Sequence[str]) -> list[Json]:
+def _items(tx: Tx, call: Call, day: IsoDate, ids: Sequence[str]) -> list[JsonObject]:
     """The people among `ids` who have job data that was asked for, with it."""
     persons = people.many(tx, ids)
     lives = versions.timelines(tx, [*(p.job_data_id for p in persons.values()), *persons])
@@ -106,10 +106,10 @@ def _items(tx: Tx, call: Call, day: Day, ids: Sequence[str]) -> list[Json]:
     ]
 
 
-def _asked_for(body: Mapping[str, Any], life: Timeline, day: Day) -> Sequence[Version]:
+def _asked_for(body: Mapping[str, Any], life: Timeline, day: IsoDate) -> Sequence[Version]:
     if body.get("primary_job_data") is False:
         return ()
-    one = at(life, day)
+    one = version_as_of(life, day)
     found = list(life) if body.get("get_all_version") else ([one] if one else [])
     if department := body.get("department_id"):
         present = one.body.get("department_id") if one else None
@@ -125,9 +125,9 @@ def _asked_for(body: Mapping[str, Any], life: Timeline, day: Day) -> Sequence[Ve
 
 def _job_data(
     person: people.Employment, version: Version, on_probation: Timeline, managers: Mapping[str, people.Employment]
-) -> Json:
+) -> JsonObject:
     body = version.body
-    answer: Json = {
+    answer: JsonObject = {
         "job_data_id": person.job_data_id,
         "version_id": version.id,
         "employment_id": person.id,
@@ -148,33 +148,33 @@ def _job_data(
         answer["direct_manager"] = _manager(manager)
     if dotted := managers.get(body.get(people.DOTTED) or ""):
         answer["dotted_line_managers"] = [_manager(dotted)]
-    answer.update(_probation(at(on_probation, version.valid_from)))
+    answer.update(_probation(version_as_of(on_probation, version.valid_from)))
     return answer
 
 
-def _probation(version: Version | None) -> Json:
+def _probation(version: Version | None) -> JsonObject:
     body = version.body if version else {}
     wire = {"probation_start_date": "probation_start_date", "probation_end_date": "probation_expected_end_date"}
     return {theirs: body[ours] for ours, theirs in wire.items() if body.get(ours)}
 
 
-def _manager(it: people.Employment) -> Json:
+def _manager(it: people.Employment) -> JsonObject:
     return {"job_data_id": it.job_data_id, "employment_id": it.id}
 
 
-def _enum(name: str) -> Json:
+def _enum(name: str) -> JsonObject:
     zh, en = REASONS.get(name, (name, name))
     return {"enum_name": name, "display": [{"lang": "zh-CN", "value": zh}, {"lang": "en-US", "value": en}]}
 
 
-def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
     """One person's job data: `id` is the job data's own."""
-    return versions.shown(versions.timeline_known(tx, records.KIND, id, known), on)
+    return versions.to_record(versions.timeline_known_at(tx, records.KIND, id, known), on)
 
 
 FEATURE = Feature(
     "job_datas",
     queries={"v2.employees-job_data.query": query},
     rulebooks=(rules.QUERY,),
-    records={"job_datas": show},
+    record_views={"job_datas": show},
 )

@@ -9,9 +9,19 @@ from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline
 from corehr.hr.job_datas import events
 from corehr.hr.people import records as people
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.statements import add, among, bind, having, mine, remove, statement, table, text
+from corehr.kernel.statements import (
+    bind,
+    delete_by,
+    in_list,
+    insert_into,
+    matches,
+    of_tenant,
+    statement,
+    tenant_table,
+    text_column,
+)
 
 KIND: Final = "job_data"
 DIMENSIONS: Final = (
@@ -24,26 +34,26 @@ DIMENSIONS: Final = (
 )
 """The fields of job data by which people are counted."""
 
-assignment = table(
+assignment = tenant_table(
     "assignment",
-    text("job_data_id", key=True),
-    text("valid_from", key=True),
-    text("valid_to"),
-    text("employment_id"),
-    *(text(name, optional=True) for name in DIMENSIONS),
+    text_column("job_data_id", key=True),
+    text_column("valid_from", key=True),
+    text_column("valid_to"),
+    text_column("employment_id"),
+    *(text_column(name, optional=True) for name in DIMENSIONS),
     sa.Index("assignment_by_department", "tenant", "department_id", "employment_id"),
     sa.Index("assignment_by_employment", "tenant", "employment_id"),
 )
 
 _person = people.employment
-_ADD = add(assignment)
-_REMOVE = remove(assignment, "job_data_id")
+_ADD = insert_into(assignment)
+_REMOVE = delete_by(assignment, "job_data_id")
 _on_day = (assignment.c.valid_from <= bind("day"), assignment.c.valid_to > bind("day"))
 _COUNT = statement(
     sa.select(sa.func.count(sa.distinct(assignment.c.employment_id)).label("people"))
     .join(_person, sa.and_(_person.c.tenant == assignment.c.tenant, _person.c.id == assignment.c.employment_id))
     .where(
-        *having(assignment, "department_id"),
+        *matches(assignment, "department_id"),
         *_on_day,
         sa.or_(_person.c.end_date.is_(None), _person.c.end_date >= bind("day")),
         assignment.c.employment_id != bind("but_not"),
@@ -54,7 +64,7 @@ _COUNT = statement(
     )
 )
 _wanted = (
-    mine(assignment),
+    of_tenant(assignment),
     assignment.c.employment_id > bind("beyond"),
     assignment.c.valid_from <= bind("until"),
     assignment.c.valid_to > bind("since"),
@@ -75,23 +85,23 @@ _IN_DEPARTMENT = statement(
 )
 _OF_PEOPLE = statement(
     sa.select(assignment)
-    .where(mine(assignment), among(assignment.c.employment_id, "employment_ids"))
+    .where(of_tenant(assignment), in_list(assignment.c.employment_id, "employment_ids"))
     .order_by(assignment.c.employment_id, assignment.c.valid_from)
 )
 
 
-def begin(tx: Tx, id: str, employment_id: str, day: Day, body: Mapping[str, Any]) -> None:
+def begin(tx: Tx, id: str, employment_id: str, day: IsoDate, body: Mapping[str, Any]) -> None:
     """A person's first job data, from the day of onboarding."""
-    after = versions.write(tx, KIND, id, day, body, ("onboarding", employment_id))
+    after = versions.append(tx, KIND, id, day, body, ("onboarding", employment_id))
     _project(tx, id, employment_id, after)
     tx.emit(events.created(id))
 
 
 def write(
-    tx: Tx, id: str, employment_id: str, before: Timeline, day: Day, patch: Mapping[str, Any], cause: Cause
+    tx: Tx, id: str, employment_id: str, before: Timeline, day: IsoDate, patch: Mapping[str, Any], cause: Cause
 ) -> None:
     """From a day on the person works as `patch` says; a version that begins on that day is created."""
-    after = versions.say(tx, KIND, id, before, day, patch, cause)
+    after = versions.append_to_timeline(tx, KIND, id, before, day, patch, cause)
     _project(tx, id, employment_id, after)
     if all(version.valid_from != day for version in before):
         tx.emit(events.created(id))
@@ -101,48 +111,50 @@ def write(
 def lines_without(tx: Tx, id: str, employment_id: str, cause: Cause) -> Sequence[Mapping[str, Any]]:
     """The reporting lines that would be new if `cause` had never said anything of the job data."""
     present = _lines_of(versions.timeline(tx, KIND, id), employment_id)
-    return [line for line in _lines_of(versions.without(tx, KIND, id, cause), employment_id) if line not in present]
+    return [
+        line for line in _lines_of(versions.timeline_without(tx, KIND, id, cause), employment_id) if line not in present
+    ]
 
 
 def take_back(tx: Tx, id: str, employment_id: str, cause: Cause) -> None:
     """What `cause` said of the job data is withdrawn."""
-    _before, after = versions.take_back(tx, KIND, id, cause)
+    _before, after = versions.retract(tx, KIND, id, cause)
     _project(tx, id, employment_id, after)
     tx.emit(events.updated(id))
 
 
-def headcount(tx: Tx, dimensions: Mapping[str, str | None], day: Day, but_not: str) -> int:
+def headcount(tx: Tx, dimensions: Mapping[str, str | None], day: IsoDate, but_not: str) -> int:
     """How many people, without one and those who have left, have these values on a day; `department_id` is given."""
-    counted = tx.one(_COUNT, day=day, but_not=but_not, **{name: dimensions.get(name) for name in DIMENSIONS})
+    counted = tx.fetch_one(_COUNT, day=day, but_not=but_not, **{name: dimensions.get(name) for name in DIMENSIONS})
     return int(counted["people"]) if counted else 0
 
 
 def people_with_job_data(
-    tx: Tx, department_id: str | None, since: Day, until: Day, beyond: str, limit: int
+    tx: Tx, department_id: str | None, since: IsoDate, until: IsoDate, beyond: str, limit: int
 ) -> Sequence[str]:
     """Employments, in order of id after `beyond`, with job data in force between two days."""
     params: dict[str, Any] = {"since": since, "until": until, "beyond": beyond, "limit": limit}
     if department_id is None:
-        return [r["employment_id"] for r in tx.all(_EVERYBODY, **params)]
-    return [r["employment_id"] for r in tx.all(_IN_DEPARTMENT, department_id=department_id, **params)]
+        return [r["employment_id"] for r in tx.fetch_all(_EVERYBODY, **params)]
+    return [r["employment_id"] for r in tx.fetch_all(_IN_DEPARTMENT, department_id=department_id, **params)]
 
 
 def assignments(tx: Tx, employment_ids: Sequence[str]) -> Sequence[Row]:
     """Who of these people works where, from when to when, in order of person and day."""
-    return tx.all(_OF_PEOPLE, employment_ids=list(employment_ids))
+    return tx.fetch_all(_OF_PEOPLE, employment_ids=list(employment_ids))
 
 
-def department_on(tx: Tx, employment_id: str, day: Day) -> str | None:
+def department_on(tx: Tx, employment_id: str, day: IsoDate) -> str | None:
     """The department the person works in on a day: the first one if the day is before it, the last if after."""
     return _assigned(tx, employment_id, day, "department_id")
 
 
-def work_location_on(tx: Tx, employment_id: str, day: Day) -> str | None:
+def work_location_on(tx: Tx, employment_id: str, day: IsoDate) -> str | None:
     """Where the person works on a day; the same."""
     return _assigned(tx, employment_id, day, "work_location_id")
 
 
-def _assigned(tx: Tx, employment_id: str, day: Day, name: str) -> str | None:
+def _assigned(tx: Tx, employment_id: str, day: IsoDate, name: str) -> str | None:
     rows = assignments(tx, [employment_id])
     begun = [r[name] for r in rows if r["valid_from"] <= day]
     return begun[-1] if begun else (rows[0][name] if rows else None)
@@ -166,8 +178,8 @@ def _lines_of(timeline: Timeline, employment_id: str) -> list[dict[str, Any]]:
 
 def _project(tx: Tx, id: str, employment_id: str, timeline: Timeline) -> None:
     """Write anew what is asked across people: where they work, and to whom they report."""
-    tx.run(_REMOVE, job_data_id=id)
-    tx.run_many(
+    tx.execute(_REMOVE, job_data_id=id)
+    tx.execute_many(
         _ADD,
         [
             {

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from corehr.engines.rulebook import Never, Row, Rulebook
+from corehr.engines.rulebook import Rule, Rulebook, Unreachable
 from corehr.hr.departments import records as departments
 from corehr.hr.job_datas import records
-from corehr.kernel.clock import Day, is_day
+from corehr.kernel.clock import IsoDate, is_iso_date
 from corehr.kernel.db import Tx
-from corehr.kernel.errors import Reason
+from corehr.kernel.errors import GatewayReason
 from corehr.kernel.feature import DataRange
 
 DATES = ("data_date", "effective_date_start", "effective_date_end")
@@ -24,7 +24,7 @@ class QueryCase:
     body: Mapping[str, Any]
     page_token_is_ours: bool
     data_range: DataRange
-    today: Day
+    today: IsoDate
 
     @cached_property
     def foreign(self) -> Sequence[str]:
@@ -42,7 +42,7 @@ class QueryCase:
 
 def date_is_malformed(c: QueryCase) -> bool:
     given = [value for name in DATES if (value := c.body.get(name)) not in (None, "")]
-    return any(not isinstance(value, str) or not is_day(value) for value in given)
+    return any(not isinstance(value, str) or not is_iso_date(value) for value in given)
 
 
 def dates_are_in_disorder(c: QueryCase) -> bool:
@@ -61,13 +61,13 @@ def somebody_is_out_of_range(c: QueryCase) -> bool:
 QUERY: Rulebook[QueryCase] = Rulebook(
     "v2.employees-job_data.query",
     [
-        Row(1160013, date_is_malformed, "a date is not `YYYY-MM-DD`", "doc"),
-        Row(1160013, dates_are_in_disorder, "the range of effective dates ends before it starts"),
-        Row(1160013, page_token_is_foreign, "`page_token` is not one that this operation gave"),
-        Row(1160023, somebody_is_out_of_range, "a person asked for is outside the app's data range", "doc"),
-        Row(1160018, Never("a token always names its app and its tenant"), "the token names no app", "doc"),
-        Row(1160999, Reason.BROKEN, "corehr itself failed", "doc"),
-        Row(1160997, Never("there is no metadata service to call"), "another service failed", "doc"),
-        Row(1160998, Never("there is no vault service to call"), "another service failed", "doc"),
+        Rule(1160013, date_is_malformed, "a date is not `YYYY-MM-DD`", "doc"),
+        Rule(1160013, dates_are_in_disorder, "the range of effective dates ends before it starts"),
+        Rule(1160013, page_token_is_foreign, "`page_token` is not one that this operation gave"),
+        Rule(1160023, somebody_is_out_of_range, "a person asked for is outside the app's data range", "doc"),
+        Rule(1160018, Unreachable("a token always names its app and its tenant"), "the token names no app", "doc"),
+        Rule(1160999, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
+        Rule(1160997, Unreachable("there is no metadata service to call"), "another service failed", "doc"),
+        Rule(1160998, Unreachable("there is no vault service to call"), "another service failed", "doc"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from corehr.engines.entity import Entity
 from corehr.kernel import tenants
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 LOCATION = Entity("location")
@@ -16,9 +16,9 @@ WORK_CITY: Final = frozenset({"business_site", "work_location"})
 SOCIAL_SECURITY_CITY: Final = frozenset({"social_security_contribution"})
 
 
-def zone_on(tx: Tx, id: str | None, day: Day) -> str:
+def zone_on(tx: Tx, id: str | None, day: IsoDate) -> str:
     """The time zone of a location on a day; the company's where there is no location, or it names none."""
-    return zone_of(tx, LOCATION.on(tx, id, day) if id else None)
+    return zone_of(tx, LOCATION.body_as_of(tx, id, day) if id else None)
 
 
 def zone_of(tx: Tx, body: Mapping[str, Any] | None) -> str:
@@ -27,7 +27,7 @@ def zone_of(tx: Tx, body: Mapping[str, Any] | None) -> str:
         return str(body["zone"])
     company = tenants.get(tx)
     assert company is not None
-    return company.zone
+    return company.time_zone
 
 
 def serves_as(body: Mapping[str, Any], purpose: frozenset[str]) -> bool:

@@ -12,7 +12,7 @@ from corehr.hr.offboardings.rules.edit import EDIT
 from corehr.hr.offboardings.rules.revoke import REVOKE
 from corehr.hr.people import records as people
 from corehr.hr.processes import records as processes
-from corehr.kernel.clock import local_day
+from corehr.kernel.clock import local_date
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.feature import DataRange
 
@@ -77,7 +77,7 @@ def _held(tx: Tx, id: Any) -> tuple[Row | None, people.Employment | None]:
 
 def _settled(tx: Tx, row: Row) -> None:
     """If it is agreed to and the last day is over where the person works, they have left."""
-    if row["status"] not in records.WAITING or row["offboarding_date"] >= local_day(tx.now, records.zone(tx, row)):
+    if row["status"] not in records.WAITING or row["offboarding_date"] >= local_date(tx.now, records.zone(tx, row)):
         return
     person, day, cause = row["employment_id"], row["offboarding_date"], records.cause(row["id"])
     people.leave(tx, person, day, cause)
@@ -91,7 +91,7 @@ def _settled(tx: Tx, row: Row) -> None:
 def _withdraw(tx: Tx, row: Row, operator_id: str | None) -> None:
     """Take back what leaving said of the person and their contract, end its processes, and say that it is over."""
     cause = records.cause(row["id"])
-    for kind, thing in versions.said_by(tx, cause):
+    for kind, thing in versions.list_entities_of_cause(tx, cause):
         if kind == people.KIND:
             people.take_back(tx, thing, cause)
         else:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from corehr.kernel.clock import milliseconds, moment
+from corehr.kernel.clock import epoch_millis, parse_timestamp
 from corehr.kernel.db import Row
 from corehr.kernel.event_log import Event
 
@@ -77,7 +77,7 @@ def updated(row: Row, fields: Sequence[str]) -> Event:
             "operator": row["updated_by"] or "",
             "status": STATUS[row["status"]],
             "checklist_status": CHECKLIST[row["checklist_status"]],
-            "updated_time": milliseconds(moment(row["updated_at"])),
+            "updated_time": epoch_millis(parse_timestamp(row["updated_at"])),
             "updated_fields": list(fields),
         },
     )
@@ -108,7 +108,7 @@ def in_the_domain(row: Row, what: int) -> Event:
             "operator_user_id": row["updated_by"] or "",
             "opt_scene": "OpenAPIAddOffboarding" if agreed else "OpenAPIRevokeOffboarding",
             "opt_desc": "offboarding approved" if agreed else "offboarding revoked",
-            "opt_time": str(int(moment(row["updated_at"]).timestamp())),
+            "opt_time": str(int(parse_timestamp(row["updated_at"]).timestamp())),
             "opt_id": row["id"],
             "employment_id": row["employment_id"],
             "data": [

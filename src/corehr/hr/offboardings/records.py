@@ -6,16 +6,27 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from corehr.engines.custom_fields import Definition, Kind, Value
+from corehr.engines.custom_fields import FieldDefinition, FieldType, Value
 from corehr.engines.timeline import Cause
 from corehr.hr.custom_fields import records as custom_fields
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.locations import records as locations
 from corehr.hr.offboardings import events
 from corehr.hr.people import records as people
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx, decode_json, encode_json
-from corehr.kernel.statements import add, bind, change, find, having, is_one_of, mine, statement, table, text
+from corehr.kernel.statements import (
+    bind,
+    in_constants,
+    insert_into,
+    matches,
+    of_tenant,
+    select_by,
+    statement,
+    tenant_table,
+    text_column,
+    update_columns,
+)
 
 
 class Status(StrEnum):
@@ -112,50 +123,50 @@ _LOCKED = (
     "provident_fund_end_date",
     "sign_type",
 )
-BUILT_IN: Final[Mapping[str, Definition]] = {
+BUILT_IN: Final[Mapping[str, FieldDefinition]] = {
     it.name: it
     for it in (
-        Definition(LAST_DAY, Kind.DATE),
-        Definition("expected_offboarding_date", Kind.DATE),
-        Definition("last_attendance_date", Kind.DATE),
-        Definition("apply_initiating_time", Kind.DATE, with_time=True),
-        Definition("apply_finish_time", Kind.DATE, with_time=True),
-        Definition("reason", Kind.OPTION, options=_REASONS),
-        Definition("employee_reason", Kind.OPTION, options=_REASONS),
-        *(Definition(name, Kind.TEXT, multi_line=True) for name in EXPLANATIONS),
-        Definition("add_block_list", Kind.BOOL),
-        Definition("block_reason", Kind.OPTION, options=_BLOCK_REASONS),
-        Definition("block_reason_explanation", Kind.TEXT, multi_line=True),
-        Definition("retain_account", Kind.BOOL),
-        Definition("is_transfer_with_workforce", Kind.BOOL),
-        Definition("enforce_noncompete_agreement", Kind.BOOL),
-        Definition("noncompete_agreement_company", Kind.LOOKUP, of="company"),
-        Definition("noncompete_agreement_start_date", Kind.DATE),
-        Definition("noncompete_agreement_end_date", Kind.DATE),
-        Definition("signature_file", Kind.ATTACHMENT),
-        *(Definition(name, Kind.TEXT, locked=True) for name in _LOCKED),
+        FieldDefinition(LAST_DAY, FieldType.DATE),
+        FieldDefinition("expected_offboarding_date", FieldType.DATE),
+        FieldDefinition("last_attendance_date", FieldType.DATE),
+        FieldDefinition("apply_initiating_time", FieldType.DATE, with_time=True),
+        FieldDefinition("apply_finish_time", FieldType.DATE, with_time=True),
+        FieldDefinition("reason", FieldType.OPTION, options=_REASONS),
+        FieldDefinition("employee_reason", FieldType.OPTION, options=_REASONS),
+        *(FieldDefinition(name, FieldType.TEXT, multi_line=True) for name in EXPLANATIONS),
+        FieldDefinition("add_block_list", FieldType.BOOL),
+        FieldDefinition("block_reason", FieldType.OPTION, options=_BLOCK_REASONS),
+        FieldDefinition("block_reason_explanation", FieldType.TEXT, multi_line=True),
+        FieldDefinition("retain_account", FieldType.BOOL),
+        FieldDefinition("is_transfer_with_workforce", FieldType.BOOL),
+        FieldDefinition("enforce_noncompete_agreement", FieldType.BOOL),
+        FieldDefinition("noncompete_agreement_company", FieldType.LOOKUP, target_kind="company"),
+        FieldDefinition("noncompete_agreement_start_date", FieldType.DATE),
+        FieldDefinition("noncompete_agreement_end_date", FieldType.DATE),
+        FieldDefinition("signature_file", FieldType.ATTACHMENT),
+        *(FieldDefinition(name, FieldType.TEXT, locked=True) for name in _LOCKED),
     )
 }
 """The form's fields that every company has; its own definition of one, as of its block reasons, stands in its place."""
 
-offboarding = table(
+offboarding = tenant_table(
     "offboarding",
-    text("id", key=True),
-    text("employment_id"),
-    text("status"),
-    text("type"),
-    text("offboarding_date"),
-    text("end_before", optional=True),
-    text("info"),
-    text("proposal", optional=True),
-    text("process_id", optional=True),
-    text("checklist_status"),
-    text("checklist_process_id", optional=True),
-    text("created_at"),
-    text("updated_at"),
-    text("updated_by", optional=True),
-    text("revoked_at", optional=True),
-    text("revoked_by", optional=True),
+    text_column("id", key=True),
+    text_column("employment_id"),
+    text_column("status"),
+    text_column("type"),
+    text_column("offboarding_date"),
+    text_column("end_before", optional=True),
+    text_column("info"),
+    text_column("proposal", optional=True),
+    text_column("process_id", optional=True),
+    text_column("checklist_status"),
+    text_column("checklist_process_id", optional=True),
+    text_column("created_at"),
+    text_column("updated_at"),
+    text_column("updated_by", optional=True),
+    text_column("revoked_at", optional=True),
+    text_column("revoked_by", optional=True),
     sa.Index("offboarding_by_employment", "tenant", "employment_id", "id"),
     sa.Index(
         "offboarding_waiting",
@@ -166,15 +177,19 @@ offboarding = table(
     ),
 )
 
-_ADD = add(offboarding)
-_FIND = find(offboarding, "id")
-_OF = statement(sa.select(offboarding).where(*having(offboarding, "employment_id")).order_by(offboarding.c.id))
+_ADD = insert_into(offboarding)
+_FIND = select_by(offboarding, "id")
+_OF = statement(sa.select(offboarding).where(*matches(offboarding, "employment_id")).order_by(offboarding.c.id))
 _DUE = statement(
     sa.select(offboarding.c.id, offboarding.c.employment_id, offboarding.c.offboarding_date)
-    .where(mine(offboarding), is_one_of(offboarding.c.status, WAITING), offboarding.c.offboarding_date < bind("day"))
+    .where(
+        of_tenant(offboarding),
+        in_constants(offboarding.c.status, WAITING),
+        offboarding.c.offboarding_date < bind("day"),
+    )
     .order_by(offboarding.c.offboarding_date, offboarding.c.id)
 )
-_WRITE = change(offboarding, *(c.name for c in offboarding.c if c.name not in ("tenant", "id")))
+_WRITE = update_columns(offboarding, *(c.name for c in offboarding.c if c.name not in ("tenant", "id")))
 
 
 def cause(id: str) -> Cause:
@@ -184,7 +199,7 @@ def cause(id: str) -> Cause:
 
 def get(tx: Tx, id: str) -> Row | None:
     """The row, with `info` and `proposal`, both values by field, as mappings; `proposal` may be None."""
-    row = tx.one(_FIND, id=id)
+    row = tx.fetch_one(_FIND, id=id)
     return _read(row) if row else None
 
 
@@ -197,10 +212,10 @@ def known(tx: Tx, id: str) -> Row:
 
 def of(tx: Tx, employment_id: str) -> Sequence[Row]:
     """Every offboarding of the employment, oldest first; rows as of `get`."""
-    return [_read(row) for row in tx.all(_OF, employment_id=employment_id)]
+    return [_read(row) for row in tx.fetch_all(_OF, employment_id=employment_id)]
 
 
-def definitions(tx: Tx) -> Mapping[str, Definition]:
+def definitions(tx: Tx) -> Mapping[str, FieldDefinition]:
     """The fields of the form by name: the built-in ones and the company's own."""
     return {**BUILT_IN, **custom_fields.definitions(tx, FORM)}
 
@@ -211,16 +226,16 @@ def zone(tx: Tx, row: Row) -> str:
     return locations.zone_on(tx, job_datas.work_location_on(tx, row["employment_id"], day), day)
 
 
-def due(tx: Tx, zone_begun: str, day: Day) -> Sequence[str]:
+def due(tx: Tx, zone_begun: str, day: IsoDate) -> Sequence[str]:
     """The agreed offboardings whose last day, in this zone, was over when this day began; in order of day."""
-    return [row["id"] for row in tx.all(_DUE, day=day) if zone(tx, row) == zone_begun]
+    return [row["id"] for row in tx.fetch_all(_DUE, day=day) if zone(tx, row) == zone_begun]
 
 
 def ask(
     tx: Tx,
     id: str,
     employment_id: str,
-    date: Day,
+    date: IsoDate,
     info: Mapping[str, Value],
     *,
     process_id: str | None = None,
@@ -247,7 +262,7 @@ def ask(
         "revoked_at": None,
         "revoked_by": None,
     }
-    tx.run(_ADD, **_written(row))
+    tx.execute(_ADD, **_written(row))
     _announce(tx, row)
     tx.emit(events.updated(row, sorted({LAST_DAY, *info})))
     return decide(tx, row, Status.NO_NEED_APPROVAL) if directly else row
@@ -318,7 +333,7 @@ def withdraw(tx: Tx, row: Row, operator_id: str | None) -> Row:
 
 def _become(tx: Tx, row: Row, operator_id: str | None, **facts: Any) -> Row:
     row = {**row, **facts, "updated_at": tx.recorded_at, "updated_by": operator_id}
-    tx.run(_WRITE, **_written(row))
+    tx.execute(_WRITE, **_written(row))
     return row
 
 

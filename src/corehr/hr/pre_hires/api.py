@@ -2,12 +2,12 @@
 
 from corehr.hr.pre_hires import commands, records
 from corehr.hr.pre_hires.rules import WITHDRAW, Withdrawal
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import Call, Feature, Json
+from corehr.kernel.feature import Call, Feature, JsonObject
 
 
-def withdraw_v2(tx: Tx, call: Call) -> Json:
+def withdraw_v2(tx: Tx, call: Call) -> JsonObject:
     """POST v2/pre_hires/withdraw_onboarding."""
     body = call.body
     asked = Withdrawal(body.get("pre_hire_id"), body.get("withdraw_reason"), call.app_id, call.pre_hires)
@@ -15,7 +15,7 @@ def withdraw_v2(tx: Tx, call: Call) -> Json:
     return {"success": True}
 
 
-def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
     row = records.get(tx, id)
     if row is None:
         return None
@@ -25,7 +25,7 @@ def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
 
 FEATURE = Feature(
     "pre_hires",
-    operations={"v2.pre_hire.withdraw_onboarding": withdraw_v2},
+    commands={"v2.pre_hire.withdraw_onboarding": withdraw_v2},
     rulebooks=(WITHDRAW,),
-    records={"pre_hires": show},
+    record_views={"pre_hires": show},
 )

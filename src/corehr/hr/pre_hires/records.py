@@ -8,7 +8,16 @@ import sqlalchemy as sa
 
 from corehr.hr.pre_hires import events
 from corehr.kernel.db import Row, Tx, decode_json, encode_json
-from corehr.kernel.statements import add, change, find, having, number, statement, table, text
+from corehr.kernel.statements import (
+    insert_into,
+    integer_column,
+    matches,
+    select_by,
+    statement,
+    tenant_table,
+    text_column,
+    update_columns,
+)
 
 
 class Status(StrEnum):
@@ -57,50 +66,52 @@ OVER: Final = frozenset(
 SYSTEM_TASKS: Final = {"1": "职位信息", "2": "个人信息", "3": "创建账户SSO", "4": "签到", "9": "签署入职文件"}
 """The tasks that every flow may have, by code; a company's own tasks have codes of their own."""
 
-onboarding_flow = table("onboarding_flow", text("id", key=True), text("name_zh"), text("name_en"))
-pre_hire = table(
-    "pre_hire",
-    text("id", key=True),
-    text("name"),
-    text("onboarding_status"),
-    text("onboarding_date", optional=True),
-    text("department_id", optional=True),
-    text("offer"),
-    text("flow_id"),
-    text("flow_instance_id"),
-    text("flow_status"),
-    text("withdrawn_reason", optional=True),
-    text("withdrawn_by", optional=True),
-    text("withdrawn_at", optional=True),
-    text("created_at"),
-    text("updated_at"),
+onboarding_flow = tenant_table(
+    "onboarding_flow", text_column("id", key=True), text_column("name_zh"), text_column("name_en")
 )
-onboarding_task = table(
+pre_hire = tenant_table(
+    "pre_hire",
+    text_column("id", key=True),
+    text_column("name"),
+    text_column("onboarding_status"),
+    text_column("onboarding_date", optional=True),
+    text_column("department_id", optional=True),
+    text_column("offer"),
+    text_column("flow_id"),
+    text_column("flow_instance_id"),
+    text_column("flow_status"),
+    text_column("withdrawn_reason", optional=True),
+    text_column("withdrawn_by", optional=True),
+    text_column("withdrawn_at", optional=True),
+    text_column("created_at"),
+    text_column("updated_at"),
+)
+onboarding_task = tenant_table(
     "onboarding_task",
-    text("pre_hire_id", key=True),
-    text("code", key=True),
-    number("place"),
-    text("name"),
-    text("status"),
+    text_column("pre_hire_id", key=True),
+    text_column("code", key=True),
+    integer_column("place"),
+    text_column("name"),
+    text_column("status"),
 )
 
-_ADD_FLOW = add(onboarding_flow)
-_FLOW = find(onboarding_flow, "id")
-_ADD = add(pre_hire)
-_FIND = find(pre_hire, "id")
-_HOLD = statement(sa.select(pre_hire).where(*having(pre_hire, "id")).with_for_update())
+_ADD_FLOW = insert_into(onboarding_flow)
+_FLOW = select_by(onboarding_flow, "id")
+_ADD = insert_into(pre_hire)
+_FIND = select_by(pre_hire, "id")
+_HOLD = statement(sa.select(pre_hire).where(*matches(pre_hire, "id")).with_for_update())
 _WITHDRAWAL = ("onboarding_status", "flow_status", "withdrawn_reason", "withdrawn_by", "withdrawn_at", "updated_at")
-_WITHDRAW = change(pre_hire, *_WITHDRAWAL)
-_ADD_TASK = add(onboarding_task)
+_WITHDRAW = update_columns(pre_hire, *_WITHDRAWAL)
+_ADD_TASK = insert_into(onboarding_task)
 _TASKS = statement(
-    sa.select(onboarding_task).where(*having(onboarding_task, "pre_hire_id")).order_by(onboarding_task.c.place)
+    sa.select(onboarding_task).where(*matches(onboarding_task, "pre_hire_id")).order_by(onboarding_task.c.place)
 )
-_SET_TASK = change(onboarding_task, "status", by=("pre_hire_id", "code"))
+_SET_TASK = update_columns(onboarding_task, "status", by=("pre_hire_id", "code"))
 
 
 def add_flow(tx: Tx, id: str, name_zh: str, name_en: str) -> None:
     """An onboarding flow that pre-hires can run through."""
-    tx.run(_ADD_FLOW, id=id, name_zh=name_zh, name_en=name_en)
+    tx.execute(_ADD_FLOW, id=id, name_zh=name_zh, name_en=name_en)
 
 
 def add_pre_hire(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]]) -> None:
@@ -123,8 +134,8 @@ def add_pre_hire(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]])
         {"pre_hire_id": row["id"], "code": code, "place": place, "name": name, "status": status.value}
         for place, (code, name, status) in enumerate(tasks)
     ]
-    tx.run(_ADD, **{**row, "offer": encode_json(row["offer"]).decode()})
-    tx.run_many(_ADD_TASK, rows)
+    tx.execute(_ADD, **{**row, "offer": encode_json(row["offer"]).decode()})
+    tx.execute_many(_ADD_TASK, rows)
     told = ("onboarding_status", "onboarding_date", "department_id")
     tx.emit(events.updated(row, sorted([*(field for field in told if row[field]), *row["offer"]])))
     tx.emit(events.flow_moved(row, _flow(tx, row), rows))
@@ -132,17 +143,17 @@ def add_pre_hire(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]])
 
 def get(tx: Tx, id: str) -> Row | None:
     """The row, with `offer` as a mapping."""
-    return _read(tx.one(_FIND, id=id))
+    return _read(tx.fetch_one(_FIND, id=id))
 
 
 def hold(tx: Tx, id: str) -> Row | None:
     """The row as `get` gives it, locked until the command ends: every command about a pre-hire begins with this."""
-    return _read(tx.one(_HOLD, id=id))
+    return _read(tx.fetch_one(_HOLD, id=id))
 
 
 def tasks_of(tx: Tx, id: str) -> Sequence[Row]:
     """The tasks of the pre-hire's flow, in their order: rows `{code, name, status, …}`."""
-    return tx.all(_TASKS, pre_hire_id=id)
+    return tx.fetch_all(_TASKS, pre_hire_id=id)
 
 
 def withdraw(tx: Tx, row: Row, tasks: Sequence[Row], reason: str, app_id: str) -> Row:
@@ -156,16 +167,16 @@ def withdraw(tx: Tx, row: Row, tasks: Sequence[Row], reason: str, app_id: str) -
         "withdrawn_at": tx.recorded_at,
         "updated_at": tx.recorded_at,
     }
-    tx.run(_WITHDRAW, id=row["id"], **{name: row[name] for name in _WITHDRAWAL})
+    tx.execute(_WITHDRAW, id=row["id"], **{name: row[name] for name in _WITHDRAWAL})
     ended = [{**t, "status": TaskStatus.TERMINATED.value} for t in tasks if t["status"] not in OVER]
-    tx.run_many(_SET_TASK, [{name: t[name] for name in ("pre_hire_id", "code", "status")} for t in ended])
+    tx.execute_many(_SET_TASK, [{name: t[name] for name in ("pre_hire_id", "code", "status")} for t in ended])
     tx.emit(events.updated(row, ["onboarding_status", "withdrawn_reason"]))
     tx.emit(events.flow_moved(row, _flow(tx, row), ended))
     return row
 
 
 def _flow(tx: Tx, row: Row) -> Row:
-    flow = tx.one(_FLOW, id=row["flow_id"])
+    flow = tx.fetch_one(_FLOW, id=row["flow_id"])
     assert flow is not None
     return flow
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from corehr.engines.rulebook import Row, Rulebook
+from corehr.engines.rulebook import Rule, Rulebook
 from corehr.hr.pre_hires import records
 from corehr.hr.pre_hires.records import FlowStatus, Status, TaskStatus
 from corehr.kernel.db import Row as StoredRow
 from corehr.kernel.db import Tx
-from corehr.kernel.errors import Reason
-from corehr.kernel.feature import PreHires
+from corehr.kernel.errors import GatewayReason
+from corehr.kernel.feature import PreHireAccess
 
 LONGEST_REASON: Final = 500
 
@@ -29,7 +29,7 @@ class Withdrawal:
     pre_hire_id: Any
     reason: Any
     app_id: str
-    pre_hires: PreHires
+    pre_hires: PreHireAccess
 
 
 @dataclass(frozen=True)
@@ -91,19 +91,27 @@ def task_is_being_initiated(c: WithdrawCase) -> bool:
 WITHDRAW: Rulebook[WithdrawCase] = Rulebook(
     "v2.pre_hire.withdraw_onboarding",
     [
-        Row(1161116, Reason.CLAIMED, "another request about this pre-hire has not been answered yet", "doc"),
-        Row(1161001, Reason.MALFORMED, "a parameter has not the documented shape", "doc"),
-        Row(1161001, id_is_missing_or_malformed, "`pre_hire_id` is missing, empty or no row of digits"),
-        Row(1161001, reason_is_missing, "`withdraw_reason` is missing, blank or no text"),
-        Row(1161001, reason_is_too_long, "`withdraw_reason` has more than 500 Unicode characters", "doc"),
-        Row(1161105, pre_hires_are_out_of_range, "the app may not see pre-hires", "doc"),
-        Row(1161105, pre_hire_is_unknown, "there is no such pre-hire, or it was deleted", "doc"),
-        Row(1161097, pre_hires_are_only_to_be_read, "the app may see pre-hires, and not change them"),
-        Row(1161129, is_not_expected_any_more, "onboarding is completed or withdrawn; the blank is its English name"),
-        Row(1161094, flow_cannot_be_withdrawn, "the onboarding flow has not begun, broke or expired"),
-        Row(1161094, task_is_being_initiated, "a task of the flow is being initiated at this moment"),
-        Row(1161604, Reason.TOO_FAST, "never by itself: too many calls are 99991400 here; a sandbox fault shows it"),
-        Row(1161204, Reason.TIMED_OUT, "never by itself: nothing is asked of another system; a sandbox fault shows it"),
-        Row(1161000, Reason.BROKEN, "corehr itself failed", "doc"),
+        Rule(1161116, GatewayReason.CLAIMED, "another request about this pre-hire has not been answered yet", "doc"),
+        Rule(1161001, GatewayReason.MALFORMED, "a parameter has not the documented shape", "doc"),
+        Rule(1161001, id_is_missing_or_malformed, "`pre_hire_id` is missing, empty or no row of digits"),
+        Rule(1161001, reason_is_missing, "`withdraw_reason` is missing, blank or no text"),
+        Rule(1161001, reason_is_too_long, "`withdraw_reason` has more than 500 Unicode characters", "doc"),
+        Rule(1161105, pre_hires_are_out_of_range, "the app may not see pre-hires", "doc"),
+        Rule(1161105, pre_hire_is_unknown, "there is no such pre-hire, or it was deleted", "doc"),
+        Rule(1161097, pre_hires_are_only_to_be_read, "the app may see pre-hires, and not change them"),
+        Rule(1161129, is_not_expected_any_more, "onboarding is completed or withdrawn; the blank is its English name"),
+        Rule(1161094, flow_cannot_be_withdrawn, "the onboarding flow has not begun, broke or expired"),
+        Rule(1161094, task_is_being_initiated, "a task of the flow is being initiated at this moment"),
+        Rule(
+            1161604,
+            GatewayReason.RATE_LIMITED,
+            "never by itself: too many calls are 99991400 here; a sandbox fault shows it",
+        ),
+        Rule(
+            1161204,
+            GatewayReason.TIMED_OUT,
+            "never by itself: nothing is asked of another system; a sandbox fault shows it",
+        ),
+        Rule(1161000, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],
 )

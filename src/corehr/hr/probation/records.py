@@ -5,22 +5,22 @@ from typing import Any, Final
 
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 KIND: Final = "probation"
 
 
-def begin(tx: Tx, employment_id: str, day: Day, body: Mapping[str, Any]) -> None:
+def begin(tx: Tx, employment_id: str, day: IsoDate, body: Mapping[str, Any]) -> None:
     """A person starts on probation: `probation_start_date`, `probation_end_date` (expected)."""
-    versions.write(tx, KIND, employment_id, day, body, ("onboarding", employment_id))
+    versions.append(tx, KIND, employment_id, day, body, ("onboarding", employment_id))
 
 
-def amend(tx: Tx, employment_id: str, before: Timeline, day: Day, patch: Mapping[str, Any], cause: Cause) -> None:
+def amend(tx: Tx, employment_id: str, before: Timeline, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
     """From a day on the probation is expected to end when `patch` says."""
-    versions.say(tx, KIND, employment_id, before, day, patch, cause)
+    versions.append_to_timeline(tx, KIND, employment_id, before, day, patch, cause)
 
 
 def take_back(tx: Tx, employment_id: str, cause: Cause) -> None:
     """What `cause` said of the probation is withdrawn."""
-    versions.take_back(tx, KIND, employment_id, cause)
+    versions.retract(tx, KIND, employment_id, cause)

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from corehr.hr.processes import commands, records, rules
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import Call, Feature, Handler, Json, Outcome
+from corehr.kernel.feature import ApprovalCallback, Call, Feature, Handler, JsonObject
 
 
-def answer(outcomes: Mapping[str, Outcome]) -> Handler:
+def answer(outcomes: Mapping[str, ApprovalCallback]) -> Handler:
     """PUT v2/processes/:process_id/approvers/:approver_id."""
     verb = commands.answering(outcomes)
 
-    def handler(tx: Tx, call: Call) -> Json:
+    def handler(tx: Tx, call: Call) -> JsonObject:
         body = call.body
         reason = body.get("reason")
         asked = rules.Answer(
@@ -30,7 +30,7 @@ def answer(outcomes: Mapping[str, Outcome]) -> Handler:
     return handler
 
 
-def list_tasks(tx: Tx, call: Call) -> Json:
+def list_tasks(tx: Tx, call: Call) -> JsonObject:
     """GET v2/approvers: the tasks of one person, `page_token` is the number of a page."""
     query = call.query
     case = rules.TaskListCase(tx, query.get("user_id"), query.get("page_token", "1"), query.get("approver_status"))
@@ -50,7 +50,7 @@ def list_tasks(tx: Tx, call: Call) -> Json:
     return answer
 
 
-def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
+def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
     row = records.get(tx, id)
     if row is None:
         return None
@@ -61,12 +61,12 @@ def show(tx: Tx, id: str, on: Day, known: str) -> Json | None:
     return {**row, "tasks": tasks}
 
 
-def feature(outcomes: Mapping[str, Outcome]) -> Feature:
+def feature(outcomes: Mapping[str, ApprovalCallback]) -> Feature:
     """Processes, told whom to tell when one ends."""
     return Feature(
         "processes",
-        operations={"v2.process-approver.update": answer(outcomes)},
+        commands={"v2.process-approver.update": answer(outcomes)},
         queries={"v2.approver.list": list_tasks},
         rulebooks=(rules.ANSWER, rules.TASKS),
-        records={"processes": show},
+        record_views={"processes": show},
     )

@@ -6,10 +6,10 @@ from corehr.engines.approvals import ProcessStatus
 from corehr.hr.people import records as people
 from corehr.hr.processes import records, rules
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import Outcome
+from corehr.kernel.feature import ApprovalCallback
 
 
-def answering(outcomes: Mapping[str, Outcome]) -> Callable[[Tx, rules.Answer], None]:
+def answering(outcomes: Mapping[str, ApprovalCallback]) -> Callable[[Tx, rules.Answer], None]:
     """The verb that answers a task, and tells the subject's feature when the process ends because of it."""
 
     def answer(tx: Tx, asked: rules.Answer) -> None:

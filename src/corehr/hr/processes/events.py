@@ -18,7 +18,7 @@ BUSINESS: Final = {
 """The platform's word for the business of an approval, by the kind of its subject."""
 
 APPROVAL = 1
-NODE_STATUS = {TaskStatus.OPEN: 1, TaskStatus.REJECTED: 2, TaskStatus.DONE: 3, TaskStatus.CANCELLED: 4}
+NODE_STATUS = {TaskStatus.PENDING: 1, TaskStatus.REJECTED: 2, TaskStatus.DONE: 3, TaskStatus.CANCELLED: 4}
 
 
 def status_changed(process: dict[str, Any]) -> Event:

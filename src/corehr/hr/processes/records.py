@@ -7,10 +7,21 @@ from typing import Final
 import sqlalchemy as sa
 
 from corehr.engines import approvals
-from corehr.engines.approvals import ProcessStatus, Task, TaskStatus, Verdict
+from corehr.engines.approvals import Decision, ProcessStatus, Task, TaskStatus
 from corehr.hr.processes import events
 from corehr.kernel.db import Row, Tx, decode_json, encode_json
-from corehr.kernel.statements import add, bind, change, find, having, mine, number, statement, table, text
+from corehr.kernel.statements import (
+    bind,
+    insert_into,
+    integer_column,
+    matches,
+    of_tenant,
+    select_by,
+    statement,
+    tenant_table,
+    text_column,
+    update_columns,
+)
 
 ADMINISTRATOR: Final = "process_administrator"
 MANAGER: Final = "direct_manager"
@@ -18,55 +29,62 @@ MANAGER: Final = "direct_manager"
 
 NORMAL, REVOCATION, CORRECTION = events.NORMAL, events.REVOCATION, events.CORRECTION
 
-flow = table("flow", text("id", key=True), text("name_zh"), text("name_en"), number("active"), text("nodes"))
-process = table(
+flow = tenant_table(
+    "flow",
+    text_column("id", key=True),
+    text_column("name_zh"),
+    text_column("name_en"),
+    integer_column("active"),
+    text_column("nodes"),
+)
+process = tenant_table(
     "process",
-    text("id", key=True),
-    text("flow_id"),
-    text("subject_kind"),
-    text("subject_id"),
-    text("employment_id"),
-    text("initiator_id", optional=True),
-    number("properties"),
-    number("status"),
-    text("created_at"),
-    text("completed_at", optional=True),
+    text_column("id", key=True),
+    text_column("flow_id"),
+    text_column("subject_kind"),
+    text_column("subject_id"),
+    text_column("employment_id"),
+    text_column("initiator_id", optional=True),
+    integer_column("properties"),
+    integer_column("status"),
+    text_column("created_at"),
+    text_column("completed_at", optional=True),
     sa.Index("process_by_subject", "tenant", "subject_id"),
 )
-task = table(
+task = tenant_table(
     "process_task",
-    text("id", key=True),
-    text("process_id"),
-    number("node"),
-    text("approver"),
-    number("all_of"),
-    number("status"),
-    text("answered_at", optional=True),
-    text("reason", optional=True),
-    number("by_system", optional=True),
+    text_column("id", key=True),
+    text_column("process_id"),
+    integer_column("node"),
+    text_column("approver"),
+    integer_column("all_of"),
+    integer_column("status"),
+    text_column("answered_at", optional=True),
+    text_column("reason", optional=True),
+    integer_column("by_system", optional=True),
     sa.Index("process_task_by_process", "tenant", "process_id", "node"),
     sa.Index("process_task_by_approver", "tenant", "approver", "id"),
 )
-role = table("role", text("employment_id", key=True), text("role", key=True))
+role = tenant_table("role", text_column("employment_id", key=True), text_column("role", key=True))
 
-_ADD_FLOW = add(flow)
-_FLOW = find(flow, "id")
-_ADD = add(process)
-_FIND = find(process, "id")
+_ADD_FLOW = insert_into(flow)
+_FLOW = select_by(flow, "id")
+_ADD = insert_into(process)
+_FIND = select_by(process, "id")
 _RUNNING_ABOUT = statement(
     sa.select(process.c.subject_kind)
-    .where(*having(process, "subject_id"), process.c.status == int(ProcessStatus.RUNNING))
+    .where(*matches(process, "subject_id"), process.c.status == int(ProcessStatus.RUNNING))
     .distinct()
 )
-_SET_STATUS = change(process, "status", "completed_at")
-_ADD_TASK = add(task)
-_TASKS = statement(sa.select(task).where(*having(task, "process_id")).order_by(task.c.node, task.c.id))
-_SET_TASK = change(task, "status")
-_ANSWER = change(task, "answered_at", "reason", "by_system")
-_ADD_ROLE = add(role)
-_ROLE = find(role, "employment_id", "role")
+_SET_STATUS = update_columns(process, "status", "completed_at")
+_ADD_TASK = insert_into(task)
+_TASKS = statement(sa.select(task).where(*matches(task, "process_id")).order_by(task.c.node, task.c.id))
+_SET_TASK = update_columns(task, "status")
+_ANSWER = update_columns(task, "answered_at", "reason", "by_system")
+_ADD_ROLE = insert_into(role)
+_ROLE = select_by(role, "employment_id", "role")
 _handed_out = (
-    mine(task),
+    of_tenant(task),
     task.c.approver == bind("approver"),
     task.c.status != int(TaskStatus.WAITING),
 )
@@ -90,7 +108,7 @@ class Node:
 def add_flow(tx: Tx, id: str, name_zh: str, name_en: str, nodes: Sequence[Node], *, active: bool = True) -> None:
     """A flow that approvals can run through."""
     written = [{"approvers": list(n.approvers), "all_of": n.all_of} for n in nodes]
-    tx.run(
+    tx.execute(
         _ADD_FLOW,
         id=id,
         name_zh=name_zh,
@@ -102,18 +120,18 @@ def add_flow(tx: Tx, id: str, name_zh: str, name_en: str, nodes: Sequence[Node],
 
 def flow_nodes(tx: Tx, flow_id: str) -> Sequence[Node] | None:
     """The steps of an active flow; None when it is unknown or disabled."""
-    row = tx.one(_FLOW, id=flow_id)
+    row = tx.fetch_one(_FLOW, id=flow_id)
     if row is None or not row["active"]:
         return None
     return [Node(n["approvers"], n["all_of"]) for n in decode_json(row["nodes"])]
 
 
 def add_role(tx: Tx, employment_id: str, name: str) -> None:
-    tx.run(_ADD_ROLE, employment_id=employment_id, role=name)
+    tx.execute(_ADD_ROLE, employment_id=employment_id, role=name)
 
 
 def is_administrator(tx: Tx, employment_id: str) -> bool:
-    return tx.one(_ROLE, employment_id=employment_id, role=ADMINISTRATOR) is not None
+    return tx.fetch_one(_ROLE, employment_id=employment_id, role=ADMINISTRATOR) is not None
 
 
 def start(
@@ -143,15 +161,15 @@ def start(
         "created_at": tx.recorded_at,
         "completed_at": None,
     }
-    tx.run(_ADD, **row)
+    tx.execute(_ADD, **row)
     tx.emit(events.status_changed(row))
     tasks = [
         Task(tx.new_id(), number, approver, node.all_of, TaskStatus.WAITING)
         for number, node in enumerate(nodes)
         for approver in _people(node, manager_id)
     ]
-    verdict = approvals.begun(tasks)
-    tx.run_many(
+    verdict = approvals.start(tasks)
+    tx.execute_many(
         _ADD_TASK,
         [
             {
@@ -172,43 +190,43 @@ def start(
 
 
 def get(tx: Tx, id: str) -> Row | None:
-    return tx.one(_FIND, id=id)
+    return tx.fetch_one(_FIND, id=id)
 
 
 def running_about(tx: Tx, subject_id: str) -> frozenset[str]:
     """The kinds of approval that run about a subject."""
-    return frozenset(row["subject_kind"] for row in tx.all(_RUNNING_ABOUT, subject_id=subject_id))
+    return frozenset(row["subject_kind"] for row in tx.fetch_all(_RUNNING_ABOUT, subject_id=subject_id))
 
 
 def tasks_of(tx: Tx, process_id: str) -> Sequence[Task]:
     """Every task of the process, in order of its nodes."""
     return [
         Task(r["id"], r["node"], r["approver"], bool(r["all_of"]), TaskStatus(r["status"]))
-        for r in tx.all(_TASKS, process_id=process_id)
+        for r in tx.fetch_all(_TASKS, process_id=process_id)
     ]
 
 
 def tasks_for(tx: Tx, approver: str, status: int | None, limit: int, offset: int) -> Sequence[Row]:
     """The tasks handed out to one person: rows `{id, process_id, status}`, oldest first."""
-    return tx.all(_OF_APPROVER, approver=approver, status=status, limit=limit, offset=offset)
+    return tx.fetch_all(_OF_APPROVER, approver=approver, status=status, limit=limit, offset=offset)
 
 
 def answer(
     tx: Tx, row: Row, tasks: Sequence[Task], task_id: str, *, approve: bool, reason: str, by_system: bool
 ) -> ProcessStatus:
     """One task is answered; the process as it stands then."""
-    tx.run(_ANSWER, id=task_id, answered_at=tx.recorded_at, reason=reason, by_system=int(by_system))
-    return _become(tx, row, tasks, approvals.answered(tasks, task_id, approve=approve))
+    tx.execute(_ANSWER, id=task_id, answered_at=tx.recorded_at, reason=reason, by_system=int(by_system))
+    return _become(tx, row, tasks, approvals.answer(tasks, task_id, approve=approve))
 
 
 def end(tx: Tx, process_id: str) -> None:
     """What the process is about was taken back: a running process is recalled, a finished one revoked."""
-    row = tx.one(_FIND, id=process_id)
+    row = tx.fetch_one(_FIND, id=process_id)
     if row is None or row["status"] not in (ProcessStatus.RUNNING, ProcessStatus.FINISHED):
         return
     running = row["status"] == ProcessStatus.RUNNING
     tasks = tasks_of(tx, process_id)
-    _become(tx, row, tasks, approvals.ended(tasks, ProcessStatus.RECALLED if running else ProcessStatus.REVOKED))
+    _become(tx, row, tasks, approvals.cancel(tasks, ProcessStatus.RECALLED if running else ProcessStatus.REVOKED))
 
 
 def _people(node: Node, manager_id: str | None) -> list[str]:
@@ -216,23 +234,23 @@ def _people(node: Node, manager_id: str | None) -> list[str]:
     return list(dict.fromkeys(a for a in wanted if a))
 
 
-def _become(tx: Tx, row: Row, before: Sequence[Task], verdict: Verdict) -> ProcessStatus:
+def _become(tx: Tx, row: Row, before: Sequence[Task], verdict: Decision) -> ProcessStatus:
     was = {t.id: t.status for t in before}
-    tx.run_many(_SET_TASK, [{"id": t.id, "status": int(t.status)} for t in verdict.tasks if t.status != was[t.id]])
+    tx.execute_many(_SET_TASK, [{"id": t.id, "status": int(t.status)} for t in verdict.tasks if t.status != was[t.id]])
     return _conclude(tx, row, before, verdict)
 
 
-def _conclude(tx: Tx, row: Row, before: Sequence[Task], verdict: Verdict) -> ProcessStatus:
+def _conclude(tx: Tx, row: Row, before: Sequence[Task], verdict: Decision) -> ProcessStatus:
     """The process takes the status that its tasks give it, and says what moved."""
     if verdict.status != row["status"]:
         row = {**row, "status": int(verdict.status), "completed_at": tx.recorded_at}
-        tx.run(_SET_STATUS, id=row["id"], status=row["status"], completed_at=row["completed_at"])
+        tx.execute(_SET_STATUS, id=row["id"], status=row["status"], completed_at=row["completed_at"])
         tx.emit(events.status_changed(row))
     _announce(tx, row, before, verdict)
     return verdict.status
 
 
-def _announce(tx: Tx, row: Row, before: Sequence[Task], verdict: Verdict) -> None:
+def _announce(tx: Tx, row: Row, before: Sequence[Task], verdict: Decision) -> None:
     was: Mapping[str, TaskStatus] = {t.id: t.status for t in before}
     moved = [t for t in verdict.tasks if t.status != was[t.id]]
     for changed in moved:
@@ -253,5 +271,5 @@ def _node_status(tasks: Sequence[Task]) -> TaskStatus:
     first, second = TaskStatus.DONE, TaskStatus.CANCELLED
     if tasks[0].all_of:
         first, second = second, first
-    ranked = (TaskStatus.REJECTED, TaskStatus.OPEN, TaskStatus.WAITING, first, second)
+    ranked = (TaskStatus.REJECTED, TaskStatus.PENDING, TaskStatus.WAITING, first, second)
     return next(status for status in ranked if status in statuses)

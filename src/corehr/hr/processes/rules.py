@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from corehr.engines.approvals import ProcessStatus, Task, TaskStatus
-from corehr.engines.rulebook import Never, Row, Rulebook
+from corehr.engines.rulebook import Rule, Rulebook, Unreachable
 from corehr.hr.people import records as people
 from corehr.hr.processes import records
 from corehr.kernel.db import Row as StoredRow
 from corehr.kernel.db import Tx
-from corehr.kernel.errors import Reason
+from corehr.kernel.errors import GatewayReason
 
 REJECT, APPROVE = 2, 3
 
@@ -79,14 +79,16 @@ def process_is_over(c: AnswerCase) -> bool:
 ANSWER: Rulebook[AnswerCase] = Rulebook(
     "v2.process-approver.update",
     [
-        Row(1161002, status_is_no_answer, "`status` is neither 2 nor 3", "doc"),
-        Row(1161002, task_is_unknown, "no such process, or no such task handed out in it"),
-        Row(1161002, approver_is_missing, "no `user_id` although the system does not answer", "doc"),
-        Row(1161002, rejection_has_no_reason, "a rejection needs a reason", "doc"),
-        Row(1161003, is_not_the_approver, "`user_id` is not the approver of this task", "doc"),
-        Row(1161001, task_is_answered, "the task was approved or rejected before"),
-        Row(1161005, process_is_over, "the process, or the task with it, has ended meanwhile"),
-        Row(1161004, Never("job-change flows have no form that an approval submits"), "the form was not accepted"),
+        Rule(1161002, status_is_no_answer, "`status` is neither 2 nor 3", "doc"),
+        Rule(1161002, task_is_unknown, "no such process, or no such task handed out in it"),
+        Rule(1161002, approver_is_missing, "no `user_id` although the system does not answer", "doc"),
+        Rule(1161002, rejection_has_no_reason, "a rejection needs a reason", "doc"),
+        Rule(1161003, is_not_the_approver, "`user_id` is not the approver of this task", "doc"),
+        Rule(1161001, task_is_answered, "the task was approved or rejected before"),
+        Rule(1161005, process_is_over, "the process, or the task with it, has ended meanwhile"),
+        Rule(
+            1161004, Unreachable("job-change flows have no form that an approval submits"), "the form was not accepted"
+        ),
     ],
 )
 
@@ -125,9 +127,9 @@ def list_status_is_unknown(c: TaskListCase) -> bool:
 TASKS: Rulebook[TaskListCase] = Rulebook(
     "v2.approver.list",
     [
-        Row(1160001, list_user_is_unknown, "`user_id` names nobody"),
-        Row(1160101, page_is_no_number, "`page_token` is not a page that this operation gave"),
-        Row(1160121, list_status_is_unknown, "`approver_status` is none of the documented ones"),
-        Row(1160500, Reason.BROKEN, "corehr itself failed", "doc"),
+        Rule(1160001, list_user_is_unknown, "`user_id` names nobody"),
+        Rule(1160101, page_is_no_number, "`page_token` is not a page that this operation gave"),
+        Rule(1160121, list_status_is_unknown, "`approver_status` is none of the documented ones"),
+        Rule(1160500, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],
 )

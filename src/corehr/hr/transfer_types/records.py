@@ -3,20 +3,20 @@
 from dataclasses import dataclass
 
 from corehr.kernel.db import Tx
-from corehr.kernel.statements import add, find, number, table, text
+from corehr.kernel.statements import insert_into, integer_column, select_by, tenant_table, text_column
 
-transfer_type = table(
+transfer_type = tenant_table(
     "transfer_type",
-    text("id", key=True),
-    text("name_zh"),
-    text("name_en"),
-    text("flow_id", optional=True),
-    number("active"),
-    number("system_only"),
+    text_column("id", key=True),
+    text_column("name_zh"),
+    text_column("name_en"),
+    text_column("flow_id", optional=True),
+    integer_column("active"),
+    integer_column("system_only"),
 )
 
-_ADD = add(transfer_type)
-_FIND = find(transfer_type, "id")
+_ADD = insert_into(transfer_type)
+_FIND = select_by(transfer_type, "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class TransferType:
 
 
 def add_transfer_type(tx: Tx, it: TransferType) -> None:
-    tx.run(_ADD, **{name: getattr(it, name) for name in TransferType.__slots__ if name != "tenant"})
+    tx.execute(_ADD, **{name: getattr(it, name) for name in TransferType.__slots__ if name != "tenant"})
 
 
 def get(tx: Tx, id: str) -> TransferType | None:
-    row = tx.one(_FIND, id=id)
+    row = tx.fetch_one(_FIND, id=id)
     return TransferType(**row) if row else None

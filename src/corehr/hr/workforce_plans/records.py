@@ -5,26 +5,26 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from corehr.hr.job_datas.records import DIMENSIONS
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.statements import add, bind, having, number, statement, table, text
+from corehr.kernel.statements import bind, insert_into, integer_column, matches, statement, tenant_table, text_column
 
-workforce_plan = table(
+workforce_plan = tenant_table(
     "workforce_plan",
-    text("id", key=True),
-    text("department_id"),
-    *(text(name, optional=True) for name in DIMENSIONS[1:]),
-    text("valid_from"),
-    text("valid_to"),
-    number("value"),
+    text_column("id", key=True),
+    text_column("department_id"),
+    *(text_column(name, optional=True) for name in DIMENSIONS[1:]),
+    text_column("valid_from"),
+    text_column("valid_to"),
+    integer_column("value"),
     sa.Index("workforce_plan_by_department", "tenant", "department_id", "id"),
 )
 
-_ADD = add(workforce_plan)
+_ADD = insert_into(workforce_plan)
 _HOLD = statement(
     sa.select(workforce_plan)
     .where(
-        *having(workforce_plan, "department_id"),
+        *matches(workforce_plan, "department_id"),
         workforce_plan.c.valid_from <= bind("day"),
         workforce_plan.c.valid_to > bind("day"),
     )
@@ -33,15 +33,17 @@ _HOLD = statement(
 )
 
 
-def add_plan(tx: Tx, id: str, dimensions: Mapping[str, str], value: int, valid_from: Day, valid_to: Day) -> None:
+def add_plan(
+    tx: Tx, id: str, dimensions: Mapping[str, str], value: int, valid_from: IsoDate, valid_to: IsoDate
+) -> None:
     """At most `value` people may have these values of job data; `department_id` is always one of them."""
     values = {name: dimensions.get(name) for name in DIMENSIONS}
-    tx.run(_ADD, id=id, value=value, valid_from=valid_from, valid_to=valid_to, **values)
+    tx.execute(_ADD, id=id, value=value, valid_from=valid_from, valid_to=valid_to, **values)
 
 
-def hold(tx: Tx, department_id: str, day: Day) -> Sequence[Row]:
+def hold(tx: Tx, department_id: str, day: IsoDate) -> Sequence[Row]:
     """The department's plans on a day, locked until the command ends."""
-    return tx.all(_HOLD, department_id=department_id, day=day)
+    return tx.fetch_all(_HOLD, department_id=department_id, day=day)
 
 
 def covers(plan: Row, job_data: Mapping[str, object]) -> bool:

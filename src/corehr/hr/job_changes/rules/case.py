@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from corehr.engines import versions
-from corehr.engines.entity import Standing, standing
-from corehr.engines.timeline import Timeline, at
+from corehr.engines.entity import EntityStatus, status_as_of
+from corehr.engines.timeline import Timeline, version_as_of
 from corehr.hr.companies.records import COMPANY
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments.records import DEPARTMENT
@@ -28,7 +28,7 @@ from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.hr.transfer_types import records as transfer_types
 from corehr.hr.working_hours_types.records import WORKING_HOURS_TYPE
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row as StoredRow
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import DataRange
@@ -65,7 +65,7 @@ class Request:
     mode: int
     employment_id: Any
     transfer_type: Any
-    effective_date: Day
+    effective_date: IsoDate
     flow_id: str | None
     targets: Mapping[str, Any]
     originals: Mapping[str, Any]
@@ -144,9 +144,9 @@ class Case:
         """The person's values in force on the effective date, without this change."""
         day = self.asked.effective_date
         own = (
-            at(self.job_data, day),
-            at(self.life(people.KIND, self.employment.id), day),
-            at(self.life(probation.KIND, self.employment.id), day),
+            version_as_of(self.job_data, day),
+            version_as_of(self.life(people.KIND, self.employment.id), day),
+            version_as_of(self.life(probation.KIND, self.employment.id), day),
         )
         merged: dict[str, Any] = dict(self.contract.body) if self.contract else {}
         for version in own:
@@ -186,12 +186,12 @@ class Case:
     def cost_center_ids(self) -> Sequence[str]:
         return [share["cost_center_id"] for share in self.shares]
 
-    def standing_of(self, field: str) -> Standing | None:
+    def standing_of(self, field: str) -> EntityStatus | None:
         """How what the field's target names stands on the effective date; None when it names nothing."""
         id = self.asked.targets.get(field)
         if not id:
             return None
-        return standing(self.life(REFERENCES[field], id), self.asked.effective_date)
+        return status_as_of(self.life(REFERENCES[field], id), self.asked.effective_date)
 
     def body_of(self, field: str, of: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """What a field of `of` names, as it looks on the effective date."""
@@ -199,7 +199,7 @@ class Case:
         if not id:
             return None
         key = (REFERENCES[field], id)
-        version = at(self.lives.get(key) or self.around.get(key, ()), self.asked.effective_date)
+        version = version_as_of(self.lives.get(key) or self.around.get(key, ()), self.asked.effective_date)
         return version.body if version else None
 
     @cached_property

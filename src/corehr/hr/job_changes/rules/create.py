@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from corehr.engines.entity import Standing, standing
-from corehr.engines.rulebook import Row, Rulebook, named
-from corehr.engines.timeline import begins_after
+from corehr.engines.entity import EntityStatus, status_as_of
+from corehr.engines.rulebook import Rule, Rulebook, with_name
+from corehr.engines.timeline import has_version_after
 from corehr.hr.cost_centers import records as cost_centers
 from corehr.hr.departments import records as departments
 from corehr.hr.job_changes import records
@@ -19,10 +19,10 @@ from corehr.hr.offboardings import records as offboardings
 from corehr.hr.people import records as people
 from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel import tenants
-from corehr.kernel.clock import day_after
+from corehr.kernel.clock import next_day
 from corehr.kernel.db import Row as StoredRow
-from corehr.kernel.errors import INVALID_FIELD, Reason
-from corehr.kernel.ids import UNKNOWN
+from corehr.kernel.errors import INVALID_FIELD, GatewayReason
+from corehr.kernel.ids import UNKNOWN_ID
 
 NOT_ALONE: Final = frozenset(
     {"probation_end_date", "contract_type", "signing_type", "duration_type", "contract_end_date"}
@@ -66,7 +66,7 @@ def employment_is_out_of_range(c: Case) -> bool:
 
 def initiator_is_unknown(c: Case) -> Mapping[str, str] | None:
     id = c.asked.initiator_id
-    if id is None or (id != UNKNOWN and people.get(c.tx, id)):
+    if id is None or (id != UNKNOWN_ID and people.get(c.tx, id)):
         return None
     return {"field": "initiator_id", "description": "initiator_id is not a valid id or does not exist"}
 
@@ -83,7 +83,7 @@ def has_later_job_change(c: Case) -> bool:
 
 
 def has_later_job_data(c: Case) -> bool:
-    return begins_after(c.job_data, c.asked.effective_date)
+    return has_version_after(c.job_data, c.asked.effective_date)
 
 
 def is_before_onboarding(c: Case) -> bool:
@@ -126,28 +126,28 @@ def makes_no_difference(c: Case) -> bool:
 
 
 def unknown(field: str, called: str) -> Callable[[Case], bool]:
-    return named(lambda c: c.standing_of(field) is Standing.UNKNOWN, f"{called}_is_unknown")
+    return with_name(lambda c: c.standing_of(field) is EntityStatus.MISSING, f"{called}_is_unknown")
 
 
 def not_in_force(field: str, called: str) -> Callable[[Case], bool]:
-    out = (Standing.NOT_IN_FORCE, Standing.ENDS_LATER)
-    return named(lambda c: c.standing_of(field) in out, f"{called}_is_not_in_force")
+    out = (EntityStatus.INACTIVE, EntityStatus.DISABLED_LATER)
+    return with_name(lambda c: c.standing_of(field) in out, f"{called}_is_not_in_force")
 
 
 def unusable(field: str, called: str) -> Callable[[Case], bool]:
-    out = (Standing.UNKNOWN, Standing.NOT_IN_FORCE)
-    return named(lambda c: c.standing_of(field) in out, f"{called}_is_unknown_or_disabled")
+    out = (EntityStatus.MISSING, EntityStatus.INACTIVE)
+    return with_name(lambda c: c.standing_of(field) in out, f"{called}_is_unknown_or_disabled")
 
 
 def uncoded(field: str, wire: str) -> Callable[[Case], Mapping[str, str] | None]:
     """For what the page has no code of its own: the platform's field violation."""
 
     def violation(c: Case) -> Mapping[str, str] | None:
-        if c.standing_of(field) in (Standing.UNKNOWN, Standing.NOT_IN_FORCE):
+        if c.standing_of(field) in (EntityStatus.MISSING, EntityStatus.INACTIVE):
             return {"field": f"transfer_info.{wire}", "description": f"{wire} does not exist or is disabled"}
         return None
 
-    return named(violation, f"{wire}_is_unknown_or_disabled")
+    return with_name(violation, f"{wire}_is_unknown_or_disabled")
 
 
 def job_family_is_unselectable(c: Case) -> bool:
@@ -168,7 +168,7 @@ def misused(field: str, purpose: frozenset[str], called: str) -> Callable[[Case]
         body = c.body_of(field, c.asked.targets)
         return body is not None and not locations.serves_as(body, purpose)
 
-    return named(violation, f"is_no_{called}")
+    return with_name(violation, f"is_no_{called}")
 
 
 # -- managers ----------------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def not_onboarded(line: str) -> Callable[[Case], bool]:
         manager = c.managers.get(c.asked.targets.get(line) or "")
         return manager is not None and manager.onboarding_date > c.asked.effective_date
 
-    return named(violation, f"{line.removesuffix('_id')}_is_not_onboarded")
+    return with_name(violation, f"{line.removesuffix('_id')}_is_not_onboarded")
 
 
 def gone(line: str) -> Callable[[Case], bool]:
@@ -190,14 +190,14 @@ def gone(line: str) -> Callable[[Case], bool]:
         manager = c.managers.get(id)
         return manager is None or (manager.end_date is not None and manager.end_date < c.asked.effective_date)
 
-    return named(violation, f"{line.removesuffix('_id')}_is_unknown_or_gone")
+    return with_name(violation, f"{line.removesuffix('_id')}_is_unknown_or_gone")
 
 
 def closes_a_circle(line: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
         return c.employment.id in c.above.get(line, ())
 
-    return named(violation, f"{line.removesuffix('_manager_id')}_line_closes_a_circle")
+    return with_name(violation, f"{line.removesuffix('_manager_id')}_line_closes_a_circle")
 
 
 # -- hours and cost centres --------------------------------------------------------------------------------------
@@ -249,13 +249,13 @@ def shares_repeat_or_do_not_add_up(c: Case) -> bool:
     return repeated or sum(share["rate"] for share in c.shares) != 100
 
 
-def _some_cost_center_is(c: Case, how: Standing) -> bool:
+def _some_cost_center_is(c: Case, how: EntityStatus) -> bool:
     kind = cost_centers.COST_CENTER.kind
-    return any(standing(c.life(kind, id), c.asked.effective_date) is how for id in c.cost_center_ids)
+    return any(status_as_of(c.life(kind, id), c.asked.effective_date) is how for id in c.cost_center_ids)
 
 
 def cost_center_is_unknown(c: Case) -> bool:
-    return _some_cost_center_is(c, Standing.UNKNOWN)
+    return _some_cost_center_is(c, EntityStatus.MISSING)
 
 
 def cost_center_has_children(c: Case) -> bool:
@@ -264,11 +264,11 @@ def cost_center_has_children(c: Case) -> bool:
 
 
 def cost_center_is_not_in_force(c: Case) -> bool:
-    return _some_cost_center_is(c, Standing.NOT_IN_FORCE)
+    return _some_cost_center_is(c, EntityStatus.INACTIVE)
 
 
 def cost_center_ends_later(c: Case) -> bool:
-    return _some_cost_center_is(c, Standing.ENDS_LATER)
+    return _some_cost_center_is(c, EntityStatus.DISABLED_LATER)
 
 
 # -- contract and probation --------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ def cost_center_ends_later(c: Case) -> bool:
 def contract_leaves_a_gap(c: Case) -> bool:
     start = c.asked.targets.get("contract_start_date")
     end = c.asked.originals.get("contract_end_date") or c.current.get("contract_end_date")
-    return bool(start and end and start > day_after(end))
+    return bool(start and end and start > next_day(end))
 
 
 def probation_ends_before_effect(c: Case) -> bool:
@@ -307,7 +307,7 @@ def job_does_not_allow(field: str, called: str) -> Callable[[Case], bool]:
         job, id = c.body_of("job_id", c.resulting), c.resulting.get(field)
         return _refits(c) and job is not None and bool(id) and not jobs.allows(job, f"{field}s", str(id))
 
-    return named(violation, f"job_does_not_allow_{called}")
+    return with_name(violation, f"job_does_not_allow_{called}")
 
 
 def family_and_level_share_no_pathway(c: Case) -> bool:
@@ -337,69 +337,69 @@ def flow_cannot_be_started(c: Case) -> bool:
 CREATE: Rulebook[Case] = Rulebook(
     "v1.job_change.create",
     [
-        Row(1160100, type_is_missing, "`transfer_type_unique_identifier` is missing, empty or unknown"),
-        Row(1160100, type_is_for_the_system, "the type is reorganisation, handover or probation conversion", "doc"),
-        Row(INVALID_FIELD, flow_is_missing, "`flow_id` is missing although mode 2 needs it", "doc"),
-        Row(1160200, employment_is_missing, "`employment_id` is missing, empty or names nobody", "doc"),
-        Row(1160200, employment_is_out_of_range, "the person is outside the app's data range"),
-        Row(INVALID_FIELD, initiator_is_unknown, "`initiator_id` names nobody"),
-        Row(1160201, has_pending_offboarding, "an offboarding is Approving, Approved or NoNeedApproval", "doc"),
-        Row(1160202, has_later_job_change, "a job change, not rejected nor cancelled, takes effect later", "doc"),
-        Row(1160501, is_before_onboarding, "it takes effect before the day of onboarding", "doc"),
-        Row(1160502, is_after_offboarding, "it takes effect after the last day of one who was offboarded", "doc"),
-        Row(1164003, is_after_fixed_end, "it takes effect after an end date that no offboarding made"),
-        Row(1162002, has_later_job_data, "a version of the job data begins later", "doc"),
-        Row(1160600, changes_nothing, "no target field and no flag is given", "doc"),
-        Row(1160700, originals_are_stale, "an original that is given is not the value in force on that day", "doc"),
-        Row(1160601, makes_no_difference, "every target is as it is, or may not change alone"),
-        Row(1160300, unknown("department_id", "department"), "the target department does not exist"),
-        Row(1160301, unknown("work_location_id", "work_location"), "the target work location does not exist"),
-        Row(1160302, unknown("job_id", "job"), "the target job does not exist"),
-        Row(1160303, unknown("job_family_id", "job_family"), "the target job family does not exist"),
-        Row(1160306, unusable("working_hours_type_id", "working_hours_type"), "it does not exist or is disabled"),
-        Row(1160307, unusable("job_level_id", "job_level"), "it does not exist or is disabled"),
-        Row(1160308, unusable("employee_type_id", "employee_type"), "it does not exist or is disabled"),
-        Row(1160308, subtype_is_foreign, "the subtype does not belong to the resulting employee type"),
-        Row(INVALID_FIELD, uncoded("company_id", "target_company"), "it does not exist or is disabled"),
-        Row(INVALID_FIELD, uncoded("service_company_id", "target_service_company"), "unknown or disabled"),
-        Row(INVALID_FIELD, uncoded("job_grade_id", "target_job_grade"), "it does not exist or is disabled"),
-        Row(INVALID_FIELD, uncoded("position_id", "target_position"), "it does not exist or is disabled"),
-        Row(1163000, not_in_force("department_id", "department"), "it is disabled on that day or later"),
-        Row(1163001, not_in_force("work_location_id", "work_location"), "it is disabled on that day or later"),
-        Row(1163002, not_in_force("job_id", "job"), "it is disabled on that day or later"),
-        Row(1163003, not_in_force("job_family_id", "job_family"), "it is disabled on that day or later"),
-        Row(1163003, job_family_is_unselectable, "the family is not selectable"),
-        Row(1163015, hours_are_out_of_range, "not a number of at most two decimals above 0, up to 168", "doc"),
-        Row(1163016, misused("work_location_id", locations.WORK_CITY, "work_city"), "not a work city", "doc"),
-        Row(
+        Rule(1160100, type_is_missing, "`transfer_type_unique_identifier` is missing, empty or unknown"),
+        Rule(1160100, type_is_for_the_system, "the type is reorganisation, handover or probation conversion", "doc"),
+        Rule(INVALID_FIELD, flow_is_missing, "`flow_id` is missing although mode 2 needs it", "doc"),
+        Rule(1160200, employment_is_missing, "`employment_id` is missing, empty or names nobody", "doc"),
+        Rule(1160200, employment_is_out_of_range, "the person is outside the app's data range"),
+        Rule(INVALID_FIELD, initiator_is_unknown, "`initiator_id` names nobody"),
+        Rule(1160201, has_pending_offboarding, "an offboarding is Approving, Approved or NoNeedApproval", "doc"),
+        Rule(1160202, has_later_job_change, "a job change, not rejected nor cancelled, takes effect later", "doc"),
+        Rule(1160501, is_before_onboarding, "it takes effect before the day of onboarding", "doc"),
+        Rule(1160502, is_after_offboarding, "it takes effect after the last day of one who was offboarded", "doc"),
+        Rule(1164003, is_after_fixed_end, "it takes effect after an end date that no offboarding made"),
+        Rule(1162002, has_later_job_data, "a version of the job data begins later", "doc"),
+        Rule(1160600, changes_nothing, "no target field and no flag is given", "doc"),
+        Rule(1160700, originals_are_stale, "an original that is given is not the value in force on that day", "doc"),
+        Rule(1160601, makes_no_difference, "every target is as it is, or may not change alone"),
+        Rule(1160300, unknown("department_id", "department"), "the target department does not exist"),
+        Rule(1160301, unknown("work_location_id", "work_location"), "the target work location does not exist"),
+        Rule(1160302, unknown("job_id", "job"), "the target job does not exist"),
+        Rule(1160303, unknown("job_family_id", "job_family"), "the target job family does not exist"),
+        Rule(1160306, unusable("working_hours_type_id", "working_hours_type"), "it does not exist or is disabled"),
+        Rule(1160307, unusable("job_level_id", "job_level"), "it does not exist or is disabled"),
+        Rule(1160308, unusable("employee_type_id", "employee_type"), "it does not exist or is disabled"),
+        Rule(1160308, subtype_is_foreign, "the subtype does not belong to the resulting employee type"),
+        Rule(INVALID_FIELD, uncoded("company_id", "target_company"), "it does not exist or is disabled"),
+        Rule(INVALID_FIELD, uncoded("service_company_id", "target_service_company"), "unknown or disabled"),
+        Rule(INVALID_FIELD, uncoded("job_grade_id", "target_job_grade"), "it does not exist or is disabled"),
+        Rule(INVALID_FIELD, uncoded("position_id", "target_position"), "it does not exist or is disabled"),
+        Rule(1163000, not_in_force("department_id", "department"), "it is disabled on that day or later"),
+        Rule(1163001, not_in_force("work_location_id", "work_location"), "it is disabled on that day or later"),
+        Rule(1163002, not_in_force("job_id", "job"), "it is disabled on that day or later"),
+        Rule(1163003, not_in_force("job_family_id", "job_family"), "it is disabled on that day or later"),
+        Rule(1163003, job_family_is_unselectable, "the family is not selectable"),
+        Rule(1163015, hours_are_out_of_range, "not a number of at most two decimals above 0, up to 168", "doc"),
+        Rule(1163016, misused("work_location_id", locations.WORK_CITY, "work_city"), "not a work city", "doc"),
+        Rule(
             1163017,
             misused("social_security_city_id", locations.SOCIAL_SECURITY_CITY, "social_security_city"),
             "not a social-security city; the field is not on the page, the code is",
         ),
-        Row(1164000, not_onboarded(people.DIRECT), "the manager's first day is later", "doc"),
-        Row(1164001, gone(people.DIRECT), "no such manager, or their last day is earlier", "doc"),
-        Row(1160400, closes_a_circle(people.DIRECT), "the manager is the person, or reports to them on some day"),
-        Row(1164002, not_onboarded(people.DOTTED), "the dotted-line manager's first day is later", "doc"),
-        Row(1165000, gone(people.DOTTED), "no such manager, or their last day is earlier", "doc"),
-        Row(1160401, closes_a_circle(people.DOTTED), "the same along the dotted line"),
-        Row(1163024, cost_centers_are_malformed, "no list of objects with a digit id and a number", "doc"),
-        Row(1163022, share_is_half_filled, "only the cost centre or only the rate is given", "doc"),
-        Row(1163021, rate_is_no_integer_or_above_100, "a rate above 100 or not an integer"),
-        Row(1163018, rate_is_below_1, "a rate below 1"),
-        Row(1163019, shares_repeat_or_do_not_add_up, "a cost centre twice, or rates that do not add up to 100"),
-        Row(1163025, cost_center_is_unknown, "it does not exist", "doc"),
-        Row(1163023, cost_center_has_children, "it has active children on that day", "doc"),
-        Row(1163020, cost_center_is_not_in_force, "it is not in force on that day", "doc"),
-        Row(1163026, cost_center_ends_later, "it is in force on that day and disabled later"),
-        Row(1165001, contract_leaves_a_gap, "it starts later than the day after the contract in force ends"),
-        Row(1165002, probation_ends_before_effect, "a given end before the effective date", "doc"),
-        Row(1165005, contract_ends_before_effect, "a given end before the effective date", "doc"),
-        Row(1165006, contract_ends_before_it_starts, "a given end before the resulting start", "doc"),
-        Row(1163004, job_does_not_allow("job_family_id", "family"), "the job lists families without this one"),
-        Row(1163005, job_does_not_allow("job_level_id", "level"), "the job lists levels without this one"),
-        Row(1163010, family_and_level_share_no_pathway, "both name pathways and share none"),
-        Row(1163012, headcount_is_used_up, "a plan that would count one more has no place left"),
-        Row(1160500, flow_cannot_be_started, "the flow is unknown or disabled"),
-        Row(1160500, Reason.BROKEN, "corehr itself failed", "doc"),
+        Rule(1164000, not_onboarded(people.DIRECT), "the manager's first day is later", "doc"),
+        Rule(1164001, gone(people.DIRECT), "no such manager, or their last day is earlier", "doc"),
+        Rule(1160400, closes_a_circle(people.DIRECT), "the manager is the person, or reports to them on some day"),
+        Rule(1164002, not_onboarded(people.DOTTED), "the dotted-line manager's first day is later", "doc"),
+        Rule(1165000, gone(people.DOTTED), "no such manager, or their last day is earlier", "doc"),
+        Rule(1160401, closes_a_circle(people.DOTTED), "the same along the dotted line"),
+        Rule(1163024, cost_centers_are_malformed, "no list of objects with a digit id and a number", "doc"),
+        Rule(1163022, share_is_half_filled, "only the cost centre or only the rate is given", "doc"),
+        Rule(1163021, rate_is_no_integer_or_above_100, "a rate above 100 or not an integer"),
+        Rule(1163018, rate_is_below_1, "a rate below 1"),
+        Rule(1163019, shares_repeat_or_do_not_add_up, "a cost centre twice, or rates that do not add up to 100"),
+        Rule(1163025, cost_center_is_unknown, "it does not exist", "doc"),
+        Rule(1163023, cost_center_has_children, "it has active children on that day", "doc"),
+        Rule(1163020, cost_center_is_not_in_force, "it is not in force on that day", "doc"),
+        Rule(1163026, cost_center_ends_later, "it is in force on that day and disabled later"),
+        Rule(1165001, contract_leaves_a_gap, "it starts later than the day after the contract in force ends"),
+        Rule(1165002, probation_ends_before_effect, "a given end before the effective date", "doc"),
+        Rule(1165005, contract_ends_before_effect, "a given end before the effective date", "doc"),
+        Rule(1165006, contract_ends_before_it_starts, "a given end before the resulting start", "doc"),
+        Rule(1163004, job_does_not_allow("job_family_id", "family"), "the job lists families without this one"),
+        Rule(1163005, job_does_not_allow("job_level_id", "level"), "the job lists levels without this one"),
+        Rule(1163010, family_and_level_share_no_pathway, "both name pathways and share none"),
+        Rule(1163012, headcount_is_used_up, "a plan that would count one more has no place left"),
+        Rule(1160500, flow_cannot_be_started, "the flow is unknown or disabled"),
+        Rule(1160500, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from corehr.engines.rulebook import Row, Rulebook
+from corehr.engines.rulebook import Rule, Rulebook
 from corehr.hr.departments import records as departments
 from corehr.hr.job_changes import records
 from corehr.hr.job_datas import records as job_datas
@@ -14,9 +14,9 @@ from corehr.hr.processes import records as processes
 from corehr.kernel import tenants
 from corehr.kernel.db import Row as StoredRow
 from corehr.kernel.db import Tx
-from corehr.kernel.errors import Reason
+from corehr.kernel.errors import GatewayReason
 from corehr.kernel.feature import DataRange
-from corehr.kernel.ids import UNKNOWN
+from corehr.kernel.ids import UNKNOWN_ID
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class RevokeCase:
 
     @cached_property
     def operator(self) -> people.Employment | None:
-        known = isinstance(self.operator_id, str) and self.operator_id not in ("", UNKNOWN)
+        known = isinstance(self.operator_id, str) and self.operator_id not in ("", UNKNOWN_ID)
         return people.get(self.tx, self.operator_id) if known else None
 
     @property
@@ -63,10 +63,10 @@ def operator_is_unknown(c: RevokeCase) -> bool:
 REVOKE: Rulebook[RevokeCase] = Rulebook(
     "v2.job_change.revoke",
     [
-        Row(1160001, change_is_unknown, "there is no job change of this id", "doc"),
-        Row(1160001, change_is_out_of_range, "its person is outside the app's data range"),
-        Row(1160001, operator_is_unknown, "`operator_id` is missing, empty or names nobody", "doc"),
-        Row(1160001, Reason.MALFORMED, "a parameter has not the documented shape", "doc"),
+        Rule(1160001, change_is_unknown, "there is no job change of this id", "doc"),
+        Rule(1160001, change_is_out_of_range, "its person is outside the app's data range"),
+        Rule(1160001, operator_is_unknown, "`operator_id` is missing, empty or names nobody", "doc"),
+        Rule(1160001, GatewayReason.MALFORMED, "a parameter has not the documented shape", "doc"),
     ],
 )
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from corehr.engines import versions
-from corehr.engines.custom_fields import Definition, Value, Violation, decode
+from corehr.engines.custom_fields import FieldDefinition, InvalidValue, Value, decode
 from corehr.engines.timeline import Timeline
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments import records as departments
@@ -17,11 +17,11 @@ from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.kernel import tenants
-from corehr.kernel.clock import Day
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row as StoredRow
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import DataRange
-from corehr.kernel.ids import UNKNOWN
+from corehr.kernel.ids import UNKNOWN_ID
 
 MOST: Final = 10_000
 """Fields in one edit."""
@@ -74,18 +74,18 @@ class EditCase(Case):
         return dict(self.pairs or ())
 
     @cached_property
-    def definitions(self) -> Mapping[str, Definition]:
+    def definitions(self) -> Mapping[str, FieldDefinition]:
         return records.definitions(self.tx)
 
     @cached_property
-    def decoded(self) -> Mapping[str, Value | Violation]:
+    def decoded(self) -> Mapping[str, Value | InvalidValue]:
         """By field, the value that is to hold, or why the text says none."""
         return {name: decode(self.definitions[name], text) for name, text in self.texts.items()}
 
     @cached_property
     def values(self) -> Mapping[str, Value]:
         """The same once the rulebook has found nothing to refuse."""
-        return {name: value for name, value in self.decoded.items() if not isinstance(value, Violation)}
+        return {name: value for name, value in self.decoded.items() if not isinstance(value, InvalidValue)}
 
     def resulting(self, name: str) -> Value | None:
         """What a field would hold with this edit."""
@@ -98,7 +98,7 @@ class EditCase(Case):
         return records.LAST_DAY in self.texts
 
     @property
-    def last_day(self) -> Day:
+    def last_day(self) -> IsoDate:
         return str(self.values.get(records.LAST_DAY, self.offboarding[records.LAST_DAY]))
 
     @property
@@ -116,7 +116,7 @@ class EditCase(Case):
         return versions.timelines(self.tx, [self.employment.id, *contracts.ids_of(self.tx, self.employment.id)])
 
     @property
-    def probation_start(self) -> Day | None:
+    def probation_start(self) -> IsoDate | None:
         life = self.lives.get((probation.KIND, self.employment.id))
         return life[-1].body.get("probation_start_date") if life else None
 
@@ -133,7 +133,7 @@ class EditCase(Case):
         return begun[-1] if begun else None
 
 
-def start_of(contract: Mapping[str, Any]) -> Day:
+def start_of(contract: Mapping[str, Any]) -> IsoDate:
     return contract.get("contract_start_date") or ""
 
 
@@ -161,4 +161,4 @@ def operator_is_unknown(c: Case) -> bool:
     id = c.operator_id
     if id is None or id == "":
         return False
-    return not isinstance(id, str) or id == UNKNOWN or people.get(c.tx, id) is None
+    return not isinstance(id, str) or id == UNKNOWN_ID or people.get(c.tx, id) is None

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from corehr.engines import versions
-from corehr.engines.custom_fields import Kind, Violation, refers_to
-from corehr.engines.entity import Standing, standing
-from corehr.engines.rulebook import Row, Rulebook, named
+from corehr.engines.custom_fields import FieldType, InvalidValue, referenced_ids
+from corehr.engines.entity import EntityStatus, status_as_of
+from corehr.engines.rulebook import Rule, Rulebook, with_name
 from corehr.hr.companies.records import COMPANY
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments.records import DEPARTMENT
@@ -24,8 +24,8 @@ from corehr.hr.offboardings.rules.case import (
     start_of,
 )
 from corehr.hr.people import records as people
-from corehr.kernel.clock import FOREVER, Day
-from corehr.kernel.errors import Reason
+from corehr.kernel.clock import FOREVER, IsoDate
+from corehr.kernel.errors import GatewayReason
 
 CLOSED: Final = (Status.APPROVING, Status.REJECTED, Status.WITHDRAWN)
 """The statuses in which nothing may be edited."""
@@ -80,17 +80,17 @@ def field_is_locked(c: EditCase) -> bool:
 # -- the values, each for itself ---------------------------------------------------------------------------------
 
 
-def _is(c: EditCase, violation: Violation) -> Sequence[str]:
+def _is(c: EditCase, violation: InvalidValue) -> Sequence[str]:
     """The fields whose text is no value, for this reason."""
     return [name for name, value in c.decoded.items() if value is violation]
 
 
-def ill_formed(violation: Violation, called: str) -> Callable[[EditCase], bool]:
-    return named(lambda c: bool(_is(c, violation)), called)
+def ill_formed(violation: InvalidValue, called: str) -> Callable[[EditCase], bool]:
+    return with_name(lambda c: bool(_is(c, violation)), called)
 
 
 def explanation_is_too_long(c: EditCase) -> bool:
-    return any(name in records.EXPLANATIONS for name in _is(c, Violation.TOO_LONG))
+    return any(name in records.EXPLANATIONS for name in _is(c, InvalidValue.TOO_LONG))
 
 
 def _references(c: EditCase, of: str) -> Sequence[str] | None:
@@ -98,11 +98,11 @@ def _references(c: EditCase, of: str) -> Sequence[str] | None:
     values = [
         value
         for name, value in c.decoded.items()
-        if c.definitions[name].kind is Kind.LOOKUP and c.definitions[name].of == of
+        if c.definitions[name].type is FieldType.LOOKUP and c.definitions[name].target_kind == of
     ]
-    if Violation.NO_REFERENCE in values:
+    if InvalidValue.NOT_A_REFERENCE in values:
         return None
-    return [id for value in values for id in refers_to(value)]
+    return [id for value in values for id in referenced_ids(value)]
 
 
 def person_in_a_field_is_unknown(c: EditCase) -> bool:
@@ -162,10 +162,10 @@ def department_is_not_in_force(c: EditCase) -> bool:
         return False
     id = job_datas.department_on(c.tx, c.employment.id, c.last_day)
     life = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
-    return standing(life, c.last_day) in (Standing.UNKNOWN, Standing.NOT_IN_FORCE)
+    return status_as_of(life, c.last_day) in (EntityStatus.MISSING, EntityStatus.INACTIVE)
 
 
-def _really_ended(c: EditCase) -> Day | None:
+def _really_ended(c: EditCase) -> IsoDate | None:
     """When the contract that began last by the last day really ended, where that is known."""
     end = c.contract.get(contracts.ENDED) if c.contract else None
     return None if end == FOREVER else end
@@ -200,46 +200,68 @@ def contract_was_closed_before(c: EditCase) -> bool:
 EDIT: Rulebook[EditCase] = Rulebook(
     "v2.offboarding.edit",
     [
-        Row(1160102, offboarding_id_is_missing, "`offboarding_id` is missing, empty or no text", "doc"),
-        Row(1160102, update_data_is_malformed, "no list of 1 to 10000 names and texts, or a name is empty", "doc"),
-        Row(1160102, field_is_given_twice, "`update_data` names one field twice"),
-        Row(1160102, field_is_unknown, "the offboarding form has no field of this name"),
-        Row(1160625, offboarding_is_unknown, "there is no offboarding of this id", "doc"),
-        Row(1160610, somebody_is_out_of_range, "the person is outside the app's data range", "doc"),
-        Row(1160631, employment_is_missing, "the employment that the offboarding is about does not exist", "doc"),
-        Row(1160631, last_day_is_over, "another last day, for somebody who has left"),
-        Row(1161001, is_under_modification, "an approval of other facts about it is running", "doc"),
-        Row(1161002, is_under_withdrawal, "an approval of its withdrawal is running", "doc"),
-        Row(1160623, status_forbids_editing, "it is Approving, Rejected or Withdrawn", "doc"),
-        Row(
+        Rule(1160102, offboarding_id_is_missing, "`offboarding_id` is missing, empty or no text", "doc"),
+        Rule(1160102, update_data_is_malformed, "no list of 1 to 10000 names and texts, or a name is empty", "doc"),
+        Rule(1160102, field_is_given_twice, "`update_data` names one field twice"),
+        Rule(1160102, field_is_unknown, "the offboarding form has no field of this name"),
+        Rule(1160625, offboarding_is_unknown, "there is no offboarding of this id", "doc"),
+        Rule(1160610, somebody_is_out_of_range, "the person is outside the app's data range", "doc"),
+        Rule(1160631, employment_is_missing, "the employment that the offboarding is about does not exist", "doc"),
+        Rule(1160631, last_day_is_over, "another last day, for somebody who has left"),
+        Rule(1161001, is_under_modification, "an approval of other facts about it is running", "doc"),
+        Rule(1161002, is_under_withdrawal, "an approval of its withdrawal is running", "doc"),
+        Rule(1160623, status_forbids_editing, "it is Approving, Rejected or Withdrawn", "doc"),
+        Rule(
             1160623, field_is_locked, "a field that the page lists as not editable, or that the system fills in", "doc"
         ),
-        Row(1160624, operator_is_unknown, "`operator_id` is given and names nobody", "doc"),
-        Row(1160637, ill_formed(Violation.ATTACHMENT, "field_is_an_attachment"), "an attachment is given", "doc"),
-        Row(1160638, ill_formed(Violation.NO_DATE, "date_is_malformed"), "no day `YYYY-MM-DD` of the calendar", "doc"),
-        Row(1160639, ill_formed(Violation.NO_BOOL, "bool_is_malformed"), "neither `true` nor `false`", "doc"),
-        Row(1160630, ill_formed(Violation.NO_NUMBER, "number_is_malformed"), "no number, or too many digits", "doc"),
-        Row(1160604, explanation_is_too_long, "an explanation of a reason of more than 6000 characters", "doc"),
-        Row(1160617, ill_formed(Violation.NO_LINK, "link_is_malformed"), "no absolute http or https address"),
-        Row(
-            1160618, ill_formed(Violation.TOO_LONG, "text_is_too_long"), "over 255 on one line, 6000 on several", "doc"
+        Rule(1160624, operator_is_unknown, "`operator_id` is given and names nobody", "doc"),
+        Rule(
+            1160637, ill_formed(InvalidValue.IS_ATTACHMENT, "field_is_an_attachment"), "an attachment is given", "doc"
         ),
-        Row(1160619, ill_formed(Violation.NO_OPTION, "option_is_unknown"), "not among the active options", "doc"),
-        Row(1160636, person_in_a_field_is_unknown, "a field for people names nobody", "doc"),
-        Row(1160304, company_in_a_field_is_unknown, "a field for companies names none", "doc"),
-        Row(1160710, block_list_is_contradictory, "on the list without a reason, or a reason without the list", "doc"),
-        Row(1160700, noncompete_agreement_is_contradictory, "enforced without company or a span from the last day on"),
-        Row(1160200, job_change_is_being_approved, "a job change of the person is Approving", "doc"),
-        Row(1160601, is_before_onboarding, "the new last day is before the day of onboarding", "doc"),
-        Row(1160602, is_before_probation, "it is before the probation starts", "doc"),
-        Row(1160603, is_before_job_change, "it is before an agreed job change takes effect", "doc"),
-        Row(1160300, department_is_not_in_force, "the person's department is not in force on it", "doc"),
-        Row(1160205, contract_has_really_ended, "the contract of that day has an actual end on or after it", "doc"),
-        Row(1160204, contract_begins_later_still, "one contract has begun, another begins after it", "doc"),
-        Row(1160607, is_before_every_contract, "it is before the first contract starts", "doc"),
-        Row(1160608, is_after_the_agreed_end, "the last contract is not closed and was agreed until before it", "doc"),
-        Row(1160203, contract_was_closed_before, "the last contract was closed before it", "doc"),
-        Row(1161000, Reason.BROKEN, "corehr failed; a fault shows it, what really fails is told as 1160103", "doc"),
-        Row(1160103, Reason.BROKEN, "corehr itself failed", "doc"),
+        Rule(
+            1160638,
+            ill_formed(InvalidValue.NOT_A_DATE, "date_is_malformed"),
+            "no day `YYYY-MM-DD` of the calendar",
+            "doc",
+        ),
+        Rule(1160639, ill_formed(InvalidValue.NOT_A_BOOLEAN, "bool_is_malformed"), "neither `true` nor `false`", "doc"),
+        Rule(
+            1160630,
+            ill_formed(InvalidValue.NOT_A_NUMBER, "number_is_malformed"),
+            "no number, or too many digits",
+            "doc",
+        ),
+        Rule(1160604, explanation_is_too_long, "an explanation of a reason of more than 6000 characters", "doc"),
+        Rule(1160617, ill_formed(InvalidValue.NOT_A_URL, "link_is_malformed"), "no absolute http or https address"),
+        Rule(
+            1160618,
+            ill_formed(InvalidValue.TOO_LONG, "text_is_too_long"),
+            "over 255 on one line, 6000 on several",
+            "doc",
+        ),
+        Rule(
+            1160619, ill_formed(InvalidValue.NOT_AN_OPTION, "option_is_unknown"), "not among the active options", "doc"
+        ),
+        Rule(1160636, person_in_a_field_is_unknown, "a field for people names nobody", "doc"),
+        Rule(1160304, company_in_a_field_is_unknown, "a field for companies names none", "doc"),
+        Rule(1160710, block_list_is_contradictory, "on the list without a reason, or a reason without the list", "doc"),
+        Rule(1160700, noncompete_agreement_is_contradictory, "enforced without company or a span from the last day on"),
+        Rule(1160200, job_change_is_being_approved, "a job change of the person is Approving", "doc"),
+        Rule(1160601, is_before_onboarding, "the new last day is before the day of onboarding", "doc"),
+        Rule(1160602, is_before_probation, "it is before the probation starts", "doc"),
+        Rule(1160603, is_before_job_change, "it is before an agreed job change takes effect", "doc"),
+        Rule(1160300, department_is_not_in_force, "the person's department is not in force on it", "doc"),
+        Rule(1160205, contract_has_really_ended, "the contract of that day has an actual end on or after it", "doc"),
+        Rule(1160204, contract_begins_later_still, "one contract has begun, another begins after it", "doc"),
+        Rule(1160607, is_before_every_contract, "it is before the first contract starts", "doc"),
+        Rule(1160608, is_after_the_agreed_end, "the last contract is not closed and was agreed until before it", "doc"),
+        Rule(1160203, contract_was_closed_before, "the last contract was closed before it", "doc"),
+        Rule(
+            1161000,
+            GatewayReason.INTERNAL_ERROR,
+            "corehr failed; a fault shows it, what really fails is told as 1160103",
+            "doc",
+        ),
+        Rule(1160103, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],
 )

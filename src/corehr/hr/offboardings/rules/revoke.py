@@ -1,8 +1,8 @@
 """POST /open-apis/corehr/v2/offboardings/revoke: the documented table, row by row."""
 
 from corehr.engines import versions
-from corehr.engines.entity import Standing, standing
-from corehr.engines.rulebook import Row, Rulebook
+from corehr.engines.entity import EntityStatus, status_as_of
+from corehr.engines.rulebook import Rule, Rulebook
 from corehr.hr.departments.records import DEPARTMENT
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings.records import Status
@@ -15,7 +15,7 @@ from corehr.hr.offboardings.rules.case import (
     somebody_is_out_of_range,
 )
 from corehr.kernel import tenants
-from corehr.kernel.errors import Reason
+from corehr.kernel.errors import GatewayReason
 
 
 def offboarding_id_is_malformed(c: Case) -> bool:
@@ -40,24 +40,29 @@ def department_is_not_in_force(c: Case) -> bool:
     row = c.offboarding
     id = job_datas.department_on(c.tx, row["employment_id"], row["offboarding_date"])
     life = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
-    return standing(life, tenants.today(c.tx)) in (Standing.UNKNOWN, Standing.NOT_IN_FORCE)
+    return status_as_of(life, tenants.today(c.tx)) in (EntityStatus.MISSING, EntityStatus.INACTIVE)
 
 
 REVOKE: Rulebook[Case] = Rulebook(
     "v2.offboarding.revoke",
     [
-        Row(1160204, Reason.CLAIMED, "another request is revoking this offboarding at this moment", "doc"),
-        Row(1160102, offboarding_id_is_malformed, "`offboarding_id` is missing, empty or no number", "doc"),
-        Row(1160201, offboarding_is_unknown, "there is no offboarding of this id", "doc"),
-        Row(1160201, somebody_is_out_of_range, "the person is outside the app's data range"),
-        Row(1160201, employment_is_missing, "the employment that it is about does not exist"),
-        Row(1160202, is_withdrawn, "it is Withdrawn", "doc"),
-        Row(1160102, was_rejected, "it was rejected: the page has no other word for it"),
-        Row(1160205, is_under_modification, "an approval of other facts about it is running", "doc"),
-        Row(1160206, is_under_withdrawal, "an approval of its withdrawal is running", "doc"),
-        Row(1160102, operator_is_unknown, "`operator_id` is given and names nobody"),
-        Row(1160203, department_is_not_in_force, "the department of the last day is not in force today", "doc"),
-        Row(1160101, Reason.BROKEN, "corehr failed; a fault shows it, what really fails is told as 1160103", "doc"),
-        Row(1160103, Reason.BROKEN, "corehr itself failed", "doc"),
+        Rule(1160204, GatewayReason.CLAIMED, "another request is revoking this offboarding at this moment", "doc"),
+        Rule(1160102, offboarding_id_is_malformed, "`offboarding_id` is missing, empty or no number", "doc"),
+        Rule(1160201, offboarding_is_unknown, "there is no offboarding of this id", "doc"),
+        Rule(1160201, somebody_is_out_of_range, "the person is outside the app's data range"),
+        Rule(1160201, employment_is_missing, "the employment that it is about does not exist"),
+        Rule(1160202, is_withdrawn, "it is Withdrawn", "doc"),
+        Rule(1160102, was_rejected, "it was rejected: the page has no other word for it"),
+        Rule(1160205, is_under_modification, "an approval of other facts about it is running", "doc"),
+        Rule(1160206, is_under_withdrawal, "an approval of its withdrawal is running", "doc"),
+        Rule(1160102, operator_is_unknown, "`operator_id` is given and names nobody"),
+        Rule(1160203, department_is_not_in_force, "the department of the last day is not in force today", "doc"),
+        Rule(
+            1160101,
+            GatewayReason.INTERNAL_ERROR,
+            "corehr failed; a fault shows it, what really fails is told as 1160103",
+            "doc",
+        ),
+        Rule(1160103, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],
 )
