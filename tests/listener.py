@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tests.server import free_port
 
 
-class Heard(NamedTuple):
+class ReceivedRequest(NamedTuple):
     """One request: header names are in lower case, `body` is as it came."""
 
     headers: Mapping[str, str]
@@ -22,28 +22,28 @@ class Heard(NamedTuple):
         return json.loads(self.body)
 
 
-Answer = Callable[[Heard], tuple[int, bytes]]
+ResponseFor = Callable[[ReceivedRequest], tuple[int, bytes]]
 
 
-def agree(heard: Heard) -> tuple[int, bytes]:
+def accept_all(received: ReceivedRequest) -> tuple[int, bytes]:
     """Take whatever comes, and answer challenges."""
-    said = heard.json
-    return 200, json.dumps({"challenge": said["challenge"]} if "challenge" in said else {}).encode()
+    body = received.json
+    return 200, json.dumps({"challenge": body["challenge"]} if "challenge" in body else {}).encode()
 
 
 class Listener:
     """`answer` may be exchanged at any time; while `down`, connections are refused."""
 
-    def __init__(self, answer: Answer = agree) -> None:
-        self.answer, self.port = answer, free_port()
+    def __init__(self, respond: ResponseFor = accept_all) -> None:
+        self.respond, self.port = respond, free_port()
         self.url = f"http://127.0.0.1:{self.port}/events"
-        self.requests: list[Heard] = []
+        self.requests: list[ReceivedRequest] = []
         self._changed = threading.Condition()
         self._server: ThreadingHTTPServer | None = None
         self._connections: set[socket.socket] = set()
-        self.up()
+        self.start()
 
-    def up(self) -> None:
+    def start(self) -> None:
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,18 +56,18 @@ class Listener:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                heard = Heard({k.lower(): v for k, v in self.headers.items()}, body)
-                status, said = listener.answer(heard)
+                received = ReceivedRequest({k.lower(): v for k, v in self.headers.items()}, body)
+                status, response_body = listener.respond(received)
                 with listener._changed:
-                    listener.requests.append(heard)
+                    listener.requests.append(received)
                     listener._changed.notify_all()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(said)))
+                self.send_header("Content-Length", str(len(response_body)))
                 self.end_headers()
-                self.wfile.write(said)
+                self.wfile.write(response_body)
 
-            def log_message(self, *said: Any) -> None:
+            def log_message(self, *args: Any) -> None:
                 pass
 
         class Server(ThreadingHTTPServer):
@@ -80,7 +80,7 @@ class Listener:
         self._server = Server(("127.0.0.1", self.port), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
-    def down(self) -> None:
+    def stop(self) -> None:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -93,7 +93,7 @@ class Listener:
     def events(self) -> list[Any]:
         """What was sent in the clear, challenges left out."""
         with self._changed:
-            return [said for heard in self.requests if "challenge" not in (said := heard.json)]
+            return [payload for received in self.requests if "challenge" not in (payload := received.json)]
 
     def wait_for(self, done: Callable[[], bool], seconds: float = 30) -> None:
         """Until `done()` holds; it is looked at whenever something came."""
@@ -102,9 +102,9 @@ class Listener:
 
 
 @contextmanager
-def listening(answer: Answer = agree) -> Iterator[Listener]:
-    listener = Listener(answer)
+def listening(respond: ResponseFor = accept_all) -> Iterator[Listener]:
+    listener = Listener(respond)
     try:
         yield listener
     finally:
-        listener.down()
+        listener.stop()

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from corehr.gateway.reach import Reach
-from corehr.gateway.webhooks import Webhooks
-from corehr.kernel.outbox import Outcome
+from corehr.gateway.egress import EgressPolicy
+from corehr.gateway.webhooks import WebhookClient
+from corehr.kernel.outbox import AttemptResult
 
 KEY, TOKEN = "test key", "v-token"
 EVENT = json.dumps(
@@ -24,10 +24,10 @@ EVENT = json.dumps(
     ensure_ascii=False,
     separators=(",", ":"),
 ).encode()
-TAKEN = Outcome(True, "HTTP 200")
+ACCEPTED = AttemptResult(True, "HTTP 200")
 
 
-class Heard(NamedTuple):
+class ReceivedRequest(NamedTuple):
     """One request as it came over the wire; `connection` counts from 0."""
 
     connection: int
@@ -36,7 +36,7 @@ class Heard(NamedTuple):
     body: bytes
 
 
-def answer(status=200, body=b'{"msg":"success"}', *headers):
+def http_response(status=200, body=b'{"msg":"success"}', *headers):
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
@@ -47,41 +47,41 @@ class Receiver:
     `came` is set when it has heard something, `over` when a connection has ended.
     """
 
-    def __init__(self, answers=lambda heard: answer()):
-        self.answers, self.connections = answers, 0
-        self.heard: list[Heard] = []
-        self.came, self.over = asyncio.Event(), asyncio.Event()
+    def __init__(self, respond=lambda heard: http_response()):
+        self.respond, self.connections = respond, 0
+        self.requests: list[ReceivedRequest] = []
+        self.received, self.closed = asyncio.Event(), asyncio.Event()
 
     async def serve(self, reader, writer):
         connection, self.connections = self.connections, self.connections + 1
         try:
             while True:
-                await self.once(connection, reader, writer)
+                await self.serve_request(connection, reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
-            self.over.set()
+            self.closed.set()
 
-    async def once(self, connection, reader, writer):
+    async def serve_request(self, connection, reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.split(": ", 1) for line in head[1:-2])
         body = await reader.readexactly(int(headers["Content-Length"]))
-        self.heard.append(Heard(connection, head[0], headers, body))
-        self.came.set()
-        answers = self.answers(self.heard[-1])
-        if isinstance(answers, bytes):
-            writer.write(answers)
-        elif answers is None:
+        self.requests.append(ReceivedRequest(connection, head[0], headers, body))
+        self.received.set()
+        response = self.respond(self.requests[-1])
+        if isinstance(response, bytes):
+            writer.write(response)
+        elif response is None:
             await reader.readexactly(1)
         else:
-            await answers(writer)
+            await response(writer)
 
 
 @asynccontextmanager
-async def receiving(answers=lambda heard: answer(), **options):
+async def webhook_server(respond=lambda heard: http_response(), **options):
     """A Receiver and its URL."""
-    receiver = Receiver(answers)
+    receiver = Receiver(respond)
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, **options)
     async with server:
         port = server.sockets[0].getsockname()[1]
@@ -89,8 +89,8 @@ async def receiving(answers=lambda heard: answer(), **options):
 
 
 @asynccontextmanager
-async def opened(reach=None, **options):
-    webhooks = Webhooks(reach or Reach.of([], loopback=True), **options)
+async def webhook_client(egress_policy=None, **options):
+    webhooks = WebhookClient(egress_policy or EgressPolicy.from_hosts([], loopback=True), **options)
     await webhooks.open()
     try:
         yield webhooks
@@ -98,28 +98,28 @@ async def opened(reach=None, **options):
         await webhooks.close()
 
 
-def story(told):
+def async_test(test):
     """A test that is a coroutine, on an event loop of its own."""
 
-    @functools.wraps(told)
+    @functools.wraps(test)
     def run(*args, **kwargs):
-        asyncio.run(told(*args, **kwargs))
+        asyncio.run(test(*args, **kwargs))
 
     return run
 
 
-async def said(answers, *, body=EVENT, key="", **options):
+async def outcome_of(respond, *, body=EVENT, key="", **options):
     """The outcome of one post to a server that answers so."""
-    async with receiving(answers) as (_, url), opened(**options) as webhooks:
+    async with webhook_server(respond) as (_, url), webhook_client(**options) as webhooks:
         return await webhooks.post(url, body, key)
 
 
-def unsealed(raw, key=KEY):
+def decrypt_body(raw, key=KEY):
     """What a sealed body carries, read with nothing of the program."""
     [(name, text)] = json.loads(raw).items()
     assert name == "encrypt"
-    sealed = base64.b64decode(text, validate=True)
-    decryptor = Cipher(algorithms.AES(hashlib.sha256(key.encode()).digest()), modes.CBC(sealed[:16])).decryptor()
-    padded = decryptor.update(sealed[16:]) + decryptor.finalize()
+    encrypted = base64.b64decode(text, validate=True)
+    decryptor = Cipher(algorithms.AES(hashlib.sha256(key.encode()).digest()), modes.CBC(encrypted[:16])).decryptor()
+    padded = decryptor.update(encrypted[16:]) + decryptor.finalize()
     assert padded[-padded[-1] :] == bytes([padded[-1]]) * padded[-1]
     return padded[: -padded[-1]]

@@ -8,7 +8,7 @@ from tests.server import Server, serving
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[dict[str, Server]]:
+def running_servers() -> Iterator[dict[str, Server]]:
     """The servers that are running, by store."""
     servers: dict[str, Server] = {}
     yield servers
@@ -17,14 +17,14 @@ def running() -> Iterator[dict[str, Server]]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def server(request: pytest.FixtureRequest, running: dict[str, Server]) -> Server:
+def server(request: pytest.FixtureRequest, running_servers: dict[str, Server]) -> Server:
     store = request.param
     template = request.getfixturevalue(f"{store}_template")
-    if store in running:
-        running[store].sandbox("POST", "reset")
+    if store in running_servers:
+        running_servers[store].sandbox("POST", "reset")
     else:
-        running[store] = Server(template.fresh())
-    return running[store]
+        running_servers[store] = Server(template.fresh())
+    return running_servers[store]
 
 
 @pytest.fixture

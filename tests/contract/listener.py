@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-answers, sys.stdout = sys.stdout, sys.stderr  # the SDK logs to what it finds there on import
+output, sys.stdout = sys.stdout, sys.stderr  # the SDK logs to what it finds there on import
 
 import lark_oapi as lark  # noqa: E402
 from lark_oapi.ws.exception import ClientException  # noqa: E402
@@ -21,31 +21,31 @@ from lark_oapi.ws.exception import ClientException  # noqa: E402
 REGISTER = "register_p2_corehr_"
 
 
-def tell(**line: Any) -> None:
-    print(json.dumps(line, ensure_ascii=False), file=answers, flush=True)
+def print_line(**line: Any) -> None:
+    print(json.dumps(line, ensure_ascii=False), file=output, flush=True)
 
 
 class Client(lark.ws.Client):  # type: ignore[misc]  # the SDK has no types
     async def _connect(self) -> None:
         try:
             await super()._connect()
-        except ClientException as why:
-            tell(failed=str(why))
+        except ClientException as error:
+            print_line(failed=str(error))
             raise
-        tell(ready=True)
+        print_line(ready=True)
 
 
 def handler(fail: bool) -> Callable[[Any], None]:
     def handle(event: Any) -> None:
         body = json.loads(lark.JSON.marshal(event.event))
-        tell(event_id=event.header.event_id, event_type=event.header.event_type, typed=body)
+        print_line(event_id=event.header.event_id, event_type=event.header.event_type, typed=body)
         if fail:
             raise RuntimeError("told to fail")
 
     return handle
 
 
-def known() -> dict[str, str]:
+def registration_methods() -> dict[str, str]:
     """The method that registers a handler, by the event type it is for."""
     methods = {}
     for name in dir(lark.EventDispatcherHandler.builder("", "")):
@@ -58,7 +58,7 @@ def known() -> dict[str, str]:
 
 
 def dispatcher(types: list[str] | None, fail: list[str]) -> Any:
-    methods = known()
+    methods = registration_methods()
     builder = lark.EventDispatcherHandler.builder("", "")
     for type in methods if types is None else types:
         handle = handler(fail=type in fail)
@@ -69,9 +69,9 @@ def dispatcher(types: list[str] | None, fail: list[str]) -> Any:
     return builder.build()
 
 
-def main(asked: dict[str, Any]) -> None:
-    events = dispatcher(asked.get("types"), asked.get("fail", []))
-    Client(asked["app_id"], asked["app_secret"], event_handler=events, domain=asked["domain"]).start()
+def main(options: dict[str, Any]) -> None:
+    events = dispatcher(options.get("types"), options.get("fail", []))
+    Client(options["app_id"], options["app_secret"], event_handler=events, domain=options["domain"]).start()
 
 
 main(json.loads(sys.argv[1]))

@@ -28,7 +28,7 @@ def require(sdk: str) -> str:
     return sdk
 
 
-class Listener:
+class SdkListener:
     """A program that listens; its lines are JSON."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -48,11 +48,11 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(sdk: str, asked: Mapping[str, Any]) -> AsyncIterator[Listener]:
+async def running_listener(sdk: str, options: Mapping[str, Any]) -> AsyncIterator[SdkListener]:
     """The program of an SDK while it runs; `asked` is what it is told to do."""
-    process = await asyncio.create_subprocess_exec(*_PROGRAMS[sdk], json.dumps(asked), stdout=PIPE)
+    process = await asyncio.create_subprocess_exec(*_PROGRAMS[sdk], json.dumps(options), stdout=PIPE)
     try:
-        yield Listener(process)
+        yield SdkListener(process)
     finally:
         if process.returncode is None:
             process.kill()

@@ -19,15 +19,15 @@ from lark_oapi.core.model import RawRequest
 from corehr.entrypoints import coverage
 from corehr.gateway import spec
 from corehr.gateway.apps import EVERYTHING, App
-from corehr.gateway.envelopes import envelope
+from corehr.gateway.envelopes import build_envelope
 from corehr.gateway.fields import Field
-from corehr.gateway.webhooks import seal, signature
+from corehr.gateway.webhooks import encrypt_body, sign
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import Checklist
 from corehr.kernel import subscribers as kernel_subscribers
 from corehr.kernel.feature import DataRange
 from tests.hr.offboardings.leavers import named, revoked
-from tests.listener import Heard, Listener
+from tests.listener import Listener, ReceivedRequest
 from tests.server import Server, serving
 from tests.stores import missing
 from tests.world import ALL, SECRETS, World
@@ -41,7 +41,7 @@ CAUSED: Final = frozenset(coverage._causes(EVENTS))
 CUSTOMIZED: Final = {"corehr.onboarding_qr_code.inactive_v2"}
 """What the Python SDK has no type for: a subscriber registers it by name, and is handed a mapping."""
 
-OTHERWISE: Final = {"corehr.process_comment_info.updated_v2": {"process_id: int"}}
+DECLARED_OTHERWISE: Final = {"corehr.process_comment_info.updated_v2": {"process_id: int"}}
 """What the Python SDK declares otherwise than the page; it hands over what was sent."""
 
 PROGRAM: Final = Path(__file__).parent / "node" / "subscriber.mjs"
@@ -72,10 +72,10 @@ class Subscriber:
         self._ids: set[str] = set()
         self._changed = threading.Condition()
 
-    def _handle(self, it: Handled) -> None:
+    def _handle(self, event: Handled) -> None:
         with self._changed:
-            self._handled.append(it)
-            self._ids.add(it.event_id)
+            self._handled.append(event)
+            self._ids.add(event.event_id)
             self._changed.notify_all()
 
     def handled(self, count: int) -> Sequence[Handled]:
@@ -103,7 +103,7 @@ class Python(Subscriber):
         for type in CUSTOMIZED:
             builder.register_p2_customized_event(type, self._handler(type))
         self._dispatcher = builder.build()
-        self._listener = Listener(self._answer)
+        self._listener = Listener(self._respond)
         self.url = self._listener.url
 
     def _handler(self, type: str) -> Callable[[Any], None]:
@@ -113,17 +113,17 @@ class Python(Subscriber):
 
         return handle
 
-    def _answer(self, heard: Heard) -> tuple[int, bytes]:
-        asked = RawRequest()
-        asked.headers, asked.body = {name.title(): value for name, value in heard.headers.items()}, heard.body
-        answer = self._dispatcher.do(asked)
-        return answer.status_code, answer.content
+    def _respond(self, received: ReceivedRequest) -> tuple[int, bytes]:
+        request = RawRequest()
+        request.headers, request.body = {name.title(): value for name, value in received.headers.items()}, received.body
+        response = self._dispatcher.do(request)
+        return response.status_code, response.content
 
     def expected(self, sent: Mapping[str, Any]) -> Any:
         return {"header": sent["header"], "event": sent["event"]}
 
     def close(self) -> None:
-        self._listener.down()
+        self._listener.stop()
 
 
 class Node(Subscriber):
@@ -133,8 +133,8 @@ class Node(Subscriber):
         if not (shutil.which("node") and NODE_SDK.exists()):
             missing("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
         super().__init__()
-        asked = {"encrypt_key": encrypt_key, "verification_token": verification_token, "types": list(EVENTS)}
-        self._process = subprocess.Popen(["node", PROGRAM, json.dumps(asked)], stdout=subprocess.PIPE, text=True)
+        options = {"encrypt_key": encrypt_key, "verification_token": verification_token, "types": list(EVENTS)}
+        self._process = subprocess.Popen(["node", PROGRAM, json.dumps(options)], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout
         self.url = f"http://127.0.0.1:{json.loads(self._process.stdout.readline())['port']}/events"
         self._reader = threading.Thread(target=self._read)
@@ -142,8 +142,8 @@ class Node(Subscriber):
 
     def _read(self) -> None:
         for line in self._process.stdout or ():
-            said = json.loads(line)
-            self._handle(Handled(said["type"], said["handed"]["event_id"], said["handed"], said["handed"]))
+            output = json.loads(line)
+            self._handle(Handled(output["type"], output["handed"]["event_id"], output["handed"], output["handed"]))
 
     def expected(self, sent: Mapping[str, Any]) -> Any:
         return {"schema": sent["schema"], **sent["header"], **sent["event"]}
@@ -154,7 +154,7 @@ class Node(Subscriber):
         self._process.communicate()
 
 
-def known() -> Iterator[tuple[str, str]]:
+def list_registrations() -> Iterator[tuple[str, str]]:
     """The event types that the Python SDK knows of CoreHR, and the methods that register handlers for them."""
     for name in dir(lark.EventDispatcherHandler.builder("", "")):
         if name.startswith(("register_p2_corehr_", "register_p2_compensation_")):
@@ -163,7 +163,7 @@ def known() -> Iterator[tuple[str, str]]:
             yield next(iter(builder._processorMap)).removeprefix("p2."), name
 
 
-REGISTER: Final = dict(known())
+REGISTER: Final = dict(list_registrations())
 
 
 @pytest.fixture(params=SDKS)
@@ -173,33 +173,35 @@ def subscriber(request: pytest.FixtureRequest) -> Iterator[Subscriber]:
     subscriber.close()
 
 
-def strays(thing: Any) -> Iterator[str]:
+def unexpected_fields(typed: Any) -> Iterator[str]:
     """The members of a typed object that are not what its class declares, at any depth."""
-    for name, value in vars(thing).items():
-        declared = type(thing)._types[name]
+    for name, value in vars(typed).items():
+        declared = type(typed)._types[name]
         [type_, values] = [get_args(declared)[0], value] if get_origin(declared) is list else [declared, [value]]
-        for each in values or ():
-            if each is not None and not isinstance(each, type_):
+        for item in values or ():
+            if item is not None and not isinstance(item, type_):
                 yield f"{name}: {type_.__name__}"
-            elif hasattr(each, "_types"):
-                yield from strays(each)
+            elif hasattr(item, "_types"):
+                yield from unexpected_fields(item)
 
 
-def assert_typed(it: Handled) -> None:
+def assert_typed(event: Handled) -> None:
     """The Python SDK handed over its own types, all the way down; those of the Node SDK are for compilers only."""
-    if not isinstance(it.typed, lark.EventContext):
+    if not isinstance(event.typed, lark.EventContext):
         return
-    if it.type in CUSTOMIZED:
-        assert type(it.typed) is lark.CustomizedEvent
+    if event.type in CUSTOMIZED:
+        assert type(event.typed) is lark.CustomizedEvent
         return
-    assert type(it.typed).__name__ == f"P2{''.join(part.title() for part in it.type.replace('.', '_').split('_'))}"
-    assert set(strays(it.typed.event)) <= OTHERWISE.get(it.type, set()), it.type
+    assert (
+        type(event.typed).__name__ == f"P2{''.join(part.title() for part in event.type.replace('.', '_').split('_'))}"
+    )
+    assert set(unexpected_fields(event.typed.event)) <= DECLARED_OTHERWISE.get(event.type, set()), event.type
 
 
 # --------------------------------------------------------------------------------------------------------- the stories
 
 
-def told(db: str) -> None:
+def emit_rare_events(db: str) -> None:
     """What a company tells of itself that its first day does not hold yet, nor any operation makes it tell."""
     world = World(db)
     try:
@@ -212,7 +214,7 @@ def told(db: str) -> None:
         world.close()
 
 
-def live(server: Server, names: Mapping[str, Any]) -> None:
+def run_operations(server: Server, names: Mapping[str, Any]) -> None:
     """A day of a company, with the SDK: she is to move tomorrow, somebody leaves sooner, somebody does not come."""
     sdk = lark.Client.builder().app_id(ALL).app_secret(SECRETS[ALL]).domain(server.url).build()
     info = v1.TransferInfo.builder().target_department(names["departments"]["other"]["id"]).build()
@@ -221,54 +223,60 @@ def live(server: Server, names: Mapping[str, Any]) -> None:
         .transfer_mode(1).transfer_type_unique_identifier("internal_transfer").effective_date("2026-01-06")
         .employment_id(names["employments"]["active_2"]["open_id"]).transfer_info(info)
     )  # fmt: skip
-    asked = v1.CreateJobChangeRequest.builder().request_body(move.build()).build()
-    assert sdk.corehr.v1.job_change.create(asked).success()
+    create_request = v1.CreateJobChangeRequest.builder().request_body(move.build()).build()
+    assert sdk.corehr.v1.job_change.create(create_request).success()
     date = v2.ObjectFieldData.builder().field_name("offboarding_date").value("2026-01-05").build()
-    sooner = v2.EditOffboardingRequestBody.builder().offboarding_id(names["offboardings"]["Approved"]["id"])
-    edit = v2.EditOffboardingRequest.builder().request_body(sooner.update_data([date]).build()).build()
+    edit_body = v2.EditOffboardingRequestBody.builder().offboarding_id(names["offboardings"]["Approved"]["id"])
+    edit = v2.EditOffboardingRequest.builder().request_body(edit_body.update_data([date]).build()).build()
     assert sdk.corehr.v2.offboarding.edit(edit).success()
-    away = v2.WithdrawOnboardingPreHireRequestBody.builder().pre_hire_id(names["pre_hires"]["preboarding"]["id"])
-    gone = v2.WithdrawOnboardingPreHireRequest.builder().request_body(away.withdraw_reason("另谋高就").build()).build()
-    assert sdk.corehr.v2.pre_hire.withdraw_onboarding(gone).success()
+    withdraw_body = v2.WithdrawOnboardingPreHireRequestBody.builder().pre_hire_id(
+        names["pre_hires"]["preboarding"]["id"]
+    )
+    withdraw_request = (
+        v2.WithdrawOnboardingPreHireRequest.builder()
+        .request_body(withdraw_body.withdraw_reason("另谋高就").build())
+        .build()
+    )
+    assert sdk.corehr.v2.pre_hire.withdraw_onboarding(withdraw_request).success()
 
 
-def sent(server: Server, names: Mapping[str, Any]) -> list[dict[str, Any]]:
+def expected_envelopes(server: Server, names: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every event there ever was, as we say that it is sent."""
     return [
         {
             "schema": "2.0",
             "header": {
-                "event_id": it["event_id"],
+                "event_id": item["event_id"],
                 "token": KEYS["verification_token"],
-                "create_time": it["create_time"],
-                "event_type": it["event_type"],
+                "create_time": item["create_time"],
+                "event_type": item["event_type"],
                 "tenant_key": names["apps"]["store"]["tenant_key"],
                 "app_id": ALL,
             },
-            "event": it["event"],
+            "event": item["event"],
         }
-        for it in server.sandbox("GET", f"events?since={SINCE_EVER}&limit=10000")["items"]
+        for item in server.sandbox("GET", f"events?since={SINCE_EVER}&limit=10000")["items"]
     ]
 
 
 def test_every_event_that_has_a_cause_is_handled(db, subscriber):
     """The whole past of a company, and then a day of it as it is lived."""
-    told(db)
+    emit_rare_events(db)
     with serving(db) as server:
         names = server.sandbox("GET", "world")
         server.sandbox("PUT", f"apps/{ALL}/webhook", {"url": subscriber.url, **KEYS})
         past = server.sandbox("POST", f"apps/{ALL}/replay")["count"]
         server.sandbox("POST", "clock/advance", {"minutes": 1})
-        live(server, names)
+        run_operations(server, names)
         server.sandbox("POST", "clock/advance", {"days": 1})
-        everything = sent(server, names)
-        assert len(everything) > past
-        handled = subscriber.handled(len(everything))
-        assert {it.event_id: it.plain for it in handled} == {
-            it["header"]["event_id"]: subscriber.expected(it) for it in everything
+        envelopes = expected_envelopes(server, names)
+        assert len(envelopes) > past
+        handled = subscriber.handled(len(envelopes))
+        assert {event.event_id: event.plain for event in handled} == {
+            it["header"]["event_id"]: subscriber.expected(it) for it in envelopes
         }
         assert {(it.event_id, it.type) for it in handled} == {
-            (it["header"]["event_id"], it["header"]["event_type"]) for it in everything
+            (it["header"]["event_id"], it["header"]["event_type"]) for it in envelopes
         }
         for it in handled:
             assert_typed(it)
@@ -315,25 +323,25 @@ APP: Final = App(
 
 def body(seq: int, type: str, token: str = KEYS["verification_token"]) -> bytes:
     """An event of this type as we send it, before it is sealed."""
-    it = kernel_subscribers.Subscriber("1", ALL, "webhook", "", "", token)
+    target = kernel_subscribers.Subscriber("1", ALL, "webhook", "", "", token)
     row = {"seq": seq, "type": type, "at": "2026-01-05T01:00:00.000000Z"}
-    return envelope(APP, it, row, {field.name: sample(field) for field in EVENTS[type].body})
+    return build_envelope(APP, target, row, {field.name: sample(field) for field in EVENTS[type].body})
 
 
 def post(url: str, body: bytes, key: str = KEYS["encrypt_key"], signed_with: str | None = None) -> int:
     """Send it as webhooks do; the HTTP status of the answer."""
-    raw = seal(body, key)
+    raw = encrypt_body(body, key)
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "X-Lark-Request-Timestamp": "1767574800",
         "X-Lark-Request-Nonce": "nonce",
-        "X-Lark-Signature": signature("1767574800", "nonce", signed_with or key, raw),
+        "X-Lark-Signature": sign("1767574800", "nonce", signed_with or key, raw),
     }
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, raw, headers), timeout=30) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as refused:
-        return refused.code
+        with urllib.request.urlopen(urllib.request.Request(url, raw, headers), timeout=30) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def test_the_python_sdk_knows_every_event_but_one():
@@ -344,14 +352,14 @@ def test_the_python_sdk_knows_every_event_but_one():
 def test_every_event_there_is_would_be_handled(subscriber):
     """Those without a cause, too: with bodies made up from their pages."""
     bodies = [body(seq, type) for seq, type in enumerate(EVENTS)]
-    assert {post(subscriber.url, each) for each in bodies} == {200}
+    assert {post(subscriber.url, raw) for raw in bodies} == {200}
     handled = subscriber.handled(len(bodies))
-    assert [it.type for it in handled] == list(EVENTS)
+    assert [event.type for event in handled] == list(EVENTS)
     assert [it.plain for it in handled] == [subscriber.expected(json.loads(each)) for each in bodies]
     for it in handled:
         assert_typed(it)
-        if it.type in OTHERWISE and isinstance(it.typed, lark.EventContext):
-            assert set(strays(it.typed.event)) == OTHERWISE[it.type]
+        if it.type in DECLARED_OTHERWISE and isinstance(it.typed, lark.EventContext):
+            assert set(unexpected_fields(it.typed.event)) == DECLARED_OTHERWISE[it.type]
 
 
 # ---------------------------------------------------------------------------------------------------- what is refused
@@ -370,21 +378,21 @@ WRONG_TOKEN: Final = body(1, UPDATED, token=WRONG["verification_token"])
 )
 def test_what_is_not_from_us_is_not_handled(subscriber, sending, python, node):
     """The Node SDK drops a wrong signature with a 200, throws at a wrong key, and looks at no event's token (None)."""
-    refused = python if isinstance(subscriber, Python) else node
-    assert post(subscriber.url, **sending) == (refused or 200)
+    expected_status = python if isinstance(subscriber, Python) else node
+    assert post(subscriber.url, **sending) == (expected_status or 200)
     assert post(subscriber.url, body(2, UPDATED)) == 200
-    handled = [int(it.event_id[:16], 16) for it in subscriber.handled(1 if refused else 2)]
-    assert handled == ([2] if refused else [1, 2])
+    handled = [int(event.event_id[:16], 16) for event in subscriber.handled(1 if expected_status else 2)]
+    assert handled == ([2] if expected_status else [1, 2])
 
 
 @pytest.mark.parametrize(("key", "only_python"), [("encrypt_key", False), ("verification_token", True)])
-def test_who_has_other_keys_does_not_answer_the_challenge(server, subscriber, key, only_python):
+def test_a_subscriber_with_other_keys_fails_the_challenge(server, subscriber, key, only_python):
     """The Node SDK looks at no token here either."""
     if only_python and isinstance(subscriber, Node):
         server.sandbox("PUT", f"apps/{ALL}/webhook", {"url": subscriber.url, **KEYS, key: WRONG[key]})
         return
-    with pytest.raises(urllib.error.HTTPError) as no:
+    with pytest.raises(urllib.error.HTTPError) as error:
         server.sandbox("PUT", f"apps/{ALL}/webhook", {"url": subscriber.url, **KEYS, key: WRONG[key]})
-    assert no.value.code == HTTPStatus.BAD_REQUEST
-    assert "HTTP 500" in json.load(no.value)["error"]
+    assert error.value.code == HTTPStatus.BAD_REQUEST
+    assert "HTTP 500" in json.load(error.value)["error"]
     assert server.sandbox("PUT", f"apps/{ALL}/webhook", {"url": subscriber.url, **KEYS})["url"] == subscriber.url

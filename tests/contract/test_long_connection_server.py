@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.contract.listeners import SDKS, Listener, listening, require
+from tests.contract.listeners import SDKS, SdkListener, require, running_listener
 from tests.server import Server
 from tests.world import ALL, CORE_IDS, CREATE, SECRETS, TOKEN
 
@@ -21,20 +21,20 @@ class Apps:
             "python": (ALL, SECRETS[ALL]),
             "node": (other["app_id"], other["app_secret"]),
         }
-        asked = {"mode": "long_connection", "events": "*"}
+        subscription = {"mode": "long_connection", "events": "*"}
         for app_id, _ in self.secrets.values():
-            self.types = server.sandbox("PUT", f"apps/{app_id}/webhook", asked)["events"]
+            self.types = server.sandbox("PUT", f"apps/{app_id}/webhook", subscription)["events"]
 
-    def change(self, *people: str) -> None:
+    def move_employees(self, *record_names: str) -> None:
         """Move these people of the demo company."""
         with httpx.Client(base_url=self.server.url) as client:
             app_id, secret = self.secrets["python"]
             token = client.post(TOKEN, json={"app_id": app_id, "app_secret": secret}).json()["tenant_access_token"]
             names = self.server.sandbox("GET", "world")
-            for person in people:
+            for record_name in record_names:
                 body = {
                     "transfer_mode": 1,
-                    "employment_id": names["employments"][person]["id"],
+                    "employment_id": names["employments"][record_name]["id"],
                     "transfer_type_unique_identifier": "internal_transfer",
                     "effective_date": self.server.sandbox("GET", "clock")["now"][:10],
                     "transfer_info": {"target_department": names["departments"]["other"]["id"]},
@@ -42,63 +42,63 @@ class Apps:
                 headers = {"authorization": f"Bearer {token}"}
                 assert client.post(CREATE, json=body, params=CORE_IDS, headers=headers).json()["code"] == 0
 
-    def recorded(self) -> dict[str, str]:
+    def recorded_events(self) -> dict[str, str]:
         """Type by id of all that happened."""
         return {e["event_id"]: e["event_type"] for e in self.server.sandbox("GET", "events")["items"]}
 
 
-async def hear(listener: Listener, wanted: set[str]) -> set[str]:
+async def wait_for_events(listener: SdkListener, event_ids: set[str]) -> set[str]:
     """Until all of these have come; what came."""
-    heard: set[str] = set()
-    while not wanted <= heard:
+    received: set[str] = set()
+    while not event_ids <= received:
         line = await listener.line()
         if "event_id" in line:
-            heard.add(line["event_id"])
-    return heard
+            received.add(line["event_id"])
+    return received
 
 
 def test_both_come_back_to_a_server_that_was_killed_and_miss_nothing(own_server):
     for sdk in SDKS:
         require(sdk)
 
-    async def story() -> None:
+    async def scenario() -> None:
         apps = Apps(own_server)
         async with asyncio.timeout(90), AsyncExitStack() as stack:
             listeners = []
             for sdk, (app_id, secret) in apps.secrets.items():
-                asked = {"domain": own_server.url, "app_id": app_id, "app_secret": secret, "types": apps.types}
-                listeners.append(await stack.enter_async_context(listening(sdk, asked)))
+                options = {"domain": own_server.url, "app_id": app_id, "app_secret": secret, "types": apps.types}
+                listeners.append(await stack.enter_async_context(running_listener(sdk, options)))
             for listener in listeners:
                 await listener.ready()
-            apps.change("active")
-            before = apps.recorded()
+            apps.move_employees("active")
+            before = apps.recorded_events()
             assert len(before) == 8
             for listener in listeners:
-                assert await hear(listener, set(before)) == set(before)
+                assert await wait_for_events(listener, set(before)) == set(before)
 
             own_server.kill()
             own_server.start()
-            apps.change("active_2", "manager")
-            since = apps.recorded().keys() - before.keys()
+            apps.move_employees("active_2", "manager")
+            since = apps.recorded_events().keys() - before.keys()
             assert len(since) == 16
             for listener in listeners:  # what was under way when it was killed comes again
-                assert await hear(listener, since) <= since | before.keys()
+                assert await wait_for_events(listener, since) <= since | before.keys()
 
             # taken is taken: nothing is sent again, however often they are asked
             waiting = own_server.sandbox("GET", "events?delivery=waiting")["items"]
             while waiting:
                 await asyncio.sleep(0.05)
                 waiting = own_server.sandbox("GET", "events?delivery=waiting")["items"]
-            told = [d for e in own_server.sandbox("GET", "events")["items"] for d in e["deliveries"]]
-            assert {(d["state"], d["attempts"][-1]["said"]) for d in told} == {("delivered", "answered 200")}
-            assert len(told) == 2 * 24
+            deliveries = [d for e in own_server.sandbox("GET", "events")["items"] for d in e["deliveries"]]
+            assert {(d["state"], d["attempts"][-1]["said"]) for d in deliveries} == {("delivered", "answered 200")}
+            assert len(deliveries) == 2 * 24
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_a_client_with_a_wrong_secret_is_told_why_and_logged(own_server):
-    answer = httpx.post(f"{own_server.url}/callback/ws/endpoint", json={"AppID": ALL, "AppSecret": "wrong"})
-    assert (answer.status_code, answer.json()["code"]) == (200, 514)
+def test_a_client_with_a_wrong_secret_receives_the_reason_and_is_logged(own_server):
+    response = httpx.post(f"{own_server.url}/callback/ws/endpoint", json={"AppID": ALL, "AppSecret": "wrong"})
+    assert (response.status_code, response.json()["code"]) == (200, 514)
     [request] = [r for r in own_server.sandbox("GET", "requests")["items"] if r["path"] == "/callback/ws/endpoint"]
     assert request["rule"] == "secret_is_wrong"
     assert request["body"] == {"AppID": ALL, "AppSecret": "***"}
@@ -106,7 +106,7 @@ def test_a_client_with_a_wrong_secret_is_told_why_and_logged(own_server):
     url = right["data"]["URL"]
     assert url.startswith(f"ws://127.0.0.1:{own_server.port}/ws/v2?")
     logged = own_server.sandbox("GET", "requests")["items"][-1]["answer"]["data"]["URL"]
-    given = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-    shown = {name: values[0] for name, values in parse_qs(urlsplit(logged).query).items()}
-    assert shown == given | {"access_key": "***", "ticket": "***"}
+    params = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    logged_params = {name: values[0] for name, values in parse_qs(urlsplit(logged).query).items()}
+    assert logged_params == params | {"access_key": "***", "ticket": "***"}
     assert httpx.get(f"{own_server.url}/callback/ws/endpoint").text == "404 page not found"

@@ -31,13 +31,13 @@ DEPARTMENTS = {"department_id_type": "people_corehr_department_id"}
 class Thrown(Exception):
     """What the SDK threw; where a server answered, its `status`, `headers` and `data`, else None."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        super().__init__(told["message"])
-        self.name: str = told["name"]
-        self.message: str = told["message"]
-        self.status: int | None = told.get("status")
-        self.headers: dict[str, str] = told.get("headers") or {}
-        self.data: Any = told.get("data")
+    def __init__(self, details: dict[str, Any]) -> None:
+        super().__init__(details["message"])
+        self.name: str = details["name"]
+        self.message: str = details["message"]
+        self.status: int | None = details.get("status")
+        self.headers: dict[str, str] = details.get("headers") or {}
+        self.data: Any = details.get("data")
 
 
 class Node:
@@ -46,14 +46,14 @@ class Node:
     def __init__(self) -> None:
         self.process = subprocess.Popen(["node", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def together(self, calls: list[dict[str, Any]]) -> list[Any]:
+    def concurrently(self, calls: list[dict[str, Any]]) -> list[Any]:
         """Calls made at one moment: for each its answer, or a Thrown."""
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write(json.dumps(calls) + "\n")
         self.process.stdin.flush()
-        answers = json.loads(self.process.stdout.readline())
-        return [Thrown(a["thrown"]) if "thrown" in a else a.get("answer") for a in answers]
+        responses = json.loads(self.process.stdout.readline())
+        return [Thrown(a["thrown"]) if "thrown" in a else a.get("answer") for a in responses]
 
     def close(self) -> None:
         self.process.communicate()
@@ -64,20 +64,20 @@ class App:
 
     def __init__(self, node: Node, server: Server, app_id: str, secret: str | None = None) -> None:
         self._node = node
-        self._who = {"domain": server.url, "app_id": app_id, "app_secret": secret or SECRETS[app_id]}
+        self._credentials = {"domain": server.url, "app_id": app_id, "app_secret": secret or SECRETS[app_id]}
 
-    def asking(self, call: str, **payload: Any) -> dict[str, Any]:
-        return {**self._who, "call": call, "payload": payload}
+    def request_for(self, call: str, **payload: Any) -> dict[str, Any]:
+        return {**self._credentials, "call": call, "payload": payload}
 
     def __call__(self, call: str, **payload: Any) -> Any:
         """What the SDK answers; raises what it throws."""
-        (answer,) = self.together([self.asking(call, **payload)])
-        if isinstance(answer, Thrown):
-            raise answer
-        return answer
+        (response,) = self.concurrently([self.request_for(call, **payload)])
+        if isinstance(response, Thrown):
+            raise response
+        return response
 
-    def together(self, calls: list[dict[str, Any]]) -> list[Any]:
-        return self._node.together(calls)
+    def concurrently(self, calls: list[dict[str, Any]]) -> list[Any]:
+        return self._node.concurrently(calls)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def names(server):
     return server.sandbox("GET", "world")
 
 
-def asked(names, **body):
+def job_change_body(names, **body):
     return {
         "transfer_mode": 1,
         "employment_id": names["employments"]["active"]["open_id"],
@@ -110,7 +110,7 @@ def asked(names, **body):
 
 
 def create(sdk, names, **body):
-    return sdk(CREATE, data=asked(names, **body), params=DEPARTMENTS)
+    return sdk(CREATE, data=job_change_body(names, **body), params=DEPARTMENTS)
 
 
 def with_approval(sdk, names, **body):
@@ -122,12 +122,12 @@ def revoke(sdk, id, operator):
     return sdk(REVOKE, path={"job_change_id": id}, params={"user_id_type": CORE}, data={"operator_id": operator})
 
 
-def job_data_on(sdk, person, day):
-    asked = {"employment_ids": [person], "data_date": day}
-    return sdk(JOB_DATA, data=asked, params={"page_size": 10, **CORE_IDS})["data"]["items"][0]["job_datas"][0]
+def job_data_as_of(sdk, employment_id, day):
+    body = {"employment_ids": [employment_id], "data_date": day}
+    return sdk(JOB_DATA, data=body, params={"page_size": 10, **CORE_IDS})["data"]["items"][0]["job_datas"][0]
 
 
-def came_in(server, path):
+def logged_requests(server, path):
     """What was asked of the server at a path, oldest first."""
     return [r for r in server.sandbox("GET", "requests?limit=1000")["items"] if r["path"] == path]
 
@@ -140,56 +140,58 @@ def test_the_whole_path(server, sdk, names):
 
     for _ in range(2):
         tasks = server.sandbox("GET", f"records/processes/{change['process_id']}")["tasks"]
-        who = next(t["approver"] for t in tasks if t["status"] == 1)
-        listed = sdk(TASKS, params={"page_size": 100, "user_id": who, "user_id_type": CORE, "approver_status": 1})
+        approver = next(t["approver"] for t in tasks if t["status"] == 1)
+        listed = sdk(TASKS, params={"page_size": 100, "user_id": approver, "user_id_type": CORE, "approver_status": 1})
         task = next(t for t in listed["data"]["approver_list"] if t["process_id"] == change["process_id"])
         path = {"process_id": change["process_id"], "approver_id": task["approver_id"]}
-        answer = sdk(ANSWER, path=path, params={"user_id_type": CORE}, data={"status": 3, "user_id": who})
-        assert answer["code"] == 0
+        response = sdk(ANSWER, path=path, params={"user_id_type": CORE}, data={"status": 3, "user_id": approver})
+        assert response["code"] == 0
 
     server.sandbox("POST", "clock/advance", {"days": 60})
-    assert job_data_on(sdk, active["id"], "2026-02-28")["department_id"] == active["department"]
-    assert job_data_on(sdk, active["id"], "2026-03-02")["department_id"] == other
-    taken_back = revoke(sdk, change["job_change_id"], names["employments"]["process_admin"]["id"])
-    assert taken_back == {"code": 0, "msg": "success", "data": {"result": True, "message": "成功"}}
-    assert job_data_on(sdk, active["id"], "2026-03-02")["department_id"] == active["department"]
+    assert job_data_as_of(sdk, active["id"], "2026-02-28")["department_id"] == active["department"]
+    assert job_data_as_of(sdk, active["id"], "2026-03-02")["department_id"] == other
+    revoked = revoke(sdk, change["job_change_id"], names["employments"]["process_admin"]["id"])
+    assert revoked == {"code": 0, "msg": "success", "data": {"result": True, "message": "成功"}}
+    assert job_data_as_of(sdk, active["id"], "2026-03-02")["department_id"] == active["department"]
 
 
 @pytest.mark.parametrize("id_type", ["open_id", "union_id", "user_id", "people_admin_id", CORE])
 def test_every_user_id_type_goes_in_and_comes_out(sdk, names, id_type):
     id = names["employments"]["active"]["id" if id_type == CORE else id_type]
-    answer = sdk(CREATE, data=asked(names, employment_id=id), params={"user_id_type": id_type, **DEPARTMENTS})
-    assert answer["data"]["employment_id"] == id
+    response = sdk(
+        CREATE, data=job_change_body(names, employment_id=id), params={"user_id_type": id_type, **DEPARTMENTS}
+    )
+    assert response["data"]["employment_id"] == id
 
 
-def test_a_documented_error_is_thrown_with_its_answer(sdk, names):
-    with pytest.raises(Thrown) as no:
+def test_a_documented_error_is_thrown_with_its_response(sdk, names):
+    with pytest.raises(Thrown) as error:
         create(sdk, names, employment_id=names["employments"]["leaver"]["open_id"])
-    assert (no.value.name, no.value.message) == ("AxiosError", "Request failed with status code 400")
-    assert (no.value.status, no.value.data["code"]) == (400, 1160201)
-    assert no.value.data["msg"] == "Has pending offboarding"
-    assert no.value.data["error"]["log_id"] == no.value.headers["x-tt-logid"]
+    assert (error.value.name, error.value.message) == ("AxiosError", "Request failed with status code 400")
+    assert (error.value.status, error.value.data["code"]) == (400, 1160201)
+    assert error.value.data["msg"] == "Has pending offboarding"
+    assert error.value.data["error"]["log_id"] == error.value.headers["x-tt-logid"]
 
 
-def test_a_business_refusal_with_code_0_is_not_thrown(sdk, names):
+def test_a_business_error_with_code_0_is_not_thrown(sdk, names):
     """Revoking what has a flow without being process administrator: only `result` tells it."""
     change = with_approval(sdk, names)["job_change_id"]
-    answer = revoke(sdk, change, names["employments"]["no_admin"]["id"])
-    assert (answer["code"], answer["data"]["result"]) == (0, False)
-    assert answer["data"]["message"]
+    response = revoke(sdk, change, names["employments"]["no_admin"]["id"])
+    assert (response["code"], response["data"]["result"]) == (0, False)
+    assert response["data"]["message"]
 
 
 def test_an_unknown_path_is_thrown_with_plain_text(sdk):
-    with pytest.raises(Thrown) as no:
+    with pytest.raises(Thrown) as error:
         sdk("corehr.v2.preHire.transitTask", path={"pre_hire_id": "1"}, data={"task_id": "1"})
-    assert (no.value.status, no.value.data) == (404, "404 page not found")
+    assert (error.value.status, error.value.data) == (404, "404 page not found")
 
 
-def test_an_app_without_scopes_is_told_which_it_needs(node, server, names):
-    with pytest.raises(Thrown) as no:
+def test_an_app_without_scopes_receives_those_it_needs(node, server, names):
+    with pytest.raises(Thrown) as error:
         create(App(node, server, NONE), names)
-    assert (no.value.status, no.value.data["code"]) == (400, 99991672)
-    subjects = [v["subject"] for v in no.value.data["error"]["permission_violations"]]
+    assert (error.value.status, error.value.data["code"]) == (400, 99991672)
+    subjects = [v["subject"] for v in error.value.data["error"]["permission_violations"]]
     assert subjects == ["corehr:corehr", "corehr:job_change:write"]
 
 
@@ -197,13 +199,13 @@ def test_a_get_that_carries_a_json_body_is_read_by_its_query(server, sdk, names)
     manager = names["employments"]["manager"]["open_id"]
     listed = sdk(TASKS, params={"page_size": 100, "user_id": manager})
     assert listed["code"] == 0
-    request = came_in(server, "/open-apis/corehr/v2/approvers")[-1]
+    request = logged_requests(server, "/open-apis/corehr/v2/approvers")[-1]
     assert (request["method"], request["body"]) == ("GET", {})
 
 
 def test_the_iterator_follows_page_tokens_to_the_end(server, sdk, names):
-    for person in server.sandbox("POST", "world/employees", {"count": 3})["employments"].values():
-        with_approval(sdk, names, employment_id=person["open_id"])
+    for employment in server.sandbox("POST", "world/employees", {"count": 3})["employments"].values():
+        with_approval(sdk, names, employment_id=employment["open_id"])
     query = {"user_id": names["employments"]["manager"]["open_id"], "approver_status": 1}
     whole = sdk(TASKS, params={**query, "page_size": 100})["data"]["approver_list"]
     assert len(whole) >= 3
@@ -212,90 +214,90 @@ def test_the_iterator_follows_page_tokens_to_the_end(server, sdk, names):
     assert [task for page in pages for task in page["approver_list"]] == whole
 
 
-def fresh(node, server, **wanted):
-    made = server.sandbox("POST", "apps", wanted)
-    return App(node, server, made["app_id"], made["app_secret"])
+def new_app_client(node, server, **body):
+    created = server.sandbox("POST", "apps", body)
+    return App(node, server, created["app_id"], created["app_secret"])
 
 
 def test_one_token_serves_every_client_of_an_app_also_after_a_restart(node, own_server):
     """Each call has a client of its own; the SDK keeps the token by app id, and knows no way to replace it."""
     server, names = own_server, own_server.sandbox("GET", "world")
-    sdk = fresh(node, server)
+    sdk = new_app_client(node, server)
     active = names["employments"]["active"]["id"]
-    before = [job_data_on(sdk, active, "2026-01-05") for _ in range(2)]
-    assert len(came_in(server, TOKEN)) == 1
+    before = [job_data_as_of(sdk, active, "2026-01-05") for _ in range(2)]
+    assert len(logged_requests(server, TOKEN)) == 1
     assert server.stop() == 0
     server.start()
-    assert [job_data_on(sdk, active, "2026-01-05")] * 2 == before
-    assert came_in(server, TOKEN) == []
+    assert [job_data_as_of(sdk, active, "2026-01-05")] * 2 == before
+    assert logged_requests(server, TOKEN) == []
 
 
 def test_a_wrong_secret_is_an_error_of_the_sdks_own(node, server):
-    made = server.sandbox("POST", "apps", {})
-    with pytest.raises(Thrown) as no:
-        App(node, server, made["app_id"], "wrong")(WITHDRAW, data={})
-    assert no.value.name == "Error"
-    assert no.value.message.startswith("failed to get tenant_access_token, code: 10014, msg: ")
+    created = server.sandbox("POST", "apps", {})
+    with pytest.raises(Thrown) as error:
+        App(node, server, created["app_id"], "wrong")(WITHDRAW, data={})
+    assert error.value.name == "Error"
+    assert error.value.message.startswith("failed to get tenant_access_token, code: 10014, msg: ")
 
 
-def test_nothing_is_asked_again_after_too_many_calls(node, db):
+def test_nothing_is_requested_again_after_too_many_calls(node, db):
     with serving(db, rate_limits=True) as server:
-        sdk = fresh(node, server)
+        sdk = new_app_client(node, server)
         path = {"job_change_id": "1"}
-        calls = [sdk.asking(REVOKE, path=path, data={"operator_id": "1"}) for _ in range(40)]
-        sdk.together(calls[:1])  # has its token now
-        answers = sdk.together(calls)
-        assert all(isinstance(answer, Thrown) for answer in answers)
-        limited = [answer for answer in answers if answer.status == 429]
+        calls = [sdk.request_for(REVOKE, path=path, data={"operator_id": "1"}) for _ in range(40)]
+        sdk.concurrently(calls[:1])  # has its token now
+        responses = sdk.concurrently(calls)
+        assert all(isinstance(response, Thrown) for response in responses)
+        limited = [answer for answer in responses if answer.status == 429]
         assert limited
         assert limited[0].data["code"] == 99991400
         assert limited[0].headers["x-ogw-ratelimit-limit"] == "5"
         assert limited[0].headers["x-ogw-ratelimit-reset"] == "1"
-        assert len(came_in(server, "/open-apis/corehr/v2/job_changes/1/revoke")) == 41
+        assert len(logged_requests(server, "/open-apis/corehr/v2/job_changes/1/revoke")) == 41
 
 
-def test_another_last_day_for_somebody_who_leaves(server, sdk, names):
+def test_another_last_day_of_a_leaver(server, sdk, names):
     id = names["offboardings"]["Approved"]["id"]
-    told = [{"field_name": "offboarding_date", "value": "2026-02-20"}]
-    answer = sdk(EDIT_OFFBOARDING, data={"offboarding_id": id, "update_data": told})
-    assert answer == {"code": 0, "msg": "success", "data": {"data": told}}
+    update_data = [{"field_name": "offboarding_date", "value": "2026-02-20"}]
+    response = sdk(EDIT_OFFBOARDING, data={"offboarding_id": id, "update_data": update_data})
+    assert response == {"code": 0, "msg": "success", "data": {"data": update_data}}
     assert server.sandbox("GET", f"records/offboardings/{id}")["offboarding_date"] == "2026-02-20"
-    with pytest.raises(Thrown) as no:
-        sdk(EDIT_OFFBOARDING, data={"offboarding_id": "1", "update_data": told})
-    assert (no.value.status, no.value.data["code"]) == (400, 1160625)
+    with pytest.raises(Thrown) as error:
+        sdk(EDIT_OFFBOARDING, data={"offboarding_id": "1", "update_data": update_data})
+    assert (error.value.status, error.value.data["code"]) == (400, 1160625)
 
 
-def test_somebody_stays_after_all(server, sdk, names):
-    asked = {"offboarding_id": names["offboardings"]["NoNeedApproval"]["id"]}
-    answers = sdk.together([sdk.asking(REVOKE_OFFBOARDING, data=asked) for _ in range(10)])
-    refused = [answer for answer in answers if isinstance(answer, Thrown)]
-    assert [answer for answer in answers if answer not in refused] == [{"code": 0, "msg": "success", "data": {}}]
-    assert {answer.data["code"] for answer in refused} <= {1160202, 1160204}
-    assert server.sandbox("GET", f"records/offboardings/{asked['offboarding_id']}")["status"] == "Withdrawn"
+def test_an_offboarding_is_revoked_once(server, sdk, names):
+    body = {"offboarding_id": names["offboardings"]["NoNeedApproval"]["id"]}
+    responses = sdk.concurrently([sdk.request_for(REVOKE_OFFBOARDING, data=body) for _ in range(10)])
+    errors = [response for response in responses if isinstance(response, Thrown)]
+    assert [answer for answer in responses if answer not in errors] == [{"code": 0, "msg": "success", "data": {}}]
+    assert {answer.data["code"] for answer in errors} <= {1160202, 1160204}
+    assert server.sandbox("GET", f"records/offboardings/{body['offboarding_id']}")["status"] == "Withdrawn"
 
 
-def test_withdrawing_somebody_who_is_expected(server, sdk, names):
+def test_withdrawing_a_pre_hire(server, sdk, names):
     id = names["pre_hires"]["preboarding"]["id"]
-    asked = {"pre_hire_id": id, "withdraw_reason": "候选人主动放弃 \N{WAVING HAND SIGN}"}
-    assert sdk(WITHDRAW, data=asked) == {"code": 0, "msg": "success", "data": {"success": True}}
-    assert server.sandbox("GET", f"records/pre_hires/{id}")["withdrawn_reason"] == asked["withdraw_reason"]
-    with pytest.raises(Thrown) as no:
-        sdk(WITHDRAW, data=asked)
-    assert (no.value.status, no.value.data["code"]) == (400, 1161129)
-    assert no.value.data["msg"] == 'Unable to submit this task as pre-hire is in the "Withdrawn" stage.'
+    body = {"pre_hire_id": id, "withdraw_reason": "候选人主动放弃 \N{WAVING HAND SIGN}"}
+    assert sdk(WITHDRAW, data=body) == {"code": 0, "msg": "success", "data": {"success": True}}
+    assert server.sandbox("GET", f"records/pre_hires/{id}")["withdrawn_reason"] == body["withdraw_reason"]
+    with pytest.raises(Thrown) as error:
+        sdk(WITHDRAW, data=body)
+    assert (error.value.status, error.value.data["code"]) == (400, 1161129)
+    assert error.value.data["msg"] == 'Unable to submit this task as pre-hire is in the "Withdrawn" stage.'
 
 
 def test_twenty_withdrawals_at_one_moment(sdk, names):
-    asked = {"pre_hire_id": names["pre_hires"]["day_one"]["id"], "withdraw_reason": "why"}
-    answers = sdk.together([sdk.asking(WITHDRAW, data=asked) for _ in range(20)])
-    refused = [answer for answer in answers if isinstance(answer, Thrown)]
-    assert len(refused) == 19
-    assert {answer.data["code"] for answer in refused} <= {1161116, 1161129}
+    body = {"pre_hire_id": names["pre_hires"]["day_one"]["id"], "withdraw_reason": "why"}
+    responses = sdk.concurrently([sdk.request_for(WITHDRAW, data=body) for _ in range(20)])
+    errors = [response for response in responses if isinstance(response, Thrown)]
+    assert len(errors) == 19
+    assert {answer.data["code"] for answer in errors} <= {1161116, 1161129}
 
 
 def test_pre_hires_out_of_range(node, server, names):
-    asked = {"pre_hire_id": names["pre_hires"]["preboarding"]["id"], "withdraw_reason": "why"}
-    for app, code in ((App(node, server, NARROW), 1161105), (fresh(node, server, pre_hires="read"), 1161097)):
-        with pytest.raises(Thrown) as no:
-            app(WITHDRAW, data=asked)
-        assert (no.value.status, no.value.data["code"]) == (400, code)
+    body = {"pre_hire_id": names["pre_hires"]["preboarding"]["id"], "withdraw_reason": "why"}
+    for app, code in ((App(node, server, NARROW), 1161105), (new_app_client(node, server, pre_hires="read"), 1161097)):
+        with pytest.raises(Thrown) as error:
+            app(WITHDRAW, data=body)
+        assert (error.value.status, error.value.data["code"]) == (400, code)

@@ -24,20 +24,20 @@ def client(server: Server, app: str = ALL) -> lark.Client:
     return lark.Client.builder().app_id(app).app_secret(SECRETS[app]).domain(server.url).build()
 
 
-def create(client, names, *, info=None, mode=1, id_type="open_id", person=None, **body):
+def create(client, names, *, info=None, mode=1, id_type="open_id", employment_id=None, **body):
     active = names["employments"]["active"]
     ids = {"open_id": "open_id", "union_id": "union_id", "user_id": "user_id", "people_admin_id": "people_admin_id"}
-    asked = (
+    body_builder = (
         v1.CreateJobChangeRequestBody.builder()
         .transfer_mode(mode)
-        .employment_id(person or active[ids.get(id_type, "id")])
+        .employment_id(employment_id or active[ids.get(id_type, "id")])
         .transfer_type_unique_identifier(body.pop("type", "internal_transfer"))
         .effective_date(body.pop("effective_date", "2026-03-01"))
         .transfer_info(info or target_department(names))
     )
     for name, value in body.items():
-        asked = getattr(asked, name)(value)
-    request = v1.CreateJobChangeRequest.builder().user_id_type(id_type).request_body(asked.build()).build()
+        body_builder = getattr(body_builder, name)(value)
+    request = v1.CreateJobChangeRequest.builder().user_id_type(id_type).request_body(body_builder.build()).build()
     return client.corehr.v1.job_change.create(request)
 
 
@@ -51,106 +51,106 @@ def revoke(client, id, operator):
     return client.corehr.v2.job_change.revoke(request)
 
 
-def job_data_on(client, person, day):
-    body = v2.QueryEmployeesJobDataRequestBody.builder().employment_ids([person]).data_date(day).build()
+def job_data_as_of(client, employment_id, day):
+    body = v2.QueryEmployeesJobDataRequestBody.builder().employment_ids([employment_id]).data_date(day).build()
     request = v2.QueryEmployeesJobDataRequest.builder().page_size(10).user_id_type(CORE).request_body(body).build()
-    answer = client.corehr.v2.employees_job_data.query(request)
-    assert answer.success(), answer.msg
-    return answer.data.items[0].job_datas[0]
+    response = client.corehr.v2.employees_job_data.query(request)
+    assert response.success(), response.msg
+    return response.data.items[0].job_datas[0]
 
 
 def test_the_whole_path(server, names):
     """Created, found by its approvers, approved, taking effect, revoked: with the SDK alone."""
     sdk, active = client(server), names["employments"]["active"]
     flow = names["transfer_types"]["internal_transfer"]["flow_id"]
-    asked = create(sdk, names, mode=2, flow_id=flow)
-    assert asked.success(), asked.msg
-    assert (asked.data.status, asked.data.employment_id) == (0, active["open_id"])
-    assert asked.get_log_id()
-    change, process = asked.data.job_change_id, asked.data.process_id
+    created = create(sdk, names, mode=2, flow_id=flow)
+    assert created.success(), created.msg
+    assert (created.data.status, created.data.employment_id) == (0, active["open_id"])
+    assert created.get_log_id()
+    change, process = created.data.job_change_id, created.data.process_id
 
     for _ in range(2):
         tasks = server.sandbox("GET", f"records/processes/{process}")["tasks"]
-        who = next(t["approver"] for t in tasks if t["status"] == 1)
+        approver = next(t["approver"] for t in tasks if t["status"] == 1)
         listed = sdk.corehr.v2.approver.list(
             v2.ListApproverRequest.builder()
-            .page_size(100).user_id(who).user_id_type(CORE).approver_status(1).build()
+            .page_size(100).user_id(approver).user_id_type(CORE).approver_status(1).build()
         )  # fmt: skip
         task = next(t for t in listed.data.approver_list if t.process_id == process)
-        answer = sdk.corehr.v2.process_approver.update(
+        response = sdk.corehr.v2.process_approver.update(
             v2.UpdateProcessApproverRequest.builder()
             .process_id(process).approver_id(task.approver_id).user_id_type(CORE)
-            .request_body(v2.ProcessApprover.builder().status(3).user_id(who).build()).build()
+            .request_body(v2.ProcessApprover.builder().status(3).user_id(approver).build()).build()
         )  # fmt: skip
-        assert answer.success(), answer.msg
+        assert response.success(), response.msg
 
     server.sandbox("POST", "clock/advance", {"days": 60})
-    assert job_data_on(sdk, active["id"], "2026-02-28").department_id == active["department"]
-    assert job_data_on(sdk, active["id"], "2026-03-02").department_id == names["departments"]["other"]["id"]
-    taken_back = revoke(sdk, change, names["employments"]["process_admin"]["id"])
-    assert (taken_back.data.result, taken_back.data.message) == (True, "成功")
-    assert job_data_on(sdk, active["id"], "2026-03-02").department_id == active["department"]
+    assert job_data_as_of(sdk, active["id"], "2026-02-28").department_id == active["department"]
+    assert job_data_as_of(sdk, active["id"], "2026-03-02").department_id == names["departments"]["other"]["id"]
+    revoked = revoke(sdk, change, names["employments"]["process_admin"]["id"])
+    assert (revoked.data.result, revoked.data.message) == (True, "成功")
+    assert job_data_as_of(sdk, active["id"], "2026-03-02").department_id == active["department"]
 
 
 @pytest.mark.parametrize("id_type", ["open_id", "union_id", "user_id", "people_admin_id", "people_corehr_id"])
 def test_every_user_id_type_goes_in_and_comes_out(server, names, id_type):
-    answer = create(client(server), names, id_type=id_type)
-    assert answer.success(), answer.msg
+    response = create(client(server), names, id_type=id_type)
+    assert response.success(), response.msg
     active = names["employments"]["active"]
-    assert answer.data.employment_id == active["id" if id_type == CORE else id_type]
+    assert response.data.employment_id == active["id" if id_type == CORE else id_type]
 
 
 @pytest.mark.parametrize("id_type", ["open_department_id", "department_id", "people_corehr_department_id"])
 def test_every_department_id_type_goes_in_and_comes_out(server, names, id_type):
     other = names["departments"]["other"]["id" if id_type == "people_corehr_department_id" else id_type]
-    asked = (
+    body_builder = (
         v1.CreateJobChangeRequestBody.builder()
         .transfer_mode(1).employment_id(names["employments"]["active"]["open_id"])
         .transfer_type_unique_identifier("internal_transfer").effective_date("2026-03-01")
         .transfer_info(v1.TransferInfo.builder().target_department(other).build())
     )  # fmt: skip
-    request = v1.CreateJobChangeRequest.builder().department_id_type(id_type).request_body(asked.build()).build()
-    answer = client(server).corehr.v1.job_change.create(request)
-    assert answer.success(), answer.msg
-    assert answer.data.transfer_info.target_department == other
+    request = v1.CreateJobChangeRequest.builder().department_id_type(id_type).request_body(body_builder.build()).build()
+    response = client(server).corehr.v1.job_change.create(request)
+    assert response.success(), response.msg
+    assert response.data.transfer_info.target_department == other
 
 
 def test_a_documented_error_is_read_by_the_sdk(server, names):
-    answer = create(client(server), names, person=names["employments"]["leaver"]["open_id"])
-    assert (answer.code, answer.msg) == (1160201, "Has pending offboarding")
-    assert answer.raw.status_code == 400
-    assert answer.get_log_id() == json.loads(answer.raw.content)["error"]["log_id"]
+    response = create(client(server), names, employment_id=names["employments"]["leaver"]["open_id"])
+    assert (response.code, response.msg) == (1160201, "Has pending offboarding")
+    assert response.raw.status_code == 400
+    assert response.get_log_id() == json.loads(response.raw.content)["error"]["log_id"]
 
 
 def test_an_unknown_person_in_every_id_type_is_the_operations_own_code(server, names):
     for id_type in ("open_id", "union_id", "user_id", "people_admin_id", "people_corehr_id"):
-        assert create(client(server), names, id_type=id_type, person="nobody").code == 1160200
+        assert create(client(server), names, id_type=id_type, employment_id="nobody").code == 1160200
 
 
 def test_revoking_what_is_not_there(server, names):
-    answer = revoke(client(server), "7999999999999999999", names["employments"]["process_admin"]["id"])
-    assert (answer.code, answer.msg, answer.raw.status_code) == (1160001, "param is invalid", 400)
+    response = revoke(client(server), "7999999999999999999", names["employments"]["process_admin"]["id"])
+    assert (response.code, response.msg, response.raw.status_code) == (1160001, "param is invalid", 400)
 
 
 def test_revoking_without_being_process_administrator(server, names):
     """The trap of a business refusal with code 0: only `result` tells it."""
     sdk = client(server)
-    asked = create(sdk, names, mode=2, flow_id=names["transfer_types"]["internal_transfer"]["flow_id"])
-    answer = revoke(sdk, asked.data.job_change_id, names["employments"]["no_admin"]["id"])
-    assert (answer.code, answer.data.result) == (0, False)
-    assert answer.data.message
+    created = create(sdk, names, mode=2, flow_id=names["transfer_types"]["internal_transfer"]["flow_id"])
+    response = revoke(sdk, created.data.job_change_id, names["employments"]["no_admin"]["id"])
+    assert (response.code, response.data.result) == (0, False)
+    assert response.data.message
 
 
-def test_an_app_without_scopes_is_told_which_it_needs(server, names):
-    answer = create(client(server, NONE), names)
-    assert answer.code == 99991672
-    subjects = [v["subject"] for v in json.loads(answer.raw.content)["error"]["permission_violations"]]
+def test_an_app_without_scopes_receives_those_it_needs(server, names):
+    response = create(client(server, NONE), names)
+    assert response.code == 99991672
+    subjects = [v["subject"] for v in json.loads(response.raw.content)["error"]["permission_violations"]]
     assert subjects == ["corehr:corehr", "corehr:job_change:write"]
 
 
-def test_fields_without_scope_are_left_out_of_the_answer(server, names):
+def test_fields_without_scope_are_left_out_of_the_response(server, names):
     """App 003 has API scopes but no field scopes; its data range is empty, so it is shown by a fresh app."""
-    fresh = server.sandbox(
+    new_app = server.sandbox(
         "POST", "apps", {"name": "plain", "type": "custom", "scopes": ["corehr:corehr"], "data_range": "all"}
     )
     info = (
@@ -158,11 +158,11 @@ def test_fields_without_scope_are_left_out_of_the_answer(server, names):
         .target_compensation_type("hourly").target_service_company(names["companies"]["other"]["id"])
         .target_department(names["departments"]["other"]["id"]).build()
     )  # fmt: skip
-    person = names["employments"]["active"]["id"]
-    sdk = lark.Client.builder().app_id(fresh["app_id"]).app_secret(fresh["app_secret"]).domain(server.url).build()
-    without = create(sdk, names, info=info, id_type=CORE, person=person).data.transfer_info
-    person = names["employments"]["active_2"]["id"]
-    having = create(client(server), names, info=info, id_type=CORE, person=person).data.transfer_info
+    employment_id = names["employments"]["active"]["id"]
+    sdk = lark.Client.builder().app_id(new_app["app_id"]).app_secret(new_app["app_secret"]).domain(server.url).build()
+    without = create(sdk, names, info=info, id_type=CORE, employment_id=employment_id).data.transfer_info
+    employment_id = names["employments"]["active_2"]["id"]
+    having = create(client(server), names, info=info, id_type=CORE, employment_id=employment_id).data.transfer_info
     assert (without.target_compensation_type, without.target_service_company) == (None, None)
     assert (having.target_compensation_type, having.target_service_company) == (
         "hourly",
@@ -172,22 +172,22 @@ def test_fields_without_scope_are_left_out_of_the_answer(server, names):
 
 
 def test_user_id_needs_its_own_scope(server, names):
-    fresh = server.sandbox(
+    new_app = server.sandbox(
         "POST", "apps", {"name": "plain", "type": "custom", "scopes": ["corehr:corehr"], "data_range": "all"}
     )
-    sdk = lark.Client.builder().app_id(fresh["app_id"]).app_secret(fresh["app_secret"]).domain(server.url).build()
+    sdk = lark.Client.builder().app_id(new_app["app_id"]).app_secret(new_app["app_secret"]).domain(server.url).build()
     assert create(sdk, names, id_type="user_id").code == 99991672
 
 
-def test_an_empty_data_range_sees_nobody(server, names):
-    answer = create(client(server, NARROW), names, id_type=CORE, person=names["employments"]["active"]["id"])
-    assert answer.code == 1160200
+def test_an_empty_data_range_sees_no_employment(server, names):
+    response = create(client(server, NARROW), names, id_type=CORE, employment_id=names["employments"]["active"]["id"])
+    assert response.code == 1160200
 
 
-def test_a_wrong_secret_is_told_by_the_token_endpoint_with_http_200(server):
+def test_a_wrong_secret_is_reported_by_the_token_endpoint_with_http_200(server):
     body = json.dumps({"app_id": ALL, "app_secret": "wrong"}).encode()
-    with urllib.request.urlopen(f"{server.url}{TOKEN}", data=body) as answer:
-        assert (answer.status, json.load(answer)["code"]) == (200, 10014)
+    with urllib.request.urlopen(f"{server.url}{TOKEN}", data=body) as response:
+        assert (response.status, json.load(response)["code"]) == (200, 10014)
     sdk = lark.Client.builder().app_id(STORE).app_secret("wrong").domain(server.url).build()
     with pytest.raises(lark.core.exception.ObtainAccessTokenException):
         create(sdk, {"employments": {"active": {"open_id": "x"}}, "departments": {"other": {"id": "1"}}})
@@ -203,9 +203,9 @@ def test_headers_keep_the_case_that_the_sdk_reads(server):
 def test_an_unknown_path_is_plain_text_which_the_sdk_cannot_parse(server):
     with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
         connection.request("GET", "/open-apis/corehr/v1/nothing")
-        answer = connection.getresponse()
-        body = answer.read()
-    assert (answer.status, answer.getheader("Content-Type"), body) == (404, "text/plain", b"404 page not found")
+        response = connection.getresponse()
+        body = response.read()
+    assert (response.status, response.getheader("Content-Type"), body) == (404, "text/plain", b"404 page not found")
 
 
 def test_a_token_survives_a_restart(own_server):
@@ -215,7 +215,7 @@ def test_a_token_survives_a_restart(own_server):
     assert create(sdk, names).success()
     assert server.stop() == 0
     server.start()
-    again = create(sdk, names, person=names["employments"]["active_2"]["open_id"])
+    again = create(sdk, names, employment_id=names["employments"]["active_2"]["open_id"])
     assert again.success(), again.msg
 
 
@@ -223,15 +223,15 @@ def test_a_token_survives_a_jump_of_the_worlds_clock(server, names):
     sdk = client(server)
     assert create(sdk, names, effective_date="2026-01-05").success()
     server.sandbox("POST", "clock/advance", {"days": 400})
-    again = create(sdk, names, person=names["employments"]["active_2"]["open_id"], effective_date="2027-03-01")
+    again = create(sdk, names, employment_id=names["employments"]["active_2"]["open_id"], effective_date="2027-03-01")
     assert again.success(), again.msg
 
 
-def test_the_rate_limit_is_told_in_headers_of_the_refusal(db):
+def test_the_rate_limit_is_in_the_headers_of_the_error(db):
     with serving(db, rate_limits=True) as server:
         names, sdk = server.sandbox("GET", "world"), client(server)
-        answers = [revoke(sdk, "1", names["employments"]["process_admin"]["id"]) for _ in range(40)]
-        limited = [a for a in answers if a.code == 99991400]
+        responses = [revoke(sdk, "1", names["employments"]["process_admin"]["id"]) for _ in range(40)]
+        limited = [a for a in responses if a.code == 99991400]
         assert limited
         assert limited[0].raw.status_code == 429
         assert limited[0].msg == "request trigger frequency limit"
@@ -239,18 +239,18 @@ def test_the_rate_limit_is_told_in_headers_of_the_refusal(db):
         assert limited[0].raw.headers["x-ogw-ratelimit-reset"] == "1"
 
 
-def test_another_last_day_and_staying_after_all(server, names):
+def test_another_last_day_and_then_a_revoke(server, names):
     sdk, leaver = client(server), names["offboardings"]["Approved"]
     pair = v2.ObjectFieldData.builder().field_name("offboarding_date").value("2026-02-20").build()
     body = v2.EditOffboardingRequestBody.builder().offboarding_id(leaver["id"]).update_data([pair]).build()
     edited = sdk.corehr.v2.offboarding.edit(v2.EditOffboardingRequest.builder().request_body(body).build())
     assert edited.success(), edited.msg
     assert [(d.field_name, d.value) for d in edited.data.data] == [("offboarding_date", "2026-02-20")]
-    shown = server.sandbox("GET", f"records/offboardings/{leaver['id']}")
-    assert shown["offboarding_date"] == "2026-02-20"
+    record = server.sandbox("GET", f"records/offboardings/{leaver['id']}")
+    assert record["offboarding_date"] == "2026-02-20"
 
-    asked = v2.RevokeOffboardingRequestBody.builder().offboarding_id(leaver["id"]).build()
-    request = v2.RevokeOffboardingRequest.builder().request_body(asked).build()
+    revoke_body = v2.RevokeOffboardingRequestBody.builder().offboarding_id(leaver["id"]).build()
+    request = v2.RevokeOffboardingRequest.builder().request_body(revoke_body).build()
     assert sdk.corehr.v2.offboarding.revoke(request).success()
     again = sdk.corehr.v2.offboarding.revoke(request)
     assert (again.code, again.msg, again.raw.status_code) == (1160202, "offboarding has been withdrawn", 400)
@@ -260,11 +260,11 @@ def test_a_field_that_may_not_be_edited(server, names):
     pair = v2.ObjectFieldData.builder().field_name("status").value("Approved").build()
     id = names["offboardings"]["Approved"]["id"]
     body = v2.EditOffboardingRequestBody.builder().offboarding_id(id).update_data([pair]).build()
-    answer = client(server).corehr.v2.offboarding.edit(v2.EditOffboardingRequest.builder().request_body(body).build())
-    assert (answer.code, answer.msg) == (1160623, "not allowed to edit this offboarding")
+    response = client(server).corehr.v2.offboarding.edit(v2.EditOffboardingRequest.builder().request_body(body).build())
+    assert (response.code, response.msg) == (1160623, "not allowed to edit this offboarding")
 
 
-def test_somebody_who_is_expected_is_withdrawn_once(server, names):
+def test_a_pre_hire_is_withdrawn_once(server, names):
     sdk, id = client(server), names["pre_hires"]["preboarding"]["id"]
     body = v2.WithdrawOnboardingPreHireRequestBody.builder().pre_hire_id(id).withdraw_reason("another offer").build()
     request = v2.WithdrawOnboardingPreHireRequest.builder().request_body(body).build()
@@ -277,37 +277,42 @@ def test_somebody_who_is_expected_is_withdrawn_once(server, names):
         1161129,
         'Unable to submit this task as pre-hire is in the "Withdrawn" stage.',
     )
-    shown = server.sandbox("GET", f"records/pre_hires/{id}")
-    assert (shown["onboarding_status"], shown["withdrawn_reason"]) == ("withdrawn", "another offer")
+    record = server.sandbox("GET", f"records/pre_hires/{id}")
+    assert (record["onboarding_status"], record["withdrawn_reason"]) == ("withdrawn", "another offer")
 
 
-def looks(server, person, on, known=None):
+def employment_status_as_of(server, employment_id, day, known_at=None):
     """A person's employment as it was valid on a day and, where a moment is given, known then."""
-    known = f"&known={known.replace('+', '%2B')}" if known else ""
-    shown = server.sandbox("GET", f"records/employments/{person}?on={on}{known}")
-    return (shown["version"] or {"body": {}})["body"].get("employment_status", "hired")
+    known_at = f"&known={known_at.replace('+', '%2B')}" if known_at else ""
+    record = server.sandbox("GET", f"records/employments/{employment_id}?on={day}{known_at}")
+    return (record["version"] or {"body": {}})["body"].get("employment_status", "hired")
 
 
-def test_the_story_of_somebody_who_leaves_later_and_then_stays(server, names):
+def test_an_offboarding_is_postponed_takes_effect_and_is_revoked(server, names):
     """Told to leave in February, moved to March by HR, gone at midnight, taken back in April as if never gone."""
     sdk, leaver = client(server), names["offboardings"]["Approved"]
-    person = leaver["employment_id"]
+    employment_id = leaver["employment_id"]
     pair = v2.ObjectFieldData.builder().field_name("offboarding_date").value("2026-03-20").build()
     body = v2.EditOffboardingRequestBody.builder().offboarding_id(leaver["id"]).update_data([pair]).build()
     assert sdk.corehr.v2.offboarding.edit(v2.EditOffboardingRequest.builder().request_body(body).build()).success()
 
     server.sandbox("PUT", "clock", {"now": "2026-03-20T23:59:00+08:00"})
-    assert looks(server, person, "2026-03-21") == "hired"
+    assert employment_status_as_of(server, employment_id, "2026-03-21") == "hired"
     server.sandbox("PUT", "clock", {"now": "2026-04-02T09:00:00+08:00"})
-    assert (looks(server, person, "2026-03-20"), looks(server, person, "2026-03-21")) == ("hired", "terminated")
-    late = create(sdk, names, id_type=CORE, person=person, effective_date="2026-03-21")
+    assert (
+        employment_status_as_of(server, employment_id, "2026-03-20"),
+        employment_status_as_of(server, employment_id, "2026-03-21"),
+    ) == ("hired", "terminated")
+    late = create(sdk, names, id_type=CORE, employment_id=employment_id, effective_date="2026-03-21")
     assert late.code == 1160502
-    known_then = server.sandbox("GET", "clock")["now"]
+    known_at = server.sandbox("GET", "clock")["now"]
 
     server.sandbox("POST", "clock/advance", {"minutes": 5})
-    asked = v2.RevokeOffboardingRequestBody.builder().offboarding_id(leaver["id"]).build()
-    assert sdk.corehr.v2.offboarding.revoke(v2.RevokeOffboardingRequest.builder().request_body(asked).build()).success()
-    assert looks(server, person, "2026-03-21") == "hired"
-    assert looks(server, person, "2026-03-21", known_then) == "terminated"
-    back = create(sdk, names, id_type=CORE, person=person, effective_date="2026-04-02")
+    revoke_body = v2.RevokeOffboardingRequestBody.builder().offboarding_id(leaver["id"]).build()
+    assert sdk.corehr.v2.offboarding.revoke(
+        v2.RevokeOffboardingRequest.builder().request_body(revoke_body).build()
+    ).success()
+    assert employment_status_as_of(server, employment_id, "2026-03-21") == "hired"
+    assert employment_status_as_of(server, employment_id, "2026-03-21", known_at) == "terminated"
+    back = create(sdk, names, id_type=CORE, employment_id=employment_id, effective_date="2026-04-02")
     assert back.success(), back.msg

@@ -71,14 +71,16 @@ def operations_on_records(config: Any) -> Any:
             parameter["schema"] = on_records(parameter["schema"], parameter["name"])
         for content in operation.get("requestBody", {}).get("content", {}).values():
             content["schema"] = on_records(content["schema"])
-            if known := SPEC.operations.get(operation["operationId"]):
-                content["schema"]["required"] = [field.name for field in known.body if field.required]
+            if documented := SPEC.operations.get(operation["operationId"]):
+                content["schema"]["required"] = [field.name for field in documented.body if field.required]
     return schemathesis.openapi.from_dict(built, config=schemathesis.Config.from_dict(config))
 
 
 def on_records(schema: Any, name: str = "") -> Any:
     if "properties" in schema:
-        return schema | {"properties": {name: on_records(one, name) for name, one in schema["properties"].items()}}
+        return schema | {
+            "properties": {name: on_records(member, name) for name, member in schema["properties"].items()}
+        }
     if "items" in schema:
         return schema | {"items": on_records(schema["items"], name)}
     values = [name for kind in schema.get("x-refers-to", ()) for name in RECORDS.get(kind, ())]
@@ -94,19 +96,19 @@ def server(sqlite_template) -> Iterator[Server]:
     sqlite_template.forget(db)
 
 
-def malformed(operation: str) -> set[int]:
+def malformed_codes(operation: str) -> set[int]:
     """The codes that say a request has not the shape of this operation, and nothing else."""
     rows = RULEBOOKS[operation].rules if operation in RULEBOOKS else ()
     return {INVALID_TYPE} if any(row.code == INVALID_FIELD for row in rows) else {INVALID_TYPE, INVALID_FIELD}
 
 
-def told(value: Any, world: Any, types: Mapping[str, Any]) -> Any:
+def with_ids(value: Any, world: Any, types: Mapping[str, Any]) -> Any:
     """The value with ids in the place of records' names; and a whole number without a point, as it is taken here."""
     match value:
         case dict():
-            return {name: told(one, world, types) for name, one in value.items()}
+            return {name: with_ids(item, world, types) for name, item in value.items()}
         case list():
-            return [told(one, world, types) for one in value]
+            return [with_ids(one, world, types) for one in value]
         case float() if value.is_integer():
             return int(value)
         case str() if any(value in names for names in RECORDS.values()):
@@ -116,50 +118,50 @@ def told(value: Any, world: Any, types: Mapping[str, Any]) -> Any:
     return value
 
 
-class Asker:
+class ResponseChecker:
     """Asks a server what schemathesis thinks of, and judges the answers."""
 
     def __init__(self, server: Server, session: requests.Session) -> None:
         self.server, self.session = server, session
         self.world = server.sandbox("GET", "world")
         session.trust_env = False
-        answer = session.post(f"{server.url}{TOKEN}", json={"app_id": ALL, "app_secret": SECRETS[ALL]})
-        session.headers["Authorization"] = f"Bearer {answer.json()['tenant_access_token']}"
+        response = session.post(f"{server.url}{TOKEN}", json={"app_id": ALL, "app_secret": SECRETS[ALL]})
+        session.headers["Authorization"] = f"Bearer {response.json()['tenant_access_token']}"
 
-    def ask(self, case: Any) -> None:
+    def check(self, case: Any) -> None:
         id, allowed = case.operation.definition.raw["operationId"], case.meta.generation.mode.is_positive
         query = SPEC.operations[id].query if id in SPEC.operations else ()
         types = {"user_id_type": "open_id", "department_id_type": "open_department_id"}
         types |= {field.name: field.default for field in query} | case.query
-        case.path_parameters = told(case.path_parameters, self.world, types)
-        case.query, case.body = told(case.query, self.world, types), told(case.body, self.world, types)
+        case.path_parameters = with_ids(case.path_parameters, self.world, types)
+        case.query, case.body = with_ids(case.query, self.world, types), with_ids(case.body, self.world, types)
 
-        answer = case.call(base_url=self.server.url, session=self.session)
-        assert answer.status_code < 500, answer.text
-        case.validate_response(answer, checks=CHECKS)
+        response = case.call(base_url=self.server.url, session=self.session)
+        assert response.status_code < 500, response.text
+        case.validate_response(response, checks=CHECKS)
         if allowed:
-            assert answer.json()["code"] not in malformed(id), answer.text
+            assert response.json()["code"] not in malformed_codes(id), response.text
 
 
 @pytest.fixture(scope="module")
-def asker(server) -> Iterator[Asker]:
+def checker(server) -> Iterator[ResponseChecker]:
     with requests.Session() as session:
-        yield Asker(server, session)
+        yield ResponseChecker(server, session)
 
 
 @operations(WHATEVER).parametrize()
 @hypothesis.settings(max_examples=40, derandomize=True, deadline=None, database=None)
-def test_every_answer_is_documented_and_nothing_that_is_allowed_is_malformed(case, asker):
-    asker.ask(case)
+def test_every_response_is_documented_and_nothing_that_is_allowed_is_malformed(case, checker):
+    checker.check(case)
 
 
 @operations_on_records(SENSIBLE).parametrize()
 @hypothesis.settings(max_examples=40, derandomize=True, deadline=None, database=None)
-def test_so_is_every_answer_to_a_request_about_real_records(case, asker):
-    asker.ask(case)
+def test_so_is_every_response_to_a_request_about_real_records(case, checker):
+    checker.check(case)
 
 
-def test_what_is_served_is_what_was_asked(server):
-    with urllib.request.urlopen(f"{server.url}/openapi.json") as answer:
-        assert answer.headers["Content-Type"] == "application/json"
-        assert answer.read() == DOCUMENT
+def test_the_served_document_is_the_tested_one(server):
+    with urllib.request.urlopen(f"{server.url}/openapi.json") as response:
+        assert response.headers["Content-Type"] == "application/json"
+        assert response.read() == DOCUMENT

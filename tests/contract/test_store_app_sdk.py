@@ -18,7 +18,7 @@ from lark_oapi.core.exception import ObtainAccessTokenException
 from lark_oapi.core.model import RawRequest
 from lark_oapi.core.token import TokenManager
 
-from tests.listener import Heard, Listener
+from tests.listener import Listener, ReceivedRequest
 from tests.server import Server
 from tests.stores import missing
 from tests.world import SECRETS, STORE
@@ -31,7 +31,7 @@ KEYS = {"encrypt_key": "a key of the store app", "verification_token": "a token 
 
 
 @pytest.fixture(autouse=True)
-def _no_token_is_known(monkeypatch):
+def _empty_token_cache(monkeypatch):
     """The SDK keeps tokens by app id for as long as the process lives."""
     monkeypatch.setattr(TokenManager, "cache", LocalCache())
 
@@ -42,20 +42,20 @@ def names(server):
 
 
 @pytest.fixture
-def asked_for(server):
+def requested_paths(server):
     """The paths that this test has asked for, oldest first."""
 
-    def noted():
+    def logged():
         return server.sandbox("GET", "requests?limit=1000")["items"]
 
-    before = {request["log_id"] for request in noted()}
-    return lambda: [request["path"] for request in noted() if request["log_id"] not in before]
+    before = {request["log_id"] for request in logged()}
+    return lambda: [request["path"] for request in logged() if request["log_id"] not in before]
 
 
-def tell(server: Server, port: int) -> None:
+def subscribe(server: Server, port: int) -> None:
     """Have the store app's events sent to a port of this machine."""
-    wanted = {"url": f"http://127.0.0.1:{port}/events", "events": [], **KEYS}
-    server.sandbox("PUT", f"apps/{STORE}/webhook", wanted)
+    body = {"url": f"http://127.0.0.1:{port}/events", "events": [], **KEYS}
+    server.sandbox("PUT", f"apps/{STORE}/webhook", body)
 
 
 # ------------------------------------------------------------------------------------------------------- Python's SDK
@@ -66,17 +66,17 @@ class Application:
 
     def __init__(self) -> None:
         self.tickets: queue.Queue[str] = queue.Queue()
-        taking = lark.EventDispatcherHandler.builder(KEYS["encrypt_key"], KEYS["verification_token"])
-        self.handler = taking.register_p1_customized_event("app_ticket", self._take).build()
-        self.listener = Listener(self._answer)
+        builder = lark.EventDispatcherHandler.builder(KEYS["encrypt_key"], KEYS["verification_token"])
+        self.handler = builder.register_p1_customized_event("app_ticket", self._on_ticket).build()
+        self.listener = Listener(self._respond)
 
-    def _answer(self, heard: Heard) -> tuple[int, bytes]:
-        asked = RawRequest()
-        asked.headers, asked.body = {name.title(): value for name, value in heard.headers.items()}, heard.body
-        answer = self.handler.do(asked)
-        return answer.status_code, answer.content
+    def _respond(self, received: ReceivedRequest) -> tuple[int, bytes]:
+        request = RawRequest()
+        request.headers, request.body = {name.title(): value for name, value in received.headers.items()}, received.body
+        response = self.handler.do(request)
+        return response.status_code, response.content
 
-    def _take(self, event: lark.CustomizedEvent) -> None:
+    def _on_ticket(self, event: lark.CustomizedEvent) -> None:
         assert event.event["app_id"] == STORE
         self.tickets.put(event.event["app_ticket"])
 
@@ -88,44 +88,44 @@ class Application:
 def application() -> Iterator[Application]:
     application = Application()
     yield application
-    application.listener.down()
+    application.listener.stop()
 
 
 def client(server: Server) -> lark.Client:
-    made = lark.Client.builder().app_id(STORE).app_secret(SECRETS[STORE]).app_type(lark.AppType.ISV)
-    return made.domain(server.url).build()
+    builder = lark.Client.builder().app_id(STORE).app_secret(SECRETS[STORE]).app_type(lark.AppType.ISV)
+    return builder.domain(server.url).build()
 
 
-def speaking(names, **changed):
+def request_option(names, **changed):
     """For which tenant a call is made, and with which ticket."""
     app = names["apps"]["store"] | changed
     return lark.RequestOption.builder().tenant_key(app["tenant_key"]).app_ticket(app["app_ticket"]).build()
 
 
 def approvers(sdk, names, option):
-    asked = v2.ListApproverRequest.builder().page_size(10).user_id_type("people_corehr_id")
-    return sdk.corehr.v2.approver.list(asked.user_id(names["employments"]["manager"]["id"]).build(), option)
+    builder = v2.ListApproverRequest.builder().page_size(10).user_id_type("people_corehr_id")
+    return sdk.corehr.v2.approver.list(builder.user_id(names["employments"]["manager"]["id"]).build(), option)
 
 
 def resend(sdk):
     body = auth.ResendAppTicketRequestBody.builder().app_id(STORE).app_secret(SECRETS[STORE]).build()
-    answer = sdk.auth.v3.app_ticket.resend(auth.ResendAppTicketRequest.builder().request_body(body).build())
-    assert answer.success(), answer.msg
+    response = sdk.auth.v3.app_ticket.resend(auth.ResendAppTicketRequest.builder().request_body(body).build())
+    assert response.success(), response.msg
 
 
-def test_a_store_app_calls_with_its_ticket(server, names, asked_for):
+def test_a_store_app_calls_with_its_ticket(server, names, requested_paths):
     sdk = client(server)
     for _ in range(2):
-        answer = approvers(sdk, names, speaking(names))
-        assert answer.success(), answer.msg
-    assert asked_for() == [APP_TOKEN, TENANT_TOKEN, APPROVERS, APPROVERS]
+        response = approvers(sdk, names, request_option(names))
+        assert response.success(), response.msg
+    assert requested_paths() == [APP_TOKEN, TENANT_TOKEN, APPROVERS, APPROVERS]
 
 
 def test_a_store_app_may_not_call_what_is_for_custom_apps(server, names):
     body = v1.CreateJobChangeRequestBody.builder().transfer_mode(1).build()
-    asked = v1.CreateJobChangeRequest.builder().request_body(body).build()
-    answer = client(server).corehr.v1.job_change.create(asked, speaking(names))
-    assert (answer.raw.status_code, answer.code) == (400, 99991673)
+    request = v1.CreateJobChangeRequest.builder().request_body(body).build()
+    response = client(server).corehr.v1.job_change.create(request, request_option(names))
+    assert (response.raw.status_code, response.code) == (400, 99991673)
 
 
 @pytest.mark.parametrize(
@@ -134,33 +134,33 @@ def test_a_store_app_may_not_call_what_is_for_custom_apps(server, names):
 )
 def test_without_the_right_ticket_and_tenant_the_sdk_gets_no_token(server, names, changed, code):
     sdk = client(server)
-    with pytest.raises(ObtainAccessTokenException) as no:
-        approvers(sdk, names, speaking(names, **changed))
-    assert no.value.code == code
-    assert approvers(sdk, names, speaking(names)).success()
+    with pytest.raises(ObtainAccessTokenException) as error:
+        approvers(sdk, names, request_option(names, **changed))
+    assert error.value.code == code
+    assert approvers(sdk, names, request_option(names)).success()
 
 
-def test_an_application_takes_its_ticket_and_calls_with_it(server, names, application):
+def test_an_application_receives_its_ticket_and_calls_with_it(server, names, application):
     sdk = client(server)
-    tell(server, application.listener.port)
+    subscribe(server, application.listener.port)
     first = application.ticket()
     resend(sdk)
     again = application.ticket()
     for ticket in (first, again):
         TokenManager.cache = LocalCache()
-        answer = approvers(sdk, names, speaking(names, app_ticket=ticket))
-        assert answer.success(), answer.msg
+        response = approvers(sdk, names, request_option(names, app_ticket=ticket))
+        assert response.success(), response.msg
 
 
-def test_a_server_that_starts_again_sends_tickets_unasked(own_server, application):
+def test_a_server_that_starts_again_pushes_tickets_by_itself(own_server, application):
     server, names = own_server, own_server.sandbox("GET", "world")
-    tell(server, application.listener.port)
+    subscribe(server, application.listener.port)
     first = application.ticket()
     assert server.stop() == 0
     server.start()
     application.ticket()
-    answer = approvers(client(server), names, speaking(names, app_ticket=first))
-    assert answer.success(), answer.msg
+    response = approvers(client(server), names, request_option(names, app_ticket=first))
+    assert response.success(), response.msg
     assert RESEND not in [request["path"] for request in server.sandbox("GET", "requests")["items"]]
 
 
@@ -176,10 +176,10 @@ class Node:
     def __init__(self) -> None:
         self.process = subprocess.Popen(["node", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def __call__(self, **asked: Any) -> Any:
+    def __call__(self, **command: Any) -> Any:
         assert self.process.stdin
         assert self.process.stdout
-        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
@@ -209,24 +209,24 @@ def node() -> Iterator[Node]:
         node.process.communicate()
 
 
-def test_the_dispatcher_keeps_the_ticket_that_the_client_calls_with(server, names, asked_for):
+def test_the_dispatcher_keeps_the_ticket_that_the_client_calls_with(server, names, requested_paths):
     with node() as application:
-        tell(server, application.listen())
+        subscribe(server, application.listen())
         application.ticket()
         application.open(server)
         for _ in range(2):
             assert application.approvers(names)["answer"]["code"] == 0
-    assert asked_for() == [APP_TOKEN, TENANT_TOKEN, APPROVERS, APPROVERS]
+    assert requested_paths() == [APP_TOKEN, TENANT_TOKEN, APPROVERS, APPROVERS]
 
 
-def test_an_application_that_starts_again_asks_for_its_ticket(server, names, asked_for):
+def test_an_application_that_starts_again_requests_its_ticket(server, names, requested_paths):
     with node() as application:
         port = application.listen()
-        tell(server, port)
+        subscribe(server, port)
         application.ticket()
     with node() as application:
         application.listen(port)
         application.open(server)
         application.ticket()
         assert application.approvers(names)["answer"]["code"] == 0
-    assert asked_for() == [RESEND, APP_TOKEN, TENANT_TOKEN, APPROVERS]
+    assert requested_paths() == [RESEND, APP_TOKEN, TENANT_TOKEN, APPROVERS]

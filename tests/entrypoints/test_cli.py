@@ -414,7 +414,7 @@ def test_an_app_is_told_of_events_and_has_the_past_replayed(past):
 
 def test_where_events_may_not_go_and_which_there_are_not(past):
     with listening() as listener:
-        listener.answer = lambda heard: (404, b"")
+        listener.respond = lambda heard: (404, b"")
         refused = corehr("app", "webhook", "--db", past, ALL, "--url", listener.url)
         assert refused.exit_code == 1
         assert "url_verification" in told(refused)

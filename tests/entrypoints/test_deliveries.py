@@ -14,7 +14,7 @@ from corehr.kernel import outbox, subscribers
 from corehr.kernel.event_log import Event
 from corehr.kernel.settings import Settings
 from corehr.kernel.statements import insert_into, select_by
-from tests.listener import agree, listening
+from tests.listener import accept_all, listening
 from tests.world import ALL, NARROW, NONE, PART, STORE, World
 
 STATUS = "corehr.job_change.status_updated_v2"
@@ -132,10 +132,10 @@ def test_only_what_was_subscribed_to_is_sent(world, listener):
 
 def test_what_is_unsubscribed_meanwhile_is_withheld(world, listener):
     subscribe(world, listener, events=[STATUS, CHANGED])
-    listener.answer = lambda heard: agree(heard) if b"challenge" in heard.body else (500, b"not now")
+    listener.respond = lambda heard: accept_all(heard) if b"challenge" in heard.body else (500, b"not now")
     move(world)
     world.travel(minutes=1)
-    listener.answer = agree
+    listener.respond = accept_all
     subscribe(world, listener, events=[CHANGED])
     world.travel(hours=8)
     assert {(type, state) for type, _, state, _ in attempts(world)} == {(STATUS, "withheld"), (CHANGED, "delivered")}
@@ -151,10 +151,10 @@ def refusal(world, app, body, status=400):
 
 
 def test_a_url_must_prove_itself(world, listener):
-    listener.answer = lambda heard: (200, b'{"challenge":"another"}')
+    listener.respond = lambda heard: (200, b'{"challenge":"another"}')
     assert "challenge" in refusal(world, ALL, {"url": listener.url})
     assert world.request("GET", f"/sandbox/apps/{ALL}/webhook").status == 404
-    listener.answer = agree
+    listener.respond = accept_all
     assert subscribe(world, listener)["url"] == listener.url
     assert world.sandbox("GET", f"apps/{ALL}/webhook")["url"] == listener.url
 
@@ -181,7 +181,7 @@ def test_who_may_have_this_machine_called(db, settings, may):
     async def verified(url):
         await house.webhooks.open()
         try:
-            return await house.webhooks.verify(url, "", "token")
+            return await house.webhooks.verify_url(url, "", "token")
         finally:
             await house.webhooks.close()
 
@@ -225,14 +225,14 @@ def test_a_long_connection_is_for_custom_apps_and_has_no_url(world, listener):
 
 def test_what_waited_for_who_unsubscribed_is_given_up(world, listener):
     subscribe(world, listener, events=[STATUS])
-    listener.down()
+    listener.stop()
     move(world)
     world.travel(minutes=1)
     world.sandbox("DELETE", f"apps/{ALL}/webhook")
     assert {(state, said(tries)[-1]) for _, _, state, tries in attempts(world)} == {
         ("given_up", "the app unsubscribed")
     }
-    listener.up()
+    listener.start()
     subscribe(world, listener, events=[STATUS])
     world.travel(days=1)
     assert listener.events == []
@@ -257,11 +257,11 @@ def moments(world, tries):
 
 def test_a_subscriber_that_was_down_for_an_hour_gets_everything_by_the_fourth_retry(world, listener):
     subscribe(world, listener)
-    listener.down()
+    listener.stop()
     move(world)
     world.travel(hours=1)
     assert {state for _, _, state, _ in attempts(world)} == {"waiting"}
-    listener.up()
+    listener.start()
     world.travel(hours=7)
     lines: dict = {}
     for type, subject, state, tries in attempts(world):
@@ -276,7 +276,7 @@ def test_a_subscriber_that_was_down_for_an_hour_gets_everything_by_the_fourth_re
 
 def test_a_subscriber_that_was_down_for_a_day_can_have_it_all_replayed(world, listener):
     subscribe(world, listener)
-    listener.down()
+    listener.stop()
     since = world.sandbox("GET", "clock")["now"]
     move(world)
     world.travel(days=1)
@@ -292,7 +292,7 @@ def test_a_subscriber_that_was_down_for_a_day_can_have_it_all_replayed(world, li
     listed = world.sandbox("GET", "events", delivery="given_up")["items"]
     assert [e["event_id"] for e in listed] == [e["event_id"] for e in world.sandbox("GET", "events")["items"]]
 
-    listener.up()
+    listener.start()
     assert world.sandbox("POST", f"apps/{ALL}/replay", {"since": since})["count"] == len(given_up)
     world.travel(minutes=1)
     assert {state for _, _, state, _ in attempts(world)} == {"delivered"}
@@ -309,7 +309,7 @@ def test_days_and_retries_come_in_the_order_of_time(world, listener):
     tomorrow = move(world, "active_2", effective_date="2026-01-06")
     world.travel(seconds=1)
     listener.requests.clear()
-    listener.answer = lambda heard: (503, b"") if CHANGED.encode() in heard.body else agree(heard)
+    listener.respond = lambda heard: (503, b"") if CHANGED.encode() in heard.body else accept_all(heard)
     for id in [e["event_id"] for e in world.heard(CHANGED)]:
         world.sandbox("POST", f"events/{id}/redeliver")
     world.travel(days=1)
@@ -354,7 +354,7 @@ def test_the_events_of_one_subject_keep_their_order(world, listener):
     """The first one fails twice: what comes after it waits, and nobody else does."""
     subscribe(world, listener, events=[STATUS])
     bad, fails = world.person("active")["id"].encode(), iter([500, 500])
-    listener.answer = lambda heard: (next(fails, 200) if bad in heard.body else 200, b"busy")
+    listener.respond = lambda heard: (next(fails, 200) if bad in heard.body else 200, b"busy")
     one, two = move(world), move(world, "active_2")
     world.travel(seconds=1)
     assert statuses(listener, one) == [6]
@@ -371,7 +371,7 @@ def statuses(listener, job_change):
 def test_an_event_nobody_can_take_lets_the_next_one_by_in_the_end(world, listener):
     """A handler that fails on one type: what waits behind it is sent when that one is given up."""
     subscribe(world, listener, events=[V1, STATUS])
-    listener.answer = lambda heard: (500, b"no processor") if V1.encode() in heard.body else agree(heard)
+    listener.respond = lambda heard: (500, b"no processor") if V1.encode() in heard.body else accept_all(heard)
     id = move(world)
     world.travel(hours=8)
     outcomes = [(type, state, len(tries)) for type, subject, state, tries in attempts(world) if subject == id]
@@ -388,7 +388,7 @@ def test_a_slow_subscriber_holds_up_nobody_else(world, listener):
     let_go = threading.Event()
     with listening() as slow:
         subscribe(world, slow, app=STORE, events=[STATUS])
-        slow.answer = lambda heard: (200 if let_go.wait(30) else 500, b"")
+        slow.respond = lambda heard: (200 if let_go.wait(30) else 500, b"")
         subscribe(world, listener, events=[STATUS])
         id = move(world)
         world.run(asyncio.to_thread(listener.wait_for, lambda: statuses(listener, id) == [6, 5]))
@@ -419,7 +419,7 @@ def test_an_app_that_is_disabled_in_the_middle_is_told_no_more(world, listener, 
         monkeypatch.setattr(house.apps, "_read_at", float("-inf"))  # as if a second had passed
         return 200, b""
 
-    listener.answer = disable
+    listener.respond = disable
     assert world.sandbox("POST", f"apps/{ALL}/replay")["count"] > 1
     world.travel(minutes=1)
     assert len(listener.events) == 1
@@ -449,12 +449,12 @@ def test_who_moves_the_clock_waits_for_what_is_on_its_way_and_for_no_more(world,
         asked.set()
         return (200 if go.wait(30) else 500, b"")
 
-    listener.answer = slowly
+    listener.respond = slowly
     id = move(world)
     world.run(asyncio.to_thread(asked.wait, 30))
 
     async def travelling():
-        async with world.house.deliveries.alone():
+        async with world.house.deliveries.paused():
             return statuses(listener, id)
 
     async def arriving():
@@ -497,13 +497,13 @@ def test_a_connection_that_is_lost_again_costs_no_attempt(world, monkeypatch):
 
 def test_a_restored_world_delivers_what_it_had_still_to_deliver(world, listener):
     subscribe(world, listener, events=[CHANGED])
-    listener.down()
+    listener.stop()
     move(world)
     world.travel(minutes=1)
     kept = world.sandbox("POST", "snapshots")["id"]
     world.travel(days=1)
     assert [state for _, _, state, _ in attempts(world)] == ["given_up"]
-    listener.up()
+    listener.start()
     world.sandbox("POST", f"snapshots/{kept}/restore")
     world.travel(hours=2)
     assert [(state, len(tries)) for _, _, state, tries in attempts(world)] == [("delivered", 3)]

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from corehr.hr.job_changes.events import STATUS
 from corehr.hr.job_changes.records import Status, job_change
 from corehr.kernel.statements import of_tenant, statement
-from tests.listener import agree, listening
+from tests.listener import accept_all, listening
 from tests.server import serving
 from tests.world import ALL, CORE_IDS, CREATE, SECRETS, TOKEN, World
 
@@ -72,7 +72,7 @@ class Moody:
     def __call__(self, heard):
         event = heard.json
         if "challenge" in event:
-            return agree(heard)
+            return accept_all(heard)
         with self.lock:
             subject, late = subject_of(event), self.chance.random() < 0.05
             status = 500 if self.refused[subject] < FAILURES and self.chance.random() < 0.1 else 200
@@ -301,9 +301,9 @@ def test_what_was_received_but_not_marked_comes_again_and_once_marked_never(db):
             if not killed.is_set():
                 server.kill()
                 killed.set()
-            return agree(heard)
+            return accept_all(heard)
 
-        listener.answer = kill_first
+        listener.respond = kill_first
         with httpx.Client(base_url=server.url, timeout=60) as client:
             token = client.post(TOKEN, json={"app_id": ALL, "app_secret": SECRETS[ALL]}).json()
             asked = {

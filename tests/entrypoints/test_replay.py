@@ -36,7 +36,7 @@ from tests.entrypoints.consumer import (
 )
 from tests.hr.offboardings.leavers import day, edited, leaving, named, revoked
 from tests.hr.pre_hires.newcomers import withdrawn
-from tests.listener import Heard, Listener, agree, listening
+from tests.listener import Listener, ReceivedRequest, accept_all, listening
 from tests.world import ALL, CORE_IDS, JOB_DATA, World
 
 SINCE_EVER: Final = "0" * 32
@@ -343,13 +343,13 @@ def test_a_handler_may_fetch_before_it_answers(world):
     department, day = world.names["departments"]["other"]["id"], "2026-01-06"
     read: list[str] = []
 
-    def fetch(heard: Heard) -> tuple[int, bytes]:
+    def fetch(heard: ReceivedRequest) -> tuple[int, bytes]:
         if b"challenge" not in heard.body:
             asked = {"employment_ids": [heard.json["event"]["employment_id"]], "data_date": day}
             calling = world._request("POST", JOB_DATA, asked, query={"page_size": 10, **CORE_IDS}, app=ALL)
             answer = asyncio.run_coroutine_threadsafe(calling, world._runner.get_loop()).result(2)
             read.append(answer.data["items"][0]["job_datas"][0]["department_id"])
-        return agree(heard)
+        return accept_all(heard)
 
     def delivered() -> list[Any]:
         deliveries = [delivery for it in world.heard(CHANGED) for delivery in it["deliveries"]]

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corehr.gateway.frames import CONTROL, DATA, Frame, decode, encode
+from corehr.gateway.frames import METHOD_CONTROL, METHOD_DATA, Frame, decode, encode
 
-PING = Frame(CONTROL, {"type": "ping"})
+PING = Frame(METHOD_CONTROL, {"type": "ping"})
 NUMBERS = b"\x08\x00\x10\x00\x18\x00\x20\x00"
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -26,11 +26,11 @@ def test_a_frame_is_read_as_it_was_written(frame):
     assert decode(encode(frame)) == frame
 
 
-def test_how_it_looks_in_bytes():
-    frame = Frame(DATA, {"k": "v"}, b"payload", 9, seq_id=300, log_id=8)
-    written = b"\x08\xac\x02\x10\x08\x18\x09\x20\x01\x2a\x06\x0a\x01k\x12\x01v\x42\x07payload"
-    assert encode(frame) == written
-    assert decode(written + b"\x32\x04gzip\x3a\x04json\x4a\x02id") == frame  # the other fields are of no interest
+def test_the_bytes_of_a_frame():
+    frame = Frame(METHOD_DATA, {"k": "v"}, b"payload", 9, seq_id=300, log_id=8)
+    encoded = b"\x08\xac\x02\x10\x08\x18\x09\x20\x01\x2a\x06\x0a\x01k\x12\x01v\x42\x07payload"
+    assert encode(frame) == encoded
+    assert decode(encoded + b"\x32\x04gzip\x3a\x04json\x4a\x02id") == frame  # the other fields are of no interest
 
 
 def test_numbers_are_written_also_when_they_are_0():
@@ -55,5 +55,5 @@ def test_what_is_no_frame(data):
 
 
 def test_no_headers_and_an_unknown_field_are_a_frame_still():
-    assert decode(NUMBERS) == Frame(CONTROL, {})
-    assert decode(NUMBERS + b"\x78\x01") == Frame(CONTROL, {})
+    assert decode(NUMBERS) == Frame(METHOD_CONTROL, {})
+    assert decode(NUMBERS + b"\x78\x01") == Frame(METHOD_CONTROL, {})

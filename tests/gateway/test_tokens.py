@@ -9,7 +9,7 @@ import pytest
 
 from corehr.gateway import apps
 from corehr.gateway.apps import Apps
-from corehr.gateway.tickets import HOUR, Tickets
+from corehr.gateway.tickets import HOUR_SECONDS, AppTickets
 from corehr.gateway.tokens import RESEND, STORE_APP_TOKEN, STORE_TENANT_TOKEN, Tokens, answer
 from corehr.kernel import tenants
 from corehr.kernel.clock import parse_timestamp
@@ -135,7 +135,7 @@ class Store:
         self.toy = toy
         self.pushed: list[str] = []
         self.clock = Seconds(1_700_000_000)
-        self.tickets = Tickets(toy.apps, self.subscriber_of, self.post, seconds=self.clock)
+        self.tickets = AppTickets(toy.apps, self.subscriber_of, self.post, seconds=self.clock)
         self.toy.gateway.tickets = self.tickets
 
     async def subscriber_of(self, app_id):
@@ -146,15 +146,15 @@ class Store:
 
     @property
     def app(self):
-        return asyncio.run(self.toy.apps.find(APP_ID))
+        return asyncio.run(self.toy.apps.get(APP_ID))
 
     def asks(self, path, **changed):
-        body = {"app_id": APP_ID, "app_secret": SECRET, "app_ticket": self.tickets.ticket(self.app), **changed}
+        body = {"app_id": APP_ID, "app_secret": SECRET, "app_ticket": self.tickets.current(self.app), **changed}
         return wanted(self.toy, body, path)
 
     def refused(self, path, **changed):
         """Code, message, and the rule that refused."""
-        body = {"app_id": APP_ID, "app_secret": SECRET, "app_ticket": self.tickets.ticket(self.app), **changed}
+        body = {"app_id": APP_ID, "app_secret": SECRET, "app_ticket": self.tickets.current(self.app), **changed}
         given = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
         no, rule = asyncio.run(answer(self.toy.apps, self.toy.tokens, self.tickets, path, given))
         assert no.status == 200
@@ -278,10 +278,10 @@ def test_a_ticket_that_is_none(shop, given):
 
 
 def test_a_ticket_that_is_too_old(shop):
-    ticket = shop.tickets.ticket(shop.app)
-    shop.clock.now += 12 * HOUR
+    ticket = shop.tickets.current(shop.app)
+    shop.clock.now += 12 * HOUR_SECONDS
     assert shop.refused(STORE_APP_TOKEN, app_ticket=ticket) == (0, "success", None)
-    shop.clock.now += HOUR
+    shop.clock.now += HOUR_SECONDS
     assert shop.refused(STORE_APP_TOKEN, app_ticket=ticket)[0] == 10012
     assert shop.refused(STORE_APP_TOKEN)[0] == 0
 
@@ -430,7 +430,7 @@ def test_a_token_of_another_tenants_app_has_another_seal(store):
     store.command_sync("2", lambda tx: tenants.insert(tx, there))
     app_id, _ = store.command_sync("2", lambda tx: apps.add_app(tx, "abroad"))
     toy = Toy(store)
-    theirs = asyncio.run(toy.apps.find(app_id))
+    theirs = asyncio.run(toy.apps.get(app_id))
     assert theirs is not None
     assert theirs.tenant == "2"
     assert toy.ask("POST /open-apis/toy/v1/notes", {"employment_id": "x"}, app=theirs).json["code"] == 0

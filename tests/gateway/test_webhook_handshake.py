@@ -7,70 +7,83 @@ import lark_oapi as lark
 import pytest
 from lark_oapi.core.model import RawRequest
 
-from corehr.gateway.webhooks import Deadlines
-from corehr.kernel.outbox import Outcome
-from tests.receiver import EVENT, KEY, TAKEN, TOKEN, answer, opened, receiving, said, story, unsealed
+from corehr.gateway.webhooks import Timeouts
+from corehr.kernel.outbox import AttemptResult
+from tests.receiver import (
+    ACCEPTED,
+    EVENT,
+    KEY,
+    TOKEN,
+    async_test,
+    decrypt_body,
+    http_response,
+    outcome_of,
+    webhook_client,
+    webhook_server,
+)
 from tests.server import free_port
 
 # ---------------------------------------------------------------------------------------------------- the handshake
 
 
-def given(heard):
-    return answer(200, json.dumps({"challenge": json.loads(heard.body)["challenge"]}, indent=2).encode())
+def response_to(received):
+    return http_response(200, json.dumps({"challenge": json.loads(received.body)["challenge"]}, indent=2).encode())
 
 
-@story
-async def test_the_handshake_is_compact_and_fresh_and_not_signed():
-    async with receiving(given) as (receiver, url), opened() as webhooks:
+@async_test
+async def test_the_handshake_is_compact_and_not_signed_and_each_challenge_is_new():
+    async with webhook_server(response_to) as (receiver, url), webhook_client() as webhooks:
         for _ in range(2):
-            assert await webhooks.verify(url, "", "令牌") is None
-        receiver.answers = lambda heard: given(heard._replace(body=unsealed(heard.body)))
-        assert await webhooks.verify(url, KEY, "") is None
-    first, second, sealed = receiver.heard
+            assert await webhooks.verify_url(url, "", "令牌") is None
+        receiver.respond = lambda received: response_to(received._replace(body=decrypt_body(received.body)))
+        assert await webhooks.verify_url(url, KEY, "") is None
+    first, second, encrypted = receiver.requests
     challenge = json.loads(first.body)["challenge"]
     assert first.body.decode() == f'{{"challenge":"{challenge}","token":"令牌","type":"url_verification"}}'
     assert len(challenge) == 32
     assert json.loads(second.body)["challenge"] != challenge
-    assert json.loads(unsealed(sealed.body))["token"] == ""
-    assert not [name for heard in receiver.heard for name in heard.headers if name.startswith("X-")]
+    assert json.loads(decrypt_body(encrypted.body))["token"] == ""
+    assert not [name for heard in receiver.requests for name in heard.headers if name.startswith("X-")]
 
 
 @pytest.mark.parametrize(
     "body",
     [b"", b"ok", b"{}", b"[]", b'{"challenge":"other"}', b'{"challenge":null}', b"[" * 3000, b"x" * 100_000, b"\xff"],
 )
-@story
+@async_test
 async def test_a_handshake_without_the_challenge(body):
-    async with receiving(lambda heard: answer(200, body)) as (_, url), opened() as webhooks:
-        no = await webhooks.verify(url, "", TOKEN)
-    assert no == ('HTTP 200 without the challenge: have it answer the url_verification with {"challenge":"…"}, as sent')
+    async with webhook_server(lambda received: http_response(200, body)) as (_, url), webhook_client() as webhooks:
+        reason = await webhooks.verify_url(url, "", TOKEN)
+    assert reason == (
+        'HTTP 200 without the challenge: have it answer the url_verification with {"challenge":"…"}, as sent'
+    )
 
 
-@story
-async def test_a_handshake_that_nobody_answers():
-    deadlines = Deadlines(challenge=0.2)
-    async with receiving(lambda heard: None) as (_, url), opened(deadlines=deadlines) as webhooks:
-        no = await webhooks.verify(url, "", TOKEN)
-        assert no == "no answer within 0.2 s: have it answer the url_verification within 0.2 s"
-    async with opened() as webhooks:
-        no = await webhooks.verify(f"http://127.0.0.1:{free_port()}/", "", TOKEN)
-        assert no == "connection refused"
+@async_test
+async def test_a_handshake_without_a_response():
+    timeouts = Timeouts(challenge=0.2)
+    async with webhook_server(lambda received: None) as (_, url), webhook_client(deadlines=timeouts) as webhooks:
+        reason = await webhooks.verify_url(url, "", TOKEN)
+        assert reason == "no answer within 0.2 s: have it answer the url_verification within 0.2 s"
+    async with webhook_client() as webhooks:
+        reason = await webhooks.verify_url(f"http://127.0.0.1:{free_port()}/", "", TOKEN)
+        assert reason == "connection refused"
 
 
-@story
-async def test_a_handshake_whose_answer_comes_in_pieces():
-    def in_pieces(heard):
+@async_test
+async def test_a_handshake_whose_response_comes_in_pieces():
+    def in_pieces(received):
         async def pieces(writer):
-            raw = given(heard)
-            for at in range(0, len(raw), 20):
-                writer.write(raw[at : at + 20])
+            raw = response_to(received)
+            for start in range(0, len(raw), 20):
+                writer.write(raw[start : start + 20])
                 await writer.drain()
                 await asyncio.sleep(0)
 
         return pieces
 
-    async with receiving(in_pieces) as (_, url), opened() as webhooks:
-        assert await webhooks.verify(url, "", TOKEN) is None
+    async with webhook_server(in_pieces) as (_, url), webhook_client() as webhooks:
+        assert await webhooks.verify_url(url, "", TOKEN) is None
 
 
 # ------------------------------------------------------------------------------------------------ the official SDK
@@ -83,53 +96,55 @@ def sdk(key=KEY, token=TOKEN):
         lark.EventDispatcherHandler.builder(key, token).register_p2_corehr_job_change_updated_v2(events.append).build()
     )
 
-    def answers(heard):
+    def respond(received):
         request = RawRequest()
-        request.uri, request.headers, request.body = heard.line.split()[1], heard.headers, heard.body
+        request.uri, request.headers, request.body = received.line.split()[1], received.headers, received.body
         response = dispatcher.do(request)
-        return answer(response.status_code, response.content, *(f"{k}: {v}" for k, v in response.headers.items()))
+        return http_response(
+            response.status_code, response.content, *(f"{k}: {v}" for k, v in response.headers.items())
+        )
 
-    return answers, events
+    return respond, events
 
 
 @pytest.mark.parametrize("key", [KEY, ""])
-@story
-async def test_the_sdk_takes_events_and_the_handshake(key):
-    answers, events = sdk(key)
-    async with receiving(answers) as (receiver, url), opened() as webhooks:
-        assert await webhooks.verify(url, key, TOKEN) is None
-        assert await webhooks.post(url, EVENT, key) == TAKEN
+@async_test
+async def test_the_sdk_accepts_events_and_the_handshake(key):
+    respond, events = sdk(key)
+    async with webhook_server(respond) as (receiver, url), webhook_client() as webhooks:
+        assert await webhooks.verify_url(url, key, TOKEN) is None
+        assert await webhooks.post(url, EVENT, key) == ACCEPTED
     assert events[0].header.event_id == "0" * 32
     assert events[0].event.job_change_id == "7"
-    assert [heard.connection for heard in receiver.heard] == [0, 0]
+    assert [received.connection for received in receiver.requests] == [0, 0]
 
 
-@story
+@async_test
 async def test_the_sdk_refuses_a_forged_signature():
-    answers, events = sdk()
+    respond, events = sdk()
 
-    def forged(heard):
-        signed = heard.headers["X-Lark-Signature"]
-        return answers(heard._replace(headers={**heard.headers, "X-Lark-Signature": signed[::-1]}))
+    def forged(received):
+        signed = received.headers["X-Lark-Signature"]
+        return respond(received._replace(headers={**received.headers, "X-Lark-Signature": signed[::-1]}))
 
-    assert await said(forged, key=KEY) == Outcome(False, "HTTP 500: signature verification failed")
+    assert await outcome_of(forged, key=KEY) == AttemptResult(False, "HTTP 500: signature verification failed")
     assert not events
-    assert await said(answers, key=KEY) == TAKEN
+    assert await outcome_of(respond, key=KEY) == ACCEPTED
     assert len(events) == 1
 
 
-@story
-async def test_the_sdk_says_what_it_does_not_know():
-    answers, _ = sdk()
+@async_test
+async def test_the_sdk_names_an_event_type_without_handler():
+    respond, _ = sdk()
     unknown = EVENT.replace(b"job_change.updated_v2", b"person.updated_v1")
-    outcome = await said(answers, body=unknown, key=KEY)
-    assert outcome == Outcome(False, "HTTP 500: processor not found, type: corehr.person.updated_v1")
+    outcome = await outcome_of(respond, body=unknown, key=KEY)
+    assert outcome == AttemptResult(False, "HTTP 500: processor not found, type: corehr.person.updated_v1")
 
 
-@story
-async def test_the_sdk_refuses_the_handshake_of_a_stranger():
-    async with receiving(sdk(token="another")[0]) as (_, url), opened() as webhooks:
-        no = await webhooks.verify(url, KEY, TOKEN)
-    assert no == (
+@async_test
+async def test_the_sdk_refuses_a_handshake_with_another_token():
+    async with webhook_server(sdk(token="another")[0]) as (_, url), webhook_client() as webhooks:
+        reason = await webhooks.verify_url(url, KEY, TOKEN)
+    assert reason == (
         "HTTP 500: invalid verification_token: have it answer the url_verification with HTTP 200 and the challenge"
     )

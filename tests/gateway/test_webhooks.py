@@ -6,24 +6,34 @@ import logging
 
 import pytest
 
-from corehr.gateway.reach import Reach
-from corehr.gateway.webhooks import Deadlines, Webhooks, seal, signature
-from corehr.kernel.outbox import Outcome
-from tests.receiver import EVENT, KEY, TAKEN, answer, opened, receiving, said, story, unsealed
+from corehr.gateway.egress import EgressPolicy
+from corehr.gateway.webhooks import Timeouts, WebhookClient, encrypt_body, sign
+from corehr.kernel.outbox import AttemptResult
+from tests.receiver import (
+    ACCEPTED,
+    EVENT,
+    KEY,
+    async_test,
+    decrypt_body,
+    http_response,
+    outcome_of,
+    webhook_client,
+    webhook_server,
+)
 
 # -------------------------------------------------------------------------------------------------- what is received
 
 
-@story
+@async_test
 async def test_without_a_key_the_body_goes_as_it_is():
-    async with receiving() as (receiver, url), opened() as webhooks:
-        assert await webhooks.post(f"{url}/ä?x=%2B%26", EVENT, "") == TAKEN
-    [heard] = receiver.heard
-    assert heard.line == "POST /hook/%C3%A4?x=%2B%26 HTTP/1.1"
-    assert heard.body == EVENT
-    assert heard.headers.pop("Host") == url.split("/")[2]
-    assert heard.headers.pop("User-Agent").startswith("corehr/")
-    assert heard.headers == {
+    async with webhook_server() as (receiver, url), webhook_client() as webhooks:
+        assert await webhooks.post(f"{url}/ä?x=%2B%26", EVENT, "") == ACCEPTED
+    [received] = receiver.requests
+    assert received.line == "POST /hook/%C3%A4?x=%2B%26 HTTP/1.1"
+    assert received.body == EVENT
+    assert received.headers.pop("Host") == url.split("/")[2]
+    assert received.headers.pop("User-Agent").startswith("corehr/")
+    assert received.headers == {
         "Accept": "*/*",
         "Accept-Encoding": "identity",
         "Content-Type": "application/json; charset=utf-8",
@@ -31,15 +41,15 @@ async def test_without_a_key_the_body_goes_as_it_is():
     }
 
 
-@story
-async def test_with_a_key_the_body_is_sealed_and_signed():
-    async with receiving() as (receiver, url), opened(seconds=lambda: 1_700_000_000.9) as webhooks:
+@async_test
+async def test_with_a_key_the_body_is_encrypted_and_signed():
+    async with webhook_server() as (receiver, url), webhook_client(seconds=lambda: 1_700_000_000.9) as webhooks:
         for _ in range(2):
-            assert await webhooks.post(url, EVENT, KEY) == TAKEN
-    first, second = receiver.heard
-    assert unsealed(first.body) == unsealed(second.body) == EVENT
+            assert await webhooks.post(url, EVENT, KEY) == ACCEPTED
+    first, second = receiver.requests
+    assert decrypt_body(first.body) == decrypt_body(second.body) == EVENT
     assert first.body != second.body
-    nonces = [heard.headers["X-Lark-Request-Nonce"] for heard in receiver.heard]
+    nonces = [received.headers["X-Lark-Request-Nonce"] for received in receiver.requests]
     assert nonces[0] != nonces[1]
     assert first.headers["X-Lark-Request-Timestamp"] == "1700000000"
     assert first.headers["Content-Type"] == "application/json; charset=utf-8"
@@ -47,76 +57,83 @@ async def test_with_a_key_the_body_is_sealed_and_signed():
     assert first.headers["X-Lark-Signature"] == hashlib.sha256(signed).hexdigest()
 
 
-def test_the_reader_of_these_tests_reads_the_documented_example():
-    assert unsealed(b'{"encrypt":"P37w+VZImNgPEO1RBhJ6RtKl7n6zymIbEG1pReEzghk="}') == b"hello world"
+def test_the_decryption_of_these_tests_reads_the_documented_example():
+    assert decrypt_body(b'{"encrypt":"P37w+VZImNgPEO1RBhJ6RtKl7n6zymIbEG1pReEzghk="}') == b"hello world"
 
 
 @pytest.mark.parametrize("length", [0, 1, 15, 16, 17, 4096])
 @pytest.mark.parametrize("key", ["k", KEY, "密钥", "x" * 64])
-def test_what_is_sealed_is_read_again(length, key):
-    raw = seal(b"x" * length, key)
-    assert unsealed(raw, key) == b"x" * length
+def test_what_is_encrypted_is_decrypted_again(length, key):
+    raw = encrypt_body(b"x" * length, key)
+    assert decrypt_body(raw, key) == b"x" * length
     assert b" " not in raw
 
 
 def test_a_signature_is_of_the_moment_the_nonce_the_key_and_the_bytes():
-    known = signature("1", "n", "k", b"{}")
-    assert known == hashlib.sha256(b"1nk{}").hexdigest()
-    assert len({known, signature("2", "n", "k", b"{}"), signature("1", "n", "k", b"{ }")}) == 3
+    expected = sign("1", "n", "k", b"{}")
+    assert expected == hashlib.sha256(b"1nk{}").hexdigest()
+    assert len({expected, sign("2", "n", "k", b"{}"), sign("1", "n", "k", b"{ }")}) == 3
 
 
-@story
+@async_test
 async def test_a_connection_is_kept_over_many_posts():
-    async with receiving() as (receiver, url), opened() as webhooks:
-        for at in range(50):
-            assert await webhooks.post(url, EVENT, KEY if at % 2 else "") == TAKEN
-        receiver.answers = lambda heard: answer(500, b"x" * 3000)
-        assert not (await webhooks.post(url, EVENT, "")).taken
-        receiver.answers = lambda heard: answer(200, b"", "Connection: close")
-        assert await webhooks.post(url, EVENT, "") == TAKEN
-        assert {heard.connection for heard in receiver.heard} == {0}
-        assert await webhooks.post(url, EVENT, "") == TAKEN
-        assert receiver.heard[-1].connection == 1
+    async with webhook_server() as (receiver, url), webhook_client() as webhooks:
+        for index in range(50):
+            assert await webhooks.post(url, EVENT, KEY if index % 2 else "") == ACCEPTED
+        receiver.respond = lambda received: http_response(500, b"x" * 3000)
+        assert not (await webhooks.post(url, EVENT, "")).accepted
+        receiver.respond = lambda heard: http_response(200, b"", "Connection: close")
+        assert await webhooks.post(url, EVENT, "") == ACCEPTED
+        assert {heard.connection for heard in receiver.requests} == {0}
+        assert await webhooks.post(url, EVENT, "") == ACCEPTED
+        assert receiver.requests[-1].connection == 1
 
 
-@story
+@async_test
 async def test_many_are_posted_at_a_time():
-    together, all_there = [], asyncio.Event()
+    waiting, all_there = [], asyncio.Event()
 
-    def when_all_are_there(heard):
+    def when_all_are_there(received):
         async def later(writer):
-            together.append(heard)
-            if len(together) == 150:
+            waiting.append(received)
+            if len(waiting) == 150:
                 all_there.set()
             await all_there.wait()
-            writer.write(answer())
+            writer.write(http_response())
 
         return later
 
-    async with receiving(when_all_are_there, backlog=200) as (_, url), opened() as webhooks:
-        assert await asyncio.gather(*(webhooks.post(url, EVENT, "") for _ in range(150))) == [TAKEN] * 150
+    async with webhook_server(when_all_are_there, backlog=200) as (_, url), webhook_client() as webhooks:
+        assert await asyncio.gather(*(webhooks.post(url, EVENT, "") for _ in range(150))) == [ACCEPTED] * 150
 
 
-@story
+@async_test
 async def test_no_cookie_is_kept():
-    async with receiving(lambda heard: answer(200, b"", "Set-Cookie: a=b")) as (receiver, url), opened() as webhooks:
+    async with (
+        webhook_server(lambda received: http_response(200, b"", "Set-Cookie: a=b")) as (receiver, url),
+        webhook_client() as webhooks,
+    ):
         for _ in range(2):
-            assert await webhooks.post(url, EVENT, "") == TAKEN
-    assert len(receiver.heard) == 2
-    assert "Cookie" not in receiver.heard[1].headers
+            assert await webhooks.post(url, EVENT, "") == ACCEPTED
+    assert len(receiver.requests) == 2
+    assert "Cookie" not in receiver.requests[1].headers
 
 
-@story
+@async_test
 async def test_no_proxy_is_taken_from_the_environment(monkeypatch, tmp_path):
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    async with receiving() as (proxy, elsewhere), receiving() as (receiver, url), opened() as webhooks:
+    async with (
+        webhook_server() as (proxy, elsewhere),
+        webhook_server() as (receiver, url),
+        webhook_client() as webhooks,
+    ):
         for name in ("http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, elsewhere)
             monkeypatch.setenv(name.upper(), elsewhere)
-        assert await webhooks.post(url, EVENT, "") == TAKEN
-    assert not proxy.heard
-    assert "Authorization" not in receiver.heard[0].headers
+        assert await webhooks.post(url, EVENT, "") == ACCEPTED
+    assert not proxy.requests
+    assert "Authorization" not in receiver.requests[0].headers
 
 
 # ------------------------------------------------------------------------------------------------- what was answered
@@ -140,61 +157,66 @@ async def test_no_proxy_is_taken_from_the_environment(monkeypatch, tmp_path):
         (202, b"", "HTTP 202"),
     ],
 )
-@story
-async def test_anything_but_200_is_told_in_a_line(status, body, expected):
-    assert await said(lambda heard: answer(status, body)) == Outcome(False, expected)
+@async_test
+async def test_anything_but_200_is_described_in_a_line(status, body, expected):
+    assert await outcome_of(lambda received: http_response(status, body)) == AttemptResult(False, expected)
     assert len(expected) <= 200
 
 
-@story
+@async_test
 async def test_204_is_not_200():
-    assert await said(lambda heard: b"HTTP/1.1 204 No Content\r\n\r\n") == Outcome(False, "HTTP 204")
+    assert await outcome_of(lambda received: b"HTTP/1.1 204 No Content\r\n\r\n") == AttemptResult(False, "HTTP 204")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@story
+@async_test
 async def test_a_redirect_is_not_followed(status):
-    async with receiving() as (other, elsewhere), opened() as webhooks:
-        redirect = answer(status, b"", f"Location: {elsewhere}")
-        async with receiving(lambda heard: redirect) as (receiver, url):
-            assert await webhooks.post(url, EVENT, "") == Outcome(False, f"HTTP {status}: redirects are not followed")
-    assert len(receiver.heard) == 1
-    assert not other.heard
+    async with webhook_server() as (other, elsewhere), webhook_client() as webhooks:
+        redirect = http_response(status, b"", f"Location: {elsewhere}")
+        async with webhook_server(lambda received: redirect) as (receiver, url):
+            assert await webhooks.post(url, EVENT, "") == AttemptResult(
+                False, f"HTTP {status}: redirects are not followed"
+            )
+    assert len(receiver.requests) == 1
+    assert not other.requests
 
 
-def test_the_deadlines_are_those_of_the_platform():
-    assert Deadlines() == (2, 3, 1)
+def test_the_timeouts_are_those_of_the_platform():
+    assert Timeouts() == (2, 3, 1)
 
 
-@story
-async def test_a_slow_server_has_not_taken_it():
-    outcome = await said(lambda heard: None, deadlines=Deadlines(event=0.2))
-    assert outcome == Outcome(False, "no answer within 0.2 s")
+@async_test
+async def test_a_slow_server_has_not_accepted_it():
+    outcome = await outcome_of(lambda received: None, deadlines=Timeouts(event=0.2))
+    assert outcome == AttemptResult(False, "no answer within 0.2 s")
 
 
-@story
+@async_test
 async def test_a_status_is_enough():
     async def and_silence(writer):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")
 
-    deadlines = Deadlines(event=0.5)
-    async with receiving(lambda heard: and_silence) as (receiver, url), opened(deadlines=deadlines) as webhooks:
-        assert await webhooks.post(url, EVENT, "") == TAKEN
-        await receiver.over.wait()
+    timeouts = Timeouts(event=0.5)
+    async with (
+        webhook_server(lambda received: and_silence) as (receiver, url),
+        webhook_client(deadlines=timeouts) as webhooks,
+    ):
+        assert await webhooks.post(url, EVENT, "") == ACCEPTED
+        await receiver.closed.wait()
 
 
-@story
-async def test_half_of_a_complaint_is_told_as_well():
+@async_test
+async def test_half_of_an_error_body_is_described_as_well():
     async def half(writer):
         writer.write(b"HTTP/1.1 500 X\r\nContent-Length: 50\r\n\r\nno thanks")
         writer.close()
 
-    assert await said(lambda heard: half) == Outcome(False, "HTTP 500: no thanks")
+    assert await outcome_of(lambda received: half) == AttemptResult(False, "HTTP 500: no thanks")
 
 
 @pytest.mark.parametrize("status", [200, 500])
-@story
-async def test_of_a_huge_answer_only_the_beginning_is_read(status):
+@async_test
+async def test_of_a_huge_response_only_the_beginning_is_read(status):
     sent = []
 
     async def huge(writer):
@@ -204,17 +226,17 @@ async def test_of_a_huge_answer_only_the_beginning_is_read(status):
             await writer.drain()  # raises when the other side has closed the connection
             sent.append(2**16)
 
-    async with receiving(lambda heard: huge) as (receiver, url), opened() as webhooks:
+    async with webhook_server(lambda received: huge) as (receiver, url), webhook_client() as webhooks:
         outcome = await webhooks.post(url, EVENT, "")
-        await receiver.over.wait()
-    assert outcome == (TAKEN if status == 200 else Outcome(False, "HTTP 500: " + "x" * 190))
+        await receiver.closed.wait()
+    assert outcome == (ACCEPTED if status == 200 else AttemptResult(False, "HTTP 500: " + "x" * 190))
     assert len(sent) < 1000
 
 
-@story
-async def test_a_packed_answer_is_not_unpacked():
-    packed = answer(500, b"\x1f\x8b\x08\x00", "Content-Encoding: gzip")
-    assert await said(lambda heard: packed) == Outcome(False, "HTTP 500: \N{REPLACEMENT CHARACTER}")
+@async_test
+async def test_a_compressed_response_is_not_decompressed():
+    compressed = http_response(500, b"\x1f\x8b\x08\x00", "Content-Encoding: gzip")
+    assert await outcome_of(lambda received: compressed) == AttemptResult(False, "HTTP 500: \N{REPLACEMENT CHARACTER}")
 
 
 @pytest.mark.parametrize(
@@ -226,63 +248,63 @@ async def test_a_packed_answer_is_not_unpacked():
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", "the answer is not HTTP"),
     ],
 )
-@story
-async def test_what_is_no_answer(raw, expected):
+@async_test
+async def test_what_is_no_response(raw, expected):
     async def hang_up(writer):
         writer.write(raw)
         await writer.drain()
         writer.close()
 
-    assert await said(lambda heard: hang_up) == Outcome(False, expected)
+    assert await outcome_of(lambda received: hang_up) == AttemptResult(False, expected)
 
 
 # -------------------------------------------------------------------------------------------------- while it is ended
 
 
-@story
+@async_test
 async def test_nothing_is_sent_before_the_opening_or_after_the_closing():
-    async with receiving() as (receiver, url):
-        webhooks = Webhooks(Reach.of([], loopback=True))
+    async with webhook_server() as (receiver, url):
+        webhooks = WebhookClient(EgressPolicy.from_hosts([], loopback=True))
         await webhooks.close()
         for _ in range(2):
-            assert await webhooks.post(url, EVENT, "") == Outcome(False, "not sent: corehr is stopping")
+            assert await webhooks.post(url, EVENT, "") == AttemptResult(False, "not sent: corehr is stopping")
             await webhooks.open()
-            assert await webhooks.post(url, EVENT, "") == TAKEN
+            assert await webhooks.post(url, EVENT, "") == ACCEPTED
             await webhooks.close()
-    assert len(receiver.heard) == 2
+    assert len(receiver.requests) == 2
 
 
-async def under_way(webhooks, receiver, url):
+async def start_post(webhooks, receiver, url):
     """A post that the server has heard and does not answer."""
     posting = asyncio.create_task(webhooks.post(url, EVENT, ""))
-    await receiver.came.wait()
+    await receiver.received.wait()
     return posting
 
 
-@story
+@async_test
 async def test_closing_ends_what_is_under_way():
-    async with receiving(lambda heard: None) as (receiver, url), opened() as webhooks:
-        posting = await under_way(webhooks, receiver, url)
+    async with webhook_server(lambda received: None) as (receiver, url), webhook_client() as webhooks:
+        posting = await start_post(webhooks, receiver, url)
         await webhooks.close()
-        assert await posting == Outcome(False, "connection lost before an answer")
-        await receiver.over.wait()
+        assert await posting == AttemptResult(False, "connection lost before an answer")
+        await receiver.closed.wait()
 
 
-@story
+@async_test
 async def test_a_post_can_be_cancelled():
-    async with receiving(lambda heard: None) as (receiver, url), opened() as webhooks:
-        posting = await under_way(webhooks, receiver, url)
+    async with webhook_server(lambda received: None) as (receiver, url), webhook_client() as webhooks:
+        posting = await start_post(webhooks, receiver, url)
         posting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await posting
-        await receiver.over.wait()
+        await receiver.closed.wait()
 
 
-@story
-async def test_what_nobody_foresaw_is_an_outcome_too(caplog):
-    async with receiving() as (receiver, url), opened() as webhooks:
+@async_test
+async def test_an_unforeseen_error_is_a_failed_attempt(caplog):
+    async with webhook_server() as (receiver, url), webhook_client() as webhooks:
         with caplog.at_level(logging.ERROR):
             outcome = await webhooks.post(url, "text is not bytes \ud800", "")
-    assert outcome == Outcome(False, "failed: the log of corehr says why")
+    assert outcome == AttemptResult(False, "failed: the log of corehr says why")
     assert "UnicodeEncodeError" in caplog.text
-    assert not receiver.heard
+    assert not receiver.requests

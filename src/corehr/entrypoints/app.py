@@ -19,17 +19,17 @@ from corehr.entrypoints.tenants import set_clock
 from corehr.gateway import idempotency
 from corehr.gateway import spec as gateway_spec
 from corehr.gateway.apps import App, Apps
-from corehr.gateway.deliveries import Deliveries
-from corehr.gateway.envelopes import Envelopes
+from corehr.gateway.deliveries import DeliveryWorker
+from corehr.gateway.egress import EgressPolicy
+from corehr.gateway.envelopes import EventRenderer
 from corehr.gateway.headers import canonical
 from corehr.gateway.long_connection import LongConnections
 from corehr.gateway.pipeline import Gateway
 from corehr.gateway.rate_limits import RateLimits
-from corehr.gateway.reach import Reach
 from corehr.gateway.spec import Spec, SpecError
-from corehr.gateway.tickets import Tickets
+from corehr.gateway.tickets import AppTickets
 from corehr.gateway.tokens import Tokens
-from corehr.gateway.webhooks import Webhooks
+from corehr.gateway.webhooks import WebhookClient
 from corehr.hr.job_changes.api import FEATURE as JOB_CHANGES
 from corehr.hr.job_datas.api import FEATURE as JOB_DATAS
 from corehr.hr.offboardings.api import FEATURE as OFFBOARDINGS
@@ -76,11 +76,11 @@ class Installation:
         self.days = DayRunner(store, clock, tenant.id, [turn for f in FEATURES for turn in f.daily_jobs])
         self.apps = Apps(store)
         near = settings.sandbox and settings.sandbox_token is None  # others may call a sandbox that has a token
-        self.envelopes = Envelopes(spec, directory := HrDirectory())
-        self.webhooks = Webhooks(Reach.of(settings.webhook_hosts, loopback=near))
-        self.connections = LongConnections(self.apps, on_connected=lambda app_id: self.deliveries.nudge())
-        self.deliveries = Deliveries(store, tenant.id, self.apps, self.envelopes, self.webhooks, self.connections)
-        self.tickets = Tickets(
+        self.envelopes = EventRenderer(spec, directory := HrDirectory())
+        self.webhooks = WebhookClient(EgressPolicy.from_hosts(settings.webhook_hosts, loopback=near))
+        self.connections = LongConnections(self.apps, on_connected=lambda app_id: self.deliveries.wake())
+        self.deliveries = DeliveryWorker(store, tenant.id, self.apps, self.envelopes, self.webhooks, self.connections)
+        self.tickets = AppTickets(
             self.apps, self._subscriber, lambda to, body: self.webhooks.post(to.url, body, to.encrypt_key)
         )
         self.sandbox = sandbox.Sandbox(self) if settings.sandbox else None
@@ -98,7 +98,7 @@ class Installation:
             watch=self.sandbox.watch if self.sandbox else None,
             tickets=self.tickets,
             connections=self.connections,
-            changed=self.deliveries.nudge,
+            changed=self.deliveries.wake,
         )
         self.asgi = canonical(_Front(self))
         self._background: list[asyncio.Task[None]] = []
@@ -109,9 +109,9 @@ class Installation:
 
     def subscribed(self, app: App) -> None:
         """An app has said where its events go; a store app is sent its ticket there at once."""
-        self.deliveries.nudge()
+        self.deliveries.wake()
         if app.type == "store":
-            self.tickets.push_soon(app)
+            self.tickets.schedule_push(app)
 
     async def _subscriber(self, app_id: str) -> Subscriber | None:
         return await self.store.query(self.tenant.id, lambda tx: subscribers.get(tx, app_id))
@@ -119,7 +119,7 @@ class Installation:
     async def start(self) -> None:
         """Catch up with the days that passed meanwhile, go on living them as they begin, and deliver events."""
         await self.days.catch_up()
-        await self.store.command(self.tenant.id, outbox.release_all)  # who held a lease is no more
+        await self.store.command(self.tenant.id, outbox.release_all_leases)  # who held a lease is no more
         await self.webhooks.open()
         running = (self._tick(), self.deliveries.run(), self.tickets.run())
         self._background = [asyncio.create_task(work) for work in running]

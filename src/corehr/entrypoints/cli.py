@@ -208,10 +208,10 @@ def _require_token(host: str, token: str | None) -> None:
 
 def _require_reach(names: tuple[str, ...]) -> None:
     if names:
-        from corehr.gateway.reach import Reach
+        from corehr.gateway.egress import EgressPolicy
 
         try:
-            Reach.of(names, loopback=False)
+            EgressPolicy.from_hosts(names, loopback=False)
         except ValueError as why:
             raise click.UsageError(f"--webhook-to: {why}") from None
 

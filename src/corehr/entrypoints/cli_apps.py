@@ -12,7 +12,7 @@ from corehr.entrypoints.opened import DB, DEFAULT, opened
 if TYPE_CHECKING:
     from corehr.gateway.apps import App
     from corehr.kernel.db import Store, Tx
-    from corehr.kernel.subscribers import Mode
+    from corehr.kernel.subscribers import DeliveryMode
 
 
 @click.group()
@@ -128,23 +128,23 @@ def app_webhook(
     """Post an app's events to a URL."""
     import asyncio
 
-    from corehr.gateway.reach import Reach
-    from corehr.gateway.webhooks import Webhooks
+    from corehr.gateway.egress import EgressPolicy
+    from corehr.gateway.webhooks import WebhookClient
     from corehr.kernel.ids import random_hex
 
     token = random_hex() if verification_token is None else verification_token
     host = _host(url)
 
     try:
-        reach = Reach.of([host], loopback=True)
+        reach = EgressPolicy.from_hosts([host], loopback=True)
     except ValueError as why_not:
         raise click.UsageError(f"--url: {why_not}") from None
 
     async def prove() -> str | None:
-        webhooks = Webhooks(reach)
+        webhooks = WebhookClient(reach)
         await webhooks.open()
         try:
-            return await webhooks.verify(url, encrypt_key, token)
+            return await webhooks.verify_url(url, encrypt_key, token)
         finally:
             await webhooks.close()
 
@@ -217,11 +217,11 @@ def _types(app: "App", events: tuple[str, ...]) -> list[str]:
     from corehr.entrypoints import subscriptions
     from corehr.gateway import spec
 
-    return subscriptions.wanted_types(spec.load(), app, events or "*")
+    return subscriptions.resolve_event_types(spec.load(), app, events or "*")
 
 
 def _subscribe(
-    store: "Store", app: "App", mode: "Mode", url: str, encrypt_key: str, token: str, types: Sequence[str]
+    store: "Store", app: "App", mode: "DeliveryMode", url: str, encrypt_key: str, token: str, types: Sequence[str]
 ) -> None:
     from corehr.gateway import spec
     from corehr.kernel.subscribers import Subscriber, subscribe

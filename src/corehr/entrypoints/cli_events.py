@@ -37,8 +37,8 @@ def event_list(*, db: str, app_id: str, state: Any, limit: int) -> None:
 def _lines(tx: "Tx", app_id: str, state: Any, limit: int) -> Sequence[Sequence[str]]:
     from corehr.kernel import event_log, outbox
 
-    seqs = outbox.in_state(tx, app_id, state, since=0, limit=limit)
-    deliveries = outbox.of_events(tx, seqs)
+    seqs = outbox.list_seqs_by_state(tx, app_id, state, since=0, limit=limit)
+    deliveries = outbox.list_by_events(tx, seqs)
     lines = []
     for row in tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=seqs):
         attempts = next(it for it in deliveries[row["seq"]] if it["app_id"] == app_id)["attempts"]

@@ -13,20 +13,20 @@ from corehr.kernel.clock import to_timestamp
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.settings import UsageError
 
-AT_A_TIME: Final = 1000
+REPLAY_BATCH_SIZE: Final = 1000
 """Events of a replay that share a command, so that the writer is never held for long."""
 
 
-def wanted_types(spec: Spec, app: App, wanted: Literal["*"] | Sequence[str]) -> list[str]:
+def resolve_event_types(spec: Spec, app: App, selection: Literal["*"] | Sequence[str]) -> list[str]:
     """The event types an app will be told of; `*` is every one that it may have. WrongUse when it may not have one."""
-    if wanted == "*":
-        every = [name for name, event in spec.events.items() if may_subscribe(app, event)]
-        if not every:
+    if selection == "*":
+        available = [name for name, event in spec.events.items() if may_subscribe(app, event)]
+        if not available:
             raise UsageError("the app has no scope for any event: docs/coverage.md says what each asks for")
-        return every
-    if not wanted and app.type != "store":  # which is sent its tickets anyway
+        return available
+    if not selection and app.type != "store":  # which is sent its tickets anyway
         raise UsageError("name an event, or say * for all of them")
-    for name in wanted:
+    for name in selection:
         event = spec.events.get(name)
         if event is None:
             raise UsageError(f"there is no event {name}: docs/coverage.md lists those there are")
@@ -34,13 +34,13 @@ def wanted_types(spec: Spec, app: App, wanted: Literal["*"] | Sequence[str]) -> 
             raise UsageError(f"{name} is not there for {app.type} apps")
         if not may_subscribe(app, event):
             raise UsageError(f"for {name} the app needs one of these scopes: {', '.join(event.scopes)}")
-    return sorted(set(wanted))
+    return sorted(set(selection))
 
 
 def unsubscribe(tx: Tx, app_id: str) -> None:
     """The app is told of nothing any more, of what waits for it neither."""
-    subscribers.remove_subscriber(tx, app_id)
-    outbox.give_up_all(tx, app_id, "the app unsubscribed")
+    subscribers.delete_subscriber(tx, app_id)
+    outbox.dead_letter_all(tx, app_id, "the app unsubscribed")
 
 
 def redeliver(tx: Tx, event_id: str, app_id: str | None) -> list[str]:
@@ -48,25 +48,29 @@ def redeliver(tx: Tx, event_id: str, app_id: str | None) -> list[str]:
 
     WrongUse when there is no such event, or nobody to tell.
     """
-    row = next(iter(tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=[_place(event_id)])), None)
+    row = next(iter(tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=[_seq_of(event_id)])), None)
     if row is None or event_log.event_id(tx.tenant, row["seq"]) != event_id:
         raise UsageError(f"there is no event {event_id}")
-    told = [it.app_id for it in subscribers.everybody(tx) if row["type"] in subscribers.types_of(tx, it.app_id)]
-    to = [id for id in told if app_id in (None, id)]
-    if not to:
-        who = f"{app_id} does not subscribe" if app_id else "no app subscribes"
-        raise UsageError(f"{who} to {row['type']}: subscribe first")
-    for id in to:
-        outbox.deliver_again(tx, id, [row])
-    return to
+    subscribed = [
+        subscriber.app_id
+        for subscriber in subscribers.list_all(tx)
+        if row["type"] in subscribers.list_event_types(tx, subscriber.app_id)
+    ]
+    targets = [id for id in subscribed if app_id in (None, id)]
+    if not targets:
+        problem = f"{app_id} does not subscribe" if app_id else "no app subscribes"
+        raise UsageError(f"{problem} to {row['type']}: subscribe first")
+    for id in targets:
+        outbox.redeliver(tx, id, [row])
+    return targets
 
 
-def _place(event_id: str) -> int:
+def _seq_of(event_id: str) -> int:
     try:
-        place = event_log.seq_of(event_id)
+        seq = event_log.seq_of(event_id)
     except ValueError:
         raise UsageError(f"{event_id} is no event id: it has 32 hexadecimal digits") from None
-    return min(place, (1 << 63) - 1)
+    return min(seq, (1 << 63) - 1)
 
 
 def require_subscriber(tx: Tx, app_id: str) -> None:
@@ -81,10 +85,10 @@ async def replay(store: Store, tenant: str, app_id: str, since: datetime | None)
     WrongUse when its events go nowhere.
     """
     await store.query(tenant, lambda tx: require_subscriber(tx, app_id))
-    begins = to_timestamp(since) if since else ""
-    count, done, after = 0, AT_A_TIME, 0
-    while done == AT_A_TIME:
-        work = partial(outbox.replay, app_id=app_id, since=begins, after=after, limit=AT_A_TIME)
+    since_timestamp = to_timestamp(since) if since else ""
+    count, done, after = 0, REPLAY_BATCH_SIZE, 0
+    while done == REPLAY_BATCH_SIZE:
+        work = partial(outbox.replay, app_id=app_id, since=since_timestamp, after=after, limit=REPLAY_BATCH_SIZE)
         done, after = await store.command(tenant, work)
         count += done
     return count

@@ -20,66 +20,69 @@ from corehr.kernel.db import Row, Tx, decode_json
 from corehr.kernel.event_log import event_id
 from corehr.kernel.subscribers import Subscriber
 
-_TARGET: Final = "target_user_id"
-_PERSON: Final = "employment_id"
+_TARGET_FIELD: Final = "target_user_id"
+_EMPLOYMENT_FIELD: Final = "employment_id"
 
 
-class Envelopes:
+class EventRenderer:
     """Speaks of events to apps, by the spec."""
 
     def __init__(self, spec: Spec, directory: Directory) -> None:
         self._directory = directory
-        self._known = spec.events
-        self._veils = {name: Veil(event.body) for name, event in spec.events.items()}
+        self._event_types = spec.events
+        self._field_filters = {name: Veil(event.body) for name, event in spec.events.items()}
         self._targets = {
-            name: next((f.fields for f in event.body if f.name == _TARGET), None) for name, event in spec.events.items()
+            name: next((f.fields for f in event.body if f.name == _TARGET_FIELD), None)
+            for name, event in spec.events.items()
         }
 
-    def words(self, tx: Tx, app: App, events: Sequence[Row]) -> list[Mapping[str, Any]]:
+    def bodies_for(self, tx: Tx, app: App, events: Sequence[Row]) -> list[Mapping[str, Any]]:
         """The `event` member of each as this app is told it; of what the spec does not know, the facts as they are."""
-        facts = [decode_json(row["facts"]) for row in events]
-        asked = {
-            said[_PERSON]
-            for row, said in zip(events, facts, strict=True)
-            if self._targets.get(row["type"]) and said.get(_PERSON)
+        payloads = [decode_json(row["facts"]) for row in events]
+        employment_ids = {
+            payload[_EMPLOYMENT_FIELD]
+            for row, payload in zip(events, payloads, strict=True)
+            if self._targets.get(row["type"]) and payload.get(_EMPLOYMENT_FIELD)
         }
-        people = self._directory.people_as(tx, "user_id", sorted(asked)) if asked else {}
-        return [self._words(app, row["type"], said, people) for row, said in zip(events, facts, strict=True)]
+        user_ids = self._directory.people_as(tx, "user_id", sorted(employment_ids)) if employment_ids else {}
+        return [self._body_for(app, row["type"], said, user_ids) for row, said in zip(events, payloads, strict=True)]
 
-    def _words(self, app: App, type: str, said: dict[str, Any], people: Mapping[str, str]) -> Mapping[str, Any]:
-        target, person = self._targets.get(type), said.get(_PERSON, "")
-        if target and person in people:
-            said[_TARGET] = _ids(app, person, people[person], target)
-        veil = self._veils.get(type)
-        return veil.hide(app.scopes, said) if veil else said
+    def _body_for(self, app: App, type: str, payload: dict[str, Any], user_ids: Mapping[str, str]) -> Mapping[str, Any]:
+        target, employment_id = self._targets.get(type), payload.get(_EMPLOYMENT_FIELD, "")
+        if target and employment_id in user_ids:
+            payload[_TARGET_FIELD] = _target_ids(app, employment_id, user_ids[employment_id], target)
+        field_filter = self._field_filters.get(type)
+        return field_filter.hide(app.scopes, payload) if field_filter else payload
 
-    def withheld(self, tx: Tx, app: App, types: Collection[str], events: Sequence[Row]) -> list[str | None]:
+    def skip_reasons(self, tx: Tx, app: App, types: Collection[str], events: Sequence[Row]) -> list[str | None]:
         """For each event, why the app must not be told of it; None where it may."""
-        reasons = [self._not_subscribed(app, types, row["type"]) for row in events]
+        reasons = [self._not_subscribed_reason(app, types, row["type"]) for row in events]
         if app.data_range.everyone:
             return reasons
         tenant = tenants.get(tx)
         assert tenant is not None
-        for at, row in enumerate(events):
-            known = self._known[row["type"]] if reasons[at] is None else None
-            person = decode_json(row["facts"]).get(_PERSON) if known and known.data_range else None
-            if person and not self._directory.is_within(
-                tx, app.data_range, person, local_date(parse_timestamp(row["at"]), tenant.time_zone)
+        for index, row in enumerate(events):
+            event_type = self._event_types[row["type"]] if reasons[index] is None else None
+            employment_id = (
+                decode_json(row["facts"]).get(_EMPLOYMENT_FIELD) if event_type and event_type.data_range else None
+            )
+            if employment_id and not self._directory.is_within(
+                tx, app.data_range, employment_id, local_date(parse_timestamp(row["at"]), tenant.time_zone)
             ):
-                reasons[at] = "the person is outside the app's data range"
+                reasons[index] = "the person is outside the app's data range"
         return reasons
 
-    def _not_subscribed(self, app: App, types: Collection[str], type: str) -> str | None:
+    def _not_subscribed_reason(self, app: App, types: Collection[str], type: str) -> str | None:
         if type not in types:
             return "the app does not subscribe to this any more"
-        if type not in self._known:
+        if type not in self._event_types:
             return "this version of corehr knows no such event"
-        if not may_subscribe(app, self._known[type]):
+        if not may_subscribe(app, self._event_types[type]):
             return "the app has no scope for this any more"
         return None
 
 
-def envelope(app: App, subscriber: Subscriber, row: Row, words: Mapping[str, Any]) -> bytes:
+def build_envelope(app: App, subscriber: Subscriber, row: Row, body: Mapping[str, Any]) -> bytes:
     """The body that is sent: schema 2.0, compact JSON."""
     header = {
         "event_id": event_id(app.tenant, row["seq"]),
@@ -89,7 +92,7 @@ def envelope(app: App, subscriber: Subscriber, row: Row, words: Mapping[str, Any
         "tenant_key": app.tenant_key,
         "app_id": app.app_id,
     }
-    return encode({"schema": "2.0", "header": header, "event": words})
+    return encode({"schema": "2.0", "header": header, "event": body})
 
 
 def may_subscribe(app: App, event: EventType) -> bool:
@@ -97,10 +100,10 @@ def may_subscribe(app: App, event: EventType) -> bool:
     return app.listed_as in event.apps and app.holds(event.scopes)
 
 
-def _ids(app: App, person: str, user_id: str, fields: Sequence[Field]) -> Mapping[str, str]:
-    speak: Mapping[str, Callable[[], str]] = {
-        "open_id": lambda: made_ids.speak_open_id(app.server_key, app.app_id, person),
-        "union_id": lambda: made_ids.speak_union_id(app.server_key, person),
+def _target_ids(app: App, employment_id: str, user_id: str, fields: Sequence[Field]) -> Mapping[str, str]:
+    encoders: Mapping[str, Callable[[], str]] = {
+        "open_id": lambda: made_ids.speak_open_id(app.server_key, app.app_id, employment_id),
+        "union_id": lambda: made_ids.speak_union_id(app.server_key, employment_id),
         "user_id": lambda: user_id,
     }
-    return {f.name: speak[f.name]() for f in fields if f.name in speak}
+    return {f.name: encoders[f.name]() for f in fields if f.name in encoders}

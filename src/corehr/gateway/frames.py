@@ -9,10 +9,10 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-CONTROL: Final = 0
+METHOD_CONTROL: Final = 0
 """The method of pings and pongs."""
 
-DATA: Final = 1
+METHOD_DATA: Final = 1
 """The method of events and their acknowledgements."""
 
 _MESSAGES: Final = {
@@ -50,12 +50,12 @@ def _message_class() -> Any:
         message = file.message_type.add(name=name)
         for line in fields:
             number, label, kind, field_name = line.split()
-            about = message.field.add(name=field_name, number=int(number))
-            about.label = FieldDescriptorProto.Label.Value(f"LABEL_{label.upper()}")
+            descriptor = message.field.add(name=field_name, number=int(number))
+            descriptor.label = FieldDescriptorProto.Label.Value(f"LABEL_{label.upper()}")
             if kind in _MESSAGES:
-                about.type, about.type_name = FieldDescriptorProto.TYPE_MESSAGE, f".pbbp2.{kind}"
+                descriptor.type, descriptor.type_name = FieldDescriptorProto.TYPE_MESSAGE, f".pbbp2.{kind}"
             else:
-                about.type = FieldDescriptorProto.Type.Value(f"TYPE_{kind.upper()}")
+                descriptor.type = FieldDescriptorProto.Type.Value(f"TYPE_{kind.upper()}")
     pool = DescriptorPool()
     pool.Add(file)
     return GetMessageClass(pool.FindMessageTypeByName("pbbp2.Frame"))
@@ -71,16 +71,16 @@ def encode(frame: Frame) -> bytes:
         message.headers.add(key=key, value=value)
     if frame.payload:
         message.payload = frame.payload
-    written: bytes = message.SerializeToString()
-    return written
+    encoded: bytes = message.SerializeToString()
+    return encoded
 
 
 def decode(data: bytes) -> Frame:
     """The frame that was sent; ValueError when it is none."""
     try:
         message = _Message.FromString(data)
-    except DecodeError as why:
-        raise ValueError("no frame") from why
+    except DecodeError as error:
+        raise ValueError("no frame") from error
     if not message.IsInitialized():
         raise ValueError("a frame without one of its required fields")
     headers = {header.key: header.value for header in message.headers}

@@ -17,7 +17,7 @@ from corehr.gateway.rate_limits import RateLimits
 from corehr.gateway.routes import Routes
 from corehr.gateway.shapes import Arguments, Shape, ShapeError
 from corehr.gateway.spec import Operation, Spec
-from corehr.gateway.tickets import Tickets
+from corehr.gateway.tickets import AppTickets
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.errors import INVALID_FIELD, BusinessError, GatewayReason
 from corehr.kernel.feature import Call, Handler
@@ -264,7 +264,7 @@ class Gateway:
         limiter: RateLimits,
         caught_up: Callable[[str], Awaitable[None]],
         watch: Watch | None = None,
-        tickets: Tickets | None = None,
+        tickets: AppTickets | None = None,
         connections: LongConnections | None = None,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
@@ -314,7 +314,7 @@ class Gateway:
         if found is None or service is None:
             if tokens.is_endpoint(exchange.method, path):
                 return await self._give_token(exchange, path, receive)
-            if self.connections is not None and (exchange.method, path) == ("POST", long_connection.ENDPOINT):
+            if self.connections is not None and (exchange.method, path) == ("POST", long_connection.ENDPOINT_PATH):
                 return await self._let_in(self.connections, exchange, scope, receive)
             exchange.rule = "path_is_unknown"
             return NOT_FOUND
@@ -333,7 +333,7 @@ class Gateway:
     async def _let_in(self, connections: LongConnections, exchange: Exchange, scope: Scope, receive: Receive) -> Answer:
         exchange.body = await wire.read_body(receive) or b""
         host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-        answer, exchange.rule = await connections.endpoint(exchange.body, host, scope["scheme"])
+        answer, exchange.rule = await connections.issue_address(exchange.body, host, scope["scheme"])
         return answer
 
     async def _serve(self, request: Request) -> Answer:

@@ -10,25 +10,25 @@ from corehr.gateway.answers import encode
 from corehr.gateway.apps import App, Apps
 from corehr.kernel.clock import real_seconds
 from corehr.kernel.ids import random_hex
-from corehr.kernel.outbox import Outcome
+from corehr.kernel.outbox import AttemptResult
 from corehr.kernel.subscribers import Subscriber
 
-HOUR: Final = 3600
+HOUR_SECONDS: Final = 3600
 """Seconds for which a ticket is the newest."""
 
-ACCEPTED: Final = 12
+ACCEPTED_PAST_HOURS: Final = 12
 """So many hours after its own a ticket is still accepted: the longest that an official SDK keeps one by its clock."""
 
-_AHEAD: Final = 1
+_ACCEPTED_FUTURE_HOURS: Final = 1
 """So many hours before its own it is accepted: to the process that made it the hour may begin a moment sooner."""
 
-_LOOK: Final = 60.0
+_RECHECK_SECONDS: Final = 60.0
 """Seconds after which the hour is looked at again: while a machine sleeps, a wait does not pass and hours do."""
 
 _log = logging.getLogger(__name__)
 
 
-class Tickets:
+class AppTickets:
     """The tickets of store apps, one for each hour of real time, and how they are pushed.
 
     A ticket is a truncated HMAC-SHA256 of app id and hour under the tenant's server key, so that none is stored and
@@ -41,7 +41,7 @@ class Tickets:
         self,
         apps: Apps,
         subscriber_of: Callable[[str], Awaitable[Subscriber | None]],
-        post: Callable[[Subscriber, bytes], Awaitable[Outcome]],
+        post: Callable[[Subscriber, bytes], Awaitable[AttemptResult]],
         *,
         seconds: Callable[[], float] = real_seconds,
     ) -> None:
@@ -51,64 +51,64 @@ class Tickets:
         self._seconds = seconds
         self._underway: set[asyncio.Task[None]] = set()
 
-    def ticket(self, app: App) -> str:
+    def current(self, app: App) -> str:
         """The ticket of the present hour: 32 hexadecimal digits."""
-        return _made(app, self._hour())
+        return _ticket_for_hour(app, self._hour())
 
-    def accepts(self, app: App, text: str) -> bool:
+    def is_valid(self, app: App, ticket: str) -> bool:
         """Whether it is a ticket of this app that is not too old."""
-        given, now = text.encode(), self._hour()
-        hours = range(now - ACCEPTED, now + _AHEAD + 1)
-        return any(hmac.compare_digest(_made(app, hour).encode(), given) for hour in hours)
+        encoded, now = ticket.encode(), self._hour()
+        hours = range(now - ACCEPTED_PAST_HOURS, now + _ACCEPTED_FUTURE_HOURS + 1)
+        return any(hmac.compare_digest(_ticket_for_hour(app, hour).encode(), encoded) for hour in hours)
 
-    async def push(self, app: App) -> Outcome | None:
+    async def push(self, app: App) -> AttemptResult | None:
         """Post the present ticket to the app's webhook; None when it has no webhook."""
         subscriber = await self._subscriber_of(app.app_id)
         if subscriber is None or subscriber.mode != "webhook":
             return None
         return await self._post(subscriber, self._event(app, subscriber))
 
-    def push_soon(self, app: App) -> None:
+    def schedule_push(self, app: App) -> None:
         """The same, without waiting for it; to be called where an event loop runs."""
-        task = asyncio.create_task(self._try(app))
+        task = asyncio.create_task(self._push_logged(app))
         self._underway.add(task)
         task.add_done_callback(self._underway.discard)
 
     async def push_all(self) -> None:
         """Push to every enabled store app at once; one that cannot be reached is logged."""
-        await asyncio.gather(*map(self._try, await self._apps.enabled_of_store()))
+        await asyncio.gather(*map(self._push_logged, await self._apps.enabled_of_store()))
 
     async def run(self) -> None:
         """Push to all now and whenever an hour begins, until cancelled; pushes underway then are given up."""
-        pushed = None
+        pushed_hour = None
         try:
             while True:
-                if (hour := self._hour()) != pushed:
-                    pushed = hour
-                    await self._try_all()
-                await asyncio.sleep(min(_LOOK, HOUR - self._seconds() % HOUR))
+                if (hour := self._hour()) != pushed_hour:
+                    pushed_hour = hour
+                    await self._push_all_logged()
+                await asyncio.sleep(min(_RECHECK_SECONDS, HOUR_SECONDS - self._seconds() % HOUR_SECONDS))
         finally:
-            await self._give_up()
+            await self._cancel_pushes()
 
-    async def _give_up(self) -> None:
+    async def _cancel_pushes(self) -> None:
         for task in self._underway:
             task.cancel()
         await asyncio.gather(*self._underway, return_exceptions=True)
 
-    async def _try_all(self) -> None:
+    async def _push_all_logged(self) -> None:
         try:
             await self.push_all()
         except Exception:  # noqa: BLE001  # an hour that fails must not end the hours
             _log.exception("the app tickets of this hour could not be pushed")
 
-    async def _try(self, app: App) -> None:
+    async def _push_logged(self, app: App) -> None:
         try:
             outcome = await self.push(app)
         except Exception:  # noqa: BLE001  # one app's trouble is not the others'
             _log.exception("the app ticket of %s could not be pushed", app.app_id)
             return
-        if outcome is not None and not outcome.taken:
-            _log.warning("the webhook of %s did not take its app ticket: %s", app.app_id, outcome.said)
+        if outcome is not None and not outcome.accepted:
+            _log.warning("the webhook of %s did not take its app ticket: %s", app.app_id, outcome.detail)
 
     def _event(self, app: App, subscriber: Subscriber) -> bytes:
         return encode(
@@ -117,14 +117,14 @@ class Tickets:
                 "uuid": random_hex(32),
                 "token": subscriber.verification_token,
                 "type": "event_callback",
-                "event": {"app_id": app.app_id, "app_ticket": self.ticket(app), "type": "app_ticket"},
+                "event": {"app_id": app.app_id, "app_ticket": self.current(app), "type": "app_ticket"},
             }
         )
 
     def _hour(self) -> int:
-        return int(self._seconds()) // HOUR
+        return int(self._seconds()) // HOUR_SECONDS
 
 
-def _made(app: App, hour: int) -> str:
+def _ticket_for_hour(app: App, hour: int) -> str:
     key = hmac.digest(app.server_key.encode(), b"app ticket", "sha256")
     return hmac.digest(key, f"{app.app_id} {hour}".encode(), "sha256")[:16].hex()

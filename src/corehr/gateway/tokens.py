@@ -19,7 +19,7 @@ from corehr.gateway.answers import (
     encode,
 )
 from corehr.gateway.apps import App, Apps
-from corehr.gateway.tickets import Tickets
+from corehr.gateway.tickets import AppTickets
 from corehr.kernel.clock import parse_timestamp, real_seconds
 from corehr.kernel.db import decode_json
 
@@ -156,7 +156,7 @@ def is_endpoint(method: str, path: str) -> bool:
 
 
 async def answer(
-    apps: Apps, tokens: Tokens, tickets: Tickets | None, path: str, body: bytes
+    apps: Apps, tokens: Tokens, tickets: AppTickets | None, path: str, body: bytes
 ) -> tuple[Answer, str | None]:
     """The flat answer, HTTP 200 whether it is yes or no, and the rule that refused.
 
@@ -183,18 +183,18 @@ async def _for_secret(apps: Apps, tokens: Tokens, given: Given, names: Iterable[
     return {"code": 0, "msg": "ok", **dict.fromkeys(names, token.text), "expire": token.expire}
 
 
-async def _for_ticket(apps: Apps, tokens: Tokens, tickets: Tickets | None, given: Given) -> Given:
+async def _for_ticket(apps: Apps, tokens: Tokens, tickets: AppTickets | None, given: Given) -> Given:
     ticket = _text(given, "app_ticket")
     app = await _identified(apps, given)
     if app.type != "store":
         raise _no("app_is_custom")
-    if tickets is None or not tickets.accepts(app, ticket):
+    if tickets is None or not tickets.is_valid(app, ticket):
         raise _no("ticket_is_not_accepted")
     token = tokens.issue_app_token(app)
     return {"code": 0, "msg": "success", "app_access_token": token.text, "expire": token.expire}
 
 
-async def _for_app_token(apps: Apps, tokens: Tokens, tickets: Tickets | None, given: Given) -> Given:
+async def _for_app_token(apps: Apps, tokens: Tokens, tickets: AppTickets | None, given: Given) -> Given:
     app_token, tenant_key = _text(given, "app_access_token"), _text(given, "tenant_key")
     app = await tokens.app_of_app_token(app_token)
     if app is None:
@@ -206,15 +206,15 @@ async def _for_app_token(apps: Apps, tokens: Tokens, tickets: Tickets | None, gi
     return {"code": 0, "msg": "success", "tenant_access_token": token.text, "expire": token.expire}
 
 
-async def _resend(apps: Apps, tokens: Tokens, tickets: Tickets | None, given: Given) -> Given:
+async def _resend(apps: Apps, tokens: Tokens, tickets: AppTickets | None, given: Given) -> Given:
     app = await _identified(apps, given)
     if app.type != "store" or tickets is None:
         raise _no("app_is_sent_no_ticket")
-    tickets.push_soon(app)
+    tickets.schedule_push(app)
     return {"code": 0, "msg": "success"}
 
 
-_OF_STORE: Final[Mapping[str, Callable[[Apps, Tokens, Tickets | None, Given], Awaitable[Given]]]] = {
+_OF_STORE: Final[Mapping[str, Callable[[Apps, Tokens, AppTickets | None, Given], Awaitable[Given]]]] = {
     STORE_APP_TOKEN: _for_ticket,
     STORE_TENANT_TOKEN: _for_app_token,
     RESEND: _resend,

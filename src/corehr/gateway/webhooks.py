@@ -25,19 +25,19 @@ from aiohttp import (
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from corehr.gateway.reach import Names, NotAllowed, Reach
+from corehr.gateway.egress import EgressDenied, EgressPolicy, EgressResolver
 from corehr.gateway.wire import one_line
 from corehr.kernel.clock import real_seconds
 from corehr.kernel.db import decode_json, encode_json
 from corehr.kernel.ids import random_hex
-from corehr.kernel.outbox import Outcome
+from corehr.kernel.outbox import AttemptResult
 
 _log = logging.getLogger(__name__)
 
-_IDLE: Final = 1.5
+_KEEPALIVE_SECONDS: Final = 1.5
 """Seconds a connection is kept without use: less than servers keep theirs, so that none is used as it is closed."""
 
-_READ: Final = 4096
+_MAX_RESPONSE_BYTES: Final = 4096
 """Bytes read of an answer. A connection whose answer is longer is closed."""
 
 _HEADERS: Final = {
@@ -47,7 +47,7 @@ _HEADERS: Final = {
 }
 
 
-class Deadlines(NamedTuple):
+class Timeouts(NamedTuple):
     """Seconds to make a connection, to answer an event, and to answer a challenge."""
 
     connection: float = 2
@@ -55,33 +55,39 @@ class Deadlines(NamedTuple):
     challenge: float = 1
 
 
-class _Answer(NamedTuple):
+class _WebhookResponse(NamedTuple):
     status: int
     body: bytes
 
 
-class Webhooks:
+class WebhookClient:
     """One pool of connections for all subscribers; how many calls are made at a time is the caller's to say.
 
     Nothing is posted before `open`, nor after `close`, and both belong to the event loop that posts.
     """
 
     def __init__(
-        self, reach: Reach, *, seconds: Callable[[], float] = real_seconds, deadlines: Deadlines | None = None
+        self,
+        egress_policy: EgressPolicy,
+        *,
+        seconds: Callable[[], float] = real_seconds,
+        timeouts: Timeouts | None = None,
     ) -> None:
-        self._reach = reach
+        self._egress_policy = egress_policy
         self._seconds = seconds
-        self._deadlines = deadlines or Deadlines()
+        self._timeouts = timeouts or Timeouts()
         self._session: ClientSession | None = None
 
     async def open(self) -> None:
-        connector = TCPConnector(limit=0, resolver=Names(self._reach), keepalive_timeout=_IDLE)
+        connector = TCPConnector(
+            limit=0, resolver=EgressResolver(self._egress_policy), keepalive_timeout=_KEEPALIVE_SECONDS
+        )
         self._session = ClientSession(
             connector=connector,
             headers=_HEADERS,
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,
-            read_bufsize=_READ,
+            read_bufsize=_MAX_RESPONSE_BYTES,
             trust_env=False,
         )
 
@@ -91,85 +97,99 @@ class Webhooks:
             session, self._session = self._session, None
             await session.close()
 
-    async def post(self, url: str, body: bytes, encrypt_key: str) -> Outcome:
+    async def post(self, url: str, body: bytes, encrypt_key: str) -> AttemptResult:
         """Send an event once, sealed and signed when there is a key; nothing but HTTP 200 in time takes it."""
         headers = None
         if encrypt_key:
-            body = seal(body, encrypt_key)
+            body = encrypt_body(body, encrypt_key)
             timestamp, nonce = str(int(self._seconds())), random_hex()
             headers = {
                 "X-Lark-Request-Timestamp": timestamp,
                 "X-Lark-Request-Nonce": nonce,
-                "X-Lark-Signature": signature(timestamp, nonce, encrypt_key, body),
+                "X-Lark-Signature": sign(timestamp, nonce, encrypt_key, body),
             }
-        answer = await self._ask(url, body, headers, self._deadlines.event)
-        if isinstance(answer, str):
-            return Outcome(False, answer)
-        return Outcome(True, "HTTP 200") if answer.status == 200 else Outcome(False, _said(answer))
+        response = await self._post(url, body, headers, self._timeouts.event)
+        if isinstance(response, str):
+            return AttemptResult(False, response)
+        return (
+            AttemptResult(True, "HTTP 200")
+            if response.status == 200
+            else AttemptResult(False, _describe_response(response))
+        )
 
-    async def verify(self, url: str, encrypt_key: str, verification_token: str) -> str | None:
+    async def verify_url(self, url: str, encrypt_key: str, verification_token: str) -> str | None:
         """Ask a URL for the challenge it is sent; None when it gives it, else why not and what to do, in one line."""
         challenge = random_hex()
-        asked = encode_json({"challenge": challenge, "token": verification_token, "type": "url_verification"})
-        within = self._deadlines.challenge
-        answer = await self._ask(url, seal(asked, encrypt_key) if encrypt_key else asked, None, within)
-        if isinstance(answer, str):
-            late = answer.startswith("no answer")
-            return f"{answer}: have it answer the url_verification within {within:g} s" if late else answer
-        if answer.status != 200:
-            return f"{_said(answer)}: have it answer the url_verification with HTTP 200 and the challenge"
-        if _fields(answer.body).get("challenge") != challenge:
+        body = encode_json({"challenge": challenge, "token": verification_token, "type": "url_verification"})
+        timeout_seconds = self._timeouts.challenge
+        response = await self._post(
+            url, encrypt_body(body, encrypt_key) if encrypt_key else body, None, timeout_seconds
+        )
+        if isinstance(response, str):
+            timed_out = response.startswith("no answer")
+            return (
+                f"{response}: have it answer the url_verification within {timeout_seconds:g} s"
+                if timed_out
+                else response
+            )
+        if response.status != 200:
+            return (
+                f"{_describe_response(response)}: have it answer the url_verification with HTTP 200 and the challenge"
+            )
+        if _json_object(response.body).get("challenge") != challenge:
             return 'HTTP 200 without the challenge: have it answer the url_verification with {"challenge":"…"}, as sent'
         return None
 
-    async def _ask(self, url: str, body: bytes, headers: Mapping[str, str] | None, within: float) -> _Answer | str:
+    async def _post(
+        self, url: str, body: bytes, headers: Mapping[str, str] | None, timeout_seconds: float
+    ) -> _WebhookResponse | str:
         """The answer, or why there is none."""
         session = self._session
         if session is None:
             return "not sent: corehr is stopping"
-        timeout = ClientTimeout(total=within, connect=min(within, self._deadlines.connection))
+        timeout = ClientTimeout(total=timeout_seconds, connect=min(timeout_seconds, self._timeouts.connection))
         try:
-            target = self._reach.target(url)
-            asking = session.post(target, data=body, headers=headers, timeout=timeout, allow_redirects=False)
-            async with asking as response:
-                return _Answer(response.status, await _beginning(response))
-        except NotAllowed as no:
-            return f"not allowed: {no}"
+            target = self._egress_policy.validate_url(url)
+            request = session.post(target, data=body, headers=headers, timeout=timeout, allow_redirects=False)
+            async with request as response:
+                return _WebhookResponse(response.status, await _read_prefix(response))
+        except EgressDenied as error:
+            return f"not allowed: {error}"
         except ConnectionTimeoutError:
             return f"no connection within {timeout.connect:g} s"
         except TimeoutError:
-            return f"no answer within {within:g} s"
-        except (ClientError, OSError) as failed:
-            return _why(failed)
+            return f"no answer within {timeout_seconds:g} s"
+        except (ClientError, OSError) as error:
+            return _describe_failure(error)
         except Exception:  # noqa: BLE001  # one attempt that fails must not end whoever makes the next
             _log.exception("a webhook could not be called")
             return "failed: the log of corehr says why"
 
 
-async def _beginning(response: ClientResponse) -> bytes:
+async def _read_prefix(response: ClientResponse) -> bytes:
     """What of the body comes in time, and no more than matters: the status has been said already."""
-    content, found = response.content, b""
+    content, prefix = response.content, b""
     try:
-        while len(found) < _READ and not content.at_eof():
-            found += await content.readany()
+        while len(prefix) < _MAX_RESPONSE_BYTES and not content.at_eof():
+            prefix += await content.readany()
     except (TimeoutError, ClientError):
         pass
-    return found[:_READ]
+    return prefix[:_MAX_RESPONSE_BYTES]
 
 
 # ------------------------------------------------------------------------------------------ what is sealed and signed
 
 
-def seal(body: bytes, encrypt_key: str) -> bytes:
+def encrypt_body(body: bytes, encrypt_key: str) -> bytes:
     """The body that carries another one encrypted: `{"encrypt":"…"}`."""
     iv = bytes.fromhex(random_hex(32))
     padder = PKCS7(128).padder()
     encryptor = Cipher(algorithms.AES(sha256(encrypt_key.encode()).digest()), modes.CBC(iv)).encryptor()
-    sealed = encryptor.update(padder.update(body) + padder.finalize()) + encryptor.finalize()
-    return b'{"encrypt":"%b"}' % base64.b64encode(iv + sealed)
+    encrypted = encryptor.update(padder.update(body) + padder.finalize()) + encryptor.finalize()
+    return b'{"encrypt":"%b"}' % base64.b64encode(iv + encrypted)
 
 
-def signature(timestamp: str, nonce: str, encrypt_key: str, raw: bytes) -> str:
+def sign(timestamp: str, nonce: str, encrypt_key: str, raw: bytes) -> str:
     """Of the bytes on the wire; 64 hexadecimal digits."""
     return sha256((timestamp + nonce + encrypt_key).encode() + raw).hexdigest()
 
@@ -177,32 +197,32 @@ def signature(timestamp: str, nonce: str, encrypt_key: str, raw: bytes) -> str:
 # ---------------------------------------------------------------------------------------------------- what was said
 
 
-def _why(failed: Exception) -> str:
-    match failed:
+def _describe_failure(error: Exception) -> str:
+    match error:
         case ClientConnectorDNSError():
-            return f"host name not found: {failed.os_error.strerror}"
+            return f"host name not found: {error.os_error.strerror}"
         case ClientConnectorCertificateError():
-            return f"certificate not accepted: {getattr(failed.certificate_error, 'verify_message', '')}"
+            return f"certificate not accepted: {getattr(error.certificate_error, 'verify_message', '')}"
         case ClientConnectorSSLError():
-            return f"no TLS: {getattr(failed.os_error, 'reason', '')}"
+            return f"no TLS: {getattr(error.os_error, 'reason', '')}"
         case ClientConnectorError():
-            return os.strerror(failed.os_error.errno).lower() if failed.os_error.errno else "no connection"
+            return os.strerror(error.os_error.errno).lower() if error.os_error.errno else "no connection"
         case ClientResponseError():
             return "the answer is not HTTP"
     return "connection lost before an answer"
 
 
-def _said(answer: _Answer) -> str:
-    if 300 <= answer.status < 400:
-        return f"HTTP {answer.status}: redirects are not followed"
-    message = _fields(answer.body).get("msg")
-    text = message if isinstance(message, str) else answer.body.decode(errors="replace")
-    return one_line(f"HTTP {answer.status}: {text}").removesuffix(":")
+def _describe_response(response: _WebhookResponse) -> str:
+    if 300 <= response.status < 400:
+        return f"HTTP {response.status}: redirects are not followed"
+    message = _json_object(response.body).get("msg")
+    text = message if isinstance(message, str) else response.body.decode(errors="replace")
+    return one_line(f"HTTP {response.status}: {text}").removesuffix(":")
 
 
-def _fields(body: bytes) -> Mapping[str, object]:
+def _json_object(body: bytes) -> Mapping[str, object]:
     try:
-        given = decode_json(body)
+        decoded = decode_json(body)
     except (ValueError, RecursionError):
         return {}
-    return given if isinstance(given, dict) else {}
+    return decoded if isinstance(decoded, dict) else {}

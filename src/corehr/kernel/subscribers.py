@@ -11,7 +11,7 @@ from corehr.kernel.statements import delete_by, insert_into, of_tenant, select_b
 if TYPE_CHECKING:
     from corehr.kernel.db import Tx
 
-Mode = Literal["webhook", "long_connection"]
+DeliveryMode = Literal["webhook", "long_connection"]
 
 subscriber = tenant_table(
     "subscriber",
@@ -24,13 +24,13 @@ subscriber = tenant_table(
 
 subscription = tenant_table("subscription", text_column("type", key=True), text_column("app_id", key=True))
 
-_ADD = insert_into(subscriber)
-_ADD_TYPE = insert_into(subscription)
-_REMOVE = delete_by(subscriber, "app_id")
-_REMOVE_TYPES = delete_by(subscription, "app_id")
-_FIND = select_by(subscriber, "app_id")
-_ALL = statement(sa.select(subscriber).where(of_tenant(subscriber)).order_by(subscriber.c.app_id))
-_TYPES = select_by(subscription, "app_id")
+_INSERT = insert_into(subscriber)
+_INSERT_SUBSCRIPTION = insert_into(subscription)
+_DELETE = delete_by(subscriber, "app_id")
+_DELETE_SUBSCRIPTIONS = delete_by(subscription, "app_id")
+_SELECT = select_by(subscriber, "app_id")
+_SELECT_ALL = statement(sa.select(subscriber).where(of_tenant(subscriber)).order_by(subscriber.c.app_id))
+_SELECT_SUBSCRIPTIONS = select_by(subscription, "app_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,43 +39,43 @@ class Subscriber:
 
     tenant: str
     app_id: str
-    mode: Mode
+    mode: DeliveryMode
     url: str
     encrypt_key: str = field(repr=False)
     verification_token: str = field(repr=False)
 
 
-def subscribe(tx: "Tx", it: Subscriber, types: Collection[str]) -> None:
+def subscribe(tx: "Tx", subscriber: Subscriber, types: Collection[str]) -> None:
     """From now on the app is told of events of these types, there; what it was told of before, no longer."""
-    tx.lock_names([f"subscriber {it.app_id}"])
-    remove_subscriber(tx, it.app_id)
+    tx.lock_names([f"subscriber {subscriber.app_id}"])
+    delete_subscriber(tx, subscriber.app_id)
     tx.execute(
-        _ADD,
-        app_id=it.app_id,
-        mode=it.mode,
-        url=it.url,
-        encrypt_key=it.encrypt_key,
-        verification_token=it.verification_token,
+        _INSERT,
+        app_id=subscriber.app_id,
+        mode=subscriber.mode,
+        url=subscriber.url,
+        encrypt_key=subscriber.encrypt_key,
+        verification_token=subscriber.verification_token,
     )
-    tx.execute_many(_ADD_TYPE, [{"type": type, "app_id": it.app_id} for type in sorted(types)])
+    tx.execute_many(_INSERT_SUBSCRIPTION, [{"type": type, "app_id": subscriber.app_id} for type in sorted(types)])
 
 
-def remove_subscriber(tx: "Tx", app_id: str) -> None:
+def delete_subscriber(tx: "Tx", app_id: str) -> None:
     """No event is meant for the app any more; what is on its way stays as it is."""
-    tx.execute(_REMOVE, app_id=app_id)
-    tx.execute(_REMOVE_TYPES, app_id=app_id)
+    tx.execute(_DELETE, app_id=app_id)
+    tx.execute(_DELETE_SUBSCRIPTIONS, app_id=app_id)
 
 
 def get(tx: "Tx", app_id: str) -> Subscriber | None:
-    row = tx.fetch_one(_FIND, app_id=app_id)
+    row = tx.fetch_one(_SELECT, app_id=app_id)
     return Subscriber(**row) if row else None
 
 
-def everybody(tx: "Tx") -> list[Subscriber]:
+def list_all(tx: "Tx") -> list[Subscriber]:
     """All subscribers, by app id."""
-    return [Subscriber(**row) for row in tx.fetch_all(_ALL)]
+    return [Subscriber(**row) for row in tx.fetch_all(_SELECT_ALL)]
 
 
-def types_of(tx: "Tx", app_id: str) -> frozenset[str]:
+def list_event_types(tx: "Tx", app_id: str) -> frozenset[str]:
     """The event types the app subscribes to."""
-    return frozenset(row["type"] for row in tx.fetch_all(_TYPES, app_id=app_id))
+    return frozenset(row["type"] for row in tx.fetch_all(_SELECT_SUBSCRIPTIONS, app_id=app_id))

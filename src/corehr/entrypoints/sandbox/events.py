@@ -9,7 +9,7 @@ from starlette.requests import Request
 from corehr.entrypoints.demo.apps import FIRST
 from corehr.entrypoints.sandbox.door import Refused, bad, whole
 from corehr.gateway.apps import App
-from corehr.gateway.envelopes import Envelopes
+from corehr.gateway.envelopes import EventRenderer
 from corehr.kernel import event_log, outbox
 from corehr.kernel.clock import epoch_millis, parse_timestamp
 from corehr.kernel.db import Row, Tx
@@ -45,7 +45,7 @@ class Events:
 
         def read(tx: Tx) -> list[dict[str, Any]]:
             if state:
-                seqs = outbox.in_state(tx, app.app_id, state, since=since, limit=limit)
+                seqs = outbox.list_seqs_by_state(tx, app.app_id, state, since=since, limit=limit)
                 found = tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=seqs)
             elif type:
                 found = tx.fetch_all(event_log.SELECT_SINCE_BY_TYPE, type=type, since=since, limit=limit)
@@ -56,9 +56,9 @@ class Events:
         return {"items": await house.store.query(house.tenant.id, read)}
 
 
-def shown(tx: Tx, envelopes: Envelopes, app: App, rows: Sequence[Row]) -> list[dict[str, Any]]:
+def shown(tx: Tx, envelopes: EventRenderer, app: App, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Events as an app is told of them, and what became of their deliveries to whichever app."""
-    deliveries = outbox.of_events(tx, [row["seq"] for row in rows])
+    deliveries = outbox.list_by_events(tx, [row["seq"] for row in rows])
     return [
         {
             "event_id": event_log.event_id(tx.tenant, row["seq"]),
@@ -68,7 +68,7 @@ def shown(tx: Tx, envelopes: Envelopes, app: App, rows: Sequence[Row]) -> list[d
             "event": words,
             "deliveries": deliveries.get(row["seq"], []),
         }
-        for row, words in zip(rows, envelopes.words(tx, app, rows), strict=True)
+        for row, words in zip(rows, envelopes.bodies_for(tx, app, rows), strict=True)
     ]
 
 

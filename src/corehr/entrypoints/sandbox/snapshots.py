@@ -81,7 +81,7 @@ class Snapshots:
     async def _exchanging(self, now: datetime) -> AsyncIterator[None]:
         """Inside, the rows are exchanged; no day is lived and no request served that belongs to the other world."""
         house = self._installation
-        async with self._travel.lock, self._watch.closed(), house.days.paused(), house.deliveries.alone():
+        async with self._travel.lock, self._watch.closed(), house.days.paused(), house.deliveries.paused():
             house.clock.set_now(house.tenant.id, now)
             yield
             house.clock.set_now(house.tenant.id, now)
@@ -93,5 +93,5 @@ def _kept(tx: Tx) -> Kept:
 
 def _put_back(kept: Kept, tx: Tx) -> None:
     rows.put_back(tx, {name: msgspec.msgpack.decode(zlib.decompress(raw)) for name, raw in kept.tables.items()})
-    outbox.release_all(tx)  # of whatever was under way when it was kept
+    outbox.release_all_leases(tx)  # of whatever was under way when it was kept
     tenants.set_clock(tx, to_timestamp(kept.now), to_timestamp(real_now()))

@@ -58,7 +58,7 @@ class Subscribers:
             verification_token=random_hex() if wanted.verification_token is None else wanted.verification_token,
         )
         try:
-            types = subscriptions.wanted_types(house.spec, app, wanted.events)
+            types = subscriptions.resolve_event_types(house.spec, app, wanted.events)
         except UsageError as why:
             raise bad(str(why)) from None
         await self._prove(app, it)
@@ -80,7 +80,7 @@ class Subscribers:
             return
         if not it.url:
             raise bad('give a url, or "mode": "long_connection"')
-        why = await self._installation.webhooks.verify(it.url, it.encrypt_key, it.verification_token)
+        why = await self._installation.webhooks.verify_url(it.url, it.encrypt_key, it.verification_token)
         if why is not None:
             raise bad(why)
 
@@ -102,7 +102,7 @@ class Subscribers:
             count = await subscriptions.replay(house.store, app.tenant, app.app_id, wanted.since)
         except UsageError as why:
             raise Refused(HTTPStatus.CONFLICT, str(why)) from None
-        house.deliveries.nudge()
+        house.deliveries.wake()
         return {"count": count}
 
     async def redeliver(self, request: Request) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Subscribers:
             apps = await house.store.command(house.tenant.id, lambda tx: subscriptions.redeliver(tx, id, wanted.app_id))
         except UsageError as why:
             raise Refused(HTTPStatus.NOT_FOUND, str(why)) from None
-        house.deliveries.nudge()
+        house.deliveries.wake()
         return {"app_ids": apps}
 
     async def _app(self, request: Request) -> App:
@@ -136,5 +136,5 @@ def _shown(tx: Tx, it: Subscriber) -> dict[str, Any]:
         "url": it.url,
         "encrypt_key": it.encrypt_key,
         "verification_token": it.verification_token,
-        "events": sorted(subscribers.types_of(tx, it.app_id)),
+        "events": sorted(subscribers.list_event_types(tx, it.app_id)),
     }

@@ -54,7 +54,7 @@ class World:
         for facts in told.get("apps", {}).values():
             app = await house.apps.find(facts["id"])
             if app is not None and app.type == "store":
-                facts |= {"app_ticket": house.tickets.ticket(app), "tenant_key": app.tenant_key}
+                facts |= {"app_ticket": house.tickets.current(app), "tenant_key": app.tenant_key}
         return told
 
     async def hire(self, request: Request) -> dict[str, Any]:

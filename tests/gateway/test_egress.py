@@ -5,22 +5,22 @@ import socket
 
 import pytest
 
-from corehr.gateway.reach import Names, NotAllowed, Reach
+from corehr.gateway.egress import EgressDenied, EgressPolicy, EgressResolver
 
-NOWHERE = Reach.of([], loopback=False)
-SANDBOX = Reach.of([], loopback=True)
-NAMED = Reach.of(
+NOTHING_ALLOWED = EgressPolicy.from_hosts([], loopback=False)
+SANDBOX = EgressPolicy.from_hosts([], loopback=True)
+NAMED = EgressPolicy.from_hosts(
     ["hooks.example.com", "*.inner.example", "one.example:8443", "10.1.0.0/16", "192.0.2.7:9000", "[fd00:1::/32]:443"],
     loopback=False,
 )
 
 
-def refused(reach: Reach, url: str) -> str:
+def denial(policy: EgressPolicy, url: str) -> str:
     """Why it refuses the URL."""
-    said = reach.refuses(url)
-    assert said is not None
-    assert "\n" not in said
-    return said
+    reason = policy.denial_reason(url)
+    assert reason is not None
+    assert "\n" not in reason
+    return reason
 
 
 # ------------------------------------------------------------------------------------------------- on a URL's face
@@ -44,10 +44,10 @@ def refused(reach: Reach, url: str) -> str:
     ],
 )
 def test_a_sandbox_may_call_its_own_machine_and_production_may_not(url):
-    assert SANDBOX.refuses(url) is None
-    host = refused(NOWHERE, url).split()[0]
-    assert refused(NOWHERE, url) == f"{host} may not be called; the operator allows it with --webhook-to {host}"
-    assert Reach.of([host], loopback=False).refuses(url) is None
+    assert SANDBOX.denial_reason(url) is None
+    host = denial(NOTHING_ALLOWED, url).split()[0]
+    assert denial(NOTHING_ALLOWED, url) == f"{host} may not be called; the operator allows it with --webhook-to {host}"
+    assert EgressPolicy.from_hosts([host], loopback=False).denial_reason(url) is None
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_sandbox_may_call_its_own_machine_and_production_may_not(url):
     ],
 )
 def test_a_sandbox_may_call_no_other_address(url):
-    assert "--webhook-to" in refused(SANDBOX, url)
+    assert "--webhook-to" in denial(SANDBOX, url)
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ def test_a_sandbox_may_call_no_other_address(url):
     ],
 )
 def test_an_address_is_written_in_its_usual_spelling(host):
-    anywhere = Reach.of(["0.0.0.0/0", "::/0"], loopback=True)
-    said = refused(anywhere, f"http://{host}/")
-    assert said.startswith("write the host as a name or as a plain IP address, not as ")
+    anywhere = EgressPolicy.from_hosts(["0.0.0.0/0", "::/0"], loopback=True)
+    reason = denial(anywhere, f"http://{host}/")
+    assert reason.startswith("write the host as a name or as a plain IP address, not as ")
     for plain in ("127.0.0.1", "[::1]", "0x7f.example", "7.example", "0xfg", "a_b", "bücher.example"):
-        assert anywhere.refuses(f"http://{plain}/") is None
+        assert anywhere.denial_reason(f"http://{plain}/") is None
 
 
 @pytest.mark.parametrize(
@@ -145,13 +145,13 @@ def test_an_address_is_written_in_its_usual_spelling(host):
     ],
 )
 def test_what_is_no_url_to_call(url):
-    assert SANDBOX.refuses(url) == "write the URL as http://host/path or https://host/path, without spaces"
+    assert SANDBOX.denial_reason(url) == "write the URL as http://host/path or https://host/path, without spaces"
 
 
 @pytest.mark.parametrize("user", ["me@", "me:secret@", ":secret@", "hooks.example.com@", "127.0.0.1%2f@"])
 def test_a_url_carries_no_user(user):
-    assert SANDBOX.refuses(f"http://{user}localhost/") == "leave user and password out of the URL"
-    assert SANDBOX.refuses("http://localhost/@me?to=me@example.com#me@") is None
+    assert SANDBOX.denial_reason(f"http://{user}localhost/") == "leave user and password out of the URL"
+    assert SANDBOX.denial_reason("http://localhost/@me?to=me@example.com#me@") is None
 
 
 # ------------------------------------------------------------------------------------------------- what was named
@@ -169,8 +169,8 @@ def test_a_url_carries_no_user(user):
     ],
 )
 def test_an_address_counts_by_its_network_and_port(allowed, elsewhere):
-    assert NAMED.refuses(allowed) is None
-    assert "--webhook-to" in refused(NAMED, elsewhere)
+    assert NAMED.denial_reason(allowed) is None
+    assert "--webhook-to" in denial(NAMED, elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -187,30 +187,30 @@ def test_an_address_counts_by_its_network_and_port(allowed, elsewhere):
     ],
 )
 def test_a_host_counts_by_its_name_and_port(allowed, elsewhere):
-    hosts = Reach(hosts=NAMED.hosts)
-    assert hosts.refuses(allowed) is None
-    assert "--webhook-to" in refused(hosts, elsewhere)
+    hosts = EgressPolicy(hosts=NAMED.hosts)
+    assert hosts.denial_reason(allowed) is None
+    assert "--webhook-to" in denial(hosts, elsewhere)
 
 
 def test_a_name_may_lead_into_a_network_that_was_named():
-    to_one_port = Reach.of(["10.1.0.0/16:8443"], loopback=False)
-    assert to_one_port.refuses("https://elsewhere.example:8443/") is None
-    assert "--webhook-to" in refused(to_one_port, "https://elsewhere.example/")
+    to_one_port = EgressPolicy.from_hosts(["10.1.0.0/16:8443"], loopback=False)
+    assert to_one_port.denial_reason("https://elsewhere.example:8443/") is None
+    assert "--webhook-to" in denial(to_one_port, "https://elsewhere.example/")
 
 
 def test_names_are_taken_as_operators_write_them():
-    def of(name):
-        reach = Reach.of([name], loopback=False)
-        return reach.hosts + tuple((str(network), port) for network, port in reach.networks)
+    def parsed(name):
+        policy = EgressPolicy.from_hosts([name], loopback=False)
+        return policy.hosts + tuple((str(network), port) for network, port in policy.networks)
 
-    assert of("Hooks.Example.com.") == (("hooks.example.com", None),)
-    assert of("localhost:8080") == (("localhost", 8080),)
-    assert of("*.Bücher.example:443") == ((".xn--bcher-kva.example", 443),)
-    assert of("10.1.2.3") == (("10.1.2.3/32", None),)
-    assert of("10.1.0.0/16:8443") == (("10.1.0.0/16", 8443),)
-    assert of("::1") == of("[::1]") == (("::1/128", None),)
-    assert of("fd00::/8") == (("fd00::/8", None),)
-    assert of("[fd00::/8]:443") == (("fd00::/8", 443),)
+    assert parsed("Hooks.Example.com.") == (("hooks.example.com", None),)
+    assert parsed("localhost:8080") == (("localhost", 8080),)
+    assert parsed("*.Bücher.example:443") == ((".xn--bcher-kva.example", 443),)
+    assert parsed("10.1.2.3") == (("10.1.2.3/32", None),)
+    assert parsed("10.1.0.0/16:8443") == (("10.1.0.0/16", 8443),)
+    assert parsed("::1") == parsed("[::1]") == (("::1/128", None),)
+    assert parsed("fd00::/8") == (("fd00::/8", None),)
+    assert parsed("[fd00::/8]:443") == (("fd00::/8", 443),)
 
 
 @pytest.mark.parametrize(
@@ -243,54 +243,54 @@ def test_names_are_taken_as_operators_write_them():
     ],
 )
 def test_nonsense_is_refused_with_advice(name, advice):
-    with pytest.raises(ValueError, match=advice) as no:
-        Reach.of(["hooks.example.com", name], loopback=True)
-    assert "\n" not in str(no.value)
+    with pytest.raises(ValueError, match=advice) as error:
+        EgressPolicy.from_hosts(["hooks.example.com", name], loopback=True)
+    assert "\n" not in str(error.value)
 
 
 # ------------------------------------------------------------------------------------------------------ names, by DNS
 
 
-def found(monkeypatch, reach, host, *addresses, port=80):
+def resolved(monkeypatch, policy, host, *addresses, port=80):
     """The addresses that a call of a host may connect to, where DNS has these for it."""
 
     def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
         kinds = [
-            (socket.AF_INET6, (each, port, 0, 0)) if ":" in each else (socket.AF_INET, (each, port))
-            for each in addresses
+            (socket.AF_INET6, (text, port, 0, 0)) if ":" in text else (socket.AF_INET, (text, port))
+            for text in addresses
         ]
         return [(kind, socket.SOCK_STREAM, 6, "", address) for kind, address in kinds]
 
-    async def ask():
-        return [each["host"] for each in await Names(reach).resolve(host, port)]
+    async def resolve():
+        return [result["host"] for result in await EgressResolver(policy).resolve(host, port)]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    return asyncio.run(ask())
+    return asyncio.run(resolve())
 
 
 def test_a_host_that_was_named_may_be_anywhere(monkeypatch):
     anywhere = "127.0.0.1", "169.254.169.254", "10.9.9.9", "::1"
-    assert found(monkeypatch, NAMED, "hooks.example.com", *anywhere) == list(anywhere)
-    assert found(monkeypatch, NAMED, "a.inner.example.", *anywhere) == list(anywhere)
-    assert found(monkeypatch, NAMED, "one.example", *anywhere, port=8443) == list(anywhere)
-    with pytest.raises(NotAllowed, match=r"^one\.example may not be called"):
-        found(monkeypatch, NAMED, "one.example", *anywhere, port=443)
+    assert resolved(monkeypatch, NAMED, "hooks.example.com", *anywhere) == list(anywhere)
+    assert resolved(monkeypatch, NAMED, "a.inner.example.", *anywhere) == list(anywhere)
+    assert resolved(monkeypatch, NAMED, "one.example", *anywhere, port=8443) == list(anywhere)
+    with pytest.raises(EgressDenied, match=r"^one\.example may not be called"):
+        resolved(monkeypatch, NAMED, "one.example", *anywhere, port=443)
 
 
 def test_of_any_other_name_only_addresses_in_a_named_network_count(monkeypatch):
-    assert found(monkeypatch, NAMED, "other.example", "10.1.0.9", "10.2.0.9", "127.0.0.1") == ["10.1.0.9"]
-    assert found(monkeypatch, NAMED, "other.example", "::ffff:10.1.0.9", "::ffff:10.2.0.9") == ["::ffff:10.1.0.9"]
-    assert found(monkeypatch, NAMED, "other.example", "fd00:1::9", port=443) == ["fd00:1::9"]
+    assert resolved(monkeypatch, NAMED, "other.example", "10.1.0.9", "10.2.0.9", "127.0.0.1") == ["10.1.0.9"]
+    assert resolved(monkeypatch, NAMED, "other.example", "::ffff:10.1.0.9", "::ffff:10.2.0.9") == ["::ffff:10.1.0.9"]
+    assert resolved(monkeypatch, NAMED, "other.example", "fd00:1::9", port=443) == ["fd00:1::9"]
     for elsewhere in ("10.2.0.9", "fd00:1::9", "127.0.0.1", "::ffff:127.0.0.1", "0.0.0.0"):
-        with pytest.raises(NotAllowed, match=r"the operator allows it with --webhook-to other\.example$"):
-            found(monkeypatch, NAMED, "other.example", elsewhere)
+        with pytest.raises(EgressDenied, match=r"the operator allows it with --webhook-to other\.example$"):
+            resolved(monkeypatch, NAMED, "other.example", elsewhere)
 
 
 def test_in_a_sandbox_a_name_is_this_machines_when_all_its_addresses_are(monkeypatch):
     for own in (["127.0.0.1"], ["::1", "127.0.0.1"], ["127.9.9.9"], ["::ffff:127.0.0.1"]):
-        assert found(monkeypatch, SANDBOX, "mine.example", *own) == own
-        with pytest.raises(NotAllowed):
-            found(monkeypatch, NOWHERE, "mine.example", *own)
+        assert resolved(monkeypatch, SANDBOX, "mine.example", *own) == own
+        with pytest.raises(EgressDenied):
+            resolved(monkeypatch, NOTHING_ALLOWED, "mine.example", *own)
     for mixed in (["127.0.0.1", "10.0.0.1"], ["93.184.215.14"], ["0.0.0.0"], ["fe80::1"], []):
-        with pytest.raises(NotAllowed):
-            found(monkeypatch, SANDBOX, "mine.example", *mixed)
+        with pytest.raises(EgressDenied):
+            resolved(monkeypatch, SANDBOX, "mine.example", *mixed)
