@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from bench.company import EFFECTIVE, Staff, days_later
-from corehr.gateway.made_ids import speak_open_id
+from corehr.gateway.opaque_ids import encode_open_id
 from corehr.hr.job_changes.api import FIELDS
 from corehr.hr.job_changes.records import EMPLOYMENT_FIELDS
 
@@ -50,7 +50,7 @@ def _body(staff: Staff, at: int, key: str) -> dict[str, Any]:
         info[f"{side}_employment_change"] = {field: values[field] for field in sorted(EMPLOYMENT_FIELDS)}
     return {
         "transfer_mode": 2,
-        "employment_id": speak_open_id(staff.server_key, APP, subject.id),
+        "employment_id": encode_open_id(staff.server_key, APP, subject.id),
         "transfer_type_unique_identifier": "internal_transfer",
         "flow_id": staff.world["transfer_types"]["internal_transfer"]["flow_id"],
         "effective_date": EFFECTIVE,

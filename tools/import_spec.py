@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-Json = dict[str, Any]
-Entries = dict[str, Json]
+JsonObject = dict[str, Any]
+Entries = dict[str, JsonObject]
 
 SCALARS = {"string": "string", "int": "int", "boolean": "boolean", "number(float)": "number"}
 SECTIONS = {"path": "path_params", "query": "query", "body": "body", "response": "response"}
@@ -32,14 +32,14 @@ OPERATION_KEYS |= {"rate", "errors", "more_errors", "retired_errors", "binary", 
 # ---------------------------------------------------------------------------------------------- facts to entries
 
 
-def field_lines(fields: Iterable[Json], prefix: str = "") -> list[str]:
+def field_lines(fields: Iterable[JsonObject], prefix: str = "") -> list[str]:
     """One line per field, a parent before its members; `prefix` is the dotted path of the parent, with its dot."""
     lines: list[str] = []
-    for field in map(_enum_inward, fields):
+    for field in map(_move_values_to_enum_name, fields):
         name, kind = field["name"], field["type"]
         brackets = kind[kind.index("[") :] if kind.endswith("]") else ""
         base = SCALARS.get(kind.removesuffix(brackets), "object")
-        words = [f"{prefix}{name}", base + brackets + ("!" if field.get("required") else ""), *_traits(field)]
+        words = [f"{prefix}{name}", base + brackets + ("!" if field.get("required") else ""), *_attribute_words(field)]
         if any(character.isspace() for word in words for character in word):
             raise SystemExit(f"{prefix}{name}: the notation has no spaces inside a word: {words}")
         lines.append(" ".join(words))
@@ -47,22 +47,22 @@ def field_lines(fields: Iterable[Json], prefix: str = "") -> list[str]:
     return lines
 
 
-def _enum_inward(field: Json) -> Json:
+def _move_values_to_enum_name(field: JsonObject) -> JsonObject:
     """The page's type "enum" is an object whose `enum_name` takes the values stated beside the object."""
     if field["type"].removesuffix("[]") != "enum":
         return field
-    stated: Json = {key: field[key] for key in ("enum", "enum_of", "enum_open") if key in field}
-    members = [stated | one if one["name"] == "enum_name" else one for one in field.get("fields", [])]
+    stated: JsonObject = {key: field[key] for key in ("enum", "enum_of", "enum_open") if key in field}
+    members = [stated | member if member["name"] == "enum_name" else member for member in field.get("fields", [])]
     return {key: value for key, value in field.items() if key not in stated} | {"fields": members}
 
 
-def _traits(field: Json) -> list[str]:
+def _attribute_words(field: JsonObject) -> list[str]:
     words: dict[str, Callable[[Any], str]] = {
         "default": lambda value: f"={value}",
         "enum": lambda values: "{" + "|".join(values) + "}",
         "enum_open": lambda _: "open",
-        "range": _span,
-        "len": lambda bounds: "len:" + _span(bounds),
+        "range": _render_range,
+        "len": lambda bounds: "len:" + _render_range(bounds),
         "enum_of": lambda name: f"enum:{name}",
         "pattern": lambda pattern: f"pattern:{pattern}",
         "id": lambda kind: f"id:{kind}",
@@ -72,19 +72,19 @@ def _traits(field: Json) -> list[str]:
         "required_in_prose": lambda _: "required-in-prose",
         "deprecated": lambda _: "deprecated",
     }
-    _nothing_unknown(field["name"], field, {*words, "name", "type", "fields", "required"})
+    _require_known_keys(field["name"], field, {*words, "name", "type", "fields", "required"})
     return [word for key, write_word in words.items() if key in field for word in write_word(field[key]).split(" ")]
 
 
-def _span(bounds: list[Any]) -> str:
+def _render_range(bounds: list[Any]) -> str:
     low, high = ("" if bound is None else str(bound) for bound in bounds)
     return f"{low}..{high}"
 
 
-def operation_entry(facts: Json) -> Json:
+def operation_entry(facts: JsonObject) -> JsonObject:
     """The TOML table of one operation; every key of the facts has a place in it or stops the import."""
-    _nothing_unknown(facts["id"], facts, OPERATION_KEYS)
-    entry: Json = {"http": f"{facts['method']} {facts['path']}", "updated": _date(facts["updated"])}
+    _require_known_keys(facts["id"], facts, OPERATION_KEYS)
+    entry: JsonObject = {"http": f"{facts['method']} {facts['path']}", "updated": _date(facts["updated"])}
     entry |= {"deprecated": True} if facts["deprecated"] else {}
     entry |= {key: facts[key] for key in ("content", "binary") if key in facts}
     entry |= {"apps": facts["apps"], "tokens": facts["tokens"], "scopes": facts["scopes_any_of"]}
@@ -95,20 +95,20 @@ def operation_entry(facts: Json) -> Json:
     return entry | {key: facts[key] for key in ("more_errors", "retired_errors") if key in facts}
 
 
-def event_entry(facts: Json) -> Json:
+def event_entry(facts: JsonObject) -> JsonObject:
     """The TOML table of one event; its `body` is what stands in the `event` member of a delivery."""
-    _nothing_unknown(facts["event"], facts, EVENT_KEYS)
+    _require_known_keys(facts["event"], facts, EVENT_KEYS)
     if facts["push"] != "Webhook" or [field["name"] for field in facts["body"]] != ["event"]:
         raise SystemExit(f"{facts['event']}: expected a webhook with one member `event`")
-    entry: Json = {"updated": _date(facts["updated"])}
+    entry: JsonObject = {"updated": _date(facts["updated"])}
     entry |= {"deprecated": True} if facts["deprecated"] else {}
     entry |= {"apps": facts["apps"], "scopes": facts["scopes_any_of"]}
     entry |= {"field_scopes": sorted(facts["field_scopes"])} if facts["field_scopes"] else {}
     return entry | {"body": field_lines(facts["body"][0].get("fields", []))}
 
 
-def _nothing_unknown(name: str, facts: Json, known: set[str]) -> None:
-    if unknown := set(facts) - known:
+def _require_known_keys(name: str, facts: JsonObject, known_keys: set[str]) -> None:
+    if unknown := set(facts) - known_keys:
         raise SystemExit(f"{name}: teach the importer the keys {sorted(unknown)}")
 
 
@@ -119,36 +119,36 @@ def _date(milliseconds: str) -> dt.date:
 # ---------------------------------------------------------------------------------------------- entries to text
 
 
-def render(entries: Entries, about: str) -> str:
+def render(entries: Entries, comment: str) -> str:
     """The text of one file: a comment, then one table per entry in the order of their names."""
-    tables = [f"# {about}\n"]
+    tables = [f"# {comment}\n"]
     for name in sorted(entries):
         rows = "".join(f"{key} = {_render_value(key, value)}\n" for key, value in entries[name].items())
-        tables.append(f"[{_text(name, literal=False)}]\n{rows}")
+        tables.append(f"[{_render_string(name, literal=False)}]\n{rows}")
     return "\n".join(tables)
 
 
 def _render_value(key: str, value: Any) -> str:
     if isinstance(value, list):
-        items = [_flat(item, literal=key in SECTIONS) for item in value]
+        items = [_render_inline(item, literal=key in SECTIONS) for item in value]
         flat = f"[{', '.join(items)}]"
         one_per_line = key in SECTIONS or key in ("errors", "more") or len(f"{key} = {flat}") > WIDTH
         return "[\n" + "".join(f"  {item},\n" for item in items) + "]" if one_per_line and items else flat
-    return _flat(value)
+    return _render_inline(value)
 
 
-def _flat(value: Any, *, literal: bool = False) -> str:
+def _render_inline(value: Any, *, literal: bool = False) -> str:
     """A TOML value on one line."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_flat, value))}]"
+        return f"[{', '.join(map(_render_inline, value))}]"
     if isinstance(value, str):
-        return _text(value, literal=literal)
+        return _render_string(value, literal=literal)
     if isinstance(value, bool):
         return str(value).lower()
     return value.isoformat() if isinstance(value, dt.date) else str(value)
 
 
-def _text(value: str, *, literal: bool) -> str:
+def _render_string(value: str, *, literal: bool) -> str:
     """A TOML string; the many field lines are literal ones, which load three times as fast."""
     if (literal or "\\" in value or '"' in value) and "'" not in value and value.isprintable():
         return f"'{value}'"
@@ -158,15 +158,15 @@ def _text(value: str, *, literal: bool) -> str:
 # ---------------------------------------------------------------------------------------------- files
 
 
-def merge(path: Path, new: Entries, about: str) -> None:
+def merge_file(path: Path, new: Entries, comment: str) -> None:
     """Writes `new` into the file, keeping the entries it already has under other names."""
     if new:
-        kept = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+        existing = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(kept | new, about), "utf-8")
+        path.write_text(render(existing | new, comment), "utf-8")
 
 
-def lists_in_use(folder: Path, facts: Path) -> None:
+def write_shared_lists(folder: Path, facts: Path) -> None:
     """Writes the shared lists that the written entries name: `enums.toml`, and `errors.toml` when one is named."""
     written = [tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/*.toml"))]
     entries = [entry for file in written for entry in file.values()]
@@ -177,13 +177,15 @@ def lists_in_use(folder: Path, facts: Path) -> None:
     used_enums = {name: {"values": values} for name, values in enums.items() if name in enum_names}
     names = {entry["more_errors"] for entry in entries if "more_errors" in entry}
     used_errors = {name: {"more": [[code or 0, text or ""] for code, text in errors[name]]} for name in sorted(names)}
-    merge(folder / "enums.toml", used_enums, "Lists of values that several fields share (`enum:<name>`).")
-    merge(folder / "errors.toml", used_errors, "Further errors that operations share: [code, message], 0 for none.")
+    merge_file(folder / "enums.toml", used_enums, "Lists of values that several fields share (`enum:<name>`).")
+    merge_file(
+        folder / "errors.toml", used_errors, "Further errors that operations share: [code, message], 0 for none."
+    )
 
 
-def facts_of(folder: Path, key: str) -> dict[str, tuple[str, Json]]:
+def read_facts(folder: Path, key: str) -> dict[str, tuple[str, JsonObject]]:
     """Name of each operation or event of the folder -> (name of its file, its facts)."""
-    found: dict[str, tuple[str, Json]] = {}
+    found: dict[str, tuple[str, JsonObject]] = {}
     for path in sorted(folder.glob("*.json")):
         for facts in json.loads(path.read_text("utf-8")):
             if facts[key] in found:
@@ -192,22 +194,26 @@ def facts_of(folder: Path, key: str) -> dict[str, tuple[str, Json]]:
     return found
 
 
-def write(kind: str, wanted: Iterable[str], found: dict[str, tuple[str, Json]], folder: Path) -> int:
+def write_entries(
+    kind: str, names: Iterable[str], facts_by_name: dict[str, tuple[str, JsonObject]], folder: Path
+) -> int:
     """Writes the wanted entries of one kind ("operations" or "events") below `folder`; says how many."""
     files: dict[str, Entries] = {}
-    for name in dict.fromkeys(wanted):
-        if name not in found:
-            raise SystemExit(f"{name}: not among the {len(found)} {kind} of the facts")
-        resource, facts = found[name]
+    for name in dict.fromkeys(names):
+        if name not in facts_by_name:
+            raise SystemExit(f"{name}: not among the {len(facts_by_name)} {kind} of the facts")
+        resource, facts = facts_by_name[name]
         entry = operation_entry(facts) if kind == "operations" else event_entry(facts)
         files.setdefault(resource, {})[name] = entry
     for resource, entries in files.items():
-        about = f"The {kind} of {resource}, by the page. Written by tools/import_spec.py; differ in corrections.toml."
-        merge(folder / kind / f"{resource}.toml", entries, about)
+        comment = f"The {kind} of {resource}, by the page. Written by tools/import_spec.py; differ in corrections.toml."
+        merge_file(folder / kind / f"{resource}.toml", entries, comment)
     return sum(map(len, files.values()))
 
 
-def inventory(operations: dict[str, tuple[str, Json]], events: dict[str, tuple[str, Json]], folder: Path) -> None:
+def write_inventory(
+    operations: dict[str, tuple[str, JsonObject]], events: dict[str, tuple[str, JsonObject]], folder: Path
+) -> None:
     """Writes what there is in all, imported or not: each operation with its number of error rows, each event."""
     lines = ["# What the platform documents in all. Written by tools/import_spec.py --inventory.", "", "[operations]"]
     for name, (resource, facts) in sorted(operations.items()):
@@ -225,17 +231,17 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--all", action="store_true", help="every operation and every event")
     parser.add_argument("--inventory", action="store_true", help="the list of what there is in all")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="the spec folder to write")
-    asked = parser.parse_args(arguments)
-    operations = facts_of(asked.facts / "operations", "id")
-    events = facts_of(asked.facts / "events", "event")
+    options = parser.parse_args(arguments)
+    operations = read_facts(options.facts / "operations", "id")
+    events = read_facts(options.facts / "events", "event")
     written = (
-        write("operations", operations if asked.all else asked.operation, operations, asked.out),
-        write("events", events if asked.all else asked.event, events, asked.out),
+        write_entries("operations", operations if options.all else options.operation, operations, options.out),
+        write_entries("events", events if options.all else options.event, events, options.out),
     )
-    if asked.inventory:
-        inventory(operations, events, asked.out)
-    lists_in_use(asked.out, asked.facts)
-    print(f"{written[0]} operations, {written[1]} events -> {asked.out}")
+    if options.inventory:
+        write_inventory(operations, events, options.out)
+    write_shared_lists(options.out, options.facts)
+    print(f"{written[0]} operations, {written[1]} events -> {options.out}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from corehr.migrations import REVISIONS
 VERSIONS = Path(__file__).resolve().parent.parent / "src" / "corehr" / "migrations" / "versions"
 
 
-def declared() -> sa.MetaData:
+def declared_metadata() -> sa.MetaData:
     """Every table of every module."""
     for module in pkgutil.walk_packages(corehr.__path__, "corehr."):
         if not module.name.startswith("corehr.migrations"):
@@ -35,20 +35,20 @@ def declared() -> sa.MetaData:
     return metadata
 
 
-def write(message: str, revision: str, *, steps: bool) -> Path:
+def write_revision(message: str, revision: str, *, steps: bool) -> Path:
     """Compare the declared tables with an empty database, or with one that the steps made."""
     config = Config()
     config.set_main_option("script_location", str(VERSIONS.parent).replace("%", "%%"))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     with tempfile.TemporaryDirectory() as folder, sa.create_engine(f"sqlite:///{folder}/new.db").begin() as connection:
-        config.attributes |= {"connection": connection, "metadata": declared()}
+        config.attributes |= {"connection": connection, "metadata": declared_metadata()}
         if steps:
             command.upgrade(config, "head")
         command.revision(config, message, autogenerate=True, rev_id=revision)
     return next(VERSIONS.glob(f"{revision}_*.py"))
 
 
-def tidied(file: Path) -> None:
+def format_file(file: Path) -> None:
     """Without the generator's remarks, in the house's format."""
     text = re.sub(r"\n *# ### .* ###", "", file.read_text())
     if text.count("\n    op.") > 40:
@@ -67,12 +67,12 @@ def main() -> None:
     if args.first:
         if len(REVISIONS) > 1:
             parser.error("there are later steps: the first one stays as it is")
-        declared()  # before anything is removed: a module that cannot be imported ends it here
+        declared_metadata()  # before anything is removed: a module that cannot be imported ends it here
         for file in VERSIONS.glob("*.py"):
             file.unlink()
     revision = f"{1 if args.first else int(REVISIONS[-1]) + 1:04}"
-    file = write(args.message or "The first tables", revision, steps=not args.first)
-    tidied(file)
+    file = write_revision(args.message or "The first tables", revision, steps=not args.first)
+    format_file(file)
     print(file)
 
 

@@ -18,7 +18,7 @@ from lark_oapi.core.model import RawRequest
 
 from corehr.entrypoints import coverage
 from corehr.gateway import spec
-from corehr.gateway.apps import EVERYTHING, App
+from corehr.gateway.apps import ALL_SCOPES, App
 from corehr.gateway.envelopes import build_envelope
 from corehr.gateway.fields import Field
 from corehr.gateway.webhooks import encrypt_body, sign
@@ -311,7 +311,7 @@ APP: Final = App(
     app_id=ALL,
     name="subscriber",
     type="custom",
-    scopes=EVERYTHING,
+    scopes=ALL_SCOPES,
     data_range=DataRange(everyone=True),
     pre_hires="all",
     enabled=True,

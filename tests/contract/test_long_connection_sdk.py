@@ -15,13 +15,13 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from corehr.gateway import apps as app_rows
-from corehr.gateway import wire
-from corehr.gateway.apps import Apps
+from corehr.gateway import asgi_io
+from corehr.gateway.apps import AppRegistry
 from corehr.gateway.long_connection import ClientConfig, LongConnections
 from corehr.kernel import tenants
 from corehr.kernel.outbox import AttemptResult
 from tests.contract.listeners import SDKS, SdkListener, require, running_listener
-from tests.gateway import toys
+from tests.gateway import fake_api
 from tests.server import free_port
 
 UPDATED = "corehr.job_change.updated_v1"
@@ -51,13 +51,15 @@ class Harness:
 
     def __init__(self, store: Any, port: int) -> None:
         self.store, self.port = store, port
-        self.app_id, self.secret = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: app_rows.add_app(tx, "toy"))
+        self.app_id, self.secret = store.command_sync(
+            tenants.DEFAULT_TENANT_ID, lambda tx: app_rows.create_app(tx, "toy")
+        )
         self.connected: asyncio.Queue[str] = asyncio.Queue()
         self.start()
 
     def start(self) -> None:
         self.connections = LongConnections(
-            Apps(self.store), on_connected=self.connected.put_nowait, config=AT_ONCE, frame_payload_bytes=1000
+            AppRegistry(self.store), on_connected=self.connected.put_nowait, config=AT_ONCE, frame_payload_bytes=1000
         )
         settings: dict[str, Any] = {
             "ws": "websockets-sansio",
@@ -82,9 +84,9 @@ class Harness:
         else:
             host = dict(scope["headers"])[b"host"].decode()
             response, _ = await self.connections.issue_address(
-                await wire.read_body(receive) or b"", host, scope["scheme"]
+                await asgi_io.read_body(receive) or b"", host, scope["scheme"]
             )
-            await wire.send_answer(send, response, "log", "request")
+            await asgi_io.send_response(send, response, "log", "request")
 
     async def send(self, event_id: str, event_type: str = UPDATED, event: Any = None) -> AttemptResult:
         header = {
@@ -116,8 +118,8 @@ def run(tmp_path: Path, scenario: Any) -> None:
             finally:
                 await harness.stop()
 
-    with toys.sqlite_store(tmp_path) as store:
-        toys.settle(store)
+    with fake_api.sqlite_store(tmp_path) as store:
+        fake_api.create_tenant(store)
         with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
             runner.run(within(store))
 

@@ -19,13 +19,13 @@ from schemathesis.specs.openapi.checks import (
 from corehr.entrypoints.app import COMMANDS, QUERIES, RULEBOOKS
 from corehr.entrypoints.openapi import document
 from corehr.gateway import spec
-from corehr.gateway.answers import INVALID_TYPE, encode
+from corehr.gateway.responses import INVALID_TYPE, encode_json
 from corehr.kernel.errors import INVALID_FIELD
 from tests.server import Server, serving
 from tests.world import ALL, SECRETS, STORE, TOKEN
 
 SPEC = spec.load()
-DOCUMENT = encode(document(SPEC, (*COMMANDS, *QUERIES)))
+DOCUMENT = encode_json(document(SPEC, (*COMMANDS, *QUERIES)))
 CHECKS = [status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
 
 # U+0000 is refused everywhere, which no schema can say; another method than those of a path is an unknown path

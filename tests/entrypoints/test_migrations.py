@@ -18,7 +18,7 @@ from corehr.entrypoints import schema
 from corehr.entrypoints.schema import State
 from corehr.kernel.settings import UsageError, sqlite_path
 from tests.stores import PostgresTemplate, missing, postgres_server
-from tools.make_migration import declared
+from tools.make_migration import declared_metadata
 
 COLUMNS = """
     SELECT table_name, ordinal_position, column_name, data_type, is_nullable, column_default, collation_name
@@ -74,7 +74,7 @@ def test_steps_make_what_the_code_declares(pair):
     migrated, created = pair
     schema.upgrade(migrated)
     with schema.engine(created).begin() as connection:
-        declared().create_all(connection)
+        declared_metadata().create_all(connection)
 
     assert facts(migrated) == facts(created), "run  python tools/make_migration.py  (--first while 0001 is unreleased)"
 

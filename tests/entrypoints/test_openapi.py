@@ -14,10 +14,10 @@ from corehr.entrypoints.app import COMMANDS, QUERIES
 from corehr.entrypoints.openapi import document
 from corehr.gateway import spec as gateway_spec
 from corehr.gateway import tokens
-from corehr.gateway.answers import PLATFORM, encode
-from corehr.gateway.fields import Notation
-from corehr.gateway.spec import Limit, Operation, Spec
-from corehr.gateway.tokens import ENDPOINTS
+from corehr.gateway.fields import FieldParser
+from corehr.gateway.responses import PLATFORM_ERRORS, encode_json
+from corehr.gateway.spec import Operation, RateLimit, Spec
+from corehr.gateway.tokens import CUSTOM_APP_ENDPOINTS
 
 SPEC = gateway_spec.load()
 BUILT = sorted({*COMMANDS, *QUERIES})
@@ -25,7 +25,7 @@ BUILT = sorted({*COMMANDS, *QUERIES})
 
 def told(spec: Spec, built: list[str]) -> Any:
     """The document as whoever asks for it reads it."""
-    return json.loads(encode(document(spec, built)))
+    return json.loads(encode_json(document(spec, built)))
 
 
 DOCUMENT = told(SPEC, BUILT)
@@ -37,7 +37,7 @@ def by_id(found: Any) -> dict[str, Any]:
 
 def toy(*body: str, query: tuple[str, ...] = (), response: tuple[str, ...] = (), **facts: Any) -> Any:
     """What is told of an operation with these fields."""
-    read = Notation({"known": ("a", "b")}).read
+    read = FieldParser({"known": ("a", "b")}).parse
     about: dict[str, Any] = {
         "id": "v1.thing.create",
         "method": "POST",
@@ -48,7 +48,7 @@ def toy(*body: str, query: tuple[str, ...] = (), response: tuple[str, ...] = (),
         "tokens": ("tenant_access_token",),
         "scopes": ("a:b",),
         "field_scopes": ("a:c",),
-        "limits": (Limit(1000, 60), Limit(50, 1)),
+        "limits": (RateLimit(1000, 60), RateLimit(50, 1)),
         "path_params": read(["thing_id string!"], "path"),
         "query": read(query, "query"),
         "body": read(body, "body"),
@@ -109,7 +109,7 @@ def test_every_operation_that_is_built_is_told_with_every_row_of_its_page(id):
     assert operation["x-scopes"] == list(page.scopes)
     for code, (status, message) in page.errors.items():
         assert no(operation, status, code)["msg"] == message
-    for code, (status, message) in PLATFORM.items():
+    for code, (status, message) in PLATFORM_ERRORS.items():
         if code not in page.errors:
             assert no(operation, status, code)["msg"] == message
 
@@ -131,9 +131,14 @@ def test_what_is_not_built_is_not_told():
 
 def test_tokens_are_asked_for_where_apps_ask_for_them():
     told = [path for path in DOCUMENT["paths"] if path.startswith("/open-apis/auth/")]
-    assert told == [*ENDPOINTS, tokens.STORE_APP_TOKEN, tokens.STORE_TENANT_TOKEN, tokens.RESEND]
+    assert told == [
+        *CUSTOM_APP_ENDPOINTS,
+        tokens.STORE_APP_TOKEN_PATH,
+        tokens.STORE_TENANT_TOKEN_PATH,
+        tokens.RESEND_TICKET_PATH,
+    ]
     for path in told:
-        assert tokens.is_endpoint("POST", path)
+        assert tokens.is_token_endpoint("POST", path)
         assert DOCUMENT["paths"][path]["post"]["security"] == []
 
 

@@ -7,27 +7,27 @@ import pytest
 from tests.world import CREATE, World
 
 EDIT = "/open-apis/corehr/v2/offboardings/edit"
-REVOKE = "/open-apis/corehr/v2/offboardings/revoke"
+REVOKE_OFFBOARDING = "/open-apis/corehr/v2/offboardings/revoke"
 WITHDRAW = "/open-apis/corehr/v2/pre_hires/withdraw_onboarding"
-TAKE_BACK = "/open-apis/corehr/v2/job_changes/1/revoke"
+REVOKE_JOB_CHANGE = "/open-apis/corehr/v2/job_changes/1/revoke"
 
 
 @pytest.fixture
 def limited(sqlite_template) -> Iterator[World]:
-    url = sqlite_template.fresh()
+    url = sqlite_template.copy()
     world = World(url, rate_limits=True)
     yield world
     world.close()
-    sqlite_template.forget(url)
+    sqlite_template.delete(url)
 
 
 @pytest.mark.parametrize(
     ("path", "limit", "wait"),
-    [(CREATE, 100, 60), (WITHDRAW, 100, 60), (EDIT, 20, 1), (REVOKE, 20, 1), (TAKE_BACK, 5, 1)],
+    [(CREATE, 100, 60), (WITHDRAW, 100, 60), (EDIT, 20, 1), (REVOKE_OFFBOARDING, 20, 1), (REVOKE_JOB_CHANGE, 5, 1)],
 )
 def test_one_call_more_than_the_page_allows(limited, path, limit, wait):
-    answers = limited.together([("POST", path, {})] * (limit + 1))
-    refused = [a for a in answers if a.status == 429]
+    responses = limited.concurrently([("POST", path, {})] * (limit + 1))
+    refused = [response for response in responses if response.status == 429]
     assert len(refused) == 1
     assert refused[0].says() == (429, 99991400, "request trigger frequency limit")
     assert refused[0].headers["x-ogw-ratelimit-limit"] == str(limit)
@@ -35,5 +35,5 @@ def test_one_call_more_than_the_page_allows(limited, path, limit, wait):
 
 
 def test_the_limit_of_one_operation_is_not_anothers(limited):
-    limited.together([("POST", TAKE_BACK, {})] * 6)
-    assert limited.call("POST", REVOKE, {}).code == 1160102
+    limited.concurrently([("POST", REVOKE_JOB_CHANGE, {})] * 6)
+    assert limited.call("POST", REVOKE_OFFBOARDING, {}).code == 1160102

@@ -7,32 +7,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corehr.gateway import made_ids
-from corehr.gateway.id_types import IdTypes
-from corehr.gateway.made_ids import speak_open_department_id, speak_open_id, speak_union_id
-from corehr.gateway.shapes import Arguments
+from corehr.gateway import opaque_ids
+from corehr.gateway.id_types import IdTranslator
+from corehr.gateway.opaque_ids import encode_open_department_id, encode_open_id, encode_union_id
+from corehr.gateway.schemas import Arguments
 from corehr.kernel.ids import UNKNOWN_ID
-from tests.gateway.toys import (
+from tests.gateway.fake_api import (
     ANN,
     BOB,
-    DEPARTMENT_TYPE,
+    DEPARTMENT_ID_TYPE_FIELD,
     LEGAL,
-    PEOPLE_TYPE,
     SERVER_KEY,
-    Toy,
-    ToyDirectory,
+    USER_ID_TYPE_FIELD,
+    FakeApi,
+    FakeIdDirectory,
     new_app,
     operation,
 )
 
 IDS = st.integers(0, 2**63 - 1).map(str)
-APP, OTHER = "cli_00000000000000aa", "cli_00000000000000bb"
+APP, OTHER_APP = "cli_00000000000000aa", "cli_00000000000000bb"
 
-PEOPLE = operation(
+MOVE = operation(
     "toy.people.move",
     "POST /open-apis/toy/v1/people/:person_id/move",
     path=["person_id string! id:user_id_type"],
-    query=[PEOPLE_TYPE, DEPARTMENT_TYPE, "boss string id:user_id_type"],
+    query=[USER_ID_TYPE_FIELD, DEPARTMENT_ID_TYPE_FIELD, "boss string id:user_id_type"],
     body=[
         "ids string[] id:user_id_type",
         "either string id:user_id_type also:corehr",
@@ -57,15 +57,19 @@ PEOPLE = operation(
 )
 
 
-def inward(app, people="people_corehr_id", departments="people_corehr_department_id", directory=None, **given):
-    query = {"user_id_type": people, "department_id_type": departments, **given.pop("query", {})}
-    arguments = Arguments(given.pop("path", {}), query, given)
-    return IdTypes(PEOPLE, directory or ToyDirectory()).inward(None, app, arguments)  # type: ignore[arg-type]
+def resolve(
+    app, user_id_type="people_corehr_id", department_id_type="people_corehr_department_id", directory=None, **sections
+):
+    query = {"user_id_type": user_id_type, "department_id_type": department_id_type, **sections.pop("query", {})}
+    arguments = Arguments(sections.pop("path", {}), query, sections)
+    return IdTranslator(MOVE, directory or FakeIdDirectory()).resolve(None, app, arguments)  # type: ignore[arg-type]
 
 
-def outward(app, data, people="people_corehr_id", departments="people_corehr_department_id", directory=None):
-    arguments = Arguments({}, {"user_id_type": people, "department_id_type": departments}, {})
-    return IdTypes(PEOPLE, directory or ToyDirectory()).outward(None, app, arguments, data)  # type: ignore[arg-type]
+def render(
+    app, data, user_id_type="people_corehr_id", department_id_type="people_corehr_department_id", directory=None
+):
+    arguments = Arguments({}, {"user_id_type": user_id_type, "department_id_type": department_id_type}, {})
+    return IdTranslator(MOVE, directory or FakeIdDirectory()).render(None, app, arguments, data)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -77,62 +81,62 @@ def app(store):
 
 
 @given(IDS)
-def test_a_made_id_leads_back(id):
-    for made, back in (
-        (speak_open_id(SERVER_KEY, APP, id), made_ids.open_ids(SERVER_KEY, APP)),
-        (speak_union_id(SERVER_KEY, id), made_ids.union_ids(SERVER_KEY)),
-        (speak_open_department_id(SERVER_KEY, id), made_ids.open_department_ids(SERVER_KEY)),
+def test_an_opaque_id_is_decoded(id):
+    for opaque_id, codec in (
+        (encode_open_id(SERVER_KEY, APP, id), opaque_ids.open_ids(SERVER_KEY, APP)),
+        (encode_union_id(SERVER_KEY, id), opaque_ids.union_ids(SERVER_KEY)),
+        (encode_open_department_id(SERVER_KEY, id), opaque_ids.open_department_ids(SERVER_KEY)),
     ):
-        assert len(made) == 35
-        assert back.read(made) == str(int(id))
+        assert len(opaque_id) == 35
+        assert codec.decode(opaque_id) == str(int(id))
 
 
 @given(IDS)
-def test_made_ids_have_the_documented_form(id):
-    assert speak_open_id(SERVER_KEY, APP, id)[:3] == "ou_"
-    assert speak_union_id(SERVER_KEY, id)[:3] == "on_"
-    assert speak_open_department_id(SERVER_KEY, id)[:3] == "od-"
-    assert not speak_open_id(SERVER_KEY, APP, id)[3:].strip("0123456789abcdef")
+def test_opaque_ids_have_the_documented_form(id):
+    assert encode_open_id(SERVER_KEY, APP, id)[:3] == "ou_"
+    assert encode_union_id(SERVER_KEY, id)[:3] == "on_"
+    assert encode_open_department_id(SERVER_KEY, id)[:3] == "od-"
+    assert not encode_open_id(SERVER_KEY, APP, id)[3:].strip("0123456789abcdef")
 
 
 @given(IDS)
 def test_an_id_of_another_app_tenant_or_kind_is_unknown(id):
-    mine = made_ids.open_ids(SERVER_KEY, APP)
-    assert mine.read(speak_open_id(SERVER_KEY, OTHER, id)) == UNKNOWN_ID
-    assert mine.read(speak_open_id("another key", APP, id)) == UNKNOWN_ID
-    assert mine.read("ou_" + speak_union_id(SERVER_KEY, id)[3:]) == UNKNOWN_ID
-    assert mine.read(speak_union_id(SERVER_KEY, id)) == UNKNOWN_ID
+    codec = opaque_ids.open_ids(SERVER_KEY, APP)
+    assert codec.decode(encode_open_id(SERVER_KEY, OTHER_APP, id)) == UNKNOWN_ID
+    assert codec.decode(encode_open_id("another key", APP, id)) == UNKNOWN_ID
+    assert codec.decode("ou_" + encode_union_id(SERVER_KEY, id)[3:]) == UNKNOWN_ID
+    assert codec.decode(encode_union_id(SERVER_KEY, id)) == UNKNOWN_ID
 
 
 @given(st.text(max_size=40) | st.from_regex(r"\Aou_[0-9a-f]{32}\Z"))
-def test_what_was_never_made_is_unknown(text):
-    assert made_ids.open_ids(SERVER_KEY, APP).read(text) == UNKNOWN_ID
+def test_what_was_never_encoded_is_unknown(text):
+    assert opaque_ids.open_ids(SERVER_KEY, APP).decode(text) == UNKNOWN_ID
 
 
-def test_a_made_id_has_one_spelling():
-    made = speak_open_id(SERVER_KEY, APP, ANN)
-    back = made_ids.open_ids(SERVER_KEY, APP)
-    for other in (made.upper(), "ou_" + made[3:].upper(), made + " ", made[3:], f"ou_{made}"):
-        assert back.read(other) == UNKNOWN_ID
+def test_an_opaque_id_has_one_spelling():
+    opaque_id = encode_open_id(SERVER_KEY, APP, ANN)
+    codec = opaque_ids.open_ids(SERVER_KEY, APP)
+    for other in (opaque_id.upper(), "ou_" + opaque_id[3:].upper(), opaque_id + " ", opaque_id[3:], f"ou_{opaque_id}"):
+        assert codec.decode(other) == UNKNOWN_ID
 
 
 @pytest.mark.parametrize("id", ["", "unknown", "-1", "1.0", "²", "٣", str(2**63), "9" * 40])
-def test_what_is_no_corehr_id_is_not_made_into_another(id):
-    assert speak_union_id(SERVER_KEY, id) == id
+def test_what_is_no_corehr_id_is_not_encoded(id):
+    assert encode_union_id(SERVER_KEY, id) == id
 
 
 def test_threads_do_not_share_a_cipher():
     ids = [str(7 * 10**18 + at) for at in range(2000)]
-    expected = [speak_union_id(SERVER_KEY, id) for id in ids]
+    expected = [encode_union_id(SERVER_KEY, id) for id in ids]
     wrong: list[str] = []
 
-    def speak() -> None:
-        back = made_ids.union_ids(SERVER_KEY)
-        for id, made in zip(ids, expected, strict=True):
-            if speak_union_id(SERVER_KEY, id) != made or back.read(made) != id:
+    def encode_all() -> None:
+        codec = opaque_ids.union_ids(SERVER_KEY)
+        for id, opaque_id in zip(ids, expected, strict=True):
+            if encode_union_id(SERVER_KEY, id) != opaque_id or codec.decode(opaque_id) != id:
                 wrong.append(id)
 
-    threads = [threading.Thread(target=speak) for _ in range(4)]
+    threads = [threading.Thread(target=encode_all) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -144,47 +148,47 @@ def test_threads_do_not_share_a_cipher():
 
 
 @pytest.mark.parametrize("id_type", ["open_id", "union_id", "user_id", "people_corehr_id"])
-def test_every_kind_of_id_names_the_person(app, id_type):
+def test_every_id_type_resolves_to_the_employment(app, id_type):
     ann = {
-        "open_id": speak_open_id(SERVER_KEY, app.app_id, ANN),
-        "union_id": speak_union_id(SERVER_KEY, ANN),
+        "open_id": encode_open_id(SERVER_KEY, app.app_id, ANN),
+        "union_id": encode_union_id(SERVER_KEY, ANN),
         "user_id": "ann",
         "people_corehr_id": ANN,
     }[id_type]
-    given = inward(
+    arguments = resolve(
         app,
-        people=id_type,
+        user_id_type=id_type,
         path={"person_id": ann},
         query={"boss": ann},
         ids=[ann, "nobody", ""],
         rows=[{"leads": [ann]}, {"where": {}}, {}],
         free=ann,
     )
-    assert given.path == {"person_id": ANN}
-    assert given.query["boss"] == ANN
-    assert given.body == {"ids": [ANN, UNKNOWN_ID, ""], "rows": [{"leads": [ANN]}, {"where": {}}, {}], "free": ann}
+    assert arguments.path == {"person_id": ANN}
+    assert arguments.query["boss"] == ANN
+    assert arguments.body == {"ids": [ANN, UNKNOWN_ID, ""], "rows": [{"leads": [ANN]}, {"where": {}}, {}], "free": ann}
 
 
 @pytest.mark.parametrize("id_type", ["open_department_id", "department_id", "people_corehr_department_id"])
-def test_every_kind_of_id_names_the_department(app, id_type):
+def test_every_id_type_resolves_to_the_department(app, id_type):
     legal = {
-        "open_department_id": speak_open_department_id(SERVER_KEY, LEGAL),
+        "open_department_id": encode_open_department_id(SERVER_KEY, LEGAL),
         "department_id": "legal",
         "people_corehr_department_id": LEGAL,
     }[id_type]
     rows = [{"where": {"department": legal}}, {"where": {"department": "nowhere"}}]
-    given = inward(app, departments=id_type, department=legal, rows=rows)
-    assert given.body["department"] == LEGAL
-    assert given.body["rows"] == [{"where": {"department": LEGAL}}, {"where": {"department": UNKNOWN_ID}}]
+    arguments = resolve(app, department_id_type=id_type, department=legal, rows=rows)
+    assert arguments.body["department"] == LEGAL
+    assert arguments.body["rows"] == [{"where": {"department": LEGAL}}, {"where": {"department": UNKNOWN_ID}}]
     assert rows[0]["where"]["department"] == legal
 
 
-def test_the_directory_is_asked_once_per_kind(app):
-    directory = ToyDirectory()
-    inward(
+def test_the_directory_is_queried_once_per_kind(app):
+    directory = FakeIdDirectory()
+    resolve(
         app,
-        people="user_id",
-        departments="department_id",
+        user_id_type="user_id",
+        department_id_type="department_id",
         directory=directory,
         query={"boss": "bob"},
         ids=["ann", "ann", "cid"],
@@ -192,48 +196,55 @@ def test_the_directory_is_asked_once_per_kind(app):
         department="legal",
         rows=[{"leads": ["ann", "dan"], "where": {"department": "sales"}}],
     )
-    assert sorted(directory.asked) == [
+    assert sorted(directory.lookups) == [
         ("department_id", "legal", "sales"),
         ("people_admin_id", "17"),
         ("user_id", "ann", "bob", "cid", "dan"),
     ]
 
 
-def test_made_and_corehr_ids_need_no_directory(app):
-    directory = ToyDirectory()
-    inward(app, people="open_id", departments="open_department_id", directory=directory, ids=[ANN], department=LEGAL)
-    assert directory.asked == []
+def test_opaque_and_corehr_ids_need_no_directory(app):
+    directory = FakeIdDirectory()
+    resolve(
+        app,
+        user_id_type="open_id",
+        department_id_type="open_department_id",
+        directory=directory,
+        ids=[ANN],
+        department=LEGAL,
+    )
+    assert directory.lookups == []
 
 
 def test_a_field_may_take_a_corehr_id_as_well(app):
-    made = speak_open_id(SERVER_KEY, app.app_id, ANN)
-    assert inward(app, people="open_id", either=made).body["either"] == ANN
-    assert inward(app, people="open_id", either=BOB).body["either"] == BOB
-    assert inward(app, people="open_id", either="ou_x").body["either"] == UNKNOWN_ID
-    assert inward(app, people="open_id", ids=[BOB]).body["ids"] == [UNKNOWN_ID]
-    assert inward(app, people="user_id", either="ann").body["either"] == ANN
-    assert inward(app, people="user_id", either=BOB).body["either"] == BOB
+    opaque_id = encode_open_id(SERVER_KEY, app.app_id, ANN)
+    assert resolve(app, user_id_type="open_id", either=opaque_id).body["either"] == ANN
+    assert resolve(app, user_id_type="open_id", either=BOB).body["either"] == BOB
+    assert resolve(app, user_id_type="open_id", either="ou_x").body["either"] == UNKNOWN_ID
+    assert resolve(app, user_id_type="open_id", ids=[BOB]).body["ids"] == [UNKNOWN_ID]
+    assert resolve(app, user_id_type="user_id", either="ann").body["either"] == ANN
+    assert resolve(app, user_id_type="user_id", either=BOB).body["either"] == BOB
 
 
 def test_fixed_kinds_follow_no_parameter(app):
-    given = inward(app, people="open_id", fixed=ANN, admin="x")
-    assert given.body == {"fixed": ANN, "admin": UNKNOWN_ID}
-    assert inward(app, fixed="ann").body == {"fixed": UNKNOWN_ID}
+    arguments = resolve(app, user_id_type="open_id", fixed=ANN, admin="x")
+    assert arguments.body == {"fixed": ANN, "admin": UNKNOWN_ID}
+    assert resolve(app, fixed="ann").body == {"fixed": UNKNOWN_ID}
 
 
 @pytest.mark.parametrize("odd", [7, True, 1.5, {"a": 1}, ["x"]])
-def test_what_is_no_text_names_nobody(app, odd):
-    assert inward(app, people="open_id", either=odd).body["either"] == UNKNOWN_ID
+def test_what_is_no_text_is_unknown(app, odd):
+    assert resolve(app, user_id_type="open_id", either=odd).body["either"] == UNKNOWN_ID
 
 
-def test_an_id_type_that_does_not_exist_names_nobody(app):
-    assert inward(app, people="wrong", ids=[ANN]).body["ids"] == [UNKNOWN_ID]
-    assert outward(app, {"leads": [ANN]}, people="wrong") == {"leads": [ANN]}
+def test_an_id_type_that_does_not_exist_resolves_nothing(app):
+    assert resolve(app, user_id_type="wrong", ids=[ANN]).body["ids"] == [UNKNOWN_ID]
+    assert render(app, {"leads": [ANN]}, user_id_type="wrong") == {"leads": [ANN]}
 
 
 # ------------------------------------------------------------------------------------------------------- outward
 
-ANSWER = {
+RESPONSE = {
     "items": [
         {
             "person": ANN,
@@ -248,10 +259,10 @@ ANSWER = {
 }
 
 
-def test_answers_speak_made_ids(app):
-    ann, bob = (speak_open_id(SERVER_KEY, app.app_id, id) for id in (ANN, BOB))
-    legal = speak_open_department_id(SERVER_KEY, LEGAL)
-    assert outward(app, ANSWER, people="open_id", departments="open_department_id") == {
+def test_responses_have_opaque_ids(app):
+    ann, bob = (encode_open_id(SERVER_KEY, app.app_id, id) for id in (ANN, BOB))
+    legal = encode_open_department_id(SERVER_KEY, LEGAL)
+    assert render(app, RESPONSE, user_id_type="open_id", department_id_type="open_department_id") == {
         "items": [
             {
                 "person": ann,
@@ -264,35 +275,35 @@ def test_answers_speak_made_ids(app):
         ],
         "leads": [ann, bob],
     }
-    assert ANSWER["leads"] == [ANN, BOB]
+    assert RESPONSE["leads"] == [ANN, BOB]
 
 
-def test_who_has_no_id_of_that_kind_is_answered_empty(app):
-    directory = ToyDirectory()
-    spoken = outward(app, ANSWER, people="user_id", departments="department_id", directory=directory)
-    assert spoken["leads"] == ["ann", ""]
-    assert spoken["items"][0]["jobs"][0] == {"department": "legal"}
-    assert sorted(directory.asked) == [("department_id", LEGAL), ("user_id", ANN, BOB)]
+def test_a_missing_external_id_is_rendered_empty(app):
+    directory = FakeIdDirectory()
+    rendered = render(app, RESPONSE, user_id_type="user_id", department_id_type="department_id", directory=directory)
+    assert rendered["leads"] == ["ann", ""]
+    assert rendered["items"][0]["jobs"][0] == {"department": "legal"}
+    assert sorted(directory.lookups) == [("department_id", LEGAL), ("user_id", ANN, BOB)]
 
 
-def test_an_answer_in_corehr_ids_is_the_handlers_own(app):
-    assert outward(app, ANSWER) is ANSWER
+def test_a_response_in_corehr_ids_is_the_handlers_own(app):
+    assert render(app, RESPONSE) is RESPONSE
 
 
-def test_question_and_answer_speak_the_same_kind(store):
-    toy = Toy(store)
+def test_request_and_response_use_the_same_id_type(store):
+    api = FakeApi(store)
     for id_type, ann in (
-        ("open_id", speak_open_id(SERVER_KEY, toy.app.app_id, ANN)),
-        ("union_id", speak_union_id(SERVER_KEY, ANN)),
+        ("open_id", encode_open_id(SERVER_KEY, api.app.app_id, ANN)),
+        ("union_id", encode_union_id(SERVER_KEY, ANN)),
         ("user_id", "ann"),
         ("people_corehr_id", ANN),
     ):
-        got = toy.ask(f"POST /open-apis/toy/v1/notes?user_id_type={id_type}", {"employment_id": ann}).json
+        got = api.call(f"POST /open-apis/toy/v1/notes?user_id_type={id_type}", {"employment_id": ann}).json
         assert got["data"]["employment_id"] == ann
-    assert toy.ask("GET /open-apis/toy/v1/notes/recent").json["data"]["items"] == [ANN] * 4
+    assert api.call("GET /open-apis/toy/v1/notes/recent").json["data"]["items"] == [ANN] * 4
 
 
-def test_the_default_kind_is_the_operations_own(store):
-    toy = Toy(store)
-    ann = speak_open_id(SERVER_KEY, toy.app.app_id, ANN)
-    assert asyncio.run(toy.asked("GET /open-apis/toy/v1/notes/1")).json["data"]["about"] == ann
+def test_the_default_id_type_is_the_operations_own(store):
+    api = FakeApi(store)
+    ann = encode_open_id(SERVER_KEY, api.app.app_id, ANN)
+    assert asyncio.run(api.call_async("GET /open-apis/toy/v1/notes/1")).json["data"]["about"] == ann

@@ -9,7 +9,7 @@ import pytest
 
 from corehr.gateway import idempotency
 from corehr.gateway.apps import app_table
-from corehr.gateway.made_ids import speak_open_id, speak_union_id
+from corehr.gateway.opaque_ids import encode_open_id, encode_union_id
 from corehr.kernel import tenants
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
@@ -18,11 +18,11 @@ from corehr.kernel.event_log import event
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.postgres import PostgresStore
 from corehr.kernel.statements import select_by
-from tests.gateway import toys
-from tests.gateway.toys import ANN, CREATE, SERVER_KEY, Toy, new_app
+from tests.gateway import fake_api
+from tests.gateway.fake_api import ANN, CREATE, SERVER_KEY, FakeApi, new_app
 from tests.stores import PostgresTemplate, missing, postgres_server
 
-_KEYS = select_by(idempotency.idempotency)
+_SELECT_KEYS = select_by(idempotency.idempotency)
 POST = "POST /open-apis/toy/v1/notes?user_id_type=people_corehr_id"
 
 
@@ -34,11 +34,11 @@ def postgres() -> Iterator[PostgresStore]:
             return
         database = PostgresTemplate(server, f"corehr_gateway_{uuid4().hex}")
         store = PostgresStore(database.url, Clock(), TimeOrderedIds())
-        store.execute_script(toys.schema(tenants.tenant, app_table, idempotency.idempotency, event, toys.note))
-        toys.settle(store)
+        store.execute_script(fake_api.schema(tenants.tenant, app_table, idempotency.idempotency, event, fake_api.note))
+        fake_api.create_tenant(store)
         yield store
         store.close()
-        database.forget(database.url)
+        database.delete(database.url)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -48,128 +48,128 @@ def either(request) -> Store:
 
 
 def notes(store: Store, about: str = ANN) -> int:
-    rows = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(toys.NOTES))
+    rows = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(fake_api.SELECT_NOTES))
     return sum(row["about"] == about for row in rows)
 
 
 def keys(store: Store, app_id: str) -> int:
-    rows = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_KEYS))
+    rows = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_SELECT_KEYS))
     return sum(row["app_id"] == app_id for row in rows)
 
 
-def test_the_second_time_nothing_happens_and_the_answer_is_the_first(either):
-    toy = Toy(either)
-    first = toy.ask(POST, {"employment_id": "1001", "key": "k"})
-    again = toy.ask(POST, {"employment_id": "1001", "key": "k"})
+def test_the_second_time_nothing_happens_and_the_response_is_the_first(either):
+    api = FakeApi(either)
+    first = api.call(POST, {"employment_id": "1001", "key": "k"})
+    again = api.call(POST, {"employment_id": "1001", "key": "k"})
     assert first.json["code"] == 0
     assert again.body == first.body
     assert notes(either, "1001") == 1
 
 
 def test_another_body_under_the_same_key_is_ignored(either):
-    toy = Toy(either)
-    first = toy.ask(POST, {"employment_id": "1002", "key": "k"})
-    assert toy.ask(POST, {"employment_id": "1003", "text": "other", "key": "k"}).body == first.body
+    api = FakeApi(either)
+    first = api.call(POST, {"employment_id": "1002", "key": "k"})
+    assert api.call(POST, {"employment_id": "1003", "text": "other", "key": "k"}).body == first.body
     assert notes(either, "1003") == 0
 
 
 @pytest.mark.parametrize("key", [None, ""])
-def test_without_a_key_every_request_counts(toy, key):
-    answers = [toy.ask(POST, {"employment_id": ANN, "key": key}).json["data"]["note_id"] for _ in range(2)]
-    assert len(set(answers)) == 2
+def test_without_a_key_every_request_counts(api, key):
+    note_ids = [api.call(POST, {"employment_id": ANN, "key": key}).json["data"]["note_id"] for _ in range(2)]
+    assert len(set(note_ids)) == 2
 
 
-def test_apps_and_keys_are_apart(toy):
-    ids = [
-        toy.ask(POST, {"employment_id": ANN, "key": "k"}),
-        toy.ask(POST, {"employment_id": ANN, "key": "K"}),
-        toy.ask(POST, {"employment_id": ANN, "key": "k"}, app=new_app(toy.store)),
+def test_apps_and_keys_are_apart(api):
+    responses = [
+        api.call(POST, {"employment_id": ANN, "key": "k"}),
+        api.call(POST, {"employment_id": ANN, "key": "K"}),
+        api.call(POST, {"employment_id": ANN, "key": "k"}, app=new_app(api.store)),
     ]
-    assert len({got.json["data"]["note_id"] for got in ids}) == 3
+    assert len({got.json["data"]["note_id"] for got in responses}) == 3
 
 
-def test_a_replay_speaks_the_id_type_now_asked_for(toy):
-    toy.ask(POST, {"employment_id": ANN, "key": "k"})
+def test_a_repeated_request_gets_the_id_type_now_requested(api):
+    api.call(POST, {"employment_id": ANN, "key": "k"})
     for id_type, ann in (
-        ("open_id", speak_open_id(SERVER_KEY, toy.app.app_id, ANN)),
-        ("union_id", speak_union_id(SERVER_KEY, ANN)),
+        ("open_id", encode_open_id(SERVER_KEY, api.app.app_id, ANN)),
+        ("union_id", encode_union_id(SERVER_KEY, ANN)),
         ("user_id", "ann"),
     ):
-        asked = POST.replace("people_corehr_id", id_type)
-        assert toy.ask(asked, {"employment_id": "x", "key": "k"}).json["data"]["employment_id"] == ann
+        http = POST.replace("people_corehr_id", id_type)
+        assert api.call(http, {"employment_id": "x", "key": "k"}).json["data"]["employment_id"] == ann
 
 
-def test_a_replay_shows_what_the_app_may_see_now(store):
-    toy = Toy(store)
+def test_a_repeated_request_gets_what_the_app_may_see_now(store):
+    api = FakeApi(store)
     app = new_app(store, scopes=frozenset({"toy:write"}))
-    assert "secret" not in toy.ask(POST, {"employment_id": ANN, "key": "k"}, app=app).json["data"]
-    [row] = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_KEYS))
+    assert "secret" not in api.call(POST, {"employment_id": ANN, "key": "k"}, app=app).json["data"]
+    [row] = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_SELECT_KEYS))
     assert '"secret":"s"' in row["result"]
 
 
 def test_a_failed_attempt_leaves_nothing(either):
     failing = [True]
 
-    def sometimes(tx, call):
-        answer = toys.create(tx, call)
+    def fails_while_failing(tx, call):
+        response = fake_api.create(tx, call)
         if failing:
             raise ZeroDivisionError
-        return answer
+        return response
 
-    toy = Toy(either, commands={CREATE.id: sometimes})
-    assert toy.ask(POST, {"employment_id": "1004", "key": "k"}).status == 500
-    assert (notes(either, "1004"), keys(either, toy.app.app_id)) == (0, 0)
+    api = FakeApi(either, commands={CREATE.id: fails_while_failing})
+    assert api.call(POST, {"employment_id": "1004", "key": "k"}).status == 500
+    assert (notes(either, "1004"), keys(either, api.app.app_id)) == (0, 0)
     failing.clear()
-    assert toy.ask(POST, {"employment_id": "1004", "key": "k"}).json["code"] == 0
+    assert api.call(POST, {"employment_id": "1004", "key": "k"}).json["code"] == 0
     assert notes(either, "1004") == 1
 
 
 def test_keys_of_any_length_and_content(either):
-    toy = Toy(either)
+    api = FakeApi(either)
     for key in ("x" * 100_000, "密钥", "a'; drop table note; --", "%(tenant)s"):
-        first = toy.ask(POST, {"employment_id": ANN, "key": key})
+        first = api.call(POST, {"employment_id": ANN, "key": key})
         assert first.json["code"] == 0
-        assert toy.ask(POST, {"employment_id": ANN, "key": key}).body == first.body
+        assert api.call(POST, {"employment_id": ANN, "key": key}).body == first.body
 
 
-def test_an_operation_that_has_a_code_for_it_answers_with_that(toy):
-    careful = Toy(toy.store, reasons={CREATE.id: {GatewayReason.DUPLICATE: 1160001}})
-    assert careful.ask(POST, {"employment_id": ANN, "key": "k"}).json["code"] == 0
-    again = careful.ask(POST, {"employment_id": ANN, "key": "k"})
+def test_an_operation_with_a_code_for_duplicates_responds_with_it(api):
+    careful = FakeApi(api.store, reasons={CREATE.id: {GatewayReason.DUPLICATE: 1160001}})
+    assert careful.call(POST, {"employment_id": ANN, "key": "k"}).json["code"] == 0
+    again = careful.call(POST, {"employment_id": ANN, "key": "k"})
     assert (again.status, again.json["code"], again.json["msg"]) == (400, 1160001, "param is invalid")
-    assert notes(toy.store) == 1
+    assert notes(api.store) == 1
 
 
 def test_a_key_is_kept_for_a_day_of_world_time(either):
-    def claim(at: datetime):
+    def begin(at: datetime):
         def work(tx):
-            had = idempotency.claim(tx, "cli_x", "toy.op", "k")
-            if had is None:
-                idempotency.remember(tx, "cli_x", "toy.op", "k", {"at": tx.recorded_at})
-            return had
+            stored = idempotency.begin(tx, "cli_x", "toy.op", "k")
+            if stored is None:
+                idempotency.store_result(tx, "cli_x", "toy.op", "k", {"at": tx.recorded_at})
+            return stored
 
         return either.command_sync(tenants.DEFAULT_TENANT_ID, work, at)
 
     start = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
-    assert claim(start) is None
-    assert claim(start + timedelta(hours=23, minutes=59)) == {"at": "2026-01-05T01:00:00.000000Z"}
-    assert claim(start + timedelta(hours=24)) is None
-    assert claim(start + timedelta(hours=47)) == {"at": "2026-01-06T01:00:00.000000Z"}
+    assert begin(start) is None
+    assert begin(start + timedelta(hours=23, minutes=59)) == {"at": "2026-01-05T01:00:00.000000Z"}
+    assert begin(start + timedelta(hours=24)) is None
+    assert begin(start + timedelta(hours=47)) == {"at": "2026-01-06T01:00:00.000000Z"}
     assert either.command_sync(tenants.DEFAULT_TENANT_ID, idempotency.prune, start + timedelta(hours=47)) == 0
     assert either.command_sync(tenants.DEFAULT_TENANT_ID, idempotency.prune, start + timedelta(hours=48)) == 1
-    assert claim(start + timedelta(hours=48)) is None
+    assert begin(start + timedelta(hours=48)) is None
 
 
 def test_fifty_at_once_are_one(either):
-    toy = Toy(either)
+    api = FakeApi(either)
 
     async def crowd():
         body = {"employment_id": "1005", "key": "crowd"}
-        return await asyncio.gather(*(toy.asked(POST, body) for _ in range(50)))
+        return await asyncio.gather(*(api.call_async(POST, body) for _ in range(50)))
 
-    answers = asyncio.run(crowd())
-    assert {got.status for got in answers} == {200}
-    assert len({got.body for got in answers}) == 1
+    responses = asyncio.run(crowd())
+    assert {got.status for got in responses} == {200}
+    assert len({got.body for got in responses}) == 1
     assert notes(either, "1005") == 1
 
 
@@ -180,15 +180,15 @@ def test_when_the_first_of_a_crowd_fails_the_next_one_does_it(either):
         tries.append(1)
         if len(tries) <= 3:
             raise ZeroDivisionError
-        return toys.create(tx, call)
+        return fake_api.create(tx, call)
 
-    toy = Toy(either, commands={CREATE.id: fails_at_first})
+    api = FakeApi(either, commands={CREATE.id: fails_at_first})
 
     async def crowd():
         body = {"employment_id": "1006", "key": "crowd"}
-        return await asyncio.gather(*(toy.asked(POST, body) for _ in range(20)))
+        return await asyncio.gather(*(api.call_async(POST, body) for _ in range(20)))
 
-    answers = asyncio.run(crowd())
-    assert sorted(got.status for got in answers) == [200] * 17 + [500] * 3
+    responses = asyncio.run(crowd())
+    assert sorted(got.status for got in responses) == [200] * 17 + [500] * 3
     assert notes(either, "1006") == 1
-    assert len({got.body for got in answers if got.status == 200}) == 1
+    assert len({got.body for got in responses if got.status == 200}) == 1

@@ -11,12 +11,12 @@ import pytest
 
 from corehr.gateway import apps as app_rows
 from corehr.gateway import long_connection
-from corehr.gateway.apps import App, Apps
+from corehr.gateway.apps import App, AppRegistry
 from corehr.gateway.frames import METHOD_CONTROL, METHOD_DATA, Frame, decode, encode
 from corehr.gateway.long_connection import MAX_CONNECTIONS_PER_APP, ClientConfig, LongConnections
 from corehr.kernel import tenants
 from corehr.kernel.outbox import AttemptResult
-from tests.gateway.toys import new_app
+from tests.gateway.fake_api import new_app
 
 SECRET = "a secret of any form 密"
 HOST = "127.0.0.1:8321"
@@ -88,7 +88,7 @@ class Harness:
     def __init__(self, store: Any, **options: Any) -> None:
         self.store = store
         self.app = new_app(store, app_secret=SECRET)
-        self.apps = Apps(store)
+        self.apps = AppRegistry(store)
         self.connected: asyncio.Queue[str] = asyncio.Queue()
         options = {"settle": 3600, "on_connected": self.connected.put_nowait, **options}
         self.connections = LongConnections(self.apps, **options)
@@ -126,7 +126,7 @@ class Harness:
 
     def expire_app_cache(self) -> None:
         """Without the second for which apps are remembered."""
-        self.apps._read_at = float("-inf")
+        self.apps._refreshed_at = float("-inf")
 
 
 def run(scenario: Awaitable[Any]) -> Any:

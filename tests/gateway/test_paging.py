@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from corehr.gateway import paging
 
-PLACES = st.recursive(
+CURSORS = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
 
 
-@given(PLACES)
-def test_a_place_comes_back(place):
-    token = paging.encode(place)
-    assert paging.decode(token) == place
+@given(CURSORS)
+def test_a_cursor_comes_back(cursor):
+    token = paging.encode(cursor)
+    assert paging.decode(token) == cursor
     assert token.isascii()
     assert not set(token) & set("=+/&?")
 
@@ -35,7 +35,7 @@ def test_broken_tokens(token):
         paging.decode(token)
 
 
-def test_a_changed_place_is_noticed():
+def test_a_changed_cursor_is_noticed():
     raw = bytearray(base64.urlsafe_b64decode(paging.encode(["a"]) + "=="))
     raw[-3] ^= 1
     with pytest.raises(ValueError, match="not a page token"):

@@ -3,9 +3,9 @@
 import pytest
 
 from corehr.gateway import spec
-from corehr.gateway.answers import Denied
-from corehr.gateway.scopes import Veil, require
-from tests.gateway.toys import Toy, new_app, operation
+from corehr.gateway.responses import PlatformError
+from corehr.gateway.scopes import FieldScopeFilter, require_scope
+from tests.gateway.fake_api import FakeApi, new_app, operation
 
 NESTED = operation(
     "toy.people.search",
@@ -39,19 +39,21 @@ def people():
     }
 
 
-def held(*names: str) -> frozenset[str]:
+def scope_set(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
-@pytest.mark.parametrize("scopes", ["*", held("toy:read"), held("toy:write", "other")])
+@pytest.mark.parametrize("scopes", ["*", scope_set("toy:read"), scope_set("toy:write", "other")])
 def test_one_of_the_scopes_is_enough(store, scopes):
-    assert Toy(store).ask("GET /open-apis/toy/v1/notes/recent", app=new_app(store, scopes=scopes)).json["code"] == 0
+    assert (
+        FakeApi(store).call("GET /open-apis/toy/v1/notes/recent", app=new_app(store, scopes=scopes)).json["code"] == 0
+    )
 
 
-def test_without_any_the_platform_says_which_would_do(store):
-    toy = Toy(store)
-    app = new_app(store, scopes=held("other"))
-    got = toy.ask("GET /open-apis/toy/v1/notes/recent", app=app)
+def test_without_any_the_error_names_the_scopes_that_would_do(store):
+    api = FakeApi(store)
+    app = new_app(store, scopes=scope_set("other"))
+    got = api.call("GET /open-apis/toy/v1/notes/recent", app=app)
     url = f"https://open.feishu.cn/app/{app.app_id}/auth?q=toy:read,toy:write&op_from=openapi&token_type=tenant"
     assert got.status == 400
     assert got.json["code"] == 99991672
@@ -71,28 +73,28 @@ def test_without_any_the_platform_says_which_would_do(store):
 
 
 def test_an_operation_without_scopes_is_open_to_every_app(store):
-    require(new_app(store, scopes=held()), (), "unused")
-    with pytest.raises(Denied):
-        require(new_app(store, scopes=held()), ("toy:read",), "scope_is_missing")
+    require_scope(new_app(store, scopes=scope_set()), (), "unused")
+    with pytest.raises(PlatformError):
+        require_scope(new_app(store, scopes=scope_set()), ("toy:read",), "scope_is_missing")
 
 
 def test_the_value_user_id_needs_its_own_scope(store):
-    toy = Toy(store)
-    asked = "GET /open-apis/toy/v1/notes/1?user_id_type=user_id"
-    refused = toy.ask(asked, app=new_app(store, scopes=held("toy:read"))).json
+    api = FakeApi(store)
+    http = "GET /open-apis/toy/v1/notes/1?user_id_type=user_id"
+    refused = api.call(http, app=new_app(store, scopes=scope_set("toy:read"))).json
     assert refused["code"] == 99991672
     assert "[contact:user.employee_id:readonly]" in refused["msg"]
-    both = held("toy:read", "contact:user.employee_id:readonly")
-    assert toy.ask(asked, app=new_app(store, scopes=both)).json["data"]["about"] == "ann"
-    assert toy.ask("GET /open-apis/toy/v1/notes/1", app=new_app(store, scopes=held("toy:read"))).json["code"] == 0
+    both = scope_set("toy:read", "contact:user.employee_id:readonly")
+    assert api.call(http, app=new_app(store, scopes=both)).json["data"]["about"] == "ann"
+    assert api.call("GET /open-apis/toy/v1/notes/1", app=new_app(store, scopes=scope_set("toy:read"))).json["code"] == 0
 
 
-def test_everything_hides_nothing():
-    assert Veil(NESTED).hide("*", people()) == people()
+def test_all_scopes_hide_nothing():
+    assert FieldScopeFilter(NESTED).apply("*", people()) == people()
 
 
 def test_fields_without_their_scope_are_absent_at_every_depth():
-    seen = Veil(NESTED).hide(held("toy:people:read"), people())
+    seen = FieldScopeFilter(NESTED).apply(scope_set("toy:people:read"), people())
     assert seen == {
         "items": [
             {"name": "Ann", "jobs": [{"title": "a"}, {"title": "b"}], "boss": {}},
@@ -103,37 +105,40 @@ def test_fields_without_their_scope_are_absent_at_every_depth():
 
 
 def test_any_of_a_fields_scopes_shows_it():
-    scopes = held("toy:people:write", "toy:phone:read", "toy:pay:read")
-    assert Veil(NESTED).hide(scopes, people()) == people()
+    scopes = scope_set("toy:people:write", "toy:phone:read", "toy:pay:read")
+    assert FieldScopeFilter(NESTED).apply(scopes, people()) == people()
 
 
 def test_a_hidden_parent_takes_its_members_along():
-    assert Veil(NESTED).hide(held("toy:phone:read"), people()) == {"total": 2}
+    assert FieldScopeFilter(NESTED).apply(scope_set("toy:phone:read"), people()) == {"total": 2}
 
 
-def test_the_handlers_own_answer_is_left_alone():
-    given = people()
-    Veil(NESTED).hide(held("toy:people:read"), given)
-    assert given == people()
+def test_the_handlers_own_data_is_not_changed():
+    data = people()
+    FieldScopeFilter(NESTED).apply(scope_set("toy:people:read"), data)
+    assert data == people()
 
 
-def test_apps_that_differ_in_other_scopes_share_a_plan():
-    veil = Veil(NESTED)
-    veil.hide(held("toy:people:read", "a"), people())
-    veil.hide(held("toy:people:read", "b"), people())
-    assert len(veil._plans) == 1
+def test_apps_that_differ_in_other_scopes_share_hidden_fields():
+    field_filter = FieldScopeFilter(NESTED)
+    field_filter.apply(scope_set("toy:people:read", "a"), people())
+    field_filter.apply(scope_set("toy:people:read", "b"), people())
+    assert len(field_filter._hidden_by_scopes) == 1
 
 
 @pytest.mark.parametrize(
     ("scopes", "ids"),
     [
-        (held("corehr:offboarding:read"), {"union_id": "on_1", "open_id": "ou_1"}),
-        (held("contact:user.employee_id:readonly"), {"union_id": "on_1", "user_id": "e33ggbyz", "open_id": "ou_1"}),
+        (scope_set("corehr:offboarding:read"), {"union_id": "on_1", "open_id": "ou_1"}),
+        (
+            scope_set("contact:user.employee_id:readonly"),
+            {"union_id": "on_1", "user_id": "e33ggbyz", "open_id": "ou_1"},
+        ),
     ],
 )
 def test_an_event_names_the_user_id_to_apps_with_its_scope(scopes, ids):
     offboarding = spec.load().events["corehr.offboarding.status_updated_v2"]
-    told = {"employment_id": "7", "status": 2}
-    whole = {"union_id": "on_1", "user_id": "e33ggbyz", "open_id": "ou_1"}
-    seen = Veil(offboarding.body).hide(scopes, {**told, "target_user_id": whole})
-    assert seen == {**told, "target_user_id": ids}
+    event_body = {"employment_id": "7", "status": 2}
+    all_ids = {"union_id": "on_1", "user_id": "e33ggbyz", "open_id": "ou_1"}
+    seen = FieldScopeFilter(offboarding.body).apply(scopes, {**event_body, "target_user_id": all_ids})
+    assert seen == {**event_body, "target_user_id": ids}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corehr.gateway.spec import EventType, Field, Limit, Operation, SpecError, load
+from corehr.gateway.spec import EventType, Field, Operation, RateLimit, SpecError, load
 from tools import import_spec
 
 OPERATION = """
@@ -47,88 +47,93 @@ def table(
     return OPERATION.format(id=name, http=http, rate=rate, query="[]", body=json.dumps(body), errors=errors)
 
 
-def one(folder: Path, *body: str, corrections: str = "", enums: str = "", rate: str = "5/s") -> Operation:
+def load_operation(folder: Path, *body: str, corrections: str = "", enums: str = "", rate: str = "5/s") -> Operation:
     spec = load(spec_folder(folder, table(*body, rate=rate), corrections=corrections, enums=enums))
     return spec.operations["v1.thing.create"]
 
 
-def one_event(folder: Path, *body: str, corrections: str) -> EventType:
+def load_event(folder: Path, *body: str, corrections: str) -> EventType:
     spec_folder(folder, table(), corrections=corrections)
     (folder / "events").mkdir()
     (folder / "events" / "thing.toml").write_text(EVENT.format(body=json.dumps(body)), "utf-8")
     return load(folder).events["thing.made_v1"]
 
 
-def fields_of(fields: tuple[Field, ...]) -> dict[str, Field]:
+def fields_by_name(fields: tuple[Field, ...]) -> dict[str, Field]:
     return {field.name: field for field in fields}
 
 
-def inside(field: Field) -> dict[str, Field]:
-    return fields_of(field.item.fields if field.item else field.fields)
+def members_by_name(field: Field) -> dict[str, Field]:
+    return fields_by_name(field.item.fields if field.item else field.fields)
 
 
 # ---------------------------------------------------------------------------------------------- our own
 
 
-def test_job_change_create_says_what_its_page_says():
+def test_job_change_create_is_as_on_its_page():
     create = load().operations["v1.job_change.create"]
 
     assert (create.method, create.path) == ("POST", "/open-apis/corehr/v1/job_changes")
     assert (create.updated, create.deprecated) == (dt.date(2024, 12, 17), True)
-    assert (create.apps, create.scopes) == (("custom",), ("corehr:corehr", "corehr:job_change:write"))
-    assert create.limits == (Limit(100, 60),)
+    assert (create.app_types, create.scopes) == (("custom",), ("corehr:corehr", "corehr:job_change:write"))
+    assert create.limits == (RateLimit(100, 60),)
     assert create.errors[1160201] == (400, "Has pending offboarding")
     assert create.errors[1163000] == (400, "Please check department  effective date")
     assert len(create.errors) == 49
-    query = fields_of(create.query)
+    query = fields_by_name(create.query)
     assert query["user_id_type"].default == "open_id"
     assert query["user_id_type"].value_scopes == {"user_id": ("contact:user.employee_id:readonly",)}
-    answer = inside(fields_of(create.response)["transfer_info"])
-    assert answer["target_compensation_type"].scopes == ("corehr:job_data.compensation_type:read",)
+    response = members_by_name(fields_by_name(create.response)["transfer_info"])
+    assert response["target_compensation_type"].scopes == ("corehr:job_data.compensation_type:read",)
 
 
 def test_job_change_create_with_our_corrections():
     create = load().operations["v1.job_change.create"]
-    body = fields_of(create.body)
-    asked = inside(body["transfer_info"])
-    answered = inside(fields_of(create.response)["transfer_info"])
+    body = fields_by_name(create.body)
+    request_info = members_by_name(body["transfer_info"])
+    response_info = members_by_name(fields_by_name(create.response)["transfer_info"])
 
-    assert body["employment_id"].business
-    assert asked["target_cost_center_rate"].business
-    assert not asked["original_cost_center_rate"].business
-    assert not body["transfer_info"].business
-    assert not body["transfer_mode"].business
+    assert body["employment_id"].rulebook_owned
+    assert request_info["target_cost_center_rate"].rulebook_owned
+    assert not request_info["original_cost_center_rate"].rulebook_owned
+    assert not body["transfer_info"].rulebook_owned
+    assert not body["transfer_mode"].rulebook_owned
     assert body["effective_date"].format == "date"
-    assert asked["target_contract_end_date"].format == "date"
-    assert inside(asked["target_employment_change"])["seniority_date"].format == "date"
-    assert asked["target_working_calendar"].format is None
-    assert body["initiator_id"].id == "user_id_type"
-    assert (asked["target_direct_manager"].id, asked["target_direct_manager"].id_also_corehr) == ("user_id_type", True)
-    assert answered["original_dotted_manager"].id_out == "corehr"
-    assert asked["target_department"].id == answered["target_department"].id == "department_id_type"
-    assert asked["target_social_security_city"].ref == ("location",)
-    assert asked["target_contract_type"].enum[0] == "internship_agreement"
+    assert request_info["target_contract_end_date"].format == "date"
+    assert members_by_name(request_info["target_employment_change"])["seniority_date"].format == "date"
+    assert request_info["target_working_calendar"].format is None
+    assert body["initiator_id"].id_type == "user_id_type"
+    assert (request_info["target_direct_manager"].id_type, request_info["target_direct_manager"].accepts_corehr_id) == (
+        "user_id_type",
+        True,
+    )
+    assert response_info["original_dotted_manager"].output_id_type == "corehr"
+    assert (
+        request_info["target_department"].id_type == response_info["target_department"].id_type == "department_id_type"
+    )
+    assert request_info["target_social_security_city"].references == ("location",)
+    assert request_info["target_contract_type"].enum[0] == "internship_agreement"
 
 
 def test_events_hold_what_stands_in_the_event_member():
     event = load().events["corehr.job_change.updated_v1"]
     assert [field.name for field in event.body][:2] == ["employment_id", "target_user_id"]
-    assert inside(event.body[1])["user_id"].scopes == ("contact:user.employee_id:readonly",)
+    assert members_by_name(event.body[1])["user_id"].scopes == ("contact:user.employee_id:readonly",)
 
 
 def test_every_documented_event_is_there():
     events = load().events
     assert len(events) == 75
-    assert events["corehr.employee.domain_event_v2"].apps == ("custom",)
-    assert events["corehr.contract.updated_v1"].apps == ("custom", "isv")
-    changed = fields_of(events["corehr.company.updated_v2"].body)["sub_events"]
-    assert inside(changed)["opt_type"].enum == (1, 2, 3)
+    assert events["corehr.employee.domain_event_v2"].app_types == ("custom",)
+    assert events["corehr.contract.updated_v1"].app_types == ("custom", "isv")
+    changed = fields_by_name(events["corehr.company.updated_v2"].body)["sub_events"]
+    assert members_by_name(changed)["opt_type"].enum == (1, 2, 3)
 
 
-def test_events_about_one_employee_ask_for_the_data_range():
+def test_events_about_one_employee_respect_the_data_range():
     """But for those whose page says otherwise, and for no others."""
     events = load().events
-    about_one = {name for name, event in events.items() if "employment_id" in fields_of(event.body)}
+    about_one = {name for name, event in events.items() if "employment_id" in fields_by_name(event.body)}
     exempt = {"corehr.offboarding.updated_v1", "corehr.job_change.updated_v1"}
     assert {name for name, event in events.items() if event.data_range} == about_one - exempt
     assert not events["corehr.process.approver.updated_v2"].data_range
@@ -153,21 +158,21 @@ def test_every_word_of_a_line(tmp_path: Path):
         "free string business",
         "numbers int[] =[1] len:0..3 {1|2}",
     ]
-    fields = fields_of(one(tmp_path, *lines, enums=enums).body)
+    fields = fields_by_name(load_operation(tmp_path, *lines, enums=enums).body)
 
     assert (fields["mode"].type, fields["mode"].required) == ("int", True)
     assert (fields["mode"].enum, fields["mode"].default) == ((1, -2), 1)
     assert [fields[name].range for name in ("size", "least", "mode")] == [(0.5, 100), (3, None), None]
     assert (fields["name"].length, fields["name"].pattern, fields["name"].deprecated) == ((1, 50), "^[a-z]+$", True)
-    assert (fields["kind"].enum_open, fields["kind"].required_in_prose, fields["kind"].required) == (True, True, False)
-    assert (fields["colour"].enum_of, fields["colour"].enum) == ("colour", ("red", "green"))
-    assert (fields["gender"].enum_of, fields["gender"].enum) == ("person.gender", ())
+    assert (fields["kind"].open_enum, fields["kind"].required_in_prose, fields["kind"].required) == (True, True, False)
+    assert (fields["colour"].enum_name, fields["colour"].enum) == ("colour", ("red", "green"))
+    assert (fields["gender"].enum_name, fields["gender"].enum) == ("person.gender", ())
     assert fields["day"].format == "date"
     manager = fields["manager"]
-    assert (manager.id, manager.id_also_corehr, manager.id_out) == ("user_id_type", True, "corehr")
-    assert (manager.ref, manager.scopes) == (("employment", "person"), ("a:read", "b:read"))
+    assert (manager.id_type, manager.accepts_corehr_id, manager.output_id_type) == ("user_id_type", True, "corehr")
+    assert (manager.references, manager.scopes) == (("employment", "person"), ("a:read", "b:read"))
     assert fields["type"].value_scopes == {"x": ("s:read",), "y": ("t:read", "u:read")}
-    assert fields["free"].business
+    assert fields["free"].rulebook_owned
     numbers = fields["numbers"]
     assert (numbers.type, numbers.default, numbers.length, numbers.enum) == ("list", [1], (0, 3), ())
     assert numbers.item is not None
@@ -176,27 +181,27 @@ def test_every_word_of_a_line(tmp_path: Path):
 
 def test_members_of_objects_of_lists_and_of_lists_of_lists(tmp_path: Path):
     lines = ["a object", "a.b object[]!", "a.b[].c string", "rows object[][] len:1..9", "rows[][].x int", "any object"]
-    fields = fields_of(one(tmp_path, *lines).body)
-    b = inside(fields["a"])["b"]
-    assert (b.type, b.required, list(inside(b))) == ("list", True, ["c"])
+    fields = fields_by_name(load_operation(tmp_path, *lines).body)
+    b = members_by_name(fields["a"])["b"]
+    assert (b.type, b.required, list(members_by_name(b))) == ("list", True, ["c"])
     rows = fields["rows"]
     assert (rows.type, rows.length) == ("list", (1, 9))
     assert rows.item is not None
-    assert (rows.item.type, rows.item.length, list(inside(rows.item))) == ("list", None, ["x"])
+    assert (rows.item.type, rows.item.length, list(members_by_name(rows.item))) == ("list", None, ["x"])
     assert (fields["any"].type, fields["any"].fields) == ("object", ())
 
 
 @pytest.mark.parametrize(
     ("rate", "limits"),
     [
-        ("20/min", (Limit(20, 60),)),
-        ("5/s", (Limit(5, 1),)),
-        ("1000/min & 50/s", (Limit(1000, 60), Limit(50, 1))),
+        ("20/min", (RateLimit(20, 60),)),
+        ("5/s", (RateLimit(5, 1),)),
+        ("1000/min & 50/s", (RateLimit(1000, 60), RateLimit(50, 1))),
         ("special", ()),
     ],
 )
-def test_rates(tmp_path: Path, rate: str, limits: tuple[Limit, ...]):
-    assert one(tmp_path, rate=rate).limits == limits
+def test_rates(tmp_path: Path, rate: str, limits: tuple[RateLimit, ...]):
+    assert load_operation(tmp_path, rate=rate).limits == limits
 
 
 # ---------------------------------------------------------------------------------------------- corrections
@@ -220,15 +225,15 @@ def test_a_correction_amends_adds_and_hands_over(tmp_path: Path):
         "info.c string",
         "size int 1..5 =2",
     ]
-    thing = one(tmp_path, *lines, corrections=corrections)
-    fields = fields_of(thing.body)
+    operation = load_operation(tmp_path, *lines, corrections=corrections)
+    fields = fields_by_name(operation.body)
 
-    assert fields["id"].business
-    assert [name for name, field in inside(fields["info"]).items() if field.format] == ["a_date", "b_date"]
-    assert list(inside(fields["info"])) == ["a_date", "b_date", "c", "new"]
+    assert fields["id"].rulebook_owned
+    assert [name for name, field in members_by_name(fields["info"]).items() if field.format] == ["a_date", "b_date"]
+    assert list(members_by_name(fields["info"])) == ["a_date", "b_date", "c", "new"]
     size = fields["size"]
     assert (size.type, size.required, size.range, size.default) == ("number", True, (1, 9), 2)
-    assert [field.name for field in thing.response] == ["id"]
+    assert [field.name for field in operation.response] == ["id"]
 
 
 @pytest.mark.parametrize(
@@ -246,29 +251,29 @@ def test_a_correction_amends_adds_and_hands_over(tmp_path: Path):
         ('["v1.thing.create"]\ndata_range = [true, "doc", "why"]', "'data_range' is no correction"),
     ],
 )
-def test_a_correction_that_corrects_nothing(tmp_path: Path, corrections: str, says: str):
-    with pytest.raises(SpecError, match=says.replace(".", r"\.")) as refusal:
-        one(tmp_path, "id string", corrections=corrections)
-    assert "\n" not in str(refusal.value)
+def test_a_correction_that_corrects_nothing(tmp_path: Path, corrections: str, message: str):
+    with pytest.raises(SpecError, match=message.replace(".", r"\.")) as caught:
+        load_operation(tmp_path, "id string", corrections=corrections)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("asks", [True, False])
-def test_a_correction_of_an_event(tmp_path: Path, asks: bool):
+def test_a_correction_of_an_event(tmp_path: Path, restricted: bool):
     corrections = f"""
     ["thing.made_v1"]
-    data_range = [{str(asks).lower()}, "reading", "about one employee"]
+    data_range = [{str(restricted).lower()}, "reading", "about one employee"]
     amend = [["body.day", "format:date", "reading", "a date"]]
     add = [["body.size", "int", "sdk", "there"]]
     """
-    event = one_event(tmp_path, "employment_id string", "day string", corrections=corrections)
-    fields = fields_of(event.body)
-    assert event.data_range is asks
+    event = load_event(tmp_path, "employment_id string", "day string", corrections=corrections)
+    fields = fields_by_name(event.body)
+    assert event.data_range is restricted
     assert fields["day"].format == "date"
     assert list(fields) == ["employment_id", "day", "size"]
 
 
-def test_an_event_of_which_nothing_is_said_does_not_ask(tmp_path: Path):
-    assert not one_event(tmp_path, "employment_id string", corrections="").data_range
+def test_an_event_without_a_correction_ignores_the_data_range(tmp_path: Path):
+    assert not load_event(tmp_path, "employment_id string", corrections="").data_range
 
 
 @pytest.mark.parametrize(
@@ -288,12 +293,12 @@ def test_an_event_of_which_nothing_is_said_does_not_ask(tmp_path: Path):
         ('business_owned = [["body.id", "doc", "why"]]', "'business_owned' is no correction"),
     ],
 )
-def test_a_correction_of_an_event_that_corrects_nothing(tmp_path: Path, correction: str, says: str):
-    with pytest.raises(SpecError) as refusal:
-        one_event(tmp_path, "id string", corrections=f'["thing.made_v1"]\n{correction}')
-    assert says in str(refusal.value)
-    assert "thing.made_v1: " in str(refusal.value)
-    assert "\n" not in str(refusal.value)
+def test_a_correction_of_an_event_that_corrects_nothing(tmp_path: Path, correction: str, message: str):
+    with pytest.raises(SpecError) as caught:
+        load_event(tmp_path, "id string", corrections=f'["thing.made_v1"]\n{correction}')
+    assert message in str(caught.value)
+    assert "thing.made_v1: " in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 # ---------------------------------------------------------------------------------------------- contradictions
@@ -325,12 +330,12 @@ def test_a_correction_of_an_event_that_corrects_nothing(tmp_path: Path, correcti
         (["a object", "a.b string =x"], "a member has a default"),
     ],
 )
-def test_an_ill_formed_line(tmp_path: Path, lines: list[str], says: str):
-    with pytest.raises(SpecError) as refusal:
-        one(tmp_path, *lines)
-    assert says in str(refusal.value)
-    assert str(refusal.value).startswith("file_0.toml: v1.thing.create.body")
-    assert "\n" not in str(refusal.value)
+def test_an_ill_formed_line(tmp_path: Path, lines: list[str], message: str):
+    with pytest.raises(SpecError) as caught:
+        load_operation(tmp_path, *lines)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("file_0.toml: v1.thing.create.body")
+    assert "\n" not in str(caught.value)
 
 
 def test_one_id_in_two_files(tmp_path: Path):
@@ -359,8 +364,8 @@ def test_an_error_row_twice(tmp_path: Path):
         (table(http="GET"), "missing or ill-formed"),
     ],
 )
-def test_an_ill_formed_entry(tmp_path: Path, text: str, says: str):
-    with pytest.raises(SpecError, match=says):
+def test_an_ill_formed_entry(tmp_path: Path, text: str, message: str):
+    with pytest.raises(SpecError, match=message):
         load(spec_folder(tmp_path, text))
 
 
@@ -402,19 +407,19 @@ def test_what_is_imported_survives(tmp_path: Path):
     facts, out = facts_folder(tmp_path / "facts"), tmp_path / "spec"
     import_spec.main([str(facts), "--all", "--out", str(out)])
     spec = load(out)
-    thing = spec.operations["v1.b"]
-    fields = fields_of(thing.body)
+    operation = spec.operations["v1.b"]
+    fields = fields_by_name(operation.body)
 
-    assert (thing.updated, thing.deprecated, thing.binary) == (dt.date(2024, 12, 17), True, True)
-    assert thing.limits == (Limit(1000, 60), Limit(50, 1))
-    assert thing.errors == {7: (400, 'say "no"\\\n')}
-    assert (thing.more_errors, thing.retired_errors) == (((9, "more"), (0, "")), (8,))
-    assert inside(fields["kind"])["enum_name"].enum == ("red",)
+    assert (operation.updated, operation.deprecated, operation.binary) == (dt.date(2024, 12, 17), True, True)
+    assert operation.limits == (RateLimit(1000, 60), RateLimit(50, 1))
+    assert operation.errors == {7: (400, 'say "no"\\\n')}
+    assert (operation.shared_errors, operation.retired_errors) == (((9, "more"), (0, "")), (8,))
+    assert members_by_name(fields["kind"])["enum_name"].enum == ("red",)
     assert (fields["size"].required, fields["size"].default, fields["size"].range) == (True, 1, (None, 9))
     texts = fields["texts"]
     assert texts.item is not None
-    assert (texts.length, texts.default, texts.item.enum, texts.item.enum_open) == ((0, 3), [], ("a", "b"), True)
-    assert (fields["who"].id, fields["who"].ref, fields["who"].scopes) == (
+    assert (texts.length, texts.default, texts.item.enum, texts.item.open_enum) == ((0, 3), [], ("a", "b"), True)
+    assert (fields["who"].id_type, fields["who"].references, fields["who"].scopes) == (
         "user_id_type",
         ("job", "job_level"),
         ("s:read",),
@@ -424,7 +429,7 @@ def test_what_is_imported_survives(tmp_path: Path):
     assert [field.name for field in spec.events["thing.made_v1"].body] == ["who"]
 
 
-def test_importing_keeps_what_is_not_asked_for_and_repeats_itself_exactly(tmp_path: Path):
+def test_importing_keeps_what_is_not_named_and_repeats_itself_exactly(tmp_path: Path):
     facts, out = facts_folder(tmp_path / "facts"), tmp_path / "spec"
     file = out / "operations" / "things.toml"
     import_spec.main([str(facts), "--operation", "v1.b", "--out", str(out)])

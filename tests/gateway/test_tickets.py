@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from corehr.gateway import apps
-from corehr.gateway.apps import Apps
+from corehr.gateway.apps import AppRegistry
 from corehr.gateway.tickets import HOUR_SECONDS, AppTickets
-from corehr.gateway.tokens import RESEND
+from corehr.gateway.tokens import RESEND_TICKET_PATH
 from corehr.kernel import tenants
 from corehr.kernel.outbox import AttemptResult
 from corehr.kernel.subscribers import DeliveryMode, Subscriber
-from tests.gateway.toys import Toy, ask, new_app
+from tests.gateway.fake_api import FakeApi, asgi_request, new_app
 
 HOUR_START = 1_700_000_000 // HOUR_SECONDS * HOUR_SECONDS
 """The beginning of an hour."""
@@ -25,7 +25,7 @@ class FakeOutside:
 
     def __init__(self, store) -> None:
         self.now = HOUR_START + 0.25
-        self.apps = Apps(store)
+        self.apps = AppRegistry(store)
         self.modes: dict[str, DeliveryMode | None] = {}
         self.posts: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self.results: dict[str, AttemptResult | Exception] = {}
@@ -114,7 +114,7 @@ def test_another_apps_ticket_is_not_accepted(store, fake_outside):
 def test_tickets_are_made_with_the_tenants_key(store, fake_outside):
     other_tenant = tenants.Tenant("2", "0" * 16, "Elsewhere", "Asia/Tokyo", "another key", None, None, None)
     store.command_sync("2", lambda tx: tenants.insert(tx, other_tenant))
-    app_id, _ = store.command_sync("2", lambda tx: apps.add_app(tx, "abroad", type="store"))
+    app_id, _ = store.command_sync("2", lambda tx: apps.create_app(tx, "abroad", type="store"))
     other_app = asyncio.run(fake_outside.apps.get(app_id))
     assert other_app is not None
     assert other_app.tenant_key == other_tenant.tenant_key
@@ -265,7 +265,7 @@ class SlowTransport(FakeOutside):
 
 def store_app_credentials(store, fake_outside):
     app_id, app_secret = store.command_sync(
-        tenants.DEFAULT_TENANT_ID, lambda tx: apps.add_app(tx, "shop", type="store")
+        tenants.DEFAULT_TENANT_ID, lambda tx: apps.create_app(tx, "shop", type="store")
     )
     fake_outside.modes[app_id] = "webhook"
     return {"app_id": app_id, "app_secret": app_secret}
@@ -274,10 +274,10 @@ def store_app_credentials(store, fake_outside):
 def test_a_resend_is_pushed_again_and_the_response_does_not_wait(store):
     fake_outside = SlowTransport(store)
     credentials = store_app_credentials(store, fake_outside)
-    api = Toy(store, tickets=fake_outside.tickets)
+    api = FakeApi(store, tickets=fake_outside.tickets)
 
     async def scenario():
-        response = await ask(api.gateway, f"POST {RESEND}/", credentials)
+        response = await asgi_request(api.gateway, f"POST {RESEND_TICKET_PATH}/", credentials)
         assert (response.status, response.json) == (200, {"code": 0, "msg": "success"})
         app_id, body = await fake_outside.posts.get()
         assert app_id == credentials["app_id"]
@@ -294,7 +294,9 @@ def test_a_resend_is_pushed_again_and_the_response_does_not_wait(store):
 def test_a_resend_without_a_webhook_is_not_an_error(store, fake_outside):
     credentials = store_app_credentials(store, fake_outside)
     fake_outside.modes.clear()
-    response = asyncio.run(ask(Toy(store, tickets=fake_outside.tickets).gateway, f"POST {RESEND}", credentials))
+    response = asyncio.run(
+        asgi_request(FakeApi(store, tickets=fake_outside.tickets).gateway, f"POST {RESEND_TICKET_PATH}", credentials)
+    )
     assert response.json == {"code": 0, "msg": "success"}
     assert fake_outside.take_posts() == {}
 

@@ -18,17 +18,17 @@ from corehr.entrypoints.directory import HrDirectory
 from corehr.entrypoints.tenants import set_clock
 from corehr.gateway import idempotency
 from corehr.gateway import spec as gateway_spec
-from corehr.gateway.apps import App, Apps
+from corehr.gateway.apps import App, AppRegistry
 from corehr.gateway.deliveries import DeliveryWorker
 from corehr.gateway.egress import EgressPolicy
 from corehr.gateway.envelopes import EventRenderer
-from corehr.gateway.headers import canonical
+from corehr.gateway.headers import canonical_headers
 from corehr.gateway.long_connection import LongConnections
 from corehr.gateway.pipeline import Gateway
-from corehr.gateway.rate_limits import RateLimits
+from corehr.gateway.rate_limits import RateLimiter
 from corehr.gateway.spec import Spec, SpecError
 from corehr.gateway.tickets import AppTickets
-from corehr.gateway.tokens import Tokens
+from corehr.gateway.tokens import TokenIssuer
 from corehr.gateway.webhooks import WebhookClient
 from corehr.hr.job_changes.api import FEATURE as JOB_CHANGES
 from corehr.hr.job_datas.api import FEATURE as JOB_DATAS
@@ -74,7 +74,7 @@ class Installation:
     def __init__(self, settings: Settings, spec: Spec, store: Store, clock: Clock, tenant: Tenant) -> None:
         self.settings, self.spec, self.store, self.clock, self.tenant = settings, spec, store, clock, tenant
         self.days = DayRunner(store, clock, tenant.id, [turn for f in FEATURES for turn in f.daily_jobs])
-        self.apps = Apps(store)
+        self.apps = AppRegistry(store)
         near = settings.sandbox and settings.sandbox_token is None  # others may call a sandbox that has a token
         self.envelopes = EventRenderer(spec, directory := HrDirectory())
         self.webhooks = WebhookClient(EgressPolicy.from_hosts(settings.webhook_hosts, loopback=near))
@@ -89,18 +89,18 @@ class Installation:
             store,
             commands=COMMANDS,
             queries=QUERIES,
-            reasons={operation: book.gateway_codes() for operation, book in RULEBOOKS.items()},
+            gateway_codes={operation: book.gateway_codes() for operation, book in RULEBOOKS.items()},
             directory=directory,
             apps=self.apps,
-            tokens=Tokens(self.apps),
-            limiter=RateLimits(on=settings.rate_limits),
-            caught_up=self.caught_up,
-            watch=self.sandbox.watch if self.sandbox else None,
+            tokens=TokenIssuer(self.apps),
+            limiter=RateLimiter(enabled=settings.rate_limits),
+            catch_up=self.caught_up,
+            hook=self.sandbox.watch if self.sandbox else None,
             tickets=self.tickets,
             connections=self.connections,
-            changed=self.deliveries.wake,
+            on_commit=self.deliveries.wake,
         )
-        self.asgi = canonical(_Front(self))
+        self.asgi = canonical_headers(_Front(self))
         self._background: list[asyncio.Task[None]] = []
 
     async def caught_up(self, tenant: str) -> None:

@@ -47,11 +47,11 @@ def app_create(
 
     def create(tx: "Tx") -> tuple[str, str]:
         _require_departments(tx, departments)
-        return apps.add_app(
+        return apps.create_app(
             tx,
             name,
             type=kind,
-            scopes=apps.EVERYTHING if scopes else frozenset(named),
+            scopes=apps.ALL_SCOPES if scopes else frozenset(named),
             data_range=departments or data_range,
             pre_hires=pre_hires,
         )

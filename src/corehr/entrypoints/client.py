@@ -12,7 +12,7 @@ import msgspec
 from corehr.entrypoints.failures import Failed
 from corehr.gateway.headers import LOG_ID
 from corehr.gateway.spec import Operation
-from corehr.gateway.tokens import TENANT_TOKEN
+from corehr.gateway.tokens import TENANT_TOKEN_PATH
 from corehr.kernel.settings import UsageError
 
 PATIENCE: Final = 60
@@ -53,7 +53,7 @@ class Client:
         return self._ask(operation.method, f"{target}?{asked}" if asked else target, body, token)
 
     def _token(self) -> str:
-        answer = self._ask("POST", TENANT_TOKEN, msgspec.json.encode(self._app))
+        answer = self._ask("POST", TENANT_TOKEN_PATH, msgspec.json.encode(self._app))
         if answer.code:
             raise Failed(f"no token: {answer.refusal()}; give --app-id and --app-secret of an app of this server")
         return str(answer.members.get("tenant_access_token"))

@@ -78,7 +78,7 @@ def _operation(id: str, entry: Mapping[str, Any], spec: Spec, causes: Mapping[st
 
 def _event(name: str, spec: Spec, causes: Mapping[str, list[str]]) -> str:
     it = spec.events[name]
-    store, data_range = ("yes" if says else "-" for says in ("isv" in it.apps, it.data_range))
+    store, data_range = ("yes" if says else "-" for says in ("isv" in it.app_types, it.data_range))
     return f"| `{name}` | {store} | {data_range} | {len(it.scopes)} | {', '.join(causes.get(name, ['nothing yet']))} |"
 
 

@@ -13,18 +13,18 @@ from corehr.kernel.feature import DataRange
 class HrDirectory:
     """Answers by records; what names nobody is left out."""
 
-    def people_by(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
+    def employments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
         by = people.by_user_id if id_type == "user_id" else people.by_people_admin_id
         return {row[id_type]: row["id"] for row in by(tx, values)}
 
-    def people_as(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
+    def external_ids_of_employments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
         return {id: getattr(person, id_type) for id, person in people.many(tx, ids).items()}
 
-    def departments_by(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
+    def departments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
         return {row[id_type]: row["id"] for row in departments.by_department_id(tx, values)}
 
-    def departments_as(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
+    def external_ids_of_departments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
         return {row["id"]: row[id_type] for row in departments.by_id(tx, ids)}
 
-    def is_within(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
+    def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
         return departments.within(tx, data_range, job_datas.department_on(tx, employment_id, day), day)

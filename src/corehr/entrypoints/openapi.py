@@ -9,12 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from corehr.gateway.answers import PLATFORM, TOO_FREQUENT, encode
-from corehr.gateway.checks import INT64, is_closed, is_demanded
 from corehr.gateway.fields import Field
-from corehr.gateway.headers import LIMIT, LOG_ID, REQUEST_ID, RESET
+from corehr.gateway.headers import LOG_ID, RATE_LIMIT_LIMIT, RATE_LIMIT_RESET, REQUEST_ID
+from corehr.gateway.responses import PLATFORM_ERRORS, RATE_LIMITED, encode_json
 from corehr.gateway.spec import Operation, Spec
-from corehr.gateway.tokens import ENDPOINTS, RESEND, STORE_APP_TOKEN, STORE_TENANT_TOKEN
+from corehr.gateway.tokens import (
+    CUSTOM_APP_ENDPOINTS,
+    RESEND_TICKET_PATH,
+    STORE_APP_TOKEN_PATH,
+    STORE_TENANT_TOKEN_PATH,
+)
+from corehr.gateway.validator import INT64_RANGE, has_closed_enum, is_required
 
 Json = dict[str, Any]
 Place = Literal["path", "query", "body", "answer"]
@@ -41,7 +46,7 @@ _A_LOG_ID = "20261120093512A1B2C3D4E5F6A7B8C9D0"
 
 def routes(spec: Spec, built: Iterable[str]) -> list[Route]:
     """`/openapi.json`, ready to be sent."""
-    ready = encode(document(spec, built))
+    ready = encode_json(document(spec, built))
 
     async def answer(request: Request) -> Response:
         return Response(ready, media_type="application/json")
@@ -84,11 +89,11 @@ def _operation(operation: Operation) -> Json:
     if parameters:
         found["parameters"] = parameters
     if operation.body and operation.method != "GET":
-        content = {operation.content: {"schema": _object(operation.body, "body")}}
-        found["requestBody"] = {"required": any(map(is_demanded, operation.body)), "content": content}
+        content = {operation.content_type: {"schema": _object(operation.body, "body")}}
+        found["requestBody"] = {"required": any(map(is_required, operation.body)), "content": content}
     return found | {
-        "x-apps": operation.apps,
-        "x-tokens": operation.tokens,
+        "x-apps": operation.app_types,
+        "x-tokens": operation.token_types,
         "x-scopes": operation.scopes,
         "x-field-scopes": operation.field_scopes,
         "x-rate-limits": [{"calls": limit.count, "seconds": limit.seconds} for limit in operation.limits],
@@ -98,13 +103,13 @@ def _operation(operation: Operation) -> Json:
 
 def _parameter(place: Literal["path", "query"], field: Field) -> Json:
     schema = _schema(field, place)
-    if schema.get("type") == "string" and (place == "path" or is_demanded(field)):
+    if schema.get("type") == "string" and (place == "path" or is_required(field)):
         schema["minLength"] = schema.get("minLength") or 1  # an empty one counts as absent
     deprecated = {"deprecated": True} if schema.pop("deprecated", False) else {}
     return {
         "name": field.name,
         "in": place,
-        "required": place == "path" or is_demanded(field),
+        "required": place == "path" or is_required(field),
         **deprecated,
         "schema": schema,
     }
@@ -123,11 +128,11 @@ def _rows(operation: Operation) -> Rows:
     rows: Rows = {}
     for code, (status, message) in operation.errors.items():
         rows.setdefault(status, {})[code] = [message]
-    for code, message in operation.more_errors:
+    for code, message in operation.shared_errors:
         if code and code not in operation.errors:  # the shared lists give no status
             rows.setdefault(400, {}).setdefault(code, []).append(message)
     own = {code for codes in rows.values() for code in codes}
-    for code, (status, _) in PLATFORM.items():
+    for code, (status, _) in PLATFORM_ERRORS.items():
         if code not in own:
             rows.setdefault(status, {})[code] = []
     return rows
@@ -141,7 +146,7 @@ def _refusal(codes: Mapping[int, list[str]]) -> Json:
         for number, message in enumerate(messages, 1):
             examples[str(code) if number == 1 else f"{code}-{number}"] = _example(code, message)
     schema = {"allOf": [{"$ref": "#/components/schemas/Refusal"}], "properties": {"code": {"enum": list(codes)}}}
-    return _answer("It is refused: `code` and `msg` say why.", schema, examples, limited=TOO_FREQUENT in codes)
+    return _answer("It is refused: `code` and `msg` say why.", schema, examples, limited=RATE_LIMITED in codes)
 
 
 def _example(code: int, message: str) -> Json:
@@ -152,7 +157,7 @@ def _example(code: int, message: str) -> Json:
 def _answer(
     says: str, schema: Json, examples: Json | None = None, *, media: str = "application/json", limited: bool = False
 ) -> Json:
-    names = [LOG_ID, REQUEST_ID, *((LIMIT, RESET) if limited else ())]
+    names = [LOG_ID, REQUEST_ID, *((RATE_LIMIT_LIMIT, RATE_LIMIT_RESET) if limited else ())]
     headers = {name.decode(): {"$ref": f"#/components/headers/{name.decode()}"} for name in names}
     content = {"schema": schema} | ({"examples": examples} if examples else {})
     return {"description": says, "headers": headers, "content": {media: content}}
@@ -163,7 +168,7 @@ def _answer(
 
 def _object(fields: Iterable[Field], place: Place) -> Json:
     found: Json = {"type": "object", "properties": {field.name: _schema(field, place) for field in fields}}
-    demanded = [field.name for field in fields if is_demanded(field)] if place != "answer" else []
+    demanded = [field.name for field in fields if is_required(field)] if place != "answer" else []
     return found | ({"required": demanded} if demanded else {})
 
 
@@ -181,10 +186,10 @@ def _schema(field: Field, place: Place) -> Json:
 def _scalar(field: Field, place: Place) -> Json:
     found: Json = {"type": _TYPES[field.type]}
     if field.enum:
-        found["enum" if is_closed(field) else "examples"] = field.enum
-    if field.type == "int" and not is_closed(field):
+        found["enum" if has_closed_enum(field) else "examples"] = field.enum
+    if field.type == "int" and not has_closed_enum(field):
         low, high = field.range or (None, None)
-        low, high = INT64[0] if low is None else low, INT64[1] if high is None else high
+        low, high = INT64_RANGE[0] if low is None else low, INT64_RANGE[1] if high is None else high
         found |= {"format": "int64"} | _limits("imum", low, high)
     elif field.type == "string" and field.range is not None:  # a number in a text
         found |= _number_in_text(*field.range, place)
@@ -215,13 +220,13 @@ def _limits(what: str, low: float | None, high: float | None) -> Json:
 
 def _about(field: Field) -> Json:
     """What is said of the field besides the shape of its values."""
-    note = _JUDGED if field.business else _IN_PROSE if field.required_in_prose else None
+    note = _JUDGED if field.rulebook_owned else _IN_PROSE if field.required_in_prose else None
     found = {
         "default": field.default,
         "deprecated": field.deprecated,
         "x-note": note,
-        "x-id-type": field.id,
-        "x-refers-to": field.ref,
+        "x-id-type": field.id_type,
+        "x-refers-to": field.references,
         "x-scopes": field.scopes,
         "x-value-scopes": dict(field.value_scopes),
         "x-idempotency-key": field.idempotency,
@@ -244,13 +249,15 @@ _SECRET = ("app_id", "app_secret")
 _TOKENS: Mapping[str, _TokenPlace] = {
     **{
         path: _TokenPlace(_SECRET, dict.fromkeys(names, "t-"), (10003, 10005, 10014))
-        for path, names in ENDPOINTS.items()
+        for path, names in CUSTOM_APP_ENDPOINTS.items()
     },
-    STORE_APP_TOKEN: _TokenPlace((*_SECRET, "app_ticket"), {"app_access_token": "a-"}, (10003, 10005, 10012, 10014)),
-    STORE_TENANT_TOKEN: _TokenPlace(
+    STORE_APP_TOKEN_PATH: _TokenPlace(
+        (*_SECRET, "app_ticket"), {"app_access_token": "a-"}, (10003, 10005, 10012, 10014)
+    ),
+    STORE_TENANT_TOKEN_PATH: _TokenPlace(
         ("app_access_token", "tenant_key"), {"tenant_access_token": "t-"}, (10003, 10013, 10014)
     ),
-    RESEND: _TokenPlace(_SECRET, {}, (10003, 10014, 10016)),
+    RESEND_TICKET_PATH: _TokenPlace(_SECRET, {}, (10003, 10014, 10016)),
 }
 
 
@@ -279,8 +286,8 @@ def _components() -> Json:
     headers = {
         LOG_ID: ("The id of this request in the log.", True, text),
         REQUEST_ID: ("The id the client gave the request, or the log id.", True, text),
-        LIMIT: ("So many calls are allowed, where the rate is what was exceeded.", False, whole),
-        RESET: ("Seconds until calls are taken again.", False, whole),
+        RATE_LIMIT_LIMIT: ("So many calls are allowed, where the rate is what was exceeded.", False, whole),
+        RATE_LIMIT_RESET: ("Seconds until calls are taken again.", False, whole),
     }
     about: Json = {"log_id": text, "troubleshooter": text, "field_violations": {"type": "array", "items": _violation()}}
     about["permission_violations"] = {"type": "array", "items": {"type": "object"}}
@@ -292,7 +299,7 @@ def _components() -> Json:
             for name, (says, always, schema) in headers.items()
         },
         "schemas": {"Refusal": {"type": "object", "required": list(members), "properties": members}},
-        "examples": {str(code): _example(code, message) for code, (_, message) in PLATFORM.items()},
+        "examples": {str(code): _example(code, message) for code, (_, message) in PLATFORM_ERRORS.items()},
         "securitySchemes": {
             "tenant_access_token": {
                 "type": "http",

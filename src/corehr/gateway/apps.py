@@ -23,12 +23,12 @@ from corehr.kernel.statements import (
 )
 from corehr.kernel.tenants import DEFAULT_TENANT_ID, tenant
 
-EVERYTHING: Final = "*"
+ALL_SCOPES: Final = "*"
 Scopes = frozenset[str] | Literal["*"]
-Kind = Literal["custom", "store"]
+AppType = Literal["custom", "store"]
 
-_DUE = 0.5
-_STALE = 1.0
+_REFRESH_AFTER_SECONDS = 0.5
+_MAX_AGE_SECONDS = 1.0
 
 app_table = tenant_table(
     "app",
@@ -43,15 +43,15 @@ app_table = tenant_table(
     text_column("created_at"),
 )
 
-_WITH_KEYS = sa.select(app_table, tenant.c.server_key, tenant.c.key.label("tenant_key")).join(
+_with_tenant_keys = sa.select(app_table, tenant.c.server_key, tenant.c.key.label("tenant_key")).join(
     tenant, tenant.c.tenant == app_table.c.tenant
 )
-_ADD = insert_into(app_table)
-_MINE = statement(_WITH_KEYS.where(of_tenant(app_table)).order_by(app_table.c.app_id))
+_INSERT = insert_into(app_table)
+_SELECT_ALL = statement(_with_tenant_keys.where(of_tenant(app_table)).order_by(app_table.c.app_id))
 # the one reading without a tenant: a request says who it is before it is known whose it is
-_ALL_TENANTS = statement(_WITH_KEYS)
-_SET_SECRET = update_columns(app_table, "secret_hash", by=("app_id",))
-_SET_ENABLED = update_columns(app_table, "enabled", by=("app_id",))
+_SELECT_OF_ALL_TENANTS = statement(_with_tenant_keys)
+_UPDATE_SECRET = update_columns(app_table, "secret_hash", by=("app_id",))
+_UPDATE_ENABLED = update_columns(app_table, "enabled", by=("app_id",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class App:
     tenant_key: str
     app_id: str
     name: str
-    type: Kind
+    type: AppType
     scopes: Scopes
     data_range: DataRange
     pre_hires: PreHireAccess
@@ -76,28 +76,28 @@ class App:
     server_key: str = field(repr=False)
 
     @property
-    def listed_as(self) -> str:
+    def documented_type(self) -> str:
         """What the documents call its type: custom or isv."""
         return "isv" if self.type == "store" else self.type
 
-    def holds(self, any_of: Collection[str]) -> bool:
+    def has_any_scope(self, any_of: Collection[str]) -> bool:
         """Whether it has one of these scopes; of none to choose from, it does."""
         return isinstance(self.scopes, str) or not any_of or not self.scopes.isdisjoint(any_of)
 
-    def has_secret(self, given: str) -> bool:
-        return hmac.compare_digest(self.secret_hash, _hash(self.app_id, given))
+    def has_secret(self, app_secret: str) -> bool:
+        return hmac.compare_digest(self.secret_hash, _hash_secret(self.app_id, app_secret))
 
 
-def new_app_id() -> str:
+def generate_app_id() -> str:
     return f"cli_{random_hex(16)}"
 
 
-def add_app(
+def create_app(
     tx: Tx,
     name: str,
     *,
-    type: Kind = "custom",
-    scopes: Scopes = EVERYTHING,
+    type: AppType = "custom",
+    scopes: Scopes = ALL_SCOPES,
     data_range: Literal["all", "none"] | Collection[str] = "none",
     pre_hires: PreHireAccess = "none",
     app_id: str | None = None,
@@ -108,15 +108,15 @@ def add_app(
 
     `created_at` is a stamp, of real time unless it is given; tokens are issued in windows that count from it.
     """
-    app_id = app_id or new_app_id()
+    app_id = app_id or generate_app_id()
     app_secret = app_secret or random_hex()
     tx.execute(
-        _ADD,
+        _INSERT,
         app_id=app_id,
         name=name,
         type=type,
-        secret_hash=_hash(app_id, app_secret),
-        scopes=EVERYTHING if scopes == EVERYTHING else encode_json(sorted(scopes)).decode(),
+        secret_hash=_hash_secret(app_id, app_secret),
+        scopes=ALL_SCOPES if scopes == ALL_SCOPES else encode_json(sorted(scopes)).decode(),
         data_range=data_range if isinstance(data_range, str) else encode_json(sorted(data_range)).decode(),
         pre_hires=pre_hires,
         enabled=1,
@@ -127,66 +127,68 @@ def add_app(
 
 def list_apps(tx: Tx) -> Sequence[App]:
     """The tenant's apps, by app id."""
-    return [_app(row) for row in tx.fetch_all(_MINE)]
+    return [_from_row(row) for row in tx.fetch_all(_SELECT_ALL)]
 
 
 def rotate_secret(tx: Tx, app_id: str) -> str | None:
     """A new secret, None when there is no such app. Tokens already issued live on until they expire."""
-    fresh = random_hex()
-    return fresh if tx.execute(_SET_SECRET, app_id=app_id, secret_hash=_hash(app_id, fresh)) else None
+    new_secret = random_hex()
+    return (
+        new_secret if tx.execute(_UPDATE_SECRET, app_id=app_id, secret_hash=_hash_secret(app_id, new_secret)) else None
+    )
 
 
 def set_enabled(tx: Tx, app_id: str, *, enabled: bool) -> bool:
     """Whether there is such an app."""
-    return tx.execute(_SET_ENABLED, app_id=app_id, enabled=int(enabled)) == 1
+    return tx.execute(_UPDATE_ENABLED, app_id=app_id, enabled=int(enabled)) == 1
 
 
-class Apps:
+class AppRegistry:
     """The apps of every tenant, in memory; what another process changed is seen within a second."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._apps: dict[str, App] = {}
-        self._read_at = float("-inf")
-        self._reading = 0
+        self._refreshed_at = float("-inf")
+        self._running_refreshes = 0
 
-    async def find(self, app_id: str) -> App | None:
+    async def get(self, app_id: str) -> App | None:
         """The app; who is not known is always looked for again."""
-        age = monotonic() - self._read_at
+        age = monotonic() - self._refreshed_at
         # one caller reads ahead of time, the others wait for it only once what they have is a second old
-        if age > _STALE or (age > _DUE and not self._reading):
-            await self._read()
-        known = self._apps.get(app_id)
-        if known is None:
-            await self._read()
-            known = self._apps.get(app_id)
-        return known
+        if age > _MAX_AGE_SECONDS or (age > _REFRESH_AFTER_SECONDS and not self._running_refreshes):
+            await self._refresh()
+        app = self._apps.get(app_id)
+        if app is None:
+            await self._refresh()
+            app = self._apps.get(app_id)
+        return app
 
-    async def enabled_of_store(self) -> Sequence[App]:
+    async def list_enabled_store_apps(self) -> Sequence[App]:
         """The store apps of every tenant that are enabled, read now."""
-        await self._read()
+        await self._refresh()
         return [app for app in self._apps.values() if app.type == "store" and app.enabled]
 
-    async def _read(self) -> None:
-        asked_at = monotonic()
-        self._reading += 1
+    async def _refresh(self) -> None:
+        started_at = monotonic()
+        self._running_refreshes += 1
         try:
-            rows = await self._store.query(DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_ALL_TENANTS))
+            rows = await self._store.query(DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_SELECT_OF_ALL_TENANTS))
         finally:
-            self._reading -= 1
-        if asked_at > self._read_at:
-            self._apps = {row["app_id"]: _app(row) for row in rows}
-            self._read_at = asked_at
+            self._running_refreshes -= 1
+        if started_at > self._refreshed_at:
+            self._apps = {row["app_id"]: _from_row(row) for row in rows}
+            self._refreshed_at = started_at
 
 
-def _hash(app_id: str, app_secret: str) -> str:
+def _hash_secret(app_id: str, app_secret: str) -> str:
     return hmac.digest(app_id.encode(), app_secret.encode(errors="surrogatepass"), "sha256").hex()
 
 
-def _app(row: Row) -> App:
+def _from_row(row: Row) -> App:
     values: dict[str, Any] = dict(row)
     scopes, data_range = values["scopes"], values["data_range"]
-    values["scopes"] = EVERYTHING if scopes == EVERYTHING else frozenset(decode_json(scopes))
+    values["scopes"] = ALL_SCOPES if scopes == ALL_SCOPES else frozenset(decode_json(scopes))
     if data_range == "all" or values["type"] == "store":  # the range of a store app cannot be narrowed
         values["data_range"] = DataRange(everyone=True)
     else:

@@ -4,42 +4,42 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from corehr.gateway.shapes import Arguments
+from corehr.gateway.schemas import Arguments
 from corehr.gateway.spec import Operation
 from corehr.kernel.errors import BusinessError
 
-Subject = tuple[str, str, str]
+ClaimKey = tuple[str, str, str]
 
 
-class Claims:
+class ExclusiveClaims:
     """The records claimed in this process. It is the event loop's own, so no lock guards it.
 
     A claim is taken before the request waits for the store, and held until its transaction is over.
     """
 
     def __init__(self) -> None:
-        self._held: set[Subject] = set()
+        self._claimed: set[ClaimKey] = set()
 
     @contextmanager
-    def held(self, tenant: str, operation: Operation, given: Arguments, code: int | None) -> Iterator[None]:
+    def claim(self, tenant: str, operation: Operation, arguments: Arguments, code: int | None) -> Iterator[None]:
         """Keep the record that the request names; Refusal with the operation's `code` when somebody else does."""
-        subject = None if code is None else _subject(tenant, operation, given)
-        if subject is None or code is None:
+        key = None if code is None else _claim_key(tenant, operation, arguments)
+        if key is None or code is None:
             yield
             return
-        if subject in self._held:
+        if key in self._claimed:
             raise BusinessError(operation.id, code, "record_is_claimed")
-        self._held.add(subject)
+        self._claimed.add(key)
         try:
             yield
         finally:
-            self._held.discard(subject)
+            self._claimed.discard(key)
 
 
-def _subject(tenant: str, operation: Operation, given: Arguments) -> Subject | None:
-    sections: tuple[tuple[Any, Any], ...] = ((operation.path_params, given.path), (operation.body, given.body))
+def _claim_key(tenant: str, operation: Operation, arguments: Arguments) -> ClaimKey | None:
+    sections: tuple[tuple[Any, Any], ...] = ((operation.path_params, arguments.path), (operation.body, arguments.body))
     for fields, values in sections:
         for field in fields:
-            if field.claim and isinstance(values.get(field.name), str):
+            if field.exclusive and isinstance(values.get(field.name), str):
                 return tenant, field.name, values[field.name]
     return None

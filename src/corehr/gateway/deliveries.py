@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-from corehr.gateway.apps import App, Apps
+from corehr.gateway.apps import App, AppRegistry
 from corehr.gateway.envelopes import EventRenderer, build_envelope
 from corehr.gateway.log_ids import new_log_id
 from corehr.gateway.long_connection import LongConnections
@@ -75,7 +75,7 @@ class DeliveryWorker:
         self,
         store: Store,
         tenant: str,
-        apps: Apps,
+        apps: AppRegistry,
         envelopes: EventRenderer,
         webhooks: WebhookClient,
         connections: LongConnections,
@@ -187,7 +187,7 @@ class DeliveryWorker:
 
     async def _can_reach(self, subscriber: Subscriber) -> bool:
         """Whether attempts can be made: only the process that holds a connection of the app delivers over it."""
-        app = await self._apps.find(subscriber.app_id)
+        app = await self._apps.get(subscriber.app_id)
         return app is not None and app.enabled and self._is_connected(subscriber)
 
     def _is_connected(self, subscriber: Subscriber) -> bool:
@@ -216,7 +216,7 @@ class DeliveryWorker:
     async def _deliver(
         self, app_id: str, leased: Sequence[LeasedDelivery], lease_until: int, *, inside_pause: bool
     ) -> Sequence[DeliveryResult]:
-        app = await self._apps.find(app_id)
+        app = await self._apps.get(app_id)
         if app is None or not app.enabled:
             return [DeliveryResult(delivery) for delivery in leased]
         subscriber, prepared = await self._store.query(self._tenant, partial(self._prepare, app, leased))

@@ -7,12 +7,12 @@ it at all are decided when it is told.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from corehr.gateway import made_ids
-from corehr.gateway.answers import encode
+from corehr.gateway import opaque_ids
 from corehr.gateway.apps import App
 from corehr.gateway.fields import Field
-from corehr.gateway.id_types import Directory
-from corehr.gateway.scopes import Veil
+from corehr.gateway.id_types import IdDirectory
+from corehr.gateway.responses import encode_json
+from corehr.gateway.scopes import FieldScopeFilter
 from corehr.gateway.spec import EventType, Spec
 from corehr.kernel import tenants
 from corehr.kernel.clock import epoch_millis, local_date, parse_timestamp
@@ -27,10 +27,10 @@ _EMPLOYMENT_FIELD: Final = "employment_id"
 class EventRenderer:
     """Speaks of events to apps, by the spec."""
 
-    def __init__(self, spec: Spec, directory: Directory) -> None:
+    def __init__(self, spec: Spec, directory: IdDirectory) -> None:
         self._directory = directory
         self._event_types = spec.events
-        self._field_filters = {name: Veil(event.body) for name, event in spec.events.items()}
+        self._field_filters = {name: FieldScopeFilter(event.body) for name, event in spec.events.items()}
         self._targets = {
             name: next((f.fields for f in event.body if f.name == _TARGET_FIELD), None)
             for name, event in spec.events.items()
@@ -44,7 +44,9 @@ class EventRenderer:
             for row, payload in zip(events, payloads, strict=True)
             if self._targets.get(row["type"]) and payload.get(_EMPLOYMENT_FIELD)
         }
-        user_ids = self._directory.people_as(tx, "user_id", sorted(employment_ids)) if employment_ids else {}
+        user_ids = (
+            self._directory.external_ids_of_employments(tx, "user_id", sorted(employment_ids)) if employment_ids else {}
+        )
         return [self._body_for(app, row["type"], said, user_ids) for row, said in zip(events, payloads, strict=True)]
 
     def _body_for(self, app: App, type: str, payload: dict[str, Any], user_ids: Mapping[str, str]) -> Mapping[str, Any]:
@@ -52,7 +54,7 @@ class EventRenderer:
         if target and employment_id in user_ids:
             payload[_TARGET_FIELD] = _target_ids(app, employment_id, user_ids[employment_id], target)
         field_filter = self._field_filters.get(type)
-        return field_filter.hide(app.scopes, payload) if field_filter else payload
+        return field_filter.apply(app.scopes, payload) if field_filter else payload
 
     def skip_reasons(self, tx: Tx, app: App, types: Collection[str], events: Sequence[Row]) -> list[str | None]:
         """For each event, why the app must not be told of it; None where it may."""
@@ -66,7 +68,7 @@ class EventRenderer:
             employment_id = (
                 decode_json(row["facts"]).get(_EMPLOYMENT_FIELD) if event_type and event_type.data_range else None
             )
-            if employment_id and not self._directory.is_within(
+            if employment_id and not self._directory.is_in_data_range(
                 tx, app.data_range, employment_id, local_date(parse_timestamp(row["at"]), tenant.time_zone)
             ):
                 reasons[index] = "the person is outside the app's data range"
@@ -92,18 +94,18 @@ def build_envelope(app: App, subscriber: Subscriber, row: Row, body: Mapping[str
         "tenant_key": app.tenant_key,
         "app_id": app.app_id,
     }
-    return encode({"schema": "2.0", "header": header, "event": body})
+    return encode_json({"schema": "2.0", "header": header, "event": body})
 
 
 def may_subscribe(app: App, event: EventType) -> bool:
     """Whether the event is there for apps of this kind, and the app holds one of its scopes."""
-    return app.listed_as in event.apps and app.holds(event.scopes)
+    return app.documented_type in event.app_types and app.has_any_scope(event.scopes)
 
 
 def _target_ids(app: App, employment_id: str, user_id: str, fields: Sequence[Field]) -> Mapping[str, str]:
     encoders: Mapping[str, Callable[[], str]] = {
-        "open_id": lambda: made_ids.speak_open_id(app.server_key, app.app_id, employment_id),
-        "union_id": lambda: made_ids.speak_union_id(app.server_key, employment_id),
+        "open_id": lambda: opaque_ids.encode_open_id(app.server_key, app.app_id, employment_id),
+        "union_id": lambda: opaque_ids.encode_union_id(app.server_key, employment_id),
         "user_id": lambda: user_id,
     }
     return {f.name: encoders[f.name]() for f in fields if f.name in encoders}

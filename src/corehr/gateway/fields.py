@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-KINDS = ("string", "int", "boolean", "number", "object")
+SCALAR_TYPES = ("string", "int", "boolean", "number", "object")
 Enums = Mapping[str, tuple[str, ...]]
 
 _NO_SCOPES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
@@ -51,79 +51,79 @@ class Field:
     required_in_prose: bool = False
     default: Any = None
     enum: tuple[str | int, ...] = ()
-    enum_of: str | None = None
-    enum_open: bool = False
+    enum_name: str | None = None
+    open_enum: bool = False
     length: tuple[int, int | None] | None = None
     range: tuple[float | None, float | None] | None = None
     pattern: str | None = None
     format: str | None = None
-    id: str | None = None
-    id_also_corehr: bool = False
-    id_out: str = "as asked"
-    ref: tuple[str, ...] = ()
+    id_type: str | None = None
+    accepts_corehr_id: bool = False
+    output_id_type: str = "as asked"
+    references: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     value_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_SCOPES)
-    business: bool = False
+    rulebook_owned: bool = False
     deprecated: bool = False
     idempotency: bool = False
-    claim: bool = False
+    exclusive: bool = False
 
 
-class Notation:
+class FieldParser:
     """Reads lines into fields; equal lines with equal members share one Field."""
 
     def __init__(self, enums: Enums) -> None:
         """`enums`: the shared lists of values by name."""
         self._enums = enums
         self._leaves: dict[tuple[str, str], tuple[str, Field]] = {}
-        self._built: dict[tuple[Field, str, tuple[Field, ...]], Field] = {}
+        self._wrapped: dict[tuple[Field, str, tuple[Field, ...]], Field] = {}
 
-    def read(self, lines: Sequence[str], place: str) -> tuple[Field, ...]:
+    def parse(self, lines: Sequence[str], source: str) -> tuple[Field, ...]:
         """The fields of `lines`; `place` (file, entry, section) opens the message of a SpecError.
 
         Builds from the last line up, so that the members of an object are complete when it is met.
         """
-        waiting: dict[str, list[Field]] = {}
+        pending: dict[str, list[Field]] = {}
         for line in reversed(lines):
             path, _, rest = line.partition(" ")
             parent, _, name = path.rpartition(".")
             try:
-                brackets, leaf = self._leaf(name, rest)
-                met = waiting.pop(path + brackets, None)
-                members = self._members(met) if met else ()
-                field = self._field(leaf, brackets, members)
+                brackets, leaf = self._parse_leaf(name, rest)
+                children = pending.pop(path + brackets, None)
+                members = self._in_order(children) if children else ()
+                field = self._wrapped_leaf(leaf, brackets, members)
             except (ValueError, re.error) as error:
-                raise SpecError(f"{place}: line {line!r}: {error}; write it as gateway/fields.py says") from error
-            waiting.setdefault(parent, []).append(field)
+                raise SpecError(f"{source}: line {line!r}: {error}; write it as gateway/fields.py says") from error
+            pending.setdefault(parent, []).append(field)
         try:
-            top = self._members(waiting.pop("", ()))
+            top = self._in_order(pending.pop("", ()))
         except ValueError as error:
-            raise SpecError(f"{place}: {error}; delete one") from error
-        if waiting:
-            raise SpecError(f"{place}: no object above the members of {min(waiting)!r}; put its line above them")
+            raise SpecError(f"{source}: {error}; delete one") from error
+        if pending:
+            raise SpecError(f"{source}: no object above the members of {min(pending)!r}; put its line above them")
         return top
 
-    def _leaf(self, name: str, rest: str) -> tuple[str, Field]:
-        known = self._leaves.get((name, rest))
-        if known is None:
-            known = self._leaves[name, rest] = _read_leaf(name, rest, self._enums)
-        return known
+    def _parse_leaf(self, name: str, rest: str) -> tuple[str, Field]:
+        cached = self._leaves.get((name, rest))
+        if cached is None:
+            cached = self._leaves[name, rest] = _parse_line(name, rest, self._enums)
+        return cached
 
-    def _field(self, leaf: Field, brackets: str, members: tuple[Field, ...]) -> Field:
+    def _wrapped_leaf(self, leaf: Field, brackets: str, members: tuple[Field, ...]) -> Field:
         if not brackets and not members:
             return leaf
-        known = self._built.get((leaf, brackets, members))
-        if known is None:
-            known = self._built[leaf, brackets, members] = _around(leaf, brackets, members)
-        return known
+        cached = self._wrapped.get((leaf, brackets, members))
+        if cached is None:
+            cached = self._wrapped[leaf, brackets, members] = _wrap(leaf, brackets, members)
+        return cached
 
-    def _members(self, backwards: Sequence[Field]) -> tuple[Field, ...]:
-        if len({field.name for field in backwards}) != len(backwards):
-            raise ValueError(f"a name comes twice in {[field.name for field in reversed(backwards)]}")
-        return tuple(reversed(backwards))
+    def _in_order(self, reversed_fields: Sequence[Field]) -> tuple[Field, ...]:
+        if len({field.name for field in reversed_fields}) != len(reversed_fields):
+            raise ValueError(f"a name comes twice in {[field.name for field in reversed(reversed_fields)]}")
+        return tuple(reversed(reversed_fields))
 
 
-def _around(leaf: Field, brackets: str, members: tuple[Field, ...]) -> Field:
+def _wrap(leaf: Field, brackets: str, members: tuple[Field, ...]) -> Field:
     """The field with its members, and one list around it per pair of brackets."""
     if members:
         if leaf.type != "object":
@@ -146,15 +146,15 @@ def _element(leaf: Field) -> Field:
         leaf.type,
         fields=leaf.fields,
         enum=leaf.enum,
-        enum_of=leaf.enum_of,
-        enum_open=leaf.enum_open,
+        enum_name=leaf.enum_name,
+        open_enum=leaf.open_enum,
         range=leaf.range,
         pattern=leaf.pattern,
         format=leaf.format,
-        id=leaf.id,
-        id_also_corehr=leaf.id_also_corehr,
-        id_out=leaf.id_out,
-        ref=leaf.ref,
+        id_type=leaf.id_type,
+        accepts_corehr_id=leaf.accepts_corehr_id,
+        output_id_type=leaf.output_id_type,
+        references=leaf.references,
         value_scopes=leaf.value_scopes,
     )
 
@@ -170,37 +170,37 @@ def _list_of(element: Field, leaf: Field) -> Field:
         default=leaf.default,
         length=leaf.length,
         scopes=leaf.scopes,
-        business=leaf.business,
+        rulebook_owned=leaf.rulebook_owned,
         deprecated=leaf.deprecated,
     )
 
 
-def _read_leaf(name: str, rest: str, enums: Enums) -> tuple[str, Field]:
+def _parse_line(name: str, rest: str, enums: Enums) -> tuple[str, Field]:
     """Brackets and field of one line, without its members."""
     kind, *words = rest.split(" ")
     required = kind.endswith("!")
     kind = kind.removesuffix("!")
     brackets = kind[kind.find("[") :] if kind.endswith("]") else ""
     kind = kind.removesuffix(brackets)
-    if kind not in KINDS or brackets.replace("[]", "") or not name:
+    if kind not in SCALAR_TYPES or brackets.replace("[]", "") or not name:
         raise ValueError(f"{kind + brackets!r} is no type")
-    traits: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for word in words:
-        key, value = _trait(word, kind, brackets)
+        key, value = _attribute(word, kind, brackets)
         if key == "value_scopes":
-            value = MappingProxyType({**traits.pop(key, {}), **value})
-        if key in traits:
+            value = MappingProxyType({**attributes.pop(key, {}), **value})
+        if key in attributes:
             raise ValueError(f"{word!r} says {key} again")
-        traits[key] = value
-    listed = traits.get("enum_of", ".")
-    if "." not in listed:
-        if not enums.get(listed):
-            raise ValueError(f"enum {listed!r} has no values in enums.toml")
-        traits["enum"] = enums[listed]
-    return brackets, Field(name, kind, required=required, **traits)
+        attributes[key] = value
+    enum_name = attributes.get("enum_of", ".")
+    if "." not in enum_name:
+        if not enums.get(enum_name):
+            raise ValueError(f"enum {enum_name!r} has no values in enums.toml")
+        attributes["enum"] = enums[enum_name]
+    return brackets, Field(name, kind, required=required, **attributes)
 
 
-def _trait(word: str, kind: str, brackets: str) -> tuple[str, Any]:
+def _attribute(word: str, kind: str, brackets: str) -> tuple[str, Any]:
     """Attribute of Field and its value, as one word says them."""
     if word in _FLAGS:
         return _FLAGS[word]
@@ -212,25 +212,25 @@ def _trait(word: str, kind: str, brackets: str) -> tuple[str, Any]:
             raise ValueError("an enum without values, or with an empty one")
         return "enum", tuple(map(int, values)) if kind == "int" else tuple(values)
     if _RANGE.fullmatch(word):
-        return "range", _span(word)
-    return _named_trait(word)
+        return "range", _parse_range(word)
+    return _keyed_attribute(word)
 
 
-def _named_trait(word: str) -> tuple[str, Any]:
+def _keyed_attribute(word: str) -> tuple[str, Any]:
     key, _, value = word.partition(":")
     if key[:6] == "scope[" and key[-1:] == "]":
         return "value_scopes", {key[6:-1]: tuple(value.split(","))}
     if key == "len" and _RANGE.fullmatch(value):
-        low, high = _span(value)
+        low, high = _parse_range(value)
         return "length", (low or 0, high)
     if key == "pattern":
         re.compile(value)
     if key == "format" and value != "date":
         raise ValueError(f"{word!r}: date is the only format")
-    if key not in _WORDS or not value:
+    if key not in _KEYS or not value:
         raise ValueError(f"{word!r} is no word of the notation")
-    attribute, several = _WORDS[key]
-    return attribute, tuple(value.split(",")) if several else value
+    attribute, is_list = _KEYS[key]
+    return attribute, tuple(value.split(",")) if is_list else value
 
 
 _FLAGS: dict[str, tuple[str, Any]] = {
@@ -243,7 +243,7 @@ _FLAGS: dict[str, tuple[str, Any]] = {
     "also:corehr": ("id_also_corehr", True),
     "out:corehr": ("id_out", "corehr"),
 }
-_WORDS = {
+_KEYS = {
     "enum": ("enum_of", False),
     "pattern": ("pattern", False),
     "format": ("format", False),
@@ -255,7 +255,7 @@ _NUMBER = r"(-?[0-9]+(\.[0-9]+)?)?"
 _RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
 
 
-def _span(text: str) -> tuple[Any, Any]:
+def _parse_range(text: str) -> tuple[Any, Any]:
     low, high = text.split("..")
     return json.loads(low or "null"), json.loads(high or "null")
 

@@ -8,211 +8,231 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from corehr.gateway.apps import App
-from corehr.gateway.made_ids import Permutation, is_corehr, open_department_ids, open_ids, union_ids
-from corehr.gateway.shapes import Arguments
+from corehr.gateway.opaque_ids import OpaqueIdCodec, is_corehr_id, open_department_ids, open_ids, union_ids
+from corehr.gateway.schemas import Arguments
 from corehr.gateway.spec import Field, Operation
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import DataRange
 from corehr.kernel.ids import UNKNOWN_ID
 
-PEOPLE = "user_id_type"
-DEPARTMENTS = "department_id_type"
+USER_ID_TYPE = "user_id_type"
+DEPARTMENT_ID_TYPE = "department_id_type"
 
-_COREHR = frozenset({"people_corehr_id", "people_corehr_department_id"})
-_OF_PEOPLE = frozenset({"user_id", "people_admin_id"})
-_IN_DIRECTORY = _OF_PEOPLE | {"department_id"}
-_KINDS = _COREHR | _IN_DIRECTORY | {"open_id", "union_id", "open_department_id"}
+_COREHR_ID_TYPES = frozenset({"people_corehr_id", "people_corehr_department_id"})
+_EXTERNAL_EMPLOYMENT_ID_TYPES = frozenset({"user_id", "people_admin_id"})
+_EXTERNAL_ID_TYPES = _EXTERNAL_EMPLOYMENT_ID_TYPES | {"department_id"}
+_ID_TYPES = _COREHR_ID_TYPES | _EXTERNAL_ID_TYPES | {"open_id", "union_id", "open_department_id"}
 
 
-class Directory(Protocol):
+class IdDirectory(Protocol):
     """The ids that a company gave its people and departments. An answer leaves out what names nobody."""
 
-    def people_by(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
+    def employments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
         """Employment ids by the given ids, of type user_id or people_admin_id."""
         ...
 
-    def people_as(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
+    def external_ids_of_employments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
         """Ids of type user_id or people_admin_id by employment id."""
         ...
 
-    def departments_by(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
+    def departments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
         """CoreHR department ids by the given ids, of type department_id."""
         ...
 
-    def departments_as(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
+    def external_ids_of_departments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
         """Ids of type department_id by CoreHR department id."""
         ...
 
-    def is_within(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
+    def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
         """Whether the person works in one of the range's departments on a day."""
         ...
 
 
 # ------------------------------------------------------------------------------------------------ where ids stand
 
-Leaf = tuple[str, bool]
+IdField = tuple[str, bool]
 """Kind of id, and whether a CoreHR id is taken as well."""
 
-Speak = Mapping[Leaf, Callable[[Any], Any]]
-Convert = Callable[[Any, Speak], Any]
+Converters = Mapping[IdField, Callable[[Any], Any]]
+Convert = Callable[[Any, Converters], Any]
 """A value with every id in it spoken anew; what changes is copied, not changed in place."""
 
 
-class _Ways:
+class _IdPaths:
     """The ways to the ids of some sections of an operation, for one pair of id types asked for."""
 
-    def __init__(self, sections: Mapping[str, Sequence[Field]], kinds: Mapping[str, str], *, outward: bool) -> None:
-        self._kinds, self._outward = kinds, outward
-        self.leaves: set[Leaf] = set()
-        ways = ((name, self._members(fields)) for name, fields in sections.items())
-        self.by_section = tuple((name, way) for name, way in ways if way is not None)
-        self.directory = sorted({kind for kind, _ in self.leaves if kind in _IN_DIRECTORY})
+    def __init__(
+        self, sections: Mapping[str, Sequence[Field]], kinds: Mapping[str, str], *, for_response: bool
+    ) -> None:
+        self._kinds, self._for_response = kinds, for_response
+        self.id_fields: set[IdField] = set()
+        converters_by_section = ((name, self._object_converter(fields)) for name, fields in sections.items())
+        self.by_section = tuple((name, convert) for name, convert in converters_by_section if convert is not None)
+        self.external_id_types = sorted({kind for kind, _ in self.id_fields if kind in _EXTERNAL_ID_TYPES})
 
-    def _members(self, fields: Sequence[Field]) -> Convert | None:
-        ways = tuple((field.name, way) for field in fields if (way := self._way(field)) is not None)
-        if not ways:
+    def _object_converter(self, fields: Sequence[Field]) -> Convert | None:
+        member_converters = tuple(
+            (field.name, convert_member) for field in fields if (convert_member := self._converter(field)) is not None
+        )
+        if not member_converters:
             return None
 
-        def convert(holder: Any, speak: Speak) -> Any:
-            if not isinstance(holder, dict):
-                return holder
-            changed = dict(holder)
-            for name, way in ways:
-                value = changed.get(name)
+        def convert(data: Any, converters: Converters) -> Any:
+            if not isinstance(data, dict):
+                return data
+            converted = dict(data)
+            for name, convert_member in member_converters:
+                value = converted.get(name)
                 if value is not None:
-                    changed[name] = way(value, speak)
-            return changed
+                    converted[name] = convert_member(value, converters)
+            return converted
 
         return convert
 
-    def _way(self, field: Field) -> Convert | None:
+    def _converter(self, field: Field) -> Convert | None:
         if field.item is not None:
-            element = self._way(field.item)
-            return None if element is None else _each(element)
-        if field.id is None:
-            return self._members(field.fields)
-        kind = self._kinds.get(field.id, field.id)
-        if self._outward and (field.id_out == "corehr" or kind in _COREHR or kind not in _KINDS):
+            convert_element = self._converter(field.item)
+            return None if convert_element is None else _list_converter(convert_element)
+        if field.id_type is None:
+            return self._object_converter(field.fields)
+        kind = self._kinds.get(field.id_type, field.id_type)
+        if self._for_response and (
+            field.output_id_type == "corehr" or kind in _COREHR_ID_TYPES or kind not in _ID_TYPES
+        ):
             return None
-        leaf = (kind, field.id_also_corehr)
-        self.leaves.add(leaf)
-        return lambda value, speak: speak[leaf](value)
+        id_field = (kind, field.accepts_corehr_id)
+        self.id_fields.add(id_field)
+        return lambda value, converters: converters[id_field](value)
 
-    def in_directory(self, sections: Mapping[str, Any]) -> dict[str, list[str]]:
+    def external_ids_in(self, sections: Mapping[str, Any]) -> dict[str, list[str]]:
         """By kind, the ids in these sections that the Directory must be asked for."""
-        found: dict[str, set[str]] = {kind: set() for kind in self.directory}
+        found: dict[str, set[str]] = {kind: set() for kind in self.external_id_types}
 
-        def note(kind: str) -> Callable[[Any], Any]:
+        def collector(kind: str) -> Callable[[Any], Any]:
             ids = found.get(kind)
             return lambda value: ids.add(value) if ids is not None and isinstance(value, str) and value else None
 
-        speak = {leaf: note(leaf[0]) for leaf in self.leaves}
-        for name, way in self.by_section:
-            way(sections[name], speak)
+        collectors = {id_field: collector(id_field[0]) for id_field in self.id_fields}
+        for name, collect in self.by_section:
+            collect(sections[name], collectors)
         return {kind: sorted(ids) for kind, ids in found.items() if ids}
 
 
-def _each(element: Convert) -> Convert:
-    def convert(values: Any, speak: Speak) -> Any:
-        return [element(value, speak) for value in values] if isinstance(values, list | tuple) else values
+def _list_converter(convert_element: Convert) -> Convert:
+    def convert(values: Any, converters: Converters) -> Any:
+        return [convert_element(value, converters) for value in values] if isinstance(values, list | tuple) else values
 
     return convert
 
 
 # ------------------------------------------------------------------------------------------------ conversion
 
-_Found = Mapping[str, Mapping[str, str]]
+_LookedUp = Mapping[str, Mapping[str, str]]
 
 
-class IdTypes:
+class IdTranslator:
     """The ids in the requests and answers of one operation."""
 
-    def __init__(self, operation: Operation, directory: Directory) -> None:
-        self._asked = {"path": operation.path_params, "query": operation.query, "body": operation.body}
-        self._answered = {"data": operation.response}
+    def __init__(self, operation: Operation, directory: IdDirectory) -> None:
+        self._request_sections = {"path": operation.path_params, "query": operation.query, "body": operation.body}
+        self._response_sections = {"data": operation.response}
         self._directory = directory
-        self._ways: dict[tuple[str, str], tuple[_Ways, _Ways]] = {}
+        self._id_paths: dict[tuple[str, str], tuple[_IdPaths, _IdPaths]] = {}
 
-    def inward(self, tx: Tx, app: App, given: Arguments) -> Arguments:
+    def resolve(self, tx: Tx, app: App, arguments: Arguments) -> Arguments:
         """The arguments with CoreHR ids; an empty id stays empty."""
-        ways, _ = self._ways_for(given)
-        if not ways.by_section:
-            return given
-        sections = {"path": given.path, "query": given.query, "body": given.body}
+        id_paths, _ = self._id_paths_for(arguments)
+        if not id_paths.by_section:
+            return arguments
+        sections = {"path": arguments.path, "query": arguments.query, "body": arguments.body}
         found: dict[str, Mapping[str, str]] = {}
-        if ways.directory:
-            for kind, values in ways.in_directory(sections).items():
-                by = self._directory.people_by if kind in _OF_PEOPLE else self._directory.departments_by
-                found[kind] = by(tx, kind, values)
-        speak = {leaf: _reader(leaf, app, found) for leaf in ways.leaves}
-        for name, way in ways.by_section:
-            sections[name] = way(sections[name], speak)
+        if id_paths.external_id_types:
+            for kind, values in id_paths.external_ids_in(sections).items():
+                look_up = (
+                    self._directory.employments_by_external_id
+                    if kind in _EXTERNAL_EMPLOYMENT_ID_TYPES
+                    else self._directory.departments_by_external_id
+                )
+                found[kind] = look_up(tx, kind, values)
+        converters = {id_field: _resolver(id_field, app, found) for id_field in id_paths.id_fields}
+        for name, convert in id_paths.by_section:
+            sections[name] = convert(sections[name], converters)
         return Arguments(**sections)
 
-    def outward(self, tx: Tx, app: App, given: Arguments, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    def render(self, tx: Tx, app: App, arguments: Arguments, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """The answer with ids of the types asked for; empty where there is no id of that type."""
-        _, ways = self._ways_for(given)
-        if not ways.by_section:
+        _, id_paths = self._id_paths_for(arguments)
+        if not id_paths.by_section:
             return data
         found: dict[str, Mapping[str, str]] = {}
-        if ways.directory:
-            for kind, ids in ways.in_directory({"data": data}).items():
-                spoken_as = self._directory.people_as if kind in _OF_PEOPLE else self._directory.departments_as
-                found[kind] = spoken_as(tx, kind, ids)
-        speak = {leaf: _speaker(leaf, app, found) for leaf in ways.leaves}
-        [(_, way)] = ways.by_section
-        spoken: Mapping[str, Any] = way(data, speak)
-        return spoken
+        if id_paths.external_id_types:
+            for kind, ids in id_paths.external_ids_in({"data": data}).items():
+                look_up = (
+                    self._directory.external_ids_of_employments
+                    if kind in _EXTERNAL_EMPLOYMENT_ID_TYPES
+                    else self._directory.external_ids_of_departments
+                )
+                found[kind] = look_up(tx, kind, ids)
+        converters = {id_field: _renderer(id_field, app, found) for id_field in id_paths.id_fields}
+        [(_, convert)] = id_paths.by_section
+        rendered: Mapping[str, Any] = convert(data, converters)
+        return rendered
 
-    def _ways_for(self, given: Arguments) -> tuple[_Ways, _Ways]:
-        people = given.query.get(PEOPLE, "people_corehr_id")
-        departments = given.query.get(DEPARTMENTS, "people_corehr_department_id")
+    def _id_paths_for(self, arguments: Arguments) -> tuple[_IdPaths, _IdPaths]:
+        user_id_type = arguments.query.get(USER_ID_TYPE, "people_corehr_id")
+        department_id_type = arguments.query.get(DEPARTMENT_ID_TYPE, "people_corehr_department_id")
         # a type that does not exist is the rulebook's to refuse, where it gets this far
-        asked = (people if people in _KINDS else UNKNOWN_ID, departments if departments in _KINDS else UNKNOWN_ID)
-        ways = self._ways.get(asked)
-        if ways is None:
-            kinds = {PEOPLE: asked[0], DEPARTMENTS: asked[1]}
-            inward, outward = _Ways(self._asked, kinds, outward=False), _Ways(self._answered, kinds, outward=True)
-            ways = self._ways[asked] = inward, outward
-        return ways
+        id_types = (
+            user_id_type if user_id_type in _ID_TYPES else UNKNOWN_ID,
+            department_id_type if department_id_type in _ID_TYPES else UNKNOWN_ID,
+        )
+        id_paths = self._id_paths.get(id_types)
+        if id_paths is None:
+            kinds = {USER_ID_TYPE: id_types[0], DEPARTMENT_ID_TYPE: id_types[1]}
+            request_paths, response_paths = (
+                _IdPaths(self._request_sections, kinds, for_response=False),
+                _IdPaths(self._response_sections, kinds, for_response=True),
+            )
+            id_paths = self._id_paths[id_types] = request_paths, response_paths
+        return id_paths
 
 
-def _reader(leaf: Leaf, app: App, found: _Found) -> Callable[[Any], str]:
-    kind, also_corehr = leaf
-    known = _reads(kind, app, found)
+def _resolver(id_field: IdField, app: App, found: _LookedUp) -> Callable[[Any], str]:
+    kind, also_corehr = id_field
+    resolve_kind = _resolve_kind(kind, app, found)
 
-    def read(given: Any) -> str:
-        if not isinstance(given, str):  # a field its rulebook owns may hold anything
+    def resolve(value: Any) -> str:
+        if not isinstance(value, str):  # a field its rulebook owns may hold anything
             return UNKNOWN_ID
-        if not given:
-            return given
-        id = known(given)
-        return given if id == UNKNOWN_ID and also_corehr and is_corehr(given) else id
+        if not value:
+            return value
+        id = resolve_kind(value)
+        return value if id == UNKNOWN_ID and also_corehr and is_corehr_id(value) else id
 
-    return read
-
-
-def _reads(kind: str, app: App, found: _Found) -> Callable[[str], str]:
-    if kind in _IN_DIRECTORY:
-        by = found.get(kind, {})
-        return lambda given: by.get(given, UNKNOWN_ID)
-    if kind in _COREHR:
-        return lambda given: given if is_corehr(given) else UNKNOWN_ID
-    made = _MADE.get(kind)
-    return made(app).read if made is not None else lambda given: UNKNOWN_ID
+    return resolve
 
 
-def _speaker(leaf: Leaf, app: App, found: _Found) -> Callable[[Any], Any]:
-    kind, _ = leaf
-    if kind in _IN_DIRECTORY:
-        spoken = found.get(kind, {})
-        return lambda id: spoken.get(id, "") if isinstance(id, str) else id
-    speak = _MADE[kind](app).speak
-    return lambda id: speak(id) if isinstance(id, str) else id
+def _resolve_kind(kind: str, app: App, found: _LookedUp) -> Callable[[str], str]:
+    if kind in _EXTERNAL_ID_TYPES:
+        ids_by_external_id = found.get(kind, {})
+        return lambda value: ids_by_external_id.get(value, UNKNOWN_ID)
+    if kind in _COREHR_ID_TYPES:
+        return lambda given: given if is_corehr_id(given) else UNKNOWN_ID
+    codec_for = _OPAQUE.get(kind)
+    return codec_for(app).decode if codec_for is not None else lambda given: UNKNOWN_ID
 
 
-_MADE: Mapping[str, Callable[[App], Permutation]] = {
+def _renderer(id_field: IdField, app: App, found: _LookedUp) -> Callable[[Any], Any]:
+    kind, _ = id_field
+    if kind in _EXTERNAL_ID_TYPES:
+        external_ids = found.get(kind, {})
+        return lambda id: external_ids.get(id, "") if isinstance(id, str) else id
+    encode = _OPAQUE[kind](app).encode
+    return lambda id: encode(id) if isinstance(id, str) else id
+
+
+_OPAQUE: Mapping[str, Callable[[App], OpaqueIdCodec]] = {
     "open_id": lambda app: open_ids(app.server_key, app.app_id),
     "union_id": lambda app: union_ids(app.server_key),
     "open_department_id": lambda app: open_department_ids(app.server_key),

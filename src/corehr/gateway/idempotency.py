@@ -6,7 +6,7 @@ from hashlib import sha256
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from corehr.gateway.answers import encode
+from corehr.gateway.responses import encode_json
 from corehr.kernel.clock import to_timestamp
 from corehr.kernel.db import Tx, decode_json
 from corehr.kernel.feature import JsonObject
@@ -21,10 +21,10 @@ from corehr.kernel.statements import (
     update_columns,
 )
 
-KEPT = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 """World time after which a key may be used anew; how long the platform remembers is not documented."""
 
-_NAMED = ("app_id", "operation", "key")
+_KEY_COLUMNS = ("app_id", "operation", "key")
 
 idempotency = tenant_table(
     "idempotency",
@@ -37,43 +37,47 @@ idempotency = tenant_table(
 )
 
 # PostgreSQL's ON CONFLICT DO NOTHING without a target reads the same on SQLite
-_CLAIM = statement(insert(idempotency).on_conflict_do_nothing())
-_FIND = select_by(idempotency, *_NAMED)
-_RECLAIM = statement(
+_INSERT = statement(insert(idempotency).on_conflict_do_nothing())
+_SELECT = select_by(idempotency, *_KEY_COLUMNS)
+_UPDATE_EXPIRED = statement(
     sa.update(idempotency)
-    .where(*matches(idempotency, *_NAMED), idempotency.c.recorded_at <= bind("before"))
+    .where(*matches(idempotency, *_KEY_COLUMNS), idempotency.c.recorded_at <= bind("before"))
     .values(recorded_at=bind("now"), result=sa.null())
 )
-_REMEMBER = update_columns(idempotency, "result", by=_NAMED)
-_PRUNE = statement(sa.delete(idempotency).where(of_tenant(idempotency), idempotency.c.recorded_at <= bind("before")))
+_UPDATE_RESULT = update_columns(idempotency, "result", by=_KEY_COLUMNS)
+_DELETE_EXPIRED = statement(
+    sa.delete(idempotency).where(of_tenant(idempotency), idempotency.c.recorded_at <= bind("before"))
+)
 
 
-def claim(tx: Tx, app_id: str, operation: str, key: str) -> JsonObject | None:
+def begin(tx: Tx, app_id: str, operation: str, key: str) -> JsonObject | None:
     """The result that was remembered under this key; None when the caller is the first and has the key now.
 
     On PostgreSQL the insert waits for another command that holds the key: until that has remembered its result, or has
     failed and left nothing. On SQLite commands run one after the other.
     """
-    named = {"app_id": app_id, "operation": operation, "key": _digest(key)}
-    if tx.execute(_CLAIM, **named, result=None, recorded_at=tx.recorded_at):
+    key_values = {"app_id": app_id, "operation": operation, "key": _digest(key)}
+    if tx.execute(_INSERT, **key_values, result=None, recorded_at=tx.recorded_at):
         return None
-    if tx.execute(_RECLAIM, **named, before=to_timestamp(tx.now - KEPT), now=tx.recorded_at):
+    if tx.execute(_UPDATE_EXPIRED, **key_values, before=to_timestamp(tx.now - RETENTION), now=tx.recorded_at):
         return None
-    row = tx.fetch_one(_FIND, **named)
+    row = tx.fetch_one(_SELECT, **key_values)
     if row is None:  # pruned between the two statements
-        return claim(tx, app_id, operation, key)
+        return begin(tx, app_id, operation, key)
     result: JsonObject = decode_json(row["result"])
     return result
 
 
-def remember(tx: Tx, app_id: str, operation: str, key: str, result: JsonObject) -> None:
+def store_result(tx: Tx, app_id: str, operation: str, key: str, result: JsonObject) -> None:
     """Keep the result with the command that gave it: written with the command's rows, or not at all."""
-    tx.execute(_REMEMBER, app_id=app_id, operation=operation, key=_digest(key), result=encode(result).decode())
+    tx.execute(
+        _UPDATE_RESULT, app_id=app_id, operation=operation, key=_digest(key), result=encode_json(result).decode()
+    )
 
 
 def prune(tx: Tx) -> int:
     """Forget the keys that may be used anew; how many there were."""
-    return tx.execute(_PRUNE, before=to_timestamp(tx.now - KEPT))
+    return tx.execute(_DELETE_EXPIRED, before=to_timestamp(tx.now - RETENTION))
 
 
 def _digest(key: str) -> str:

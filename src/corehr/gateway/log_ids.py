@@ -6,21 +6,23 @@ from datetime import UTC, datetime
 from corehr.kernel.clock import real_seconds
 from corehr.kernel.ids import random_hex
 
-_SANE = re.compile(r"[\x21-\x7e]{1,128}")
-_second = (0, "")
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,128}")
+_cached_second = (0, "")
 
 
 def new_log_id() -> str:
     """34 characters: the real second as `yyyyMMddHHmmss` in UTC, and 20 upper-case hexadecimal digits."""
-    global _second  # noqa: PLW0603 - formatting the second once, not for each of its thousand requests
+    global _cached_second  # noqa: PLW0603 - formatting the second once, not for each of its thousand requests
     now = int(real_seconds())
-    second, text = _second
+    second, text = _cached_second
     if second != now:
         text = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H%M%S")
-        _second = (now, text)
+        _cached_second = (now, text)
     return text + random_hex(20).upper()
 
 
-def request_id(given: str | None, log_id: str) -> str:
+def sanitize_request_id(client_request_id: str | None, log_id: str) -> str:
     """The caller's own request id when it is visible ASCII of at most 128 characters, else the log id."""
-    return given if given is not None and _SANE.fullmatch(given) else log_id
+    return (
+        client_request_id if client_request_id is not None and _VISIBLE_ASCII.fullmatch(client_request_id) else log_id
+    )

@@ -13,10 +13,10 @@ import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
 from corehr.gateway import frames
-from corehr.gateway.answers import NOT_FOUND, Answer, encode
-from corehr.gateway.apps import App, Apps
+from corehr.gateway.apps import App, AppRegistry
+from corehr.gateway.asgi_io import parse_query, printable_line
 from corehr.gateway.frames import METHOD_CONTROL, METHOD_DATA, Frame
-from corehr.gateway.wire import one_line, pairs
+from corehr.gateway.responses import NOT_FOUND, Response, encode_json
 from corehr.kernel.clock import epoch_millis, real_now
 from corehr.kernel.db import decode_json
 from corehr.kernel.ids import TimeOrderedIds, random_choice, random_hex
@@ -136,7 +136,7 @@ class LongConnections:
 
     def __init__(
         self,
-        apps: Apps,
+        apps: AppRegistry,
         *,
         on_connected: Callable[[str], None] = lambda app_id: None,
         config: ClientConfig = ClientConfig(),
@@ -158,7 +158,7 @@ class LongConnections:
 
     # --------------------------------------------------------------------------------------------- how apps get in
 
-    async def issue_address(self, body: bytes, host: str, scheme: str) -> tuple[Answer, str | None]:
+    async def issue_address(self, body: bytes, host: str, scheme: str) -> tuple[Response, str | None]:
         """The address to connect to, HTTP 200 whether it is yes or no, and the rule that refused.
 
         `host` is what the client called us, with its port; `scheme` is that of its request.
@@ -174,11 +174,11 @@ class LongConnections:
             _log.exception("an app could not be let in")
             code, msg, refused_by = _INTERNAL_ERROR, _ERROR_MESSAGES[_INTERNAL_ERROR], "broken"
         # without `data` one SDK takes every refusal for a passing one
-        return Answer(200, code, encode({"code": code, "msg": msg, "data": data})), refused_by
+        return Response(200, code, encode_json({"code": code, "msg": msg, "data": data})), refused_by
 
     async def _authenticate(self, body: bytes) -> App:
         app_id, app_secret = _parse_credentials(body)
-        app = await self._apps.find(app_id)
+        app = await self._apps.get(app_id)
         if app is None:
             raise _ConnectRefused(_AUTH_FAILED, "app_is_unknown")
         if not app.has_secret(app_secret):
@@ -225,11 +225,11 @@ class LongConnections:
             self._remove(connection)
 
     async def _accept(self, query: bytes, send: Send) -> "_Connection":
-        params = dict(pairs(query))
+        params = dict(parse_query(query))
         token = self._connect_tokens.pop(params.get("access_key", ""), None)
         if token is None or not hmac.compare_digest(token.secret.encode(), params.get("ticket", "").encode()):
             raise _ConnectRefused(_AUTH_FAILED, "ticket_is_unknown")
-        app = await self._apps.find(token.app_id)
+        app = await self._apps.get(token.app_id)
         if app is None:
             raise _ConnectRefused(_FORBIDDEN, "app_is_unknown")
         self._check_may_connect(app)
@@ -268,7 +268,7 @@ class LongConnections:
             if not await self._is_still_enabled(connection.app_id):
                 raise _CloseConnection(_POLICY_VIOLATION, "the app is disabled")
             await connection.send_frame(
-                Frame(METHOD_CONTROL, {"type": "pong"}, encode(self._config.to_wire()), _SERVICE_ID)
+                Frame(METHOD_CONTROL, {"type": "pong"}, encode_json(self._config.to_wire()), _SERVICE_ID)
             )
 
     def _mark_ready(self, connection: "_Connection") -> None:
@@ -278,7 +278,7 @@ class LongConnections:
 
     async def _is_still_enabled(self, app_id: str) -> bool:
         try:
-            app = await self._apps.find(app_id)
+            app = await self._apps.get(app_id)
         except Exception as error:  # noqa: BLE001 - a store that is away for a moment ends no connection
             _log.warning("whether %s is still enabled could not be read: %r", app_id, error)
             return True
@@ -397,7 +397,7 @@ def _attempt_result(payload: bytes) -> AttemptResult:
     if isinstance(reply.data, str) and reply.data:
         with suppress(ValueError):
             detail += f": {base64.b64decode(reply.data, validate=True).decode(errors='replace')}"
-    return AttemptResult(reply.code == 200, one_line(detail))
+    return AttemptResult(reply.code == 200, printable_line(detail))
 
 
 def _data_frames(message_id: str, trace_id: str, body: bytes, frame_payload_bytes: int) -> Iterator[Frame]:

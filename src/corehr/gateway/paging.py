@@ -10,9 +10,9 @@ import msgspec
 from corehr.kernel.db import decode_json, encode_json
 
 
-def encode(place: Any) -> str:
+def encode(cursor: Any) -> str:
     """The token of a place: any small JSON value, such as the sort key of the last row given."""
-    body = encode_json(place)
+    body = encode_json(cursor)
     return base64.urlsafe_b64encode(crc32(body).to_bytes(4, "big") + body).decode().rstrip("=")
 
 
@@ -25,7 +25,7 @@ def decode(token: str) -> Any:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         if crc32(raw[4:]) != int.from_bytes(raw[:4], "big"):
             raise ValueError(token)
-        place = decode_json(raw[4:])
+        cursor = decode_json(raw[4:])
     except (ValueError, binascii.Error, msgspec.DecodeError, RecursionError) as error:
         raise ValueError("this is not a page token") from error
-    return place
+    return cursor

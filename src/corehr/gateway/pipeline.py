@@ -6,16 +6,16 @@ from typing import Any, Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from corehr.gateway import answers, idempotency, long_connection, scopes, tokens, wire
-from corehr.gateway.answers import NOT_FOUND, Answer, Denied
-from corehr.gateway.apps import App, Apps
-from corehr.gateway.claims import Claims
-from corehr.gateway.id_types import Directory, IdTypes
-from corehr.gateway.log_ids import new_log_id, request_id
+from corehr.gateway import asgi_io, idempotency, long_connection, responses, scopes, tokens
+from corehr.gateway.apps import App, AppRegistry
+from corehr.gateway.claims import ExclusiveClaims
+from corehr.gateway.id_types import IdDirectory, IdTranslator
+from corehr.gateway.log_ids import new_log_id, sanitize_request_id
 from corehr.gateway.long_connection import LongConnections
-from corehr.gateway.rate_limits import RateLimits
-from corehr.gateway.routes import Routes
-from corehr.gateway.shapes import Arguments, Shape, ShapeError
+from corehr.gateway.rate_limits import RateLimiter
+from corehr.gateway.responses import NOT_FOUND, PlatformError, Response
+from corehr.gateway.routes import RouteTable
+from corehr.gateway.schemas import Arguments, RequestSchema, ValidationError
 from corehr.gateway.spec import Operation, Spec
 from corehr.gateway.tickets import AppTickets
 from corehr.kernel.db import Store, Tx
@@ -31,7 +31,19 @@ class Exchange:
     `rule` names what refused. A Watch that sets `drop` lets the work be done and the answer be lost on its way.
     """
 
-    __slots__ = ("answer", "app_id", "body", "code", "drop", "log_id", "method", "operation", "path", "rule", "status")
+    __slots__ = (
+        "app_id",
+        "code",
+        "drop_response",
+        "log_id",
+        "method",
+        "operation",
+        "path",
+        "refused_by",
+        "request_body",
+        "response_body",
+        "status",
+    )
 
     def __init__(self, method: str, path: str) -> None:
         self.method = method
@@ -39,57 +51,57 @@ class Exchange:
         self.log_id = new_log_id()
         self.operation: str | None = None
         self.app_id: str | None = None
-        self.body = b""
+        self.request_body = b""
         self.status = 0
         self.code = 0
-        self.answer = b""
-        self.rule: str | None = None
-        self.drop = False
+        self.response_body = b""
+        self.refused_by: str | None = None
+        self.drop_response = False
 
 
-class Watch(Protocol):
+class RequestHook(Protocol):
     """Sees requests go by, and may interfere: the sandbox's request log and faults."""
 
-    async def before(self, exchange: Exchange) -> None:
+    async def before_transaction(self, exchange: Exchange) -> None:
         """Nothing speaks against the request and it is about to be served; may raise Refusal, wait, or set `drop`."""
         ...
 
-    def holding(self, exchange: Exchange) -> None:
+    def in_transaction(self, exchange: Exchange) -> None:
         """Its handler ran and its transaction holds its locks; may sleep: the thread is the store's."""
         ...
 
-    def after(self, exchange: Exchange) -> None:
+    def after_response(self, exchange: Exchange) -> None:
         """Its answer is ready, whatever it is, and leaves next."""
         ...
 
 
-class Service:
+class Endpoint:
     """How one operation is served: all that is known before a request comes."""
 
     def __init__(
         self,
         operation: Operation,
         handler: Handler,
-        reasons: Mapping[GatewayReason, int],
-        ids: IdTypes,
+        gateway_codes: Mapping[GatewayReason, int],
+        id_translator: IdTranslator,
         *,
-        changes: bool,
+        writes: bool,
     ) -> None:
         self.operation = operation
         self.handler = handler
-        self.changes = changes
-        self.ids = ids
-        self.shape = Shape(operation)
-        self.veil = scopes.Veil(operation.response)
+        self.writes = writes
+        self.id_translator = id_translator
+        self.schema = RequestSchema(operation)
+        self.field_filter = scopes.FieldScopeFilter(operation.response)
         self.value_scopes = [(field.name, field.value_scopes) for field in operation.query if field.value_scopes]
-        self.key = _key(operation) if changes else None
-        self.malformed = reasons.get(GatewayReason.MALFORMED)
-        self.repeated = reasons.get(GatewayReason.DUPLICATE)
-        self.claimed = reasons.get(GatewayReason.CLAIMED)
-        self.broken = reasons.get(GatewayReason.INTERNAL_ERROR)
+        self.idempotency_field = _idempotency_field(operation) if writes else None
+        self.malformed_code = gateway_codes.get(GatewayReason.MALFORMED)
+        self.duplicate_code = gateway_codes.get(GatewayReason.DUPLICATE)
+        self.claimed_code = gateway_codes.get(GatewayReason.CLAIMED)
+        self.internal_error_code = gateway_codes.get(GatewayReason.INTERNAL_ERROR)
 
 
-def _key(operation: Operation) -> tuple[str, str] | None:
+def _idempotency_field(operation: Operation) -> tuple[str, str] | None:
     """Section and name of the field by which a request is the same as an earlier one."""
     for section, fields in (("query", operation.query), ("body", operation.body)):
         for field in fields:
@@ -98,25 +110,36 @@ def _key(operation: Operation) -> tuple[str, str] | None:
     return None
 
 
-class Request:
+class RequestContext:
     """A request on its way to a handler. Each attribute is set by one step and read by later ones only."""
 
     __slots__ = (
-        "app", "authorization", "body", "call", "data", "exchange", "given", "path_params", "query_string", "service",
+        "app",
+        "arguments",
+        "authorization",
+        "body",
+        "call",
+        "data",
+        "endpoint",
+        "exchange",
+        "path_params",
+        "query_string",
     )  # fmt: skip
 
     app: App
-    given: Arguments
+    arguments: Arguments
     """The arguments as they were spoken."""
     call: Call
     """The arguments as the handler wants them."""
     data: Mapping[str, Any] | None
 
-    def __init__(self, exchange: Exchange, service: Service, path_params: Mapping[str, str], query: bytes) -> None:
+    def __init__(
+        self, exchange: Exchange, endpoint: Endpoint, path_params: Mapping[str, str], query_string: bytes
+    ) -> None:
         self.exchange = exchange
-        self.service = service
+        self.endpoint = endpoint
         self.path_params = path_params
-        self.query_string = query
+        self.query_string = query_string
         self.authorization: str | None = None
         self.body: bytes | None = b""
         """None when it is longer than it may be."""
@@ -125,56 +148,58 @@ class Request:
 # ------------------------------------------------------------------------------------------- before the transaction
 
 
-async def who(gateway: "Gateway", request: Request) -> None:
-    request.app = await gateway.tokens.app_of(request.authorization)
+async def authenticate(gateway: "Gateway", request: RequestContext) -> None:
+    request.app = await gateway.tokens.authenticate(request.authorization)
     request.exchange.app_id = request.app.app_id
 
 
-async def of_a_type_that_may(gateway: "Gateway", request: Request) -> None:
+async def check_app_type(gateway: "Gateway", request: RequestContext) -> None:
     """No page says how a store app is refused; the platform calls an app it does not let in "unauthorized"."""
-    if request.app.listed_as not in request.service.operation.apps:
-        raise Denied(answers.APP_UNAUTHORIZED, "app_type_is_not_allowed")
+    if request.app.documented_type not in request.endpoint.operation.app_types:
+        raise PlatformError(responses.APP_UNAUTHORIZED, "app_type_is_not_allowed")
 
 
-async def with_a_scope(gateway: "Gateway", request: Request) -> None:
-    scopes.require(request.app, request.service.operation.scopes, "scope_is_missing")
+async def check_scopes(gateway: "Gateway", request: RequestContext) -> None:
+    scopes.require_scope(request.app, request.endpoint.operation.scopes, "scope_is_missing")
 
 
-async def not_too_often(gateway: "Gateway", request: Request) -> None:
-    operation, app = request.service.operation, request.app
-    exceeded = gateway.limiter.take((operation.id, app.tenant, app.app_id), operation.limits)
+async def check_rate_limit(gateway: "Gateway", request: RequestContext) -> None:
+    operation, app = request.endpoint.operation, request.app
+    exceeded = gateway.limiter.hit((operation.id, app.tenant, app.app_id), operation.limits)
     if exceeded is not None:
-        raise Denied(answers.TOO_FREQUENT, "limit_is_exceeded", headers=answers.too_frequent(*exceeded))
+        raise PlatformError(
+            responses.RATE_LIMITED, "limit_is_exceeded", headers=responses.rate_limit_headers(*exceeded)
+        )
 
 
-async def in_shape(gateway: "Gateway", request: Request) -> None:
+async def validate(gateway: "Gateway", request: RequestContext) -> None:
     if request.body is None:
-        violation = {"field": "body", "description": f"the max len is {wire.LONGEST_BODY}"}
-        raise Denied(INVALID_FIELD, "body_is_too_long", error={"field_violations": [violation]})
-    query = wire.pairs(request.query_string) if request.query_string else ()
-    given = request.service.shape.read(request.path_params, query, request.body)
+        violation = {"field": "body", "description": f"the max len is {asgi_io.MAX_BODY_BYTES}"}
+        raise PlatformError(INVALID_FIELD, "body_is_too_long", error_members={"field_violations": [violation]})
+    query = asgi_io.parse_query(request.query_string) if request.query_string else ()
+    arguments = request.endpoint.schema.parse(request.path_params, query, request.body)
     # PostgreSQL's text has no NUL character, so no field of ours takes one
     if b"\\u0000" in request.body or b"%00" in request.query_string or "\0" in "".join(request.path_params.values()):
-        _refuse_nul(given)
-    request.given = given
+        _reject_nul(arguments)
+    request.arguments = arguments
 
 
-async def with_scopes_for_values(gateway: "Gateway", request: Request) -> None:
-    for name, value_scopes in request.service.value_scopes:
-        needed = value_scopes.get(request.given.query.get(name, ""))
+async def check_value_scopes(gateway: "Gateway", request: RequestContext) -> None:
+    for name, value_scopes in request.endpoint.value_scopes:
+        needed = value_scopes.get(request.arguments.query.get(name, ""))
         if needed is not None:
-            scopes.require(request.app, needed, "value_scope_is_missing")
+            scopes.require_scope(request.app, needed, "value_scope_is_missing")
 
 
-BEFORE = (who, of_a_type_that_may, with_a_scope, not_too_often, in_shape, with_scopes_for_values)
+PRE_TRANSACTION_STEPS = (authenticate, check_app_type, check_scopes, check_rate_limit, validate, check_value_scopes)
 
 
-def _refuse_nul(given: Arguments) -> None:
-    for section in (given.path, given.query, given.body):
+def _reject_nul(arguments: Arguments) -> None:
+    for section in (arguments.path, arguments.query, arguments.body):
         for name, value in section.items():
             if _has_nul(value):
                 violation = {"field": name, "description": f"{name} must not contain the character U+0000"}
-                raise ShapeError(INVALID_FIELD, "field validation failed", [violation])
+                raise ValidationError(INVALID_FIELD, "field validation failed", [violation])
 
 
 def _has_nul(value: Any) -> bool:
@@ -188,54 +213,56 @@ def _has_nul(value: Any) -> bool:
 # ------------------------------------------------------------------------------------------- inside the transaction
 
 
-def same_question_same_answer(tx: Tx, request: Request) -> None:
+def check_idempotency_key(tx: Tx, request: RequestContext) -> None:
     request.data = None  # a command that PostgreSQL broke off begins here again
-    key = _key_given(request)
+    key = _idempotency_key(request)
     if key is None:
         return
-    service = request.service
-    request.data = idempotency.claim(tx, request.app.app_id, service.operation.id, key)
-    if request.data is not None and service.repeated is not None:
-        raise BusinessError(service.operation.id, service.repeated, "request_is_repeated")
+    endpoint = request.endpoint
+    request.data = idempotency.begin(tx, request.app.app_id, endpoint.operation.id, key)
+    if request.data is not None and endpoint.duplicate_code is not None:
+        raise BusinessError(endpoint.operation.id, endpoint.duplicate_code, "request_is_repeated")
 
 
-def ids_inward(tx: Tx, request: Request) -> None:
+def resolve_ids(tx: Tx, request: RequestContext) -> None:
     if request.data is None:
-        given = request.service.ids.inward(tx, request.app, request.given)
-        operation, app = request.service.operation.id, request.app
-        request.call = Call(operation, app.app_id, app.data_range, app.pre_hires, given.path, given.query, given.body)
+        arguments = request.endpoint.id_translator.resolve(tx, request.app, request.arguments)
+        operation, app = request.endpoint.operation.id, request.app
+        request.call = Call(
+            operation, app.app_id, app.data_range, app.pre_hires, arguments.path, arguments.query, arguments.body
+        )
 
 
-def handle(tx: Tx, request: Request) -> None:
+def run_handler(tx: Tx, request: RequestContext) -> None:
     if request.data is None:
-        request.data = data = request.service.handler(tx, request.call)
-        key = _key_given(request)
+        request.data = data = request.endpoint.handler(tx, request.call)
+        key = _idempotency_key(request)
         if key is not None:
-            idempotency.remember(tx, request.app.app_id, request.service.operation.id, key, data)
+            idempotency.store_result(tx, request.app.app_id, request.endpoint.operation.id, key, data)
 
 
-def hide_fields(tx: Tx, request: Request) -> None:
-    request.data = request.service.veil.hide(request.app.scopes, request.data or {})
+def filter_fields(tx: Tx, request: RequestContext) -> None:
+    request.data = request.endpoint.field_filter.apply(request.app.scopes, request.data or {})
 
 
-def ids_outward(tx: Tx, request: Request) -> None:
-    request.data = request.service.ids.outward(tx, request.app, request.given, request.data or {})
+def render_ids(tx: Tx, request: RequestContext) -> None:
+    request.data = request.endpoint.id_translator.render(tx, request.app, request.arguments, request.data or {})
 
 
-def write(tx: Tx, request: Request) -> None:
+def encode_response(tx: Tx, request: RequestContext) -> None:
     """In here, so that what cannot be written down is not committed either."""
-    request.exchange.answer = answers.success(request.data)
+    request.exchange.response_body = responses.success_body(request.data)
 
 
-INSIDE = (same_question_same_answer, ids_inward, handle, hide_fields, ids_outward, write)
+TRANSACTION_STEPS = (check_idempotency_key, resolve_ids, run_handler, filter_fields, render_ids, encode_response)
 
 
-def _key_given(request: Request) -> str | None:
-    place = request.service.key
-    if place is None:
+def _idempotency_key(request: RequestContext) -> str | None:
+    field = request.endpoint.idempotency_field
+    if field is None:
         return None
-    section, name = place
-    key = (request.given.query if section == "query" else request.given.body).get(name)
+    section, name = field
+    key = (request.arguments.query if section == "query" else request.arguments.body).get(name)
     return key if isinstance(key, str) and key else None
 
 
@@ -257,145 +284,153 @@ class Gateway:
         *,
         commands: Mapping[str, Handler],
         queries: Mapping[str, Handler],
-        reasons: Mapping[str, Mapping[GatewayReason, int]],
-        directory: Directory,
-        apps: Apps,
-        tokens: tokens.Tokens,
-        limiter: RateLimits,
-        caught_up: Callable[[str], Awaitable[None]],
-        watch: Watch | None = None,
+        gateway_codes: Mapping[str, Mapping[GatewayReason, int]],
+        directory: IdDirectory,
+        apps: AppRegistry,
+        tokens: tokens.TokenIssuer,
+        limiter: RateLimiter,
+        catch_up: Callable[[str], Awaitable[None]],
+        hook: RequestHook | None = None,
         tickets: AppTickets | None = None,
         connections: LongConnections | None = None,
-        changed: Callable[[], None] = lambda: None,
+        on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         self.spec = spec
         self.store = store
         self.apps = apps
         self.tokens = tokens
         self.limiter = limiter
-        self.caught_up = caught_up
-        self.watch = watch
+        self.catch_up = catch_up
+        self.hook = hook
         self.tickets = tickets
         self.connections = connections
-        self.changed = changed
-        self.claims = Claims()
-        self._routes = Routes(spec.operations.values())
-        self._services: dict[str, Service] = {}
-        for handlers, changes in ((queries, False), (commands, True)):
+        self.on_commit = on_commit
+        self.claims = ExclusiveClaims()
+        self._routes = RouteTable(spec.operations.values())
+        self._endpoints: dict[str, Endpoint] = {}
+        for handlers, writes in ((queries, False), (commands, True)):
             for id, handler in handlers.items():
                 operation = spec.operations[id]
-                ids = IdTypes(operation, directory)
-                self._services[id] = Service(operation, handler, reasons.get(id, {}), ids, changes=changes)
+                id_translator = IdTranslator(operation, directory)
+                self._endpoints[id] = Endpoint(
+                    operation, handler, gateway_codes.get(id, {}), id_translator, writes=writes
+                )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope["method"], scope["path"])
-        given_request_id = authorization = None
+        client_request_id = authorization = None
         for name, value in scope["headers"]:
             if name == b"authorization":
                 authorization = value.decode("latin-1")
             elif name == b"x-request-id":
-                given_request_id = value.decode("latin-1")
+                client_request_id = value.decode("latin-1")
         try:
-            answer = await self._answer(exchange, scope, receive, authorization)
-        except wire.ClientGone:
+            response = await self._respond(exchange, scope, receive, authorization)
+        except asgi_io.ClientDisconnected:
             return
-        exchange.status, exchange.code, exchange.answer = answer.status, answer.code, answer.body
-        if self.watch is not None:
-            self.watch.after(exchange)
-            if exchange.drop:
-                await wire.hang_up(send)
+        exchange.status, exchange.code, exchange.response_body = response.status, response.code, response.body
+        if self.hook is not None:
+            self.hook.after_response(exchange)
+            if exchange.drop_response:
+                await asgi_io.abort_connection(send)
                 return
-        await wire.send_answer(send, answer, exchange.log_id, request_id(given_request_id, exchange.log_id))
+        await asgi_io.send_response(
+            send, response, exchange.log_id, sanitize_request_id(client_request_id, exchange.log_id)
+        )
 
-    async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, authorization: str | None) -> Answer:
+    async def _respond(self, exchange: Exchange, scope: Scope, receive: Receive, authorization: str | None) -> Response:
         path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
-        found = self._routes.find(exchange.method, path)
-        service = self._services.get(found[0].id) if found is not None else None
-        if found is None or service is None:
-            if tokens.is_endpoint(exchange.method, path):
-                return await self._give_token(exchange, path, receive)
+        found = self._routes.match(exchange.method, path)
+        endpoint = self._endpoints.get(found[0].id) if found is not None else None
+        if found is None or endpoint is None:
+            if tokens.is_token_endpoint(exchange.method, path):
+                return await self._issue_token(exchange, path, receive)
             if self.connections is not None and (exchange.method, path) == ("POST", long_connection.ENDPOINT_PATH):
-                return await self._let_in(self.connections, exchange, scope, receive)
-            exchange.rule = "path_is_unknown"
+                return await self._issue_connection_address(self.connections, exchange, scope, receive)
+            exchange.refused_by = "path_is_unknown"
             return NOT_FOUND
-        exchange.operation = service.operation.id
-        request = Request(exchange, service, found[1], scope["query_string"])
+        exchange.operation = endpoint.operation.id
+        request = RequestContext(exchange, endpoint, found[1], scope["query_string"])
         request.authorization = authorization
-        request.body = await wire.read_body(receive)
-        exchange.body = request.body or b""
+        request.body = await asgi_io.read_body(receive)
+        exchange.request_body = request.body or b""
         return await self._serve(request)
 
-    async def _give_token(self, exchange: Exchange, path: str, receive: Receive) -> Answer:
-        exchange.body = await wire.read_body(receive) or b""
-        answer, exchange.rule = await tokens.answer(self.apps, self.tokens, self.tickets, path, exchange.body)
-        return answer
+    async def _issue_token(self, exchange: Exchange, path: str, receive: Receive) -> Response:
+        exchange.request_body = await asgi_io.read_body(receive) or b""
+        response, exchange.refused_by = await tokens.handle_token_request(
+            self.apps, self.tokens, self.tickets, path, exchange.request_body
+        )
+        return response
 
-    async def _let_in(self, connections: LongConnections, exchange: Exchange, scope: Scope, receive: Receive) -> Answer:
-        exchange.body = await wire.read_body(receive) or b""
+    async def _issue_connection_address(
+        self, connections: LongConnections, exchange: Exchange, scope: Scope, receive: Receive
+    ) -> Response:
+        exchange.request_body = await asgi_io.read_body(receive) or b""
         host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-        answer, exchange.rule = await connections.issue_address(exchange.body, host, scope["scheme"])
-        return answer
+        response, exchange.refused_by = await connections.issue_address(exchange.request_body, host, scope["scheme"])
+        return response
 
-    async def _serve(self, request: Request) -> Answer:
-        exchange, service = request.exchange, request.service
+    async def _serve(self, request: RequestContext) -> Response:
+        exchange, endpoint = request.exchange, request.endpoint
         try:
-            for step in BEFORE:
+            for step in PRE_TRANSACTION_STEPS:
                 await step(self, request)
-            if self.watch is not None:
-                await self.watch.before(exchange)
-            await self._transact(request)
-        except ShapeError as no:
-            return self._out_of_shape(no, request)
-        except Denied as no:
-            exchange.rule = no.rule
-            return answers.denial(no, service.operation.id, exchange.log_id)
-        except BusinessError as no:
-            return self._refused(no, request)
+            if self.hook is not None:
+                await self.hook.before_transaction(exchange)
+            await self._run_transaction(request)
+        except ValidationError as error:
+            return self._validation_error_response(error, request)
+        except PlatformError as error:
+            exchange.refused_by = error.refused_by
+            return responses.platform_error_response(error, endpoint.operation.id, exchange.log_id)
+        except BusinessError as error:
+            return self._business_error_response(error, request)
         except Exception:  # noqa: BLE001 - whatever breaks, the client gets an answer and the log the traceback
-            return self._broken(request)
-        return Answer(200, 0, exchange.answer)
+            return self._internal_error_response(request)
+        return Response(200, 0, exchange.response_body)
 
-    async def _transact(self, request: Request) -> None:
-        tenant, watch = request.app.tenant, self.watch
-        await self.caught_up(tenant)
+    async def _run_transaction(self, request: RequestContext) -> None:
+        tenant, hook = request.app.tenant, self.hook
+        await self.catch_up(tenant)
 
-        def work(tx: Tx) -> None:
-            for step in INSIDE:
+        def run_steps(tx: Tx) -> None:
+            for step in TRANSACTION_STEPS:
                 step(tx, request)
-            if watch is not None:
-                watch.holding(request.exchange)
+            if hook is not None:
+                hook.in_transaction(request.exchange)
 
-        service = request.service
-        with self.claims.held(tenant, service.operation, request.given, service.claimed):
-            await (self.store.command if service.changes else self.store.query)(tenant, work)
-        if service.changes:
-            self.changed()
+        endpoint = request.endpoint
+        with self.claims.claim(tenant, endpoint.operation, request.arguments, endpoint.claimed_code):
+            await (self.store.command if endpoint.writes else self.store.query)(tenant, run_steps)
+        if endpoint.writes:
+            self.on_commit()
 
-    def _out_of_shape(self, no: ShapeError, request: Request) -> Answer:
-        service = request.service
-        if no.code == INVALID_FIELD and service.malformed is not None:
-            return self._refused(
-                BusinessError(service.operation.id, service.malformed, "request_is_malformed"), request
+    def _validation_error_response(self, error: ValidationError, request: RequestContext) -> Response:
+        endpoint = request.endpoint
+        if error.code == INVALID_FIELD and endpoint.malformed_code is not None:
+            return self._business_error_response(
+                BusinessError(endpoint.operation.id, endpoint.malformed_code, "request_is_malformed"), request
             )
-        request.exchange.rule = "request_is_malformed"
-        error = {"field_violations": no.field_violations} if no.field_violations else {}
-        denied = Denied(no.code, "request_is_malformed", no.msg, error)
-        return answers.denial(denied, service.operation.id, request.exchange.log_id)
+        request.exchange.refused_by = "request_is_malformed"
+        error_members = {"field_violations": error.field_violations} if error.field_violations else {}
+        platform_error = PlatformError(error.code, "request_is_malformed", error.msg, error_members)
+        return responses.platform_error_response(platform_error, endpoint.operation.id, request.exchange.log_id)
 
-    def _refused(self, no: BusinessError, request: Request) -> Answer:
+    def _business_error_response(self, error: BusinessError, request: RequestContext) -> Response:
         try:
-            answer = answers.refusal(no, self.spec, request.exchange.log_id)
+            response = responses.business_error_response(error, self.spec, request.exchange.log_id)
         except KeyError:
-            return self._broken(request)
-        request.exchange.rule = no.refused_by
-        return answer
+            return self._internal_error_response(request)
+        request.exchange.refused_by = error.refused_by
+        return response
 
-    def _broken(self, request: Request) -> Answer:
+    def _internal_error_response(self, request: RequestContext) -> Response:
         """To be called while the exception is handled: it goes to the log and nowhere else."""
-        operation, log_id = request.service.operation.id, request.exchange.log_id
+        operation, log_id = request.endpoint.operation.id, request.exchange.log_id
         _log.exception("%s failed, log id %s", operation, log_id)
-        request.exchange.rule = "broken"
-        code = request.service.broken
-        if code is not None and answers.documented(request.service.operation, code):
-            return answers.refusal(BusinessError(operation, code, "broken"), self.spec, log_id)
-        return answers.denial(Denied(answers.BROKEN, "broken"), operation, log_id)
+        request.exchange.refused_by = "broken"
+        code = request.endpoint.internal_error_code
+        if code is not None and responses.is_documented(request.endpoint.operation, code):
+            return responses.business_error_response(BusinessError(operation, code, "broken"), self.spec, log_id)
+        return responses.platform_error_response(PlatformError(responses.INTERNAL_ERROR, "broken"), operation, log_id)

@@ -4,64 +4,66 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import NamedTuple
 
-from corehr.gateway.spec import Limit
+from corehr.gateway.spec import RateLimit
 from corehr.kernel.clock import real_seconds
 
 _SWEEP_AT = 10_000
 
-Key = tuple[str, str, str]
+LimitKey = tuple[str, str, str]
 """Operation, tenant, app."""
 
 
-class Exceeded(NamedTuple):
+class RateLimitExceeded(NamedTuple):
     """`limit` calls are allowed in the window that ends in `reset` seconds."""
 
     limit: int
     reset: int
 
 
-class RateLimits:
+class RateLimiter:
     """Counts in this process's memory; `on=False` lets everything pass.
 
     A window opens with the first call in it, not on the clock's full second: a burst then meets its limit wherever
     in a second it begins. A refused call is not counted.
     """
 
-    def __init__(self, *, on: bool = True, seconds: Callable[[], float] = real_seconds) -> None:
-        self.on = on
+    def __init__(self, *, enabled: bool = True, seconds: Callable[[], float] = real_seconds) -> None:
+        self.enabled = enabled
         self._seconds = seconds
-        self._windows: dict[Key, list[list[float]]] = {}
+        self._windows: dict[LimitKey, list[list[float]]] = {}
         self._sweep_at = _SWEEP_AT
 
-    def take(self, key: Key, limits: Sequence[Limit]) -> Exceeded | None:
+    def hit(self, key: LimitKey, limits: Sequence[RateLimit]) -> RateLimitExceeded | None:
         """Count one call, or say which limit it exceeds: of several, the one that resets last."""
-        if not self.on or not limits:
+        if not self.enabled or not limits:
             return None
         now = self._seconds()
         windows = self._windows.get(key)
         if windows is None:
-            windows = self._open(key, limits, now)
-        exceeded: Exceeded | None = None
+            windows = self._open_windows(key, limits, now)
+        exceeded: RateLimitExceeded | None = None
         for window, limit in zip(windows, limits, strict=True):
-            begun, count = window
-            if not 0 <= now - begun < limit.seconds:
+            window_start, count = window
+            if not 0 <= now - window_start < limit.seconds:
                 window[0], window[1] = now, 0
             elif count >= limit.count:
-                reset = max(1, ceil(begun + limit.seconds - now))
+                reset = max(1, ceil(window_start + limit.seconds - now))
                 if exceeded is None or reset > exceeded.reset:
-                    exceeded = Exceeded(limit.count, reset)
+                    exceeded = RateLimitExceeded(limit.count, reset)
         if exceeded is None:
             for window in windows:
                 window[1] += 1
         return exceeded
 
-    def _open(self, key: Key, limits: Sequence[Limit], now: float) -> list[list[float]]:
+    def _open_windows(self, key: LimitKey, limits: Sequence[RateLimit], now: float) -> list[list[float]]:
         if len(self._windows) >= self._sweep_at:
-            self._sweep(now)
+            self._drop_idle_windows(now)
         windows = self._windows[key] = [[now, 0] for _ in limits]
         return windows
 
-    def _sweep(self, now: float) -> None:
+    def _drop_idle_windows(self, now: float) -> None:
         """Forget who has not called for a minute, the longest window there is."""
-        self._windows = {key: kept for key, kept in self._windows.items() if any(now - w[0] < 60 for w in kept)}
+        self._windows = {
+            key: windows for key, windows in self._windows.items() if any(now - w[0] < 60 for w in windows)
+        }
         self._sweep_at = max(_SWEEP_AT, 2 * len(self._windows))

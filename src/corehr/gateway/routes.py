@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 from corehr.gateway.spec import Operation
 
-_NONE: Mapping[str, str] = {}
+_NO_PARAMS: Mapping[str, str] = {}
 
 
 class _Pattern:
@@ -24,26 +24,26 @@ class _Pattern:
         return all(segments[at] == text for at, text in self.fixed) and all(segments[at] for at, _ in self.named)
 
 
-class Routes:
+class RouteTable:
     """All operations by route; a fixed segment goes before a parameter in its place."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        self._whole: dict[tuple[str, str], Operation] = {}
+        self._by_exact_path: dict[tuple[str, str], Operation] = {}
         self._patterns: dict[tuple[str, int], list[_Pattern]] = {}
         for operation in operations:
             if "/:" in operation.path:
-                place = (operation.method, operation.path.count("/") + 1)
-                self._patterns.setdefault(place, []).append(_Pattern(operation))
+                key = (operation.method, operation.path.count("/") + 1)
+                self._patterns.setdefault(key, []).append(_Pattern(operation))
             else:
-                self._whole[operation.method, operation.path] = operation
+                self._by_exact_path[operation.method, operation.path] = operation
         for patterns in self._patterns.values():
             patterns.sort(key=lambda pattern: pattern.order)
 
-    def find(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]] | None:
+    def match(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]] | None:
         """The operation and its path parameters, decoded; `path` is as it was sent, percent-encoded."""
-        operation = self._whole.get((method, path))
+        operation = self._by_exact_path.get((method, path))
         if operation is not None:
-            return operation, _NONE
+            return operation, _NO_PARAMS
         segments = path.split("/")
         for pattern in self._patterns.get((method, len(segments)), ()):
             if pattern.matches(segments):

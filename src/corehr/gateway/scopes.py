@@ -3,26 +3,26 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from corehr.gateway.answers import NO_SCOPE, Denied
 from corehr.gateway.apps import App, Scopes
 from corehr.gateway.fields import Field
+from corehr.gateway.responses import MISSING_SCOPE, PlatformError
 
-_HOW_TO = (
+_HELP_TEXT = (
     "Refer to the documentation to fix the error: "
     "https://open.feishu.cn/document/uAjLw4CM/ugTN1YjL4UTN24CO1UjN/trouble-shooting/how-to-fix-the-99991672-error"
 )
 
-Gone = Mapping[str, Any]
+HiddenFields = Mapping[str, Any]
 """By field name: None where the field goes, the Gone of its members where it stays."""
 
 
-def require(app: App, any_of: Collection[str], rule: str) -> None:
+def require_scope(app: App, any_of: Collection[str], refused_by: str) -> None:
     """Denied with NO_SCOPE unless the app holds one of `any_of`; an empty collection asks for nothing."""
-    if not app.holds(any_of):
-        raise Denied(NO_SCOPE, rule, *_words(app.app_id, any_of))
+    if not app.has_any_scope(any_of):
+        raise PlatformError(MISSING_SCOPE, refused_by, *_missing_scope_message(app.app_id, any_of))
 
 
-def _words(app_id: str, any_of: Collection[str]) -> tuple[str, dict[str, Any]]:
+def _missing_scope_message(app_id: str, any_of: Collection[str]) -> tuple[str, dict[str, Any]]:
     names = ", ".join(any_of)
     url = f"https://open.feishu.cn/app/{app_id}/auth?q={','.join(any_of)}&op_from=openapi&token_type=tenant"
     advice = "点击链接申请并开通任一权限即可"
@@ -31,31 +31,31 @@ def _words(app_id: str, any_of: Collection[str]) -> tuple[str, dict[str, Any]]:
         f"应用尚未开通所需的应用身份权限：[{names}]，{advice}：{url}"
     )
     error = {
-        "message": _HOW_TO,
+        "message": _HELP_TEXT,
         "permission_violations": [{"type": "action_scope_required", "subject": scope} for scope in any_of],
         "helps": [{"url": url, "description": advice}],
     }
     return msg, error
 
 
-class Veil:
+class FieldScopeFilter:
     """What an app must not see of an object with these fields: an operation's answer, or the body of an event."""
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self._fields = fields
         # apps that differ only in scopes these fields do not ask for share a plan
-        self._named = frozenset(_scopes(fields))
-        self._plans: dict[frozenset[str], Gone] = {}
+        self._scope_names = frozenset(_scopes(fields))
+        self._hidden_by_scopes: dict[frozenset[str], HiddenFields] = {}
 
-    def hide(self, scopes: Scopes, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    def apply(self, scopes: Scopes, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """The object without what the scopes do not show; what changes is copied, not changed in place."""
-        if isinstance(scopes, str) or not self._named:
+        if isinstance(scopes, str) or not self._scope_names:
             return data
-        held = self._named & scopes
-        gone = self._plans.get(held)
-        if gone is None:
-            gone = self._plans[held] = _gone(self._fields, held)
-        return _without(gone, data) if gone else data
+        granted = self._scope_names & scopes
+        hidden = self._hidden_by_scopes.get(granted)
+        if hidden is None:
+            hidden = self._hidden_by_scopes[granted] = _hidden_fields(self._fields, granted)
+        return _remove_hidden(hidden, data) if hidden else data
 
 
 def _scopes(fields: Sequence[Field]) -> set[str]:
@@ -72,28 +72,28 @@ def _members(field: Field) -> Sequence[Field]:
     return field.fields
 
 
-def _gone(fields: Sequence[Field], held: frozenset[str]) -> Gone:
-    gone: dict[str, Any] = {}
+def _hidden_fields(fields: Sequence[Field], granted: frozenset[str]) -> HiddenFields:
+    hidden: dict[str, Any] = {}
     for field in fields:
-        if field.scopes and held.isdisjoint(field.scopes):
-            gone[field.name] = None
-        elif inner := _gone(_members(field), held):
-            gone[field.name] = inner
-    return gone
+        if field.scopes and granted.isdisjoint(field.scopes):
+            hidden[field.name] = None
+        elif inner := _hidden_fields(_members(field), granted):
+            hidden[field.name] = inner
+    return hidden
 
 
-def _without(gone: Gone, holder: Mapping[str, Any]) -> dict[str, Any]:
-    kept = dict(holder)
-    for name, inner in gone.items():
-        if name in kept:
+def _remove_hidden(hidden: HiddenFields, data: Mapping[str, Any]) -> dict[str, Any]:
+    visible = dict(data)
+    for name, inner in hidden.items():
+        if name in visible:
             if inner is None:
-                del kept[name]
+                del visible[name]
             else:
-                kept[name] = _cleared(inner, kept[name])
-    return kept
+                visible[name] = _remove_from_value(inner, visible[name])
+    return visible
 
 
-def _cleared(gone: Gone, value: Any) -> Any:
+def _remove_from_value(hidden: HiddenFields, value: Any) -> Any:
     if isinstance(value, list | tuple):
-        return [_cleared(gone, each) for each in value]
-    return _without(gone, value) if isinstance(value, dict) else value
+        return [_remove_from_value(hidden, element) for element in value]
+    return _remove_hidden(hidden, value) if isinstance(value, dict) else value

@@ -19,23 +19,23 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from corehr.gateway.fields import KINDS, Field, Notation, SpecError
+from corehr.gateway.fields import SCALAR_TYPES, Field, FieldParser, SpecError
 
-__all__ = ["EventType", "Field", "Limit", "Operation", "Spec", "SpecError", "load"]
+__all__ = ["EventType", "Field", "Operation", "RateLimit", "Spec", "SpecError", "load"]
 
-_FOLDER = Path(__file__).resolve().parent.parent / "spec"
+_SPEC_DIR = Path(__file__).resolve().parent.parent / "spec"
 _SECTIONS = ("path", "query", "body", "response")
-_OF_OPERATIONS = ("business_owned", "amend", "add"), _SECTIONS
-_OF_EVENTS = ("data_range", "amend", "add"), ("body",)
-_PERSON = "employment_id"
+_OPERATION_CORRECTIONS = ("business_owned", "amend", "add"), _SECTIONS
+_EVENT_CORRECTIONS = ("data_range", "amend", "add"), ("body",)
+_EMPLOYMENT_FIELD = "employment_id"
 _EVIDENCE = ("doc", "sdk", "recorded", "reading")
-_PERIODS = {"s": 1, "min": 60}
+_PERIOD_SECONDS = {"s": 1, "min": 60}
 
-Row = tuple[int, str]
+ErrorRow = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class RateLimit:
     """At most `count` calls in `seconds`."""
 
     count: int
@@ -55,19 +55,19 @@ class Operation:
     path: str
     updated: dt.date
     deprecated: bool
-    apps: tuple[str, ...]
-    tokens: tuple[str, ...]
+    app_types: tuple[str, ...]
+    token_types: tuple[str, ...]
     scopes: tuple[str, ...]
     field_scopes: tuple[str, ...]
-    limits: tuple[Limit, ...]
+    limits: tuple[RateLimit, ...]
     path_params: tuple[Field, ...]
     query: tuple[Field, ...]
     body: tuple[Field, ...]
     response: tuple[Field, ...]
     errors: Mapping[int, tuple[int, str]]
-    more_errors: tuple[Row, ...] = ()
+    shared_errors: tuple[ErrorRow, ...] = ()
     retired_errors: tuple[int, ...] = ()
-    content: str = "application/json"
+    content_type: str = "application/json"
     binary: bool = False
 
 
@@ -81,7 +81,7 @@ class EventType:
     name: str
     updated: dt.date
     deprecated: bool
-    apps: tuple[str, ...]
+    app_types: tuple[str, ...]
     scopes: tuple[str, ...]
     field_scopes: tuple[str, ...]
     body: tuple[Field, ...]
@@ -98,33 +98,33 @@ class Spec:
 
 def load(folder: Path | None = None) -> Spec:
     """The spec of `folder` (ours when None) with its corrections applied; SpecError when it contradicts itself."""
-    folder = folder or _FOLDER
+    folder = folder or _SPEC_DIR
     if not (folder / "operations").is_dir():
         raise SpecError(f"{folder}: no operations/ in it; give the folder that holds operations/ and events/")
-    notation = Notation({name: tuple(entry["values"]) for name, entry in _read(folder / "enums.toml").items()})
-    lists = {name: entry["more"] for name, entry in _read(folder / "errors.toml").items()}
-    corrections = _read(folder / "corrections.toml")
+    parser = FieldParser({name: tuple(entry["values"]) for name, entry in _read_toml(folder / "enums.toml").items()})
+    error_lists = {name: entry["more"] for name, entry in _read_toml(folder / "errors.toml").items()}
+    corrections = _read_toml(folder / "corrections.toml")
     operations: dict[str, Operation] = {}
     for file, name, entry in _entries(folder / "operations"):
-        place = f"{file}: {name}"
+        source = f"{file}: {name}"
         if name in operations:
-            raise SpecError(f"{place}: this id is in two files; delete one")
-        _correct(name, entry, corrections.pop(name, {}), *_OF_OPERATIONS)
-        operations[name] = _operation(name, entry, notation, lists, place)
-    _routes_differ(operations.values())
+            raise SpecError(f"{source}: this id is in two files; delete one")
+        _apply_correction(name, entry, corrections.pop(name, {}), *_OPERATION_CORRECTIONS)
+        operations[name] = _operation(name, entry, parser, error_lists, source)
+    _require_unique_routes(operations.values())
     events: dict[str, EventType] = {}
     for file, name, entry in _entries(folder / "events"):
-        place = f"{file}: {name}"
+        source = f"{file}: {name}"
         if name in events:
-            raise SpecError(f"{place}: this event is in two files; delete one")
-        _correct(name, entry, corrections.pop(name, {}), *_OF_EVENTS)
-        events[name] = _event(name, entry, notation, place)
+            raise SpecError(f"{source}: this event is in two files; delete one")
+        _apply_correction(name, entry, corrections.pop(name, {}), *_EVENT_CORRECTIONS)
+        events[name] = _event(name, entry, parser, source)
     for name in corrections:
         raise SpecError(f"corrections.toml: {name}: no such operation or event; import it or take the correction out")
     return Spec(MappingProxyType(operations), MappingProxyType(events))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
@@ -135,11 +135,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _entries(folder: Path) -> Iterable[tuple[str, str, dict[str, Any]]]:
     for path in sorted(folder.glob("*.toml")):
-        for name, entry in _read(path).items():
+        for name, entry in _read_toml(path).items():
             yield path.name, name, entry
 
 
-def _routes_differ(operations: Iterable[Operation]) -> None:
+def _require_unique_routes(operations: Iterable[Operation]) -> None:
     seen: dict[str, str] = {}
     for operation in operations:
         route = f"{operation.method} {re.sub(':[^/]+', ':', operation.path)}"
@@ -151,105 +151,109 @@ def _routes_differ(operations: Iterable[Operation]) -> None:
 # ------------------------------------------------------------------------------------------------ entries
 
 
-def _operation(name: str, entry: dict[str, Any], notation: Notation, lists: Mapping[str, Any], place: str) -> Operation:
+def _operation(
+    name: str, entry: dict[str, Any], parser: FieldParser, error_lists: Mapping[str, Any], source: str
+) -> Operation:
     try:
         method, path = entry["http"].split(" ")
-        shared = lists[entry["more_errors"]] if "more_errors" in entry else ()
-        fields = {section: notation.read(entry.get(section, ()), f"{place}.{section}") for section in _SECTIONS}
+        shared_errors = error_lists[entry["more_errors"]] if "more_errors" in entry else ()
+        fields = {section: parser.parse(entry.get(section, ()), f"{source}.{section}") for section in _SECTIONS}
         return Operation(
             id=name,
             method=method,
             path=path,
-            limits=_limits(entry["rate"], place),
+            limits=_limits(entry["rate"], source),
             path_params=fields["path"],
             query=fields["query"],
             body=fields["body"],
             response=fields["response"],
-            errors=_errors(entry["errors"], place),
-            more_errors=tuple((code, message) for code, message in shared),
+            errors=_errors(entry["errors"], source),
+            shared_errors=tuple((code, message) for code, message in shared_errors),
             retired_errors=tuple(entry.get("retired_errors", ())),
-            content=entry.get("content", "application/json"),
+            content_type=entry.get("content", "application/json"),
             binary=entry.get("binary", False),
-            tokens=tuple(entry["tokens"]),
-            **_common(entry),
+            token_types=tuple(entry["tokens"]),
+            **_shared_attributes(entry),
         )
     except (KeyError, ValueError) as error:
-        raise SpecError(f"{place}: missing or ill-formed {error}; import it again") from error
+        raise SpecError(f"{source}: missing or ill-formed {error}; import it again") from error
 
 
-def _event(name: str, entry: dict[str, Any], notation: Notation, place: str) -> EventType:
+def _event(name: str, entry: dict[str, Any], parser: FieldParser, source: str) -> EventType:
     try:
-        body, data_range = notation.read(entry.get("body", ()), place), entry.get("data_range", False)
-        event = EventType(name=name, body=body, data_range=data_range, **_common(entry))
+        body, data_range = parser.parse(entry.get("body", ()), source), entry.get("data_range", False)
+        event = EventType(name=name, body=body, data_range=data_range, **_shared_attributes(entry))
     except KeyError as error:
-        raise SpecError(f"{place}: missing {error}; import it again") from error
-    if data_range and all(field.name != _PERSON for field in body):
-        raise SpecError(f"{place}: no {_PERSON} in its body to ask the data range about; correct data_range")
+        raise SpecError(f"{source}: missing {error}; import it again") from error
+    if data_range and all(field.name != _EMPLOYMENT_FIELD for field in body):
+        raise SpecError(f"{source}: no {_EMPLOYMENT_FIELD} in its body to ask the data range about; correct data_range")
     return event
 
 
-def _common(entry: dict[str, Any]) -> dict[str, Any]:
-    shared = {key: tuple(entry.get(key, ())) for key in ("scopes", "field_scopes")}
-    about = {"updated": entry["updated"], "deprecated": entry.get("deprecated", False), "apps": tuple(entry["apps"])}
-    return shared | about
+def _shared_attributes(entry: dict[str, Any]) -> dict[str, Any]:
+    scopes = {key: tuple(entry.get(key, ())) for key in ("scopes", "field_scopes")}
+    others = {"updated": entry["updated"], "deprecated": entry.get("deprecated", False), "apps": tuple(entry["apps"])}
+    return scopes | others
 
 
-def _errors(rows: Sequence[Sequence[Any]], place: str) -> Mapping[int, tuple[int, str]]:
+def _errors(rows: Sequence[Sequence[Any]], source: str) -> Mapping[int, tuple[int, str]]:
     """No page lists a code twice, so a code that comes again, with whatever status, is a slip of ours."""
     errors: dict[int, tuple[int, str]] = {}
     for status, code, message in rows:
         if code in errors:
-            raise SpecError(f"{place}: error {code} is listed twice; keep the row that the page has")
+            raise SpecError(f"{source}: error {code} is listed twice; keep the row that the page has")
         errors[code] = (status, message)
     return MappingProxyType(errors)
 
 
-def _limits(rate: str, place: str) -> tuple[Limit, ...]:
+def _limits(rate: str, source: str) -> tuple[RateLimit, ...]:
     if rate == "special":
         return ()
     limits = []
     for part in rate.split(" & "):
         count, _, period = part.partition("/")
-        if not count.isdecimal() or period not in _PERIODS:
-            raise SpecError(f"{place}: rate {rate!r} is not like 100/min or 1000/min & 50/s; correct it")
-        limits.append(Limit(int(count), _PERIODS[period]))
+        if not count.isdecimal() or period not in _PERIOD_SECONDS:
+            raise SpecError(f"{source}: rate {rate!r} is not like 100/min or 1000/min & 50/s; correct it")
+        limits.append(RateLimit(int(count), _PERIOD_SECONDS[period]))
     return tuple(limits)
 
 
 # ------------------------------------------------------------------------------------------------ corrections
 
 
-def _correct(
+def _apply_correction(
     name: str, entry: dict[str, Any], correction: Mapping[str, list[Any]], kinds: Sequence[str], sections: Sequence[str]
 ) -> None:
     """Rewrites `entry` as `correction` says; it may be of these kinds, about fields in these sections."""
-    place = f"corrections.toml: {name}"
+    source = f"corrections.toml: {name}"
     for kind, rows in correction.items():
         if kind not in kinds:
-            raise SpecError(f"{place}: {kind!r} is no correction; use {', '.join(kinds)}")
+            raise SpecError(f"{source}: {kind!r} is no correction; use {', '.join(kinds)}")
         if kind == "data_range":
-            entry[kind] = _decided(rows, place)
+            entry[kind] = _parse_data_range(rows, source)
             continue
         for row in rows:
             path, *words = row[:1] + (["business"] if kind == "business_owned" else []) + row[1:]
             if len(words) != 3 or words[1] not in _EVIDENCE or not words[2]:
-                raise SpecError(f"{place}: {row}: a row ends with its evidence {_EVIDENCE} and why; complete it")
+                raise SpecError(f"{source}: {row}: a row ends with its evidence {_EVIDENCE} and why; complete it")
             section, _, path = path.partition(".")
             lines = entry.setdefault(section, []) if section in sections else []
-            done = _add(lines, path, words[0]) if kind == "add" else _amend(lines, path, words[0].split(" "))
+            done = (
+                _add_field(lines, path, words[0]) if kind == "add" else _amend_fields(lines, path, words[0].split(" "))
+            )
             if not done or section not in sections:
                 advice = "it is there already" if kind == "add" and section in sections else "no such field"
-                raise SpecError(f"{place}: {kind} {row[0]}: {advice}; correct the path or take the row out")
+                raise SpecError(f"{source}: {kind} {row[0]}: {advice}; correct the path or take the row out")
 
 
-def _decided(row: Any, place: str) -> bool:
+def _parse_data_range(row: Any, source: str) -> bool:
     match row:
-        case [bool() as asks, evidence, str(why)] if evidence in _EVIDENCE and why:
-            return asks
-    raise SpecError(f"{place}: data_range {row}: say true or false, its evidence {_EVIDENCE} and why")
+        case [bool() as restricted, evidence, str(reason)] if evidence in _EVIDENCE and reason:
+            return restricted
+    raise SpecError(f"{source}: data_range {row}: say true or false, its evidence {_EVIDENCE} and why")
 
 
-def _add(lines: list[str], path: str, rest: str) -> bool:
+def _add_field(lines: list[str], path: str, rest: str) -> bool:
     """Puts a field behind the last member of its object; False when the object has it already."""
     if any(line.startswith(f"{path} ") for line in lines):
         return False
@@ -259,15 +263,15 @@ def _add(lines: list[str], path: str, rest: str) -> bool:
     return True
 
 
-def _amend(lines: list[str], pattern: str, words: list[str]) -> bool:
+def _amend_fields(lines: list[str], pattern: str, words: list[str]) -> bool:
     """Lets `words` join every line whose path matches, in the place of words of their kind; False when none does."""
     found = False
-    kinds = {_kind_of_word(word) for word in words}
+    kinds = {_keyword_kind(word) for word in words}
     for at, line in enumerate(lines):
         path, *old = line.split(" ")
         if _matches(path, pattern):
-            joined = [word for word in old if _kind_of_word(word) not in kinds] + words
-            lines[at] = " ".join([path, *sorted(joined, key=lambda word: _kind_of_word(word) != "type")])
+            joined = [word for word in old if _keyword_kind(word) not in kinds] + words
+            lines[at] = " ".join([path, *sorted(joined, key=lambda word: _keyword_kind(word) != "type")])
             found = True
     return found
 
@@ -277,8 +281,8 @@ def _matches(path: str, pattern: str) -> bool:
     return len(names) == len(patterns) and all(map(fnmatchcase, names, patterns))
 
 
-def _kind_of_word(word: str) -> str:
-    if word.removesuffix("!").replace("[]", "") in KINDS:
+def _keyword_kind(word: str) -> str:
+    if word.removesuffix("!").replace("[]", "") in SCALAR_TYPES:
         return "type"
     if word[:1] in "={":
         return word[:1]

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from corehr.gateway.answers import encode
-from corehr.gateway.apps import App, Apps
+from corehr.gateway.apps import App, AppRegistry
+from corehr.gateway.responses import encode_json
 from corehr.kernel.clock import real_seconds
 from corehr.kernel.ids import random_hex
 from corehr.kernel.outbox import AttemptResult
@@ -39,7 +39,7 @@ class AppTickets:
 
     def __init__(
         self,
-        apps: Apps,
+        apps: AppRegistry,
         subscriber_of: Callable[[str], Awaitable[Subscriber | None]],
         post: Callable[[Subscriber, bytes], Awaitable[AttemptResult]],
         *,
@@ -76,7 +76,7 @@ class AppTickets:
 
     async def push_all(self) -> None:
         """Push to every enabled store app at once; one that cannot be reached is logged."""
-        await asyncio.gather(*map(self._push_logged, await self._apps.enabled_of_store()))
+        await asyncio.gather(*map(self._push_logged, await self._apps.list_enabled_store_apps()))
 
     async def run(self) -> None:
         """Push to all now and whenever an hour begins, until cancelled; pushes underway then are given up."""
@@ -111,7 +111,7 @@ class AppTickets:
             _log.warning("the webhook of %s did not take its app ticket: %s", app.app_id, outcome.detail)
 
     def _event(self, app: App, subscriber: Subscriber) -> bytes:
-        return encode(
+        return encode_json(
             {
                 "ts": f"{self._seconds():.7f}",
                 "uuid": random_hex(32),

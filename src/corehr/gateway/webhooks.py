@@ -25,8 +25,8 @@ from aiohttp import (
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from corehr.gateway.asgi_io import printable_line
 from corehr.gateway.egress import EgressDenied, EgressPolicy, EgressResolver
-from corehr.gateway.wire import one_line
 from corehr.kernel.clock import real_seconds
 from corehr.kernel.db import decode_json, encode_json
 from corehr.kernel.ids import random_hex
@@ -217,7 +217,7 @@ def _describe_response(response: _WebhookResponse) -> str:
         return f"HTTP {response.status}: redirects are not followed"
     message = _json_object(response.body).get("msg")
     text = message if isinstance(message, str) else response.body.decode(errors="replace")
-    return one_line(f"HTTP {response.status}: {text}").removesuffix(":")
+    return printable_line(f"HTTP {response.status}: {text}").removesuffix(":")
 
 
 def _json_object(body: bytes) -> Mapping[str, object]:

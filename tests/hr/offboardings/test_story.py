@@ -355,7 +355,7 @@ def test_another_last_day_is_agreed_to_too_late(world, status):
 
 
 def test_a_store_app_sees_everyone_and_may_edit_but_not_revoke(world):
-    world._tokens[STORE] = world.house.gateway.tokens.issue(world.run(world.house.apps.find(STORE))).text
+    world._tokens[STORE] = world.house.gateway.tokens.issue(world.run(world.house.apps.get(STORE))).text
     id = leaving(world, world.person("outside_range")["id"], day(world, 9))
     edited(world, id, {"reason": "other"}, app=STORE)
     before = world.fingerprint()

@@ -106,7 +106,7 @@ def test_the_range_of_employees_says_nothing_about_pre_hires(world, monkeypatch)
 @pytest.mark.parametrize("own", ["none", "read"])
 def test_a_store_app_sees_everyone(world, monkeypatch, own):
     app_id = app_with(world, monkeypatch, type="store", pre_hires=own)
-    app = world.run(world.house.apps.find(app_id))
+    app = world.run(world.house.apps.get(app_id))
     world._tokens[app_id] = world.house.gateway.tokens.issue(app).text
     withdrawn(world, named(world, "preboarding"), app=app_id)
 

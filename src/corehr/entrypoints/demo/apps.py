@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from corehr.entrypoints.demo.company import Company
 from corehr.gateway import spec as gateway_spec
-from corehr.gateway.apps import EVERYTHING, Kind, Scopes, add_app
+from corehr.gateway.apps import ALL_SCOPES, AppType, Scopes, create_app
 from corehr.gateway.fields import Field
 from corehr.gateway.spec import EventType, Operation, Spec
 from corehr.kernel.db import Tx
@@ -20,7 +20,7 @@ class DemoApp:
     name: str
     secret: str
     says: str
-    type: Kind = "custom"
+    type: AppType = "custom"
     scopes: Literal["all", "none", "narrow"] = "all"
     data_range: Literal["all", "none", "part"] = "all"
     pre_hires: PreHireAccess = "all"
@@ -49,13 +49,13 @@ def add_apps(tx: Tx, company: Company) -> None:
     """All of them, under the ids and secrets that the documents name."""
     inside = company.named("departments", "range")
     scopes: Mapping[str, Scopes] = {
-        "all": EVERYTHING,
+        "all": ALL_SCOPES,
         "none": frozenset(),
         "narrow": without_field_scopes(gateway_spec.load()),
     }
     for app_id, it in APPS.items():
         seen: Literal["all", "none"] | Collection[str] = [inside] if it.data_range == "part" else it.data_range
-        add_app(
+        create_app(
             tx,
             it.name,
             type=it.type,

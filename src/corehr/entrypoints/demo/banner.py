@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from corehr.entrypoints.demo.apps import APPS, FIRST
 from corehr.entrypoints.demo.company import made, read_names
-from corehr.gateway.tokens import TENANT_TOKEN
+from corehr.gateway.tokens import TENANT_TOKEN_PATH
 from corehr.hr.job_datas import records as job_datas
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx, encode_json
@@ -59,7 +59,7 @@ def _curl(base_url: str, employment: str, department: str, day: IsoDate) -> list
     }
     secret = {"app_id": FIRST, "app_secret": APPS[FIRST].secret}
     return [
-        f"TOKEN=$(curl -s {base_url}{TENANT_TOKEN} \\",
+        f"TOKEN=$(curl -s {base_url}{TENANT_TOKEN_PATH} \\",
         f'  -d \'{encode_json(secret).decode()}\' | sed \'s/.*"tenant_access_token":"\\([^"]*\\)".*/\\1/\')',
         f'curl {base_url}{_CREATE} -H "Authorization: Bearer $TOKEN" \\',
         f"  -d '{encode_json(asked).decode()}'",

@@ -10,7 +10,7 @@ from corehr.entrypoints.demo.apps import FIRST
 from corehr.entrypoints.demo.company import Company
 from corehr.entrypoints.demo.people import EVERYONE, asked
 from corehr.entrypoints.demo.plans import Plan
-from corehr.gateway import made_ids
+from corehr.gateway import opaque_ids
 from corehr.hr.job_changes import commands, records
 from corehr.hr.processes import records as processes
 from corehr.hr.processes.commands import answering
@@ -109,7 +109,7 @@ def describe(tx: Tx, company: Company, server_key: str) -> None:
             process_id,
             approver_id=first.id,
             approver_employment_id=first.approver,
-            approver_open_id=made_ids.speak_open_id(server_key, FIRST, first.approver),
+            approver_open_id=opaque_ids.encode_open_id(server_key, FIRST, first.approver),
             job_change_id=about,
             tasks=said,
         )

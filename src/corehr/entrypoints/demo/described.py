@@ -7,7 +7,7 @@ from corehr.engines import versions
 from corehr.engines.timeline import Timeline, version_as_of
 from corehr.entrypoints.demo.apps import APPS, FIRST
 from corehr.entrypoints.demo.company import World
-from corehr.gateway import made_ids
+from corehr.gateway import opaque_ids
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments import records as departments
 from corehr.hr.job_datas import records as job_datas
@@ -64,18 +64,18 @@ def describe_departments(tx: Tx, world: World, server_key: str) -> None:
     for fact in facts:
         life = versions.timeline(tx, departments.DEPARTMENT.kind, fact["id"])
         fact["department_id"] = own[fact["id"]]
-        fact["open_department_id"] = made_ids.speak_open_department_id(server_key, fact["id"])
+        fact["open_department_id"] = opaque_ids.encode_open_department_id(server_key, fact["id"])
         fact["parent_id"] = life[-1].body["parent_id"]
         fact["name"] = life[-1].body["name"]
 
 
 def _ids(person: people.Employment, server_key: str) -> dict[str, Any]:
-    open_ids = {app_id: made_ids.speak_open_id(server_key, app_id, person.id) for app_id in APPS}
+    open_ids = {app_id: opaque_ids.encode_open_id(server_key, app_id, person.id) for app_id in APPS}
     return {
         "id": person.id,
         "open_id": open_ids[FIRST],
         "open_ids": open_ids,
-        "union_id": made_ids.speak_union_id(server_key, person.id),
+        "union_id": opaque_ids.encode_union_id(server_key, person.id),
         "user_id": person.user_id,
         "people_admin_id": person.people_admin_id,
         "job_data_id": person.job_data_id,

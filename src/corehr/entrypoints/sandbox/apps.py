@@ -8,8 +8,8 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from corehr.entrypoints.sandbox.door import bad, read
-from corehr.gateway import made_ids
-from corehr.gateway.apps import EVERYTHING, Kind, add_app
+from corehr.gateway import opaque_ids
+from corehr.gateway.apps import ALL_SCOPES, AppType, create_app
 from corehr.hr.departments import records as departments
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import PreHireAccess
@@ -29,7 +29,7 @@ class Departments(msgspec.Struct, forbid_unknown_fields=True):
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*$")] = "sandbox app"
-    type: Kind = "custom"
+    type: AppType = "custom"
     scopes: Literal["*"] | list[Id] = "*"
     data_range: Literal["all", "none"] | Departments = "all"
     pre_hires: PreHireAccess = "all"
@@ -51,11 +51,11 @@ class Apps:
                 if isinstance(wanted.data_range, str)
                 else _departments(tx, house.tenant.server_key, wanted.data_range.departments)
             )
-            return add_app(
+            return create_app(
                 tx,
                 wanted.name,
                 type=wanted.type,
-                scopes=EVERYTHING if wanted.scopes == EVERYTHING else frozenset(wanted.scopes),
+                scopes=ALL_SCOPES if wanted.scopes == ALL_SCOPES else frozenset(wanted.scopes),
                 data_range=seen,
                 pre_hires=wanted.pre_hires,
             )
@@ -66,8 +66,8 @@ class Apps:
 
 def _departments(tx: Tx, server_key: str, named: Sequence[str]) -> list[str]:
     """CoreHR ids of departments named by that, by open_department_id or by department_id."""
-    speak = made_ids.open_department_ids(server_key)
-    made = {id: read for id in named if (read := speak.read(id)) != UNKNOWN_ID}
+    speak = opaque_ids.open_department_ids(server_key)
+    made = {id: read for id in named if (read := speak.decode(id)) != UNKNOWN_ID}
     own = {row["department_id"]: row["id"] for row in departments.by_department_id(tx, named)}
     ids = {id: made.get(id) or own.get(id) or id for id in named}
     there = {row["id"] for row in departments.by_id(tx, list(ids.values()))}

@@ -33,7 +33,7 @@ class Events:
     async def get(self, request: Request) -> dict[str, Any]:
         """In order; from `since` on, or, when that is left out, from when the demo company was made."""
         house, query = self._installation, request.query_params
-        app = await house.apps.find(query.get("app_id", FIRST))
+        app = await house.apps.get(query.get("app_id", FIRST))
         if app is None or app.tenant != house.tenant.id:
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such app")
         since, limit, type = _since(query.get("since")), whole(request, "limit", USUAL, MOST), query.get("type")

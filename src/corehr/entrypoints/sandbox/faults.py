@@ -98,7 +98,7 @@ class Faults:
 
 def _documented(operation: Operation, code: int) -> bool:
     """By its own page, that is: what the platform says to everybody is not for a fault."""
-    return code in operation.errors or (code != 0 and any(listed == code for listed, _ in operation.more_errors))
+    return code in operation.errors or (code != 0 and any(listed == code for listed, _ in operation.shared_errors))
 
 
 def _codes(operation: Operation) -> str:

@@ -68,10 +68,10 @@ class Requests:
                 app=exchange.app_id,
                 status=exchange.status,
                 code=exchange.code,
-                rule=exchange.rule,
+                rule=exchange.refused_by,
                 log_id=exchange.log_id,
-                body=_kept(exchange.body),
-                answer=_kept(exchange.answer),
+                body=_kept(exchange.request_body),
+                answer=_kept(exchange.response_body),
             )
         )
 

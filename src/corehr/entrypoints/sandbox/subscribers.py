@@ -117,7 +117,7 @@ class Subscribers:
         return {"app_ids": apps}
 
     async def _app(self, request: Request) -> App:
-        app = await self._installation.apps.find(request.path_params["app_id"])
+        app = await self._installation.apps.get(request.path_params["app_id"])
         if app is None or app.tenant != self._installation.tenant.id:
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such app")
         return app

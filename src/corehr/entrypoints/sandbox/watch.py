@@ -33,24 +33,24 @@ class Watch:
         finally:
             self._open.set()
 
-    async def before(self, exchange: Exchange) -> None:
+    async def before_transaction(self, exchange: Exchange) -> None:
         await self._open.wait()
         self._served.add(exchange.log_id)
         self._idle.clear()
         trouble = self._faults.strike(exchange.operation)
         if trouble is None:
             return
-        exchange.drop = trouble.drop
+        exchange.drop_response = trouble.drop
         if trouble.latency:
             self._waits[exchange.log_id] = trouble.latency
         if trouble.code is not None and exchange.operation is not None:
             raise BusinessError(exchange.operation, trouble.code, "fault", trouble.blanks)
 
-    def holding(self, exchange: Exchange) -> None:
+    def in_transaction(self, exchange: Exchange) -> None:
         if self._waits:
             time.sleep(self._waits.pop(exchange.log_id, 0))
 
-    def after(self, exchange: Exchange) -> None:
+    def after_response(self, exchange: Exchange) -> None:
         self._waits.pop(exchange.log_id, None)
         self._served.discard(exchange.log_id)
         if not self._served:

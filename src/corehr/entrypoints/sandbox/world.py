@@ -52,7 +52,7 @@ class World:
 
         told = await house.store.query(house.tenant.id, read_all)
         for facts in told.get("apps", {}).values():
-            app = await house.apps.find(facts["id"])
+            app = await house.apps.get(facts["id"])
             if app is not None and app.type == "store":
                 facts |= {"app_ticket": house.tickets.current(app), "tenant_key": app.tenant_key}
         return told

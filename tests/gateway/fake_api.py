@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from corehr.gateway import apps as app_rows
-from corehr.gateway.apps import App, Apps, app_table
-from corehr.gateway.fields import Notation
+from corehr.gateway.apps import App, AppRegistry, app_table
+from corehr.gateway.fields import FieldParser
 from corehr.gateway.idempotency import idempotency
 from corehr.gateway.pipeline import Gateway
-from corehr.gateway.rate_limits import RateLimits
-from corehr.gateway.spec import Limit, Operation, Spec
-from corehr.gateway.tokens import Tokens
+from corehr.gateway.rate_limits import RateLimiter
+from corehr.gateway.spec import Operation, RateLimit, Spec
+from corehr.gateway.tokens import TokenIssuer
 from corehr.kernel import tenants
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store, Tx
@@ -35,18 +35,18 @@ LEGAL = "7100000000000000001"
 
 note = tenant_table("note", text_column("id", key=True), text_column("about"))
 metadata.remove(note)  # a toy, and no table of ours
-ADD_NOTE, NOTES = insert_into(note), select_by(note)
+INSERT_NOTE, SELECT_NOTES = insert_into(note), select_by(note)
 
 
 def operation(id: str, http: str, **more: Any) -> Operation:
     """An operation from lines of the spec's notation; what is not given is open to everyone."""
     method, path = http.split(" ")
-    read = Notation({"colour": ("red", "blue")}).read
+    parse = FieldParser({"colour": ("red", "blue")}).parse
     sections: dict[str, Any] = {
-        section: read(more.pop(name, ()), f"toy.{name}")
+        section: parse(more.pop(name, ()), f"toy.{name}")
         for name, section in {"path": "path_params", "query": "query", "body": "body", "response": "response"}.items()
     }
-    traits: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         "updated": date(2026, 1, 1),
         "deprecated": False,
         "apps": ("custom", "isv"),
@@ -56,14 +56,14 @@ def operation(id: str, http: str, **more: Any) -> Operation:
         "limits": (),
         "errors": {},
     }
-    return Operation(id=id, method=method, path=path, **sections, **{**traits, **more})
+    return Operation(id=id, method=method, path=path, **sections, **{**attributes, **more})
 
 
-PEOPLE_TYPE = (
+USER_ID_TYPE_FIELD = (
     "user_id_type string =open_id {open_id|union_id|user_id|people_corehr_id} "
     "scope[user_id]:contact:user.employee_id:readonly"
 )
-DEPARTMENT_TYPE = (
+DEPARTMENT_ID_TYPE_FIELD = (
     "department_id_type string =people_corehr_department_id "
     "{open_department_id|department_id|people_corehr_department_id}"
 )
@@ -72,8 +72,8 @@ CREATE = operation(
     "toy.note.create",
     "POST /open-apis/toy/v1/notes",
     apps=("custom",),
-    limits=(Limit(1000, 60), Limit(50, 1)),
-    query=[PEOPLE_TYPE, DEPARTMENT_TYPE],
+    limits=(RateLimit(1000, 60), RateLimit(50, 1)),
+    query=[USER_ID_TYPE_FIELD, DEPARTMENT_ID_TYPE_FIELD],
     body=[
         "employment_id string! id:user_id_type",
         "text string len:0..5000",
@@ -97,7 +97,7 @@ GET = operation(
     "toy.note.get",
     "GET /open-apis/toy/v1/notes/:note_id",
     path=["note_id string!"],
-    query=[PEOPLE_TYPE],
+    query=[USER_ID_TYPE_FIELD],
     response=["note_id string", "about string id:user_id_type"],
 )
 RECENT = operation("toy.note.recent", "GET /open-apis/toy/v1/notes/recent", response=["items string[]"])
@@ -108,7 +108,7 @@ SPEC = Spec(MappingProxyType({each.id: each for each in (GET, RECENT, CREATE, UN
 
 def create(tx: Tx, call: Call) -> JsonObject:
     id = tx.new_id()
-    tx.execute(ADD_NOTE, id=id, about=call.body["employment_id"])
+    tx.execute(INSERT_NOTE, id=id, about=call.body["employment_id"])
     return {"note_id": id, "employment_id": call.body["employment_id"], "secret": "s", "text": call.body.get("text")}
 
 
@@ -117,33 +117,33 @@ def get(tx: Tx, call: Call) -> JsonObject:
 
 
 def recent(tx: Tx, call: Call) -> JsonObject:
-    return {"items": [row["about"] for row in tx.fetch_all(NOTES)]}
+    return {"items": [row["about"] for row in tx.fetch_all(SELECT_NOTES)]}
 
 
-class ToyDirectory:
+class FakeIdDirectory:
     """Ann is `ann` at home; Bob has no user_id."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, ...]] = []
+        self.lookups: list[tuple[str, ...]] = []
 
-    def people_by(self, tx: Tx, id_type: str, values: Any) -> Mapping[str, str]:
-        self.asked.append((id_type, *values))
+    def employments_by_external_id(self, tx: Tx, id_type: str, values: Any) -> Mapping[str, str]:
+        self.lookups.append((id_type, *values))
         return {"ann": ANN} if "ann" in values else {}
 
-    def people_as(self, tx: Tx, id_type: str, ids: Any) -> Mapping[str, str]:
-        self.asked.append((id_type, *ids))
+    def external_ids_of_employments(self, tx: Tx, id_type: str, ids: Any) -> Mapping[str, str]:
+        self.lookups.append((id_type, *ids))
         return {ANN: "ann"} if ANN in ids else {}
 
-    def departments_by(self, tx: Tx, id_type: str, values: Any) -> Mapping[str, str]:
-        self.asked.append((id_type, *values))
+    def departments_by_external_id(self, tx: Tx, id_type: str, values: Any) -> Mapping[str, str]:
+        self.lookups.append((id_type, *values))
         return {"legal": LEGAL} if "legal" in values else {}
 
-    def departments_as(self, tx: Tx, id_type: str, ids: Any) -> Mapping[str, str]:
-        self.asked.append((id_type, *ids))
+    def external_ids_of_departments(self, tx: Tx, id_type: str, ids: Any) -> Mapping[str, str]:
+        self.lookups.append((id_type, *ids))
         return {LEGAL: "legal"} if LEGAL in ids else {}
 
 
-async def nothing_waits(tenant: str) -> None:
+async def no_catch_up(tenant: str) -> None:
     """No day has begun."""
 
 
@@ -163,21 +163,21 @@ def sqlite_store(folder: Path) -> Iterator[SqliteStore]:
         store.close()
 
 
-def settle(store: Store, tenant: str = tenants.DEFAULT_TENANT_ID) -> None:
-    company = tenants.Tenant(tenant, f"{tenant:>016}", "Toys", "Asia/Shanghai", SERVER_KEY, None, None, None)
-    store.command_sync(tenant, lambda tx: tenants.insert(tx, company))
+def create_tenant(store: Store, tenant: str = tenants.DEFAULT_TENANT_ID) -> None:
+    row = tenants.Tenant(tenant, f"{tenant:>016}", "Toys", "Asia/Shanghai", SERVER_KEY, None, None, None)
+    store.command_sync(tenant, lambda tx: tenants.insert(tx, row))
 
 
-def new_app(store: Store, **traits: Any) -> App:
+def new_app(store: Store, **attributes: Any) -> App:
     """A custom app that sees everyone and holds every scope, unless said otherwise."""
-    traits = {"data_range": "all", **traits}
-    app_id, _ = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: app_rows.add_app(tx, "toy", **traits))
-    listed = store.command_sync(tenants.DEFAULT_TENANT_ID, app_rows.list_apps)
-    return next(app for app in listed if app.app_id == app_id)
+    attributes = {"data_range": "all", **attributes}
+    app_id, _ = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: app_rows.create_app(tx, "toy", **attributes))
+    apps = store.command_sync(tenants.DEFAULT_TENANT_ID, app_rows.list_apps)
+    return next(app for app in apps if app.app_id == app_id)
 
 
 @dataclass
-class Got:
+class Received:
     """What came back; `headers` keeps the names as they were spelt."""
 
     status: int = 0
@@ -189,7 +189,7 @@ class Got:
         return json.loads(self.body)
 
 
-async def ask(
+async def asgi_request(
     app: Any,
     http: str,
     body: Any = None,
@@ -197,28 +197,28 @@ async def ask(
     token: str | None = None,
     headers: Mapping[str, str] | None = None,
     parts: list[bytes] | None = None,
-) -> Got:
+) -> Received:
     """One call of an ASGI app; `body` goes as JSON unless it is bytes, `parts` one after the other."""
     method, _, target = http.partition(" ")
     path, _, query = target.partition("?")
-    sent = {**({"authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
+    request_headers = {**({"authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
     scope = {
         "type": "http",
         "method": method,
         "path": path,
         "raw_path": path.encode(),
         "query_string": query.encode(),
-        "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in request_headers.items()],
     }
     if parts is None:
         parts = [body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()]
-    waiting = [
+    messages = [
         {"type": "http.request", "body": part, "more_body": at < len(parts) - 1} for at, part in enumerate(parts)
     ]
-    got = Got()
+    got = Received()
 
     async def receive() -> Any:
-        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
@@ -231,14 +231,14 @@ async def ask(
     return got
 
 
-class Toy:
+class FakeApi:
     """The gateway of the toy company, with its store, apps and tokens at hand."""
 
     def __init__(self, store: Store, *, limits: bool = False, **more: Any) -> None:
         self.store = store
-        self.apps = Apps(store)
-        self.tokens = Tokens(self.apps)
-        self.directory = ToyDirectory()
+        self.apps = AppRegistry(store)
+        self.tokens = TokenIssuer(self.apps)
+        self.directory = FakeIdDirectory()
         self.gateway = Gateway(
             SPEC,
             store,
@@ -249,8 +249,8 @@ class Toy:
                 "directory": self.directory,
                 "apps": self.apps,
                 "tokens": self.tokens,
-                "limiter": RateLimits(on=limits),
-                "caught_up": nothing_waits,
+                "limiter": RateLimiter(enabled=limits),
+                "caught_up": no_catch_up,
                 **more,
             },
         )
@@ -259,9 +259,9 @@ class Toy:
     def token(self, app: App | None = None) -> str:
         return self.tokens.issue(app or self.app).text
 
-    async def asked(self, http: str, body: Any = None, *, app: App | None = None, **more: Any) -> Got:
-        return await ask(self.gateway, http, body, token=more.pop("token", self.token(app)), **more)
+    async def call_async(self, http: str, body: Any = None, *, app: App | None = None, **more: Any) -> Received:
+        return await asgi_request(self.gateway, http, body, token=more.pop("token", self.token(app)), **more)
 
-    def ask(self, http: str, body: Any = None, *, app: App | None = None, **more: Any) -> Got:
+    def call(self, http: str, body: Any = None, *, app: App | None = None, **more: Any) -> Received:
         """One call with the token of `app`, or of the toy's own."""
-        return asyncio.run(self.asked(http, body, app=app, **more))
+        return asyncio.run(self.call_async(http, body, app=app, **more))

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corehr.gateway.fields import Notation
-from corehr.gateway.shapes import Arguments, Shape, ShapeError
+from corehr.gateway.fields import FieldParser
+from corehr.gateway.schemas import Arguments, RequestSchema, ValidationError
 from corehr.gateway.spec import Operation, load
 
 SPEC = load()
-CREATE = Shape(SPEC.operations["v1.job_change.create"])
+CREATE = RequestSchema(SPEC.operations["v1.job_change.create"])
 JOB_CHANGE: dict[str, Any] = {
     "transfer_mode": 1,
     "employment_id": "ou_1",
@@ -24,50 +24,52 @@ JOB_CHANGE: dict[str, Any] = {
 }
 
 
-def shape(*body: str, query: tuple[str, ...] = (), method: str = "POST", enums: Any = None) -> Shape:
-    notation = Notation(enums or {})
-    return Shape(
+def make_schema(*body: str, query: tuple[str, ...] = (), method: str = "POST", enums: Any = None) -> RequestSchema:
+    parser = FieldParser(enums or {})
+    return RequestSchema(
         Operation(
             id="v1.thing.create",
             method=method,
             path="/things",
             updated=dt.date(2024, 1, 1),
             deprecated=False,
-            apps=(),
-            tokens=(),
+            app_types=(),
+            token_types=(),
             scopes=(),
             field_scopes=(),
             limits=(),
             path_params=(),
-            query=notation.read(query, "query"),
-            body=notation.read(body, "body"),
+            query=parser.parse(query, "query"),
+            body=parser.parse(body, "body"),
             response=(),
             errors={},
         )
     )
 
 
-def body(of: Shape, given: Any) -> dict[str, Any]:
-    return of.read({}, [], given if isinstance(given, bytes) else json.dumps(given).encode()).body
+def parse_body(schema: RequestSchema, value: Any) -> dict[str, Any]:
+    return schema.parse({}, [], value if isinstance(value, bytes) else json.dumps(value).encode()).body
 
 
-def query(of: Shape, *pairs: tuple[str, str]) -> dict[str, Any]:
-    return of.read({}, pairs, b"").query
+def parse_query(schema: RequestSchema, *pairs: tuple[str, str]) -> dict[str, Any]:
+    return schema.parse({}, pairs, b"").query
 
 
-def refusal(of: Shape, given: Any = b"", pairs: tuple[tuple[str, str], ...] = ()) -> ShapeError:
-    with pytest.raises(ShapeError) as caught:
-        of.read({}, pairs, given if isinstance(given, bytes) else json.dumps(given).encode())
+def validation_error(
+    schema: RequestSchema, value: Any = b"", pairs: tuple[tuple[str, str], ...] = ()
+) -> ValidationError:
+    with pytest.raises(ValidationError) as caught:
+        schema.parse({}, pairs, value if isinstance(value, bytes) else json.dumps(value).encode())
     return caught.value
 
 
-def said(of: Shape, given: Any = b"", *pairs: tuple[str, str]) -> list[str]:
-    error = refusal(of, given, pairs)
+def violations(schema: RequestSchema, value: Any = b"", *pairs: tuple[str, str]) -> list[str]:
+    error = validation_error(schema, value, pairs)
     assert (error.code, error.msg) == (99992402, "field validation failed")
     return [f"{violation['field']}: {violation['description']}" for violation in error.field_violations]
 
 
-def change(**fields: Any) -> dict[str, Any]:
+def job_change_body(**fields: Any) -> dict[str, Any]:
     return {**JOB_CHANGE, **fields}
 
 
@@ -78,21 +80,21 @@ def change(**fields: Any) -> dict[str, Any]:
     "malformed", [b"{", b"{'a': 1}", b'{"a": "\xff"}', b"\xef\xbb\xbf{}", b'{"a": 1} x', b'{"a":NaN}']
 )
 def test_what_is_not_json(malformed: bytes):
-    error = refusal(shape("a string!"), malformed)
+    error = validation_error(make_schema("a string!"), malformed)
     assert (error.code, error.msg, error.field_violations) == (9499, "bad request", ())
 
 
 @pytest.mark.parametrize("given", [[], "x", 1, None, True])
-def test_a_body_that_is_no_object(given: Any):
-    error = refusal(shape("a string"), given)
+def test_a_body_that_is_no_object(value: Any):
+    error = validation_error(make_schema("a string"), value)
     assert error.code == 9499
     assert "Invalid parameter type in json: body." in error.msg
 
 
 @pytest.mark.parametrize("empty", [b"", b" \r\n\t", b"{}"])
 def test_an_empty_body_is_an_empty_object(empty: bytes):
-    assert body(shape("a string"), empty) == {}
-    assert said(shape("a string!"), empty) == ["a: a is required"]
+    assert parse_body(make_schema("a string"), empty) == {}
+    assert violations(make_schema("a string!"), empty) == ["a: a is required"]
 
 
 @pytest.mark.parametrize(
@@ -107,83 +109,87 @@ def test_an_empty_body_is_an_empty_object(empty: bytes):
     ],
 )
 def test_json_types(line: str, right: list[Any], wrong: list[Any]):
-    of = shape(line)
+    schema = make_schema(line)
     for value in right:
-        assert body(of, {"a": value}) == {"a": value}
+        assert parse_body(schema, {"a": value}) == {"a": value}
     for value in wrong:
-        assert refusal(of, {"a": value}).code == 9499
+        assert validation_error(schema, {"a": value}).code == 9499
 
 
-def test_the_sentence_for_a_wrong_type_names_the_field_and_quotes_the_value():
-    error = refusal(CREATE, change(transfer_info={"original_cost_center_rate": [{"rate": 5}, {"rate": "é5"}]}))
+def test_the_message_for_a_wrong_type_names_the_field_and_quotes_the_value():
+    error = validation_error(
+        CREATE, job_change_body(transfer_info={"original_cost_center_rate": [{"rate": 5}, {"rate": "é5"}]})
+    )
     assert error.msg == (
         "Invalid parameter type in json: transfer_info.original_cost_center_rate[1].rate. "
         'Invalid parameter value: "é5". Please check and modify accordingly.'
     )
-    assert len(refusal(CREATE, change(flow_id=["x" * 5000])).msg) < 400
+    assert len(validation_error(CREATE, job_change_body(flow_id=["x" * 5000])).msg) < 400
 
 
 def test_a_wrong_type_comes_before_everything_else():
-    assert refusal(CREATE, {"transfer_info": 5}).code == 9499
+    assert validation_error(CREATE, {"transfer_info": 5}).code == 9499
 
 
 def test_unknown_members_are_ignored():
-    assert body(shape("a string", "o object", "o.b int"), {"x": 1, "a": "1", "o": {"b": 1, "y": [{}]}}) == {
+    assert parse_body(make_schema("a string", "o object", "o.b int"), {"x": 1, "a": "1", "o": {"b": 1, "y": [{}]}}) == {
         "a": "1",
         "o": {"b": 1},
     }
 
 
 def test_the_body_is_not_read_on_get_or_where_there_is_none():
-    assert body(shape("a string!", method="GET"), b"{") == {}
-    assert body(shape(), b"not json") == {}
+    assert parse_body(make_schema("a string!", method="GET"), b"{") == {}
+    assert parse_body(make_schema(), b"not json") == {}
 
 
 def test_nesting_beyond_reason():
     def nested(levels: int) -> bytes:
         return b'{"a":' + b"[" * levels + b"]" * levels + b"}"
 
-    open_object = shape("a string business")
-    assert body(open_object, nested(100))["a"] != []
-    assert said(open_object, nested(102)) == ["body: the max depth is 100"]
-    assert said(open_object, nested(100_000)) == ["body: the max depth is 100"]
-    assert said(shape("b string"), nested(100_000)) == ["body: the max depth is 100"]
+    open_object = make_schema("a string business")
+    assert parse_body(open_object, nested(100))["a"] != []
+    assert violations(open_object, nested(102)) == ["body: the max depth is 100"]
+    assert violations(open_object, nested(100_000)) == ["body: the max depth is 100"]
+    assert violations(make_schema("b string"), nested(100_000)) == ["body: the max depth is 100"]
 
 
 # ---------------------------------------------------------------------------------------------- absent
 
 
 def test_null_means_absent_at_any_depth():
-    of = shape("a string", "o object", "o.b int", "l object[]", "l[].c string", "free string business", "any object")
-    given = {
+    schema = make_schema(
+        "a string", "o object", "o.b int", "l object[]", "l[].c string", "free string business", "any object"
+    )
+    value = {
         "a": None,
         "o": {"b": None},
         "l": [{"c": None}],
         "free": {"x": None, "y": [{"z": None}]},
         "any": {"q": None},
     }
-    assert body(of, given) == {"o": {}, "l": [{}], "free": {"y": [{}]}, "any": {}}
-    assert body(of, {"free": None}) == {}
-    assert refusal(of, {"l": [None]}).code == 9499
+    assert parse_body(schema, value) == {"o": {}, "l": [{}], "free": {"y": [{}]}, "any": {}}
+    assert parse_body(schema, {"free": None}) == {}
+    assert validation_error(schema, {"l": [None]}).code == 9499
 
 
 def test_required():
-    of = shape("a string!", "o object", "o.b int!", "l object[]", "l[].c string!")
-    assert said(of, {"o": {}, "l": [{"c": "x"}, {"c": None}]}) == [
+    schema = make_schema("a string!", "o object", "o.b int!", "l object[]", "l[].c string!")
+    assert violations(schema, {"o": {}, "l": [{"c": "x"}, {"c": None}]}) == [
         "a: a is required",
         "o.b: o.b is required",
         "l[1].c: l[1].c is required",
     ]
-    assert body(of, {"a": ""}) == {"a": ""}
+    assert parse_body(schema, {"a": ""}) == {"a": ""}
 
 
 def test_defaults_are_filled_in_afresh_for_every_call():
-    of = shape("a int! =20", "on boolean =false", "list string[] =[]", query=("t string =open_id",))
-    first = of.read({}, [], b"{}")
+    schema = make_schema("a int! =20", "on boolean =false", "list string[] =[]", query=("t string =open_id",))
+    first = schema.parse({}, [], b"{}")
     assert first == Arguments({}, {"t": "open_id"}, {"a": 20, "on": False, "list": []})
     first.body["list"].append("x")
-    assert body(of, {"a": None})["list"] == []
-    assert body(of, {"a": 3})["a"] == 3
+    assert parse_body(schema, {"a": None})["list"] == []
+    assert parse_body(schema, {"a": 3})["a"] == 3
 
 
 # ---------------------------------------------------------------------------------------------- limits
@@ -210,29 +216,31 @@ def test_defaults_are_filled_in_afresh_for_every_call():
     ],
 )
 def test_limits(line: str, allowed: Any, refused: Any, description: str):
-    of = shape(line, enums={"e": ("e", "f")})
-    assert body(of, {"a": allowed}) == {"a": allowed}
+    schema = make_schema(line, enums={"e": ("e", "f")})
+    assert parse_body(schema, {"a": allowed}) == {"a": allowed}
     path = "a[0]" if refused == ["z"] else "a"
-    assert said(of, {"a": refused}) == [f"{path}: {description}"]
+    assert violations(schema, {"a": refused}) == [f"{path}: {description}"]
 
 
 def test_values_that_are_not_limited():
-    assert body(shape("a string {x} open"), {"a": "other"}) == {"a": "other"}
-    assert body(shape("a string enum:person.gender"), {"a": "other"}) == {"a": "other"}
+    assert parse_body(make_schema("a string {x} open"), {"a": "other"}) == {"a": "other"}
+    assert parse_body(make_schema("a string enum:person.gender"), {"a": "other"}) == {"a": "other"}
 
 
 def test_a_page_size_declared_as_a_string_may_come_as_a_number():
-    assert body(shape("page_size string! 1..100"), {"page_size": 10}) == {"page_size": "10"}
-    assert said(shape("page_size string! 1..100"), {"page_size": 101}) == ["page_size: the max value is 100"]
+    assert parse_body(make_schema("page_size string! 1..100"), {"page_size": 10}) == {"page_size": "10"}
+    assert violations(make_schema("page_size string! 1..100"), {"page_size": 101}) == [
+        "page_size: the max value is 100"
+    ]
 
 
 def test_a_date_is_a_day_of_the_calendar_between_1900_and_9999():
-    of = shape("a string format:date")
+    schema = make_schema("a string format:date")
 
-    def is_taken(text: str) -> bool:
+    def is_accepted(text: str) -> bool:
         try:
-            return body(of, {"a": text}) == {"a": text}
-        except ShapeError:
+            return parse_body(schema, {"a": text}) == {"a": text}
+        except ValidationError:
             return False
 
     for year in (1900, 1904, 1999, 2000, 2023, 2024, 2100, 2400, 9600, 9999):
@@ -243,7 +251,7 @@ def test_a_date_is_a_day_of_the_calendar_between_1900_and_9999():
                     real = bool(dt.date(year, month, day))
                 except ValueError:
                     real = False
-                assert is_taken(text) == real, text
+                assert is_accepted(text) == real, text
     wrong = [
         "1899-12-31",
         "0000-01-01",
@@ -254,11 +262,11 @@ def test_a_date_is_a_day_of_the_calendar_between_1900_and_9999():
         " 2024-01-01",
         "2024-01-01T00:00:00",
     ]
-    assert not any(map(is_taken, [*wrong, "１999-01-01", "10000-01-01", "2024-W01-1"]))
+    assert not any(map(is_accepted, [*wrong, "１999-01-01", "10000-01-01", "2024-W01-1"]))
 
 
-def test_every_violation_is_told_with_its_value():
-    error = refusal(
+def test_every_violation_has_its_value():
+    error = validation_error(
         CREATE, {"transfer_mode": 3, "effective_date": "May", "transfer_info": {"target_signing_type": "x"}}
     )
     assert error.field_violations == (
@@ -272,8 +280,8 @@ def test_every_violation_is_told_with_its_value():
     )
 
 
-def test_no_more_than_a_hundred_violations_are_told():
-    assert len(said(shape("a object[]", "a[].b string!"), {"a": [{}] * 5000})) == 100
+def test_no_more_than_a_hundred_violations_are_returned():
+    assert len(violations(make_schema("a object[]", "a[].b string!"), {"a": [{}] * 5000})) == 100
 
 
 # ---------------------------------------------------------------------------------------------- business-owned
@@ -281,59 +289,60 @@ def test_no_more_than_a_hundred_violations_are_told():
 
 @pytest.mark.parametrize("value", [5, 1.0, "", True, [], {"x": [1]}, [{"rate": "50"}], "x" * 9999])
 def test_what_the_rulebook_owns_comes_as_it_was_sent(value: Any):
-    given = change(employment_id=value, transfer_info={"target_cost_center_rate": value})
-    taken = body(CREATE, given)
-    assert taken["employment_id"] == value
-    assert taken["transfer_info"]["target_cost_center_rate"] == value
+    sent = job_change_body(employment_id=value, transfer_info={"target_cost_center_rate": value})
+    parsed = parse_body(CREATE, sent)
+    assert parsed["employment_id"] == value
+    assert parsed["transfer_info"]["target_cost_center_rate"] == value
 
 
 def test_what_the_rulebook_owns_may_be_missing_and_nothing_else_of_what_is_required():
-    assert "employment_id" not in body(CREATE, {**JOB_CHANGE, "employment_id": None})
-    assert said(CREATE, {}) == [
+    assert "employment_id" not in parse_body(CREATE, {**JOB_CHANGE, "employment_id": None})
+    assert violations(CREATE, {}) == [
         f"{name}: {name} is required" for name in ("transfer_mode", "effective_date", "transfer_info")
     ]
 
 
 def test_revoke_leaves_every_bad_parameter_to_its_rulebook():
-    revoke = Shape(SPEC.operations["v2.job_change.revoke"])
-    taken = revoke.read({"job_change_id": "not a number"}, [("user_id_type", "shoe_size")], b'{"operator_id": 7}')
-    assert taken == Arguments({"job_change_id": "not a number"}, {"user_id_type": "shoe_size"}, {"operator_id": 7})
-    assert revoke.read({"job_change_id": "1"}, [], b"") == Arguments(
+    revoke = RequestSchema(SPEC.operations["v2.job_change.revoke"])
+    parsed = revoke.parse({"job_change_id": "not a number"}, [("user_id_type", "shoe_size")], b'{"operator_id": 7}')
+    assert parsed == Arguments({"job_change_id": "not a number"}, {"user_id_type": "shoe_size"}, {"operator_id": 7})
+    assert revoke.parse({"job_change_id": "1"}, [], b"") == Arguments(
         {"job_change_id": "1"}, {"user_id_type": "open_id"}, {}
     )
 
 
 def test_approvers_leave_three_parameters_to_their_rulebook_and_not_the_page_size():
-    approvers = Shape(SPEC.operations["v2.approver.list"])
-    assert query(approvers) == {"page_size": 20, "page_token": "1", "user_id_type": "open_id"}
-    assert query(approvers, ("approver_status", "99"), ("page_token", "-1"))["approver_status"] == 99
-    assert query(approvers, ("approver_status", "x"))["approver_status"] == "x"
-    assert said(approvers, b"", ("page_size", "101")) == ["page_size: the max value is 100"]
+    approvers = RequestSchema(SPEC.operations["v2.approver.list"])
+    assert parse_query(approvers) == {"page_size": 20, "page_token": "1", "user_id_type": "open_id"}
+    assert parse_query(approvers, ("approver_status", "99"), ("page_token", "-1"))["approver_status"] == 99
+    assert parse_query(approvers, ("approver_status", "x"))["approver_status"] == "x"
+    assert violations(approvers, b"", ("page_size", "101")) == ["page_size: the max value is 100"]
 
 
 def test_a_decision_leaves_its_status_to_its_rulebook_and_not_the_length_of_its_reason():
-    update = Shape(SPEC.operations["v2.process-approver.update"])
-    assert body(update, {"status": 9, "reason": "x" * 1000})["status"] == 9
-    assert body(update, {}) == {"system_approval": False, "reason": ""}
-    assert said(update, {"reason": "x" * 1001}) == ["reason: the max len is 1000"]
+    update = RequestSchema(SPEC.operations["v2.process-approver.update"])
+    assert parse_body(update, {"status": 9, "reason": "x" * 1000})["status"] == 9
+    assert parse_body(update, {}) == {"system_approval": False, "reason": ""}
+    assert violations(update, {"reason": "x" * 1001}) == ["reason: the max len is 1000"]
 
 
 def test_job_datas_leave_their_dates_to_their_rulebook_and_not_the_number_of_people():
-    datas = Shape(SPEC.operations["v2.employees-job_data.query"])
+    datas = RequestSchema(SPEC.operations["v2.employees-job_data.query"])
     size = [("page_size", "10")]
-    assert datas.read({}, size, b'{"data_date": "soon"}').body["data_date"] == "soon"
+    assert datas.parse({}, size, b'{"data_date": "soon"}').body["data_date"] == "soon"
     assert (
-        len(datas.read({}, size, json.dumps({"employment_ids": ["ou_1"] * 100}).encode()).body["employment_ids"]) == 100
+        len(datas.parse({}, size, json.dumps({"employment_ids": ["ou_1"] * 100}).encode()).body["employment_ids"])
+        == 100
     )
-    assert said(datas, {"employment_ids": ["ou_1"] * 101}, *size) == ["employment_ids: the max len is 100"]
-    assert said(datas) == ["page_size: page_size is required"]
+    assert violations(datas, {"employment_ids": ["ou_1"] * 101}, *size) == ["employment_ids: the max len is 100"]
+    assert violations(datas) == ["page_size: page_size is required"]
 
 
 # ---------------------------------------------------------------------------------------------- query
 
 
-def test_texts_become_what_the_field_says():
-    of = shape(query=("n int", "f number", "on boolean", "off boolean", "s string", "l string[]", "m int[]"))
+def test_texts_become_the_type_of_the_field():
+    schema = make_schema(query=("n int", "f number", "on boolean", "off boolean", "s string", "l string[]", "m int[]"))
     pairs = [
         ("n", "-10"),
         ("f", "1.5"),
@@ -344,7 +353,7 @@ def test_texts_become_what_the_field_says():
         ("l", "b"),
         ("m", "1"),
     ]
-    assert query(of, *pairs) == {
+    assert parse_query(schema, *pairs) == {
         "n": -10,
         "f": 1.5,
         "on": True,
@@ -362,16 +371,16 @@ def test_texts_become_what_the_field_says():
         *[("f", "nan"), ("f", "1e3"), ("on", "1"), ("on", "yes")],
     ],
 )
-def test_texts_that_do_not(name: str, text: str):
+def test_texts_that_are_not_of_the_type(name: str, text: str):
     kinds = {"n": "int", "f": "number", "on": "boolean"}
-    of = shape(query=("n int", "f number", "on boolean"))
-    assert said(of, b"", (name, text)) == [f"{name}: the value must be of type {kinds[name]}"]
+    schema = make_schema(query=("n int", "f number", "on boolean"))
+    assert violations(schema, b"", (name, text)) == [f"{name}: the value must be of type {kinds[name]}"]
 
 
 def test_limits_of_the_query():
-    of = shape(query=("t string =a {a|b}", "l string[] len:0..2", "size string! 1..100"))
-    assert query(of, ("t", "b"), ("size", "100")) == {"t": "b", "size": "100"}
-    assert said(of, b"", ("t", "c"), *[("l", "x")] * 3, ("size", "0")) == [
+    schema = make_schema(query=("t string =a {a|b}", "l string[] len:0..2", "size string! 1..100"))
+    assert parse_query(schema, ("t", "b"), ("size", "100")) == {"t": "b", "size": "100"}
+    assert violations(schema, b"", ("t", "c"), *[("l", "x")] * 3, ("size", "0")) == [
         "t: the value must be one of a, b",
         "size: the min value is 1",
         "l: the max len is 2",
@@ -379,14 +388,14 @@ def test_limits_of_the_query():
 
 
 def test_an_empty_parameter_counts_as_absent_and_the_first_of_a_repeated_one_counts():
-    of = shape(query=("t string =a", "u string!"))
-    assert query(of, ("t", ""), ("u", "1"), ("u", "2"), ("zz", "3")) == {"t": "a", "u": "1"}
-    assert said(of, b"", ("u", "")) == ["u: u is required"]
+    schema = make_schema(query=("t string =a", "u string!"))
+    assert parse_query(schema, ("t", ""), ("u", "1"), ("u", "2"), ("zz", "3")) == {"t": "a", "u": "1"}
+    assert violations(schema, b"", ("u", "")) == ["u: u is required"]
 
 
-def test_query_and_body_are_told_together():
-    of = shape("a string!", query=("u string!",))
-    assert said(of, {}) == ["u: u is required", "a: a is required"]
+def test_violations_of_query_and_body_come_together():
+    schema = make_schema("a string!", query=("u string!",))
+    assert violations(schema, {}) == ["u: u is required", "a: a is required"]
 
 
 # ---------------------------------------------------------------------------------------------- anything
@@ -419,16 +428,16 @@ bodies = st.fixed_dictionaries(
 
 def outcome(raw: bytes, pairs: Sequence[tuple[str, str]] = ()) -> Any:
     try:
-        return CREATE.read({}, pairs, raw)
-    except ShapeError as error:
+        return CREATE.parse({}, pairs, raw)
+    except ValidationError as error:
         return error.code, error.msg, error.field_violations
 
 
 @given(st.binary() | bodies.map(lambda given: json.dumps(given).encode()))
 def test_no_bytes_break_it(raw: bytes):
-    taken = outcome(raw)
-    if isinstance(taken, Arguments):
-        json.dumps(taken.body, ensure_ascii=False).encode()
+    parsed = outcome(raw)
+    if isinstance(parsed, Arguments):
+        json.dumps(parsed.body, ensure_ascii=False).encode()
 
 
 @given(bodies.map(lambda given: json.dumps(given).encode()), st.data())
@@ -439,10 +448,10 @@ def test_no_damaged_body_breaks_it(raw: bytes, data: st.DataObject):
 
 
 @given(bodies)
-def test_the_walk_and_the_decoder_say_the_same(given_body: dict[str, Any]):
+def test_the_slow_and_the_fast_parser_agree(sent: dict[str, Any]):
     """A null in an optional field sends a body on the walk, and must change nothing."""
-    raw = json.dumps(given_body).encode()
-    assert outcome(raw) == outcome(json.dumps({**given_body, "initiator_id": None}).encode())
+    raw = json.dumps(sent).encode()
+    assert outcome(raw) == outcome(json.dumps({**sent, "initiator_id": None}).encode())
 
 
 @given(st.lists(st.tuples(st.sampled_from(["user_id_type", "department_id_type", "x"]), st.text())))

@@ -1,0 +1,219 @@
+"""Checks values against their fields, one by one, and writes down everything that is wrong with them."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from corehr.gateway.fields import Field
+
+INVALID_TYPE = 9499
+INVALID_FIELD = 99992402
+
+MAX_DEPTH = 100
+INT64_RANGE = (-(2**63), 2**63 - 1)
+_CENTURY = "(?:19|[2-9][0-9])"
+_LEAP_YEAR = "(?:0[48]|[2468][048]|[13579][26])"
+DATE_PATTERN = re.compile(
+    rf"\A(?:{_CENTURY}[0-9]{{2}}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    rf"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    rf"|(?:{_CENTURY}{_LEAP_YEAR}|(?:[2468][048]|[3579][26])00)-02-29)\Z"
+)
+"""A day of the calendar from 1900-01-01 to 9999-12-31."""
+
+_INT_PATTERN = re.compile(r"-?[0-9]{1,19}\Z")
+_NUMBER_PATTERN = re.compile(r"-?[0-9]{1,300}(?:\.[0-9]{1,300})?\Z")
+_BOOLEANS = {"true": True, "false": False}
+_MAX_VIOLATIONS = 100
+_MAX_QUOTE_CHARS = 200
+_MAX_ENUM_VALUES_SHOWN = 20
+
+
+class ValidationError(Exception):
+    """A request without the shape its operation asks for; answered with HTTP 400.
+
+    `code` is 9499 (a wrong JSON type, or no JSON) or 99992402; `field_violations` (for 99992402, the first hundred) are
+    `{"field": dotted path, "description": …}`, with "value" when there was one.
+    """
+
+    def __init__(self, code: int, msg: str, field_violations: Sequence[Mapping[str, str]] = ()) -> None:
+        super().__init__(msg)
+        self.code = code
+        self.msg = msg
+        self.field_violations = tuple(field_violations)
+
+
+class Validator:
+    """One pass over one request; `violations` grows, a wrong JSON type ends it at once."""
+
+    def __init__(self) -> None:
+        self.violations: list[dict[str, str]] = []
+
+    def raise_if_invalid(self) -> None:
+        """ShapeError 99992402 when anything was wrong."""
+        if self.violations:
+            raise ValidationError(INVALID_FIELD, "field validation failed", self.violations)
+
+    def add_missing(self, path: str) -> None:
+        self._append_violation({"field": path, "description": f"{path} is required"})
+
+    def add_violation(self, path: str, value: object, description: str) -> None:
+        self._append_violation({"field": path, "value": abbreviate(value), "description": description})
+
+    def _append_violation(self, violation: dict[str, str]) -> None:
+        if len(self.violations) < _MAX_VIOLATIONS:
+            self.violations.append(violation)
+
+    def validate_object(self, fields: Sequence[Field], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+        """The known members of a JSON object; null means absent. `where` is the path of the object, with its dot."""
+        validated: dict[str, Any] = {}
+        for field in fields:
+            value = values.get(field.name)
+            if value is not None:
+                path = prefix + field.name
+                validated[field.name] = (
+                    strip_nulls(value) if field.rulebook_owned else self.validate_value(field, value, path)
+                )
+            elif is_required(field):
+                self.add_missing(prefix + field.name)
+        return validated
+
+    def validate_value(self, field: Field, value: Any, path: str) -> Any:
+        """A JSON value as the field wants it; ShapeError 9499 when its type is another."""
+        match field.type, value:
+            case "list", list():
+                self.validate_length(field, value, path)
+                assert field.item is not None
+                return [
+                    self.validate_value(field.item, element, f"{path}[{index}]") for index, element in enumerate(value)
+                ]
+            case "object", dict():
+                return self.validate_object(field.fields, value, f"{path}.") if field.fields else strip_nulls(value)
+            case "boolean", bool():
+                return value
+            case (("string" | "int" | "number"), (str() | int() | float())) if not isinstance(value, bool):
+                return self._validate_scalar(field, value, path)
+        raise type_error(path, value)
+
+    def _validate_scalar(self, field: Field, value: str | float, path: str) -> str | float:
+        match field.type, value:
+            case "string", str():
+                self._validate_string(field, value, path)
+                return value
+            case "string", int() if field.range is not None:
+                # A page size declared as a string comes as a number from half of the clients.
+                return self._validate_scalar(field, str(value), path)
+            case "int", int() if INT64_RANGE[0] <= value <= INT64_RANGE[1]:
+                self._validate_number(field, value, path)
+                return value
+            case "number", (int() | float()):
+                try:
+                    number = float(value)
+                except OverflowError:
+                    raise type_error(path, value) from None
+                self._validate_number(field, number, path)
+                return number
+        raise type_error(path, value)
+
+    def parse_text(self, field: Field, text: str, path: str, *, loose: bool) -> Any:
+        """A value that came as text in the path or the query; a loose one that cannot be read stays text."""
+        value: Any = None
+        if field.type == "int":
+            value = int(text) if _INT_PATTERN.match(text) and INT64_RANGE[0] <= int(text) <= INT64_RANGE[1] else None
+        elif field.type == "number":
+            value = float(text) if _NUMBER_PATTERN.match(text) else None
+        elif field.type == "boolean":
+            value = _BOOLEANS.get(text.lower())
+        else:
+            value = text
+        if loose:
+            return text if value is None else value
+        if value is None:
+            self.add_violation(path, text, f"the value must be of type {field.type}")
+        elif field.type == "string":
+            self._validate_string(field, text, path)
+        elif field.type != "boolean":
+            self._validate_number(field, value, path)
+        return value
+
+    def validate_length(self, field: Field, value: Sequence[Any], path: str) -> None:
+        if field.length is not None:
+            low, high = field.length
+            if len(value) < low:
+                self.add_violation(path, value, f"the min len is {low}")
+            elif high is not None and len(value) > high:
+                self.add_violation(path, value, f"the max len is {high}")
+
+    def _validate_string(self, field: Field, value: str, path: str) -> None:
+        if not self._validate_enum(field, value, path):
+            return
+        self.validate_length(field, value, path)
+        if field.format is not None and not DATE_PATTERN.search(value):
+            self.add_violation(path, value, "the value must be a date like 2006-01-02")
+        if field.pattern is not None and not re.search(field.pattern, value):
+            self.add_violation(path, value, f"the value must match {field.pattern}")
+        if field.range is not None:
+            if _INT_PATTERN.match(value):
+                self._validate_number(field, int(value), path)
+            else:
+                self.add_violation(path, value, "the value must be an integer")
+
+    def _validate_number(self, field: Field, value: float, path: str) -> None:
+        if self._validate_enum(field, value, path) and field.range is not None:
+            low, high = field.range
+            if low is not None and value < low:
+                self.add_violation(path, value, f"the min value is {low}")
+            if high is not None and value > high:
+                self.add_violation(path, value, f"the max value is {high}")
+
+    def _validate_enum(self, field: Field, value: str | float, path: str) -> bool:
+        if not has_closed_enum(field) or value in field.enum:
+            return True
+        shown = [str(choice) for choice in field.enum[:_MAX_ENUM_VALUES_SHOWN]] + ["…"] * (
+            len(field.enum) > _MAX_ENUM_VALUES_SHOWN
+        )
+        self.add_violation(path, value, f"the value must be one of {', '.join(shown)}")
+        return False
+
+
+def is_required(field: Field) -> bool:
+    """Whether a request without the field is refused here."""
+    return field.required and field.default is None and not field.rulebook_owned
+
+
+def has_closed_enum(field: Field) -> bool:
+    """Whether only the values of the field's enum are taken."""
+    return bool(field.enum) and not field.open_enum
+
+
+def strip_nulls(value: Any, levels: int = MAX_DEPTH) -> Any:
+    """The JSON value without the members of objects that are null; ShapeError when it is nested beyond reason."""
+    if levels < 0:
+        raise depth_error()
+    if isinstance(value, dict):
+        return {name: strip_nulls(member, levels - 1) for name, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [strip_nulls(one, levels - 1) for one in value]
+    return value
+
+
+def depth_error() -> ValidationError:
+    """The refusal of JSON nested beyond reason."""
+    violation = {"field": "body", "description": f"the max depth is {MAX_DEPTH}"}
+    return ValidationError(INVALID_FIELD, "field validation failed", [violation])
+
+
+def type_error(path: str, value: object) -> ValidationError:
+    """The refusal of a JSON value whose type is not the field's."""
+    quotation = abbreviate(value, as_json=True)
+    return ValidationError(
+        INVALID_TYPE,
+        f"Invalid parameter type in json: {path}. Invalid parameter value: {quotation}. "
+        "Please check and modify accordingly.",
+    )
+
+
+def abbreviate(value: object, *, as_json: bool = False) -> str:
+    """The value as text, a string as it is unless JSON is asked for, and not more of it than an answer should carry."""
+    text = value if isinstance(value, str) and not as_json else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_QUOTE_CHARS else f"{text[:_MAX_QUOTE_CHARS]}…"
