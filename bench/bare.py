@@ -20,8 +20,8 @@ from starlette.routing import Route
 from corehr.entrypoints import server
 from corehr.entrypoints.app import Installation
 from corehr.gateway.idempotency import idempotency
+from corehr.hr.employments.records import REPORTING_LINES, reporting_line
 from corehr.hr.job_changes.records import job_change
-from corehr.hr.people.records import LINES, reporting_line
 from corehr.hr.processes.records import process, task
 from corehr.kernel.clock import FOREVER, Clock
 from corehr.kernel.db import Store, Tx
@@ -98,7 +98,7 @@ def write(body: dict[str, Any], tx: Tx) -> bytes:
                 "valid_to": FOREVER,
                 "manager_id": info[f"target_{line.removesuffix('_id')}"],
             }
-            for line in LINES
+            for line in REPORTING_LINES
         ],
     )
     _start(tx, process_id, id, body)

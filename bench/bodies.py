@@ -7,13 +7,13 @@ import msgspec
 
 from bench.company import EFFECTIVE, Staff, days_later
 from corehr.gateway.opaque_ids import encode_open_id
-from corehr.hr.job_changes.api import FIELDS
+from corehr.hr.job_changes.api import WIRE_TO_FIELD
 from corehr.hr.job_changes.records import EMPLOYMENT_FIELDS
 
 APP, SECRET = "cli_a000000000000001", "demo-secret-all"
 PATH = "/open-apis/corehr/v1/job_changes"
 _OFF_THE_PAGE = ("social_security_city", "pathway")
-_WIRE = {wire: ours for wire, ours in FIELDS.items() if wire not in _OFF_THE_PAGE}
+_WIRE = {wire: ours for wire, ours in WIRE_TO_FIELD.items() if wire not in _OFF_THE_PAGE}
 
 
 def messages(staff: Staff, token: str, each: int, run: str) -> Iterator[bytes]:

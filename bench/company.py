@@ -23,11 +23,11 @@ from corehr.entrypoints import demo, schema
 from corehr.entrypoints.demo.company import World, read_names
 from corehr.entrypoints.demo.people import EVERYONE, asked
 from corehr.hr.contracts import records as contracts
+from corehr.hr.employments import records as people
 from corehr.hr.job_changes import commands
-from corehr.hr.job_changes.records import PENDING, job_change
+from corehr.hr.job_changes.records import PENDING_STATUSES, job_change
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings.records import offboarding
-from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
 from corehr.kernel import tenants
 from corehr.kernel.clock import Clock, IsoDate, real_now, to_timestamp
@@ -69,7 +69,7 @@ _STAYING = statement(
         _no(
             job_change,
             job_change.c.employment_id == _employee.id,
-            in_constants(job_change.c.status, PENDING),
+            in_constants(job_change.c.status, PENDING_STATUSES),
         ),
     )
     .order_by(_employee.id)
@@ -180,7 +180,7 @@ def _settle_some(ids: Sequence[str], tx: Tx) -> None:
     dotted = read_names(tx)["employments"]["top"]["id"]
     for id in ids:
         targets = {
-            people.DOTTED: dotted,
+            people.DOTTED_MANAGER: dotted,
             "probation_end_date": _SETTLED,
             "seniority_date": "2015-01-01",
             "custom_fields": [{"custom_api_name": "name", "value": "231"}],
@@ -251,7 +251,7 @@ def _staff(tx: Tx, wanted: int) -> Staff:
     closed = {world["departments"][name]["id"] for name in ("full", "closing")}
     ids = [row["employment_id"] for row in tx.fetch_all(_SETTLED_PEOPLE, day=TODAY)]
     for start in range(0, len(ids), 100):
-        for person in people.many(tx, ids[start : start + 100]).values():
+        for person in people.get_many(tx, ids[start : start + 100]).values():
             current = _current(tx, person)
             if current.get("contract_end_date") and current["department_id"] not in closed:
                 found.append(Subject(person.id, current))
@@ -270,9 +270,9 @@ _SETTLED_PEOPLE = statement(
 
 def _current(tx: Tx, person: people.Employment) -> dict[str, Any]:
     """The person's values on the effective date, by our own field names."""
-    signed = contracts.ids_of(tx, person.id)
+    signed = contracts.list_ids(tx, person.id)
     lives = versions.timelines(tx, [person.id, person.job_data_id, *signed])
-    contract = contracts.in_force(lives, signed, EFFECTIVE)
+    contract = contracts.contract_in_force(lives, signed, EFFECTIVE)
     current: dict[str, Any] = dict(contract.body) if contract else {}
     for kind, thing in ((job_datas.KIND, person.job_data_id), (people.KIND, person.id), (probation.KIND, person.id)):
         version = version_as_of(lives.get((kind, thing), ()), EFFECTIVE)

@@ -14,11 +14,11 @@ from corehr.entrypoints.demo import pre_hires as newcomers
 from corehr.entrypoints.demo.company import World, read_names
 from corehr.entrypoints.demo.offboardings import DECIDE, INFO
 from corehr.entrypoints.demo.people import EVERYONE
+from corehr.hr.employments import records as people
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import LAST_DAY, SUBJECT, Status, offboarding
 from corehr.hr.offboardings.rules.case import EditCase
 from corehr.hr.offboardings.rules.edit import EDIT
-from corehr.hr.people import records as people
 from corehr.hr.pre_hires import records as pre_hires
 from corehr.hr.pre_hires.records import pre_hire
 from corehr.hr.processes import records as processes
@@ -58,9 +58,9 @@ def add_offboardings(leavers: Sequence[str], days: Days, tx: Tx) -> None:
     flow_id = read_names(tx)["flows"]["offboarding"]["id"]
     nodes = processes.flow_nodes(tx, flow_id)
     assert nodes is not None
-    for person in people.many(tx, leavers).values():
+    for person in people.get_many(tx, leavers).values():
         id, now = tx.new_id(), version_as_of(versions.timeline(tx, "job_data", person.job_data_id), tenants.today(tx))
-        manager = now.body[people.DIRECT] if now else None
+        manager = now.body[people.DIRECT_MANAGER] if now else None
         process_id, _ = processes.start(tx, flow_id, nodes, (SUBJECT, id), person.id, manager, person.id)
         offboardings.ask(tx, id, person.id, days.last, INFO, process_id=process_id)
         while task := next((t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.PENDING), None):

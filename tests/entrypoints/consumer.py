@@ -7,9 +7,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from corehr.hr.contracts.records import contract
+from corehr.hr.employments.records import employment
 from corehr.hr.job_changes.records import job_change
 from corehr.hr.offboardings.records import DIRECTLY, offboarding
-from corehr.hr.people.records import employment
 from corehr.hr.pre_hires.records import pre_hire
 from corehr.hr.processes.events import BUSINESS, node_id
 from corehr.hr.processes.records import process

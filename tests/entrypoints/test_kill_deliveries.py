@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 import sqlalchemy as sa
 
-from corehr.hr.job_changes.events import STATUS
+from corehr.hr.job_changes.events import EVENT_STATUS_CODES
 from corehr.hr.job_changes.records import Status, job_change
 from corehr.kernel.statements import of_tenant, statement
 from tests.listener import accept_all, listening
@@ -260,8 +260,8 @@ def check_against_changes(log, acknowledged, before, after):
     """Each status that was acknowledged was told, each change is told of, and none but those: `before` and `after`
     are their statuses by id."""
     told = [(e["event"]["job_change_id"], e["event"]["status"]) for e in log if e["event_type"] == STATUS_UPDATED]
-    assert {(id, STATUS[status]) for id, status in acknowledged} <= set(told)
-    assert dict(told) == {id: STATUS[status] for id, status in after.items() if id not in before}
+    assert {(id, EVENT_STATUS_CODES[status]) for id, status in acknowledged} <= set(told)
+    assert dict(told) == {id: EVENT_STATUS_CODES[status] for id, status in after.items() if id not in before}
 
 
 def changes(db):

@@ -13,10 +13,10 @@ import pytest
 
 from corehr.entrypoints import subscriptions
 from corehr.hr.contracts.records import contract
+from corehr.hr.employments.records import employment
 from corehr.hr.job_changes.records import job_change
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import Checklist, Status, offboarding
-from corehr.hr.people.records import employment
 from corehr.hr.pre_hires.records import pre_hire
 from corehr.hr.processes import records as processes
 from corehr.hr.processes.records import process

@@ -65,7 +65,7 @@ def app_create(
 def _require_departments(tx: "Tx", ids: Sequence[str]) -> None:
     from corehr.hr.departments import records as departments
 
-    known = {row["id"] for row in departments.by_id(tx, ids)}
+    known = {row["id"] for row in departments.list_by_ids(tx, ids)}
     if unknown := [id for id in ids if id not in known]:
         raise click.UsageError(f"there is no department {', '.join(unknown)}: give --data-range ids that exist")
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from corehr.hr.departments import records as departments
+from corehr.hr.employments import records as people
 from corehr.hr.job_datas import records as job_datas
-from corehr.hr.people import records as people
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import DataRange
@@ -14,17 +14,17 @@ class HrDirectory:
     """Answers by records; what names nobody is left out."""
 
     def employments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
-        by = people.by_user_id if id_type == "user_id" else people.by_people_admin_id
+        by = people.list_by_user_ids if id_type == "user_id" else people.list_by_people_admin_ids
         return {row[id_type]: row["id"] for row in by(tx, values)}
 
     def external_ids_of_employments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
-        return {id: getattr(person, id_type) for id, person in people.many(tx, ids).items()}
+        return {id: getattr(person, id_type) for id, person in people.get_many(tx, ids).items()}
 
     def departments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
-        return {row[id_type]: row["id"] for row in departments.by_department_id(tx, values)}
+        return {row[id_type]: row["id"] for row in departments.list_by_department_ids(tx, values)}
 
     def external_ids_of_departments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
-        return {row["id"]: row[id_type] for row in departments.by_id(tx, ids)}
+        return {row["id"]: row[id_type] for row in departments.list_by_ids(tx, ids)}
 
     def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
-        return departments.within(tx, data_range, job_datas.department_on(tx, employment_id, day), day)
+        return departments.is_in_data_range(tx, data_range, job_datas.department_on(tx, employment_id, day), day)

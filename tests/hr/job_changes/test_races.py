@@ -11,57 +11,57 @@ def count(world, sql_table, **where):
 
 
 def test_fifty_creates_with_one_transfer_key_make_one_record(world):
-    person = world.person("active")["id"]
+    employment_id = world.person("active")["id"]
     info = {"target_department": world.names["departments"]["other"]["id"]}
-    body = world.asking(person, info, transfer_key="transfer_1")
-    before = count(world, "job_change", employment_id=person)
-    answers = world.together([("POST", CREATE, body, CORE_IDS)] * 50)
-    assert {a.body for a in answers} == {answers[0].body}
-    assert answers[0].code == 0
-    assert count(world, "job_change", employment_id=person) == before + 1
+    body = world.asking(employment_id, info, transfer_key="transfer_1")
+    before = count(world, "job_change", employment_id=employment_id)
+    responses = world.together([("POST", CREATE, body, CORE_IDS)] * 50)
+    assert {a.body for a in responses} == {responses[0].body}
+    assert responses[0].code == 0
+    assert count(world, "job_change", employment_id=employment_id) == before + 1
     assert len(world.heard("corehr.job_data.changed_v1")) == len(
         {e["subject"] for e in world.heard("corehr.job_data.changed_v1")}
     )
 
 
-def test_a_replay_is_told_in_the_id_type_now_asked_for(world):
-    person = world.person("active")
+def test_a_repeated_create_answers_in_the_id_type_of_the_repetition(world):
+    employment = world.person("active")
     body = world.asking(
-        person["id"], {"target_department": world.names["departments"]["other"]["id"]}, transfer_key="k"
+        employment["id"], {"target_department": world.names["departments"]["other"]["id"]}, transfer_key="k"
     )
     first = world.call("POST", CREATE, body, **CORE_IDS).data
-    again = world.call("POST", CREATE, body | {"transfer_info": {}}, user_id_type="open_id").data
-    assert again["job_change_id"] == first["job_change_id"]
-    assert (first["employment_id"], again["employment_id"]) == (person["id"], person["open_id"])
+    repeated = world.call("POST", CREATE, body | {"transfer_info": {}}, user_id_type="open_id").data
+    assert repeated["job_change_id"] == first["job_change_id"]
+    assert (first["employment_id"], repeated["employment_id"]) == (employment["id"], employment["open_id"])
 
 
 def test_a_failed_attempt_leaves_its_transfer_key_free(world):
-    person = world.person("active")["id"]
-    refused = world.change(person, {}, transfer_key="k")
-    assert refused.code == 1160600
+    employment_id = world.person("active")["id"]
+    response = world.change(employment_id, {}, transfer_key="k")
+    assert response.code == 1160600
     info = {"target_department": world.names["departments"]["other"]["id"]}
-    assert world.change(person, info, transfer_key="k").data["status"] == 2
+    assert world.change(employment_id, info, transfer_key="k").data["status"] == 2
 
 
 def test_two_people_made_each_others_manager_at_one_moment(world):
     for a, b in zip(*[iter(world.hire(8))] * 2, strict=True):
-        asked = [
+        calls = [
             ("POST", CREATE, world.asking(a["id"], {"target_direct_manager": b["id"]}), CORE_IDS),
             ("POST", CREATE, world.asking(b["id"], {"target_direct_manager": a["id"]}), CORE_IDS),
         ]
-        assert sorted(x.code for x in world.together(asked)) == [0, 1160400]
+        assert sorted(x.code for x in world.together(calls)) == [0, 1160400]
 
 
 def test_three_people_made_a_ring_at_one_moment(world):
     for a, b, c in zip(*[iter(world.hire(9))] * 3, strict=True):
-        asked = [
+        calls = [
             ("POST", CREATE, world.asking(x["id"], {"target_direct_manager": y["id"]}), CORE_IDS)
             for x, y in ((a, b), (b, c), (c, a))
         ]
-        assert sorted(x.code for x in world.together(asked)) == [0, 0, 1160400]
+        assert sorted(x.code for x in world.together(calls)) == [0, 0, 1160400]
 
 
-def test_a_revoke_that_would_close_a_circle_is_refused_and_changes_nothing(world):
+def test_a_revoke_that_would_make_the_reporting_line_circular_is_refused_and_changes_nothing(world):
     """The manager came to report to whom the person reports since; without the change they would stand in a ring."""
     (a, b), top = world.hire(2), world.person("top")["id"]
     world.change(b["id"], {"target_direct_manager": top}).passes()
@@ -69,8 +69,8 @@ def test_a_revoke_that_would_close_a_circle_is_refused_and_changes_nothing(world
     change = world.change(a["id"], {"target_direct_manager": b["id"]}).data["job_change_id"]
     world.change(old, {"target_direct_manager": a["id"]}).passes()
     before = world.fingerprint()
-    refused = world.revoke(change).data
-    assert (refused["result"], bool(refused["message"])) == (False, True)
+    data = world.revoke(change).data
+    assert (data["result"], bool(data["message"])) == (False, True)
     assert world.fingerprint() == before
     world.change(old, {"target_direct_manager": top}).passes()
     assert world.revoke(change).data["result"] is True
@@ -89,9 +89,9 @@ def test_waiting_changes_count_for_the_reporting_line(world):
 def test_approved_and_revoked_at_one_moment_have_one_order(world):
     flow = world.names["transfer_types"]["internal_transfer"]["flow_id"]
     info = {"target_department": world.names["departments"]["other"]["id"]}
-    for person in world.hire(6):
-        asked = world.change(person["id"], info, transfer_mode=2, flow_id=flow).data
-        process, change = asked["process_id"], asked["job_change_id"]
+    for employment in world.hire(6):
+        created = world.change(employment["id"], info, transfer_mode=2, flow_id=flow).data
+        process, change = created["process_id"], created["job_change_id"]
         while len(world.sandbox("GET", f"records/processes/{process}")["tasks"]) > sum(
             t["status"] in (1, 3) for t in world.sandbox("GET", f"records/processes/{process}")["tasks"]
         ):
@@ -112,10 +112,10 @@ def test_approved_and_revoked_at_one_moment_have_one_order(world):
         assert revoked.data["result"] is True
         status = world.sandbox("GET", f"records/processes/{process}")["status"]
         assert (approved.code, status) in ((0, 8), (1161005, 4))
-        heard = [
+        statuses = [
             e["event"]["status"] for e in world.heard("corehr.job_change.status_updated_v2") if e["subject"] == change
         ]
-        assert heard == ([1, 4, 5, 2] if approved.code == 0 else [1, 2])
+        assert statuses == ([1, 4, 5, 2] if approved.code == 0 else [1, 2])
 
 
 def test_one_headcount_two_people(world):
@@ -128,27 +128,27 @@ def test_one_headcount_two_people(world):
     def leave_one_place(tx):
         from corehr.hr.job_datas import records as job_datas
 
-        there = job_datas.headcount(tx, {"department_id": department}, world.today(), "")
-        plans.add_plan(tx, tx.new_id(), {"department_id": department}, there + 1, "2020-01-01", "9999-12-31")
+        headcount = job_datas.headcount(tx, {"department_id": department}, world.today(), "")
+        plans.create(tx, tx.new_id(), {"department_id": department}, headcount + 1, "2020-01-01", "9999-12-31")
 
     day = world.today()
     world.today = lambda: day
     world.tell(leave_one_place)
     info = {"target_department": department}
-    asked = [("POST", CREATE, world.asking(p["id"], info), CORE_IDS) for p in (a, b)]
-    assert sorted(x.code for x in world.together(asked)) == [0, 1163012]
+    calls = [("POST", CREATE, world.asking(p["id"], info), CORE_IDS) for p in (a, b)]
+    assert sorted(x.code for x in world.together(calls)) == [0, 1163012]
 
 
 def test_a_transfer_key_is_forgotten_after_a_day(world):
     """Kept for 24 hours: before, it is the same question; after, a new one, and its row is cleared away."""
-    person = world.person("active")["id"]
+    employment_id = world.person("active")["id"]
     info = {"target_department": world.names["departments"]["other"]["id"]}
-    first = world.change(person, info, transfer_key="k").data["job_change_id"]
+    first = world.change(employment_id, info, transfer_key="k").data["job_change_id"]
     world.travel(hours=23)
     world.run(world.house.tidy())
-    assert world.change(person, info, transfer_key="k").data["job_change_id"] == first
+    assert world.change(employment_id, info, transfer_key="k").data["job_change_id"] == first
     world.travel(hours=2)
     assert count(world, "idempotency", app_id="cli_a000000000000001") == 1
     world.run(world.house.tidy())
     assert count(world, "idempotency", app_id="cli_a000000000000001") == 0
-    assert world.change(person, info, transfer_key="k").code == 1160601
+    assert world.change(employment_id, info, transfer_key="k").code == 1160601

@@ -5,7 +5,7 @@ from tests.world import ALL, CREATE
 STATUS_EVENT = "corehr.job_change.status_updated_v2"
 
 
-def asked_in_january(world):
+def create_promotion_in_january(world):
     """A promotion to another department with a new manager, effective 1 March, that two people have to approve."""
     active, flow = world.person("active"), world.names["transfer_types"]["promotion"]
     body = {
@@ -26,37 +26,37 @@ def asked_in_january(world):
     return world.call("POST", CREATE, body)
 
 
-def test_asked_for_approved_taking_effect_and_taken_back(world):
+def test_created_approved_taking_effect_and_revoked(world):
     active = world.person("active")
     before = world.job_data(active["id"], "2026-03-02")
-    asked = asked_in_january(world).data
-    change = asked["job_change_id"]
-    assert (asked["status"], asked["employment_id"]) == (0, active["open_id"])
-    assert asked["transfer_info"]["original_department"] == active["department"]
+    created = create_promotion_in_january(world).data
+    change = created["job_change_id"]
+    assert (created["status"], created["employment_id"]) == (0, active["open_id"])
+    assert created["transfer_info"]["original_department"] == active["department"]
 
     # two approvers, each with their own identity, found by the API
     for _ in range(2):
-        (task,) = world.open_tasks(asked["process_id"])
-        who = task["approver"]
-        todo = world.call(
+        (task,) = world.open_tasks(created["process_id"])
+        approver = task["approver"]
+        approver_tasks = world.call(
             "GET", "/open-apis/corehr/v2/approvers",
-            page_size=100, user_id=who, user_id_type="people_corehr_id", approver_status=1,
+            page_size=100, user_id=approver, user_id_type="people_corehr_id", approver_status=1,
         ).data["approver_list"]  # fmt: skip
-        assert task["approver_id"] in [t["approver_id"] for t in todo]
-        path = f"/open-apis/corehr/v2/processes/{asked['process_id']}/approvers/{task['approver_id']}"
-        world.call("PUT", path, {"status": 3, "user_id": who}, user_id_type="people_corehr_id").passes()
-    assert world.open_tasks(asked["process_id"]) == []
+        assert task["approver_id"] in [t["approver_id"] for t in approver_tasks]
+        path = f"/open-apis/corehr/v2/processes/{created['process_id']}/approvers/{task['approver_id']}"
+        world.call("PUT", path, {"status": 3, "user_id": approver}, user_id_type="people_corehr_id").passes()
+    assert world.open_tasks(created["process_id"]) == []
 
-    def heard():
+    def statuses():
         return [e["event"]["status"] for e in world.heard(STATUS_EVENT) if e["subject"] == change]
 
-    assert heard() == [1, 4]
+    assert statuses() == [1, 4]
     assert world.job_data(active["id"], "2026-03-02") == before
     known_in_february = "2026-02-10T00:00:00+08:00"
     world.travel(days=60)
     assert world.today() == "2026-03-06"
 
-    assert heard() == [1, 4, 5]
+    assert statuses() == [1, 4, 5]
     assert world.job_data(active["id"], "2026-02-28")["department_id"] == active["department"]
     after = world.job_data(active["id"], "2026-03-02")
     assert after["department_id"] == world.names["departments"]["other"]["id"]
@@ -68,7 +68,7 @@ def test_asked_for_approved_taking_effect_and_taken_back(world):
     assert effect["create_time"] == "1772294400000"  # midnight of 1 March in Shanghai
 
     assert world.revoke(change).data == {"result": True, "message": "成功"}
-    assert heard() == [1, 4, 5, 2]
+    assert statuses() == [1, 4, 5, 2]
     assert world.job_data(active["id"], "2026-03-02") == before
     row = world.sandbox("GET", f"records/job_changes/{change}")
     assert row["status"] == "Cancelled"
@@ -77,15 +77,15 @@ def test_asked_for_approved_taking_effect_and_taken_back(world):
     assert world.sandbox("GET", record, on="2026-03-02", known=known_in_february) == in_february
 
 
-def test_everything_a_change_touched_is_as_before_after_it_was_taken_back(world):
+def test_everything_a_change_touched_is_as_before_after_it_was_revoked(world):
     active = world.person("active")
     kinds = {"job_datas": active["job_data_id"], "employments": active["id"]}
 
-    def looks():
-        shown = {kind: world.sandbox("GET", f"records/{kind}/{id}") for kind, id in kinds.items()}
-        return {kind: [(v["valid_from"], v["body"]) for v in it["versions"]] for kind, it in shown.items()}
+    def bodies_by_kind():
+        records = {kind: world.sandbox("GET", f"records/{kind}/{id}") for kind, id in kinds.items()}
+        return {kind: [(v["valid_from"], v["body"]) for v in record["versions"]] for kind, record in records.items()}
 
-    before = looks()
+    before = bodies_by_kind()
     info = {
         "target_department": world.names["departments"]["other"]["id"],
         "target_company": world.names["companies"]["other"]["id"],
@@ -96,9 +96,9 @@ def test_everything_a_change_touched_is_as_before_after_it_was_taken_back(world)
     }
     change = world.change(active["id"], info).data
     assert change["status"] == 2
-    assert looks() != before
+    assert bodies_by_kind() != before
     assert world.revoke(change["job_change_id"]).data["result"] is True
-    assert looks() == before
+    assert bodies_by_kind() == before
 
 
 def test_a_direct_change_of_tomorrow_waits_for_midnight_where_the_person_works(world):
@@ -112,21 +112,21 @@ def test_a_direct_change_of_tomorrow_waits_for_midnight_where_the_person_works(w
     assert world.sandbox("GET", f"records/job_changes/{change['job_change_id']}")["status"] == "Transformed"
 
 
-def test_a_rejected_change_never_happens(world):
-    asked = asked_in_january(world).data
-    world.approve(asked["process_id"], approve=False)
+def test_a_rejected_change_never_takes_effect(world):
+    created = create_promotion_in_january(world).data
+    world.approve(created["process_id"], approve=False)
     world.travel(days=90)
-    heard = [e["event"]["status"] for e in world.heard(STATUS_EVENT) if e["subject"] == asked["job_change_id"]]
-    assert heard == [1, 3]
+    statuses = [e["event"]["status"] for e in world.heard(STATUS_EVENT) if e["subject"] == created["job_change_id"]]
+    assert statuses == [1, 3]
     department = world.job_data(world.person("active")["id"], world.today())["department_id"]
     assert department == world.person("active")["department"]
 
 
 def test_revoked_while_it_waits_for_its_approvers(world):
-    asked = asked_in_january(world).data
-    assert world.revoke(asked["job_change_id"], app=ALL).data["result"] is True
-    assert world.sandbox("GET", f"records/processes/{asked['process_id']}")["status"] == 4
-    assert world.open_tasks(asked["process_id"]) == []
+    created = create_promotion_in_january(world).data
+    assert world.revoke(created["job_change_id"], app=ALL).data["result"] is True
+    assert world.sandbox("GET", f"records/processes/{created['process_id']}")["status"] == 4
+    assert world.open_tasks(created["process_id"]) == []
     world.travel(days=90)
     assert (
         world.job_data(world.person("active")["id"], world.today())["department_id"]
@@ -134,7 +134,7 @@ def test_revoked_while_it_waits_for_its_approvers(world):
     )
 
 
-def test_changes_of_one_person_are_taken_back_in_any_order(world):
+def test_changes_of_one_person_are_revoked_in_any_order(world):
     """Three changes, taken back oldest first: the others stay, and forget what they had only inherited."""
     active = world.person("active")
     other, job = world.names["departments"]["other"]["id"], world.names["jobs"]["other"]["id"]

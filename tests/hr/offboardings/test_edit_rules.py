@@ -288,7 +288,7 @@ def ask(world: World, body: Body) -> Any:
     return world.call("POST", EDIT, sent, app=sent.pop("app", ALL))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.code}-{c.called}")
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.code}-{c.name}")
 def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
     case.arrange(world)
     before = world.fingerprint()

@@ -26,7 +26,7 @@ TYPES: Final = (
 )
 """Transfer types by unique identifier; the last one cannot be asked for and is called `system_only`."""
 
-ANSWER: Final = answering({commands.SUBJECT: commands.decided})
+ANSWER: Final = answering({commands.APPROVAL_SUBJECT: commands.on_decided})
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def add_types(tx: Tx, company: Company) -> None:
     for type_id, zh, en in TYPES:
         system_only = type_id == TYPES[-1][0]
         flow_id = None if system_only else new_flow_id(tx)
-        transfer_types.add_transfer_type(tx, TransferType(tx.tenant, type_id, zh, en, flow_id, 1, int(system_only)))
+        transfer_types.create(tx, TransferType(tx.tenant, type_id, zh, en, flow_id, 1, int(system_only)))
         company.name("transfer_types", "system_only" if system_only else type_id, type_id, flow_id=flow_id)
 
 

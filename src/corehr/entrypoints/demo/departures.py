@@ -10,8 +10,8 @@ from corehr.entrypoints.demo.characters import CLOSES, IN_FULL
 from corehr.entrypoints.demo.company import Company
 from corehr.entrypoints.demo.organisation import ENTITIES
 from corehr.entrypoints.demo.plans import Plan
+from corehr.hr.employments import records as people
 from corehr.hr.job_datas import records as job_datas
-from corehr.hr.people import records as people
 from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel.clock import FOREVER
 from corehr.kernel.db import Tx
@@ -52,12 +52,12 @@ def _plan_headcount(company: Company, tx: Tx) -> None:
     full = company.world["departments"]["full"]
     full["headcount"] = IN_FULL
     id = company.name("workforce_plans", "full", tx.new_id(), department_id=full["id"], value=IN_FULL)
-    workforce_plans.add_plan(tx, id, {"department_id": full["id"]}, IN_FULL, company.almanac.founded, FOREVER)
+    workforce_plans.create(tx, id, {"department_id": full["id"]}, IN_FULL, company.almanac.founded, FOREVER)
 
 
 def _end(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
     """An end that no offboarding made, and job data that begins long after today."""
-    people.set_end(tx, cast["fixed_end"].id, company.almanac.end_of_last_month)
+    people.set_end_date(tx, cast["fixed_end"].id, company.almanac.end_of_last_month)
     plan, day = cast["future_job_data"], company.almanac.day(FAR)
     life = versions.timeline(tx, job_datas.KIND, plan.job_data_id)
     patch = {"weekly_working_hours": "20"}

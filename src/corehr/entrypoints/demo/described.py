@@ -10,15 +10,15 @@ from corehr.entrypoints.demo.company import World
 from corehr.gateway import opaque_ids
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments import records as departments
+from corehr.hr.employments import records as people
 from corehr.hr.job_datas import records as job_datas
-from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 FIELDS: Final[Mapping[str, str]] = {
-    "direct_manager": people.DIRECT,
-    "dotted_manager": people.DOTTED,
+    "direct_manager": people.DIRECT_MANAGER,
+    "dotted_manager": people.DOTTED_MANAGER,
     "department": "department_id",
     "work_location": "work_location_id",
     "job": "job_id",
@@ -41,8 +41,8 @@ OF_CONTRACT: Final = ("company_id", "contract_number", "contract_start_date", "c
 
 def describe_people(tx: Tx, names: Mapping[str, str], today: IsoDate, server_key: str) -> Mapping[str, dict[str, Any]]:
     """Facts by name, of employments by name: ids of every kind, and what holds today, or on the first day to come."""
-    persons = people.many(tx, sorted(names.values()))
-    signed = {id: contracts.ids_of(tx, id) for id in persons}
+    persons = people.get_many(tx, sorted(names.values()))
+    signed = {id: contracts.list_ids(tx, id) for id in persons}
     things = [*persons, *(p.job_data_id for p in persons.values()), *(c for ids in signed.values() for c in ids)]
     lives = versions.timelines(tx, things)
     return {
@@ -60,7 +60,7 @@ def describe_people(tx: Tx, names: Mapping[str, str], today: IsoDate, server_key
 def describe_departments(tx: Tx, world: World, server_key: str) -> None:
     """Adds their other ids and what they are below to the facts of departments."""
     facts = world["departments"].values()
-    own = {row["id"]: row["department_id"] for row in departments.by_id(tx, sorted({f["id"] for f in facts}))}
+    own = {row["id"]: row["department_id"] for row in departments.list_by_ids(tx, sorted({f["id"] for f in facts}))}
     for fact in facts:
         life = versions.timeline(tx, departments.DEPARTMENT.kind, fact["id"])
         fact["department_id"] = own[fact["id"]]
@@ -93,7 +93,7 @@ def _job_data(life: Timeline, today: IsoDate) -> dict[str, Any]:
 
 def _contract(lives: Mapping[tuple[str, str], Timeline], ids: Sequence[str], today: IsoDate) -> dict[str, Any]:
     """The contract in force, else the first one there will be."""
-    found = contracts.in_force(lives, ids, today)
+    found = contracts.contract_in_force(lives, ids, today)
     if found is None:
         begun = next((id for id in ids if lives.get((contracts.KIND, id))), None)
         if begun is None:

@@ -89,7 +89,7 @@ def _prepare(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
     processes.add_flow(tx, flow_id, "离职审批", "Offboarding approval", nodes)
     for number, (name, zh, en, kind, more) in enumerate(FIELDS, 1):
         called, options = f"custom_field_{number}__c", more.get("options", ())
-        custom_fields.add_field(
+        custom_fields.create(
             tx, records.FORM, FieldDefinition(called, kind, **{**more, "options": frozenset(options)}), zh, en
         )
         company.name("offboarding_fields", name, called, field_name=called, options=list(options))

@@ -198,7 +198,7 @@ class Founding:
     def _department(self, zh: str, en: str, parent: str | None) -> str:
         id, code = self._tx.new_id(), self._code("departments")
         body = {"code": code, "name": {"zh-CN": zh, "en-US": en}, "parent_id": parent}
-        departments.add_department(self._tx, id, code, self._day, body)
+        departments.create(self._tx, id, code, self._day, body)
         if parent:
             self.organisation.above[id] = parent
         return id
@@ -211,7 +211,7 @@ class Founding:
         id = self._tx.new_id()
         body = {"code": self._code(kind), "name": {"zh-CN": words[0], "en-US": words[1]}, **more}
         if kind == "cost_centers":
-            cost_centers.add_cost_center(self._tx, id, self._day, body)
+            cost_centers.create(self._tx, id, self._day, body)
         else:
             ENTITIES[kind].create(self._tx, id, self._day, body)
         return id

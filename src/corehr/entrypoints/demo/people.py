@@ -9,11 +9,11 @@ from corehr.entrypoints.demo.company import Company
 from corehr.entrypoints.demo.places import Organisation
 from corehr.entrypoints.demo.plans import Plan, Terms
 from corehr.hr.contracts import records as contracts
+from corehr.hr.employments import records as people
 from corehr.hr.job_changes import commands as job_changes
-from corehr.hr.job_changes.records import DIRECT
-from corehr.hr.job_changes.rules.case import Request
+from corehr.hr.job_changes.records import MODE_DIRECT
+from corehr.hr.job_changes.rules.case import CreateJobChange
 from corehr.hr.job_datas import records as job_datas
-from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
@@ -103,7 +103,7 @@ def hire(tx: Tx, plan: Plan, first: dict[str, Any], today: IsoDate, company_id: 
         "seniority_date": plan.onboarding,
         "regular_employee_start_date": regular,
     }
-    people.add_employment(tx, person, facts)
+    people.create(tx, person, facts)
     job_datas.begin(tx, plan.job_data_id, plan.id, plan.onboarding, first)
     if plan.contracts:
         terms = plan.contracts[0]
@@ -113,7 +113,7 @@ def hire(tx: Tx, plan: Plan, first: dict[str, Any], today: IsoDate, company_id: 
     if on_probation[1] >= today:
         start, end = on_probation
         body = {"probation_start_date": start, "probation_end_date": end}
-        probation.begin(tx, plan.id, plan.onboarding, body)
+        probation.create(tx, plan.id, plan.onboarding, body)
 
 
 def job_data(org: Organisation, plan: Plan) -> dict[str, Any]:
@@ -123,8 +123,8 @@ def job_data(org: Organisation, plan: Plan) -> dict[str, Any]:
     return {
         "assignment_start_reason": "onboarding",
         "department_id": plan.department_id,
-        people.DIRECT: plan.manager.id if plan.manager else None,
-        people.DOTTED: plan.dotted.id if plan.dotted else None,
+        people.DIRECT_MANAGER: plan.manager.id if plan.manager else None,
+        people.DOTTED_MANAGER: plan.dotted.id if plan.dotted else None,
         "work_location_id": plain["locations"][plan.place],
         "social_security_city_id": plain["locations"][plan.place],
         "job_id": plain["jobs"][kind],
@@ -167,10 +167,10 @@ def asked(
     targets: dict[str, Any],
     flow_id: str | None = None,
     initiator_id: str | None = None,
-) -> Request:
+) -> CreateJobChange:
     """A job change as an app would ask for it: with approval when a flow is named."""
-    return Request(
-        mode=2 if flow_id else DIRECT,
+    return CreateJobChange(
+        mode=2 if flow_id else MODE_DIRECT,
         employment_id=employment_id,
         transfer_type=transfer_type,
         effective_date=effective_date,

@@ -68,9 +68,9 @@ def _departments(tx: Tx, server_key: str, named: Sequence[str]) -> list[str]:
     """CoreHR ids of departments named by that, by open_department_id or by department_id."""
     speak = opaque_ids.open_department_ids(server_key)
     made = {id: read for id in named if (read := speak.decode(id)) != UNKNOWN_ID}
-    own = {row["department_id"]: row["id"] for row in departments.by_department_id(tx, named)}
+    own = {row["department_id"]: row["id"] for row in departments.list_by_department_ids(tx, named)}
     ids = {id: made.get(id) or own.get(id) or id for id in named}
-    there = {row["id"] for row in departments.by_id(tx, list(ids.values()))}
+    there = {row["id"] for row in departments.list_by_ids(tx, list(ids.values()))}
     if unknown := [name for name, id in ids.items() if id not in there]:
         raise bad(f"there is no department {unknown[0]}")
     return sorted(set(ids.values()))

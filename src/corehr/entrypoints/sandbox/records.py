@@ -15,9 +15,9 @@ from corehr.entrypoints.demo.organisation import ENTITIES
 from corehr.entrypoints.sandbox.door import Refused, bad
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments import records as departments
+from corehr.hr.employments import records as people
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings import records as offboardings
-from corehr.hr.people import records as people
 from corehr.hr.pre_hires import records as pre_hires
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
@@ -54,7 +54,7 @@ def of_row(table: sa.Table) -> RecordView:
 def department(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
     """The department, with the company's own id for it."""
     shown = of_entity(departments.DEPARTMENT)(tx, id, on, known)
-    rows = departments.by_id(tx, [id])
+    rows = departments.list_by_ids(tx, [id])
     return {**shown, "department_id": rows[0]["department_id"]} if shown and rows else None
 
 
@@ -78,7 +78,7 @@ def employment(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
         **(versions.to_record(facts, on) or {}),
         "job_data": versions.to_record(job_data, on),
         "probation": versions.to_record(on_probation, on),
-        "contract_ids": contracts.ids_of(tx, id),
+        "contract_ids": contracts.list_ids(tx, id),
         "offboarding_ids": [r["id"] for r in offboardings.of(tx, id)],
     }
 

@@ -14,7 +14,7 @@ from corehr.kernel.db import Tx
 from corehr.kernel.statements import insert_into, matches, select_by, statement, tenant_table, text_column
 
 KIND: Final = "contract"
-ENDED: Final = "actual_end_date"
+ACTUAL_END_DATE: Final = "actual_end_date"
 """When a contract really ended, whatever was agreed; a field of its body beside FIELDS."""
 
 FIELDS: Final = frozenset(
@@ -29,7 +29,7 @@ FIELDS: Final = frozenset(
     }
 )
 
-_LASTING: Final = FIELDS - {"contract_start_date", "contract_end_date"}
+_CARRIED_OVER_FIELDS: Final = FIELDS - {"contract_start_date", "contract_end_date"}
 
 contract = tenant_table(
     "contract",
@@ -45,18 +45,20 @@ class Contract:
 
     id: str
     body: Mapping[str, Any]
-    life: Timeline
+    timeline: Timeline
 
 
-_ADD = insert_into(contract)
-_FIND = select_by(contract, "id")
-_OF = statement(sa.select(contract.c.id).where(*matches(contract, "employment_id")).order_by(contract.c.id))
+_INSERT = insert_into(contract)
+_SELECT = select_by(contract, "id")
+_SELECT_IDS_BY_EMPLOYMENT = statement(
+    sa.select(contract.c.id).where(*matches(contract, "employment_id")).order_by(contract.c.id)
+)
 
 
 def sign(tx: Tx, employment_id: str, day: IsoDate, body: Mapping[str, Any], cause: Cause) -> str:
     """A new contract, with the fields of FIELDS; its id."""
     id = tx.new_id()
-    tx.execute(_ADD, id=id, employment_id=employment_id)
+    tx.execute(_INSERT, id=id, employment_id=employment_id)
     versions.append(tx, KIND, id, day, body, cause)
     tx.emit(events.created(id))
     return id
@@ -68,31 +70,31 @@ def amend(tx: Tx, id: str, before: Timeline, day: IsoDate, patch: Mapping[str, A
     tx.emit(events.updated(id))
 
 
-def close(tx: Tx, it: Contract, last_day: IsoDate, cause: Cause) -> None:
+def close(tx: Tx, contract: Contract, last_day: IsoDate, cause: Cause) -> None:
     """The contract really ended on a day, whatever was agreed: it says so from the day after."""
-    amend(tx, it.id, it.life, next_day(last_day), {ENDED: last_day}, cause)
+    amend(tx, contract.id, contract.timeline, next_day(last_day), {ACTUAL_END_DATE: last_day}, cause)
 
 
-def take_back(tx: Tx, id: str, cause: Cause) -> None:
+def retract(tx: Tx, id: str, cause: Cause) -> None:
     """What `cause` said of the contract is withdrawn.
 
     Where that was its signing the contract is gone, and what others said of it falls to the contract that would have
     been in force on their day without it.
     """
-    signed_by = versions.list_entries(tx, KIND, id)[0].cause
+    signing_cause = versions.list_entries(tx, KIND, id)[0].cause
     versions.retract(tx, KIND, id, cause)
-    if signed_by != cause:
+    if signing_cause != cause:
         tx.emit(events.updated(id))
         return
-    for said in versions.list_entries(tx, KIND, id):
-        _find_home(tx, id, said)
+    for entry in versions.list_entries(tx, KIND, id):
+        _reassign_entry(tx, id, entry)
     tx.emit(events.deleted(id))
 
 
-def agree(
+def apply_terms(
     tx: Tx,
     employment_id: str,
-    lives: Mapping[tuple[str, str], Timeline],
+    timelines: Mapping[tuple[str, str], Timeline],
     ids: Sequence[str],
     day: IsoDate,
     patch: Mapping[str, Any],
@@ -100,61 +102,63 @@ def agree(
 ) -> None:
     """From a day on `patch` holds of the person's contract: a later start is a new one, which leaves open what the
     one before said; anything else is said of the one in force."""
-    home = in_force(lives, ids, day)
-    if home is None or _renews(home, patch):
+    target = contract_in_force(timelines, ids, day)
+    if target is None or _is_renewal(target, patch):
         sign(tx, employment_id, day, {"contract_start_date": day, **patch}, cause)
     else:
-        amend(tx, home.id, home.life, day, patch, cause)
+        amend(tx, target.id, target.timeline, day, patch, cause)
 
 
-def _renews(home: Contract, patch: Mapping[str, Any]) -> bool:
+def _is_renewal(target: Contract, patch: Mapping[str, Any]) -> bool:
     start = patch.get("contract_start_date")
-    return bool(start) and str(start) > _start(home.body)
+    return bool(start) and str(start) > start_date(target.body)
 
 
-def _find_home(tx: Tx, id: str, said: Entry) -> None:
+def _reassign_entry(tx: Tx, id: str, entry: Entry) -> None:
     """Say elsewhere what was said of a contract that is gone: where `agree` would have said it without that one."""
-    row = tx.fetch_one(_FIND, id=id)
+    row = tx.fetch_one(_SELECT, id=id)
     assert row is not None
-    others = [other for other in ids_of(tx, row["employment_id"]) if other != id]
-    home = in_force(versions.timelines(tx, others), others, said.valid_from)
-    closes = ENDED in said.patch
-    if closes and (home is None or home.body.get(ENDED)):
-        versions.retract_entry(tx, KIND, said, id)
+    others = [other for other in list_ids(tx, row["employment_id"]) if other != id]
+    target = contract_in_force(versions.timelines(tx, others), others, entry.valid_from)
+    is_closing = ACTUAL_END_DATE in entry.patch
+    if is_closing and (target is None or target.body.get(ACTUAL_END_DATE)):
+        versions.retract_entry(tx, KIND, entry, id)
         return
-    if home is not None and not _renews(home, said.patch):
-        versions.reassign_entry(tx, KIND, said, id, home.id)
-        tx.emit(events.updated(home.id))
+    if target is not None and not _is_renewal(target, entry.patch):
+        versions.reassign_entry(tx, KIND, entry, id, target.id)
+        tx.emit(events.updated(target.id))
         return
-    new = tx.new_id()
-    tx.execute(_ADD, id=new, employment_id=row["employment_id"])
-    signing = replace(said, patch={"contract_start_date": said.valid_from, **said.patch})
-    versions.reassign_entry(tx, KIND, signing, id, new)
-    tx.emit(events.created(new))
+    new_id = tx.new_id()
+    tx.execute(_INSERT, id=new_id, employment_id=row["employment_id"])
+    signing_entry = replace(entry, patch={"contract_start_date": entry.valid_from, **entry.patch})
+    versions.reassign_entry(tx, KIND, signing_entry, id, new_id)
+    tx.emit(events.created(new_id))
 
 
-def ids_of(tx: Tx, employment_id: str) -> Sequence[str]:
+def list_ids(tx: Tx, employment_id: str) -> Sequence[str]:
     """Every contract the employment ever had, oldest first."""
-    return [row["id"] for row in tx.fetch_all(_OF, employment_id=employment_id)]
+    return [row["id"] for row in tx.fetch_all(_SELECT_IDS_BY_EMPLOYMENT, employment_id=employment_id)]
 
 
-def in_force(lives: Mapping[tuple[str, str], Timeline], ids: Iterable[str], day: IsoDate) -> Contract | None:
+def contract_in_force(
+    timelines: Mapping[tuple[str, str], Timeline], ids: Iterable[str], day: IsoDate
+) -> Contract | None:
     """Of these contracts, the one in force on a day: of those begun by then, the one begun last.
 
     What it leaves open is as in those before it, but for how long they ran.
     """
-    begun = []
+    started = []
     for id in ids:
-        life = lives.get((KIND, id), ())
-        version = version_as_of(life, day)
-        if version and _start(version.body) <= day:
-            begun.append(Contract(id, version.body, life))
-    begun.sort(key=lambda c: _start(c.body))
-    if not begun:
+        timeline = timelines.get((KIND, id), ())
+        version = version_as_of(timeline, day)
+        if version and start_date(version.body) <= day:
+            started.append(Contract(id, version.body, timeline))
+    started.sort(key=lambda c: start_date(c.body))
+    if not started:
         return None
-    body = {f: v for earlier in begun[:-1] for f, v in earlier.body.items() if f in _LASTING}
-    return replace(begun[-1], body={**body, **begun[-1].body})
+    body = {f: v for earlier in started[:-1] for f, v in earlier.body.items() if f in _CARRIED_OVER_FIELDS}
+    return replace(started[-1], body={**body, **started[-1].body})
 
 
-def _start(body: Mapping[str, Any]) -> IsoDate:
+def start_date(body: Mapping[str, Any]) -> IsoDate:
     return body.get("contract_start_date") or ""

@@ -14,28 +14,30 @@ from corehr.kernel.statements import in_list, insert_into, of_tenant, statement,
 
 COST_CENTER = Entity("cost_center")
 
-child = tenant_table("cost_center_child", text_column("parent_id", key=True), text_column("id", key=True))
+cost_center_child = tenant_table("cost_center_child", text_column("parent_id", key=True), text_column("id", key=True))
 
-_ADD_CHILD = insert_into(child)
-_CHILDREN = statement(
-    sa.select(child.c.parent_id, child.c.id).where(of_tenant(child), in_list(child.c.parent_id, "parents"))
+_INSERT_CHILD = insert_into(cost_center_child)
+_SELECT_CHILDREN = statement(
+    sa.select(cost_center_child.c.parent_id, cost_center_child.c.id).where(
+        of_tenant(cost_center_child), in_list(cost_center_child.c.parent_id, "parents")
+    )
 )
 
 
-def add_cost_center(tx: Tx, id: str, valid_from: IsoDate, body: Mapping[str, Any]) -> None:
+def create(tx: Tx, id: str, valid_from: IsoDate, body: Mapping[str, Any]) -> None:
     """The cost centre comes into being; under its parent, if it has one."""
     COST_CENTER.create(tx, id, valid_from, body)
     if body.get("parent_id"):
-        tx.execute(_ADD_CHILD, parent_id=body["parent_id"], id=id)
+        tx.execute(_INSERT_CHILD, parent_id=body["parent_id"], id=id)
 
 
-def with_children(tx: Tx, ids: list[str], day: IsoDate) -> set[str]:
+def with_active_children(tx: Tx, ids: list[str], day: IsoDate) -> set[str]:
     """Those of the given cost centres that have an active child on a day."""
-    rows = tx.fetch_all(_CHILDREN, parents=ids)
-    lives = versions.timelines(tx, [r["id"] for r in rows]) if rows else {}
+    rows = tx.fetch_all(_SELECT_CHILDREN, parents=ids)
+    timelines = versions.timelines(tx, [r["id"] for r in rows]) if rows else {}
     parents = set()
     for row in rows:
-        version = version_as_of(lives[(COST_CENTER.kind, row["id"])], day)
+        version = version_as_of(timelines[(COST_CENTER.kind, row["id"])], day)
         if version and version.body["active"] and version.body.get("parent_id") == row["parent_id"]:
             parents.add(row["parent_id"])
     return parents

@@ -18,21 +18,21 @@ custom_field = tenant_table(
     text_column("definition"),
 )
 
-_ADD = insert_into(custom_field)
-_OF = statement(
+_INSERT = insert_into(custom_field)
+_SELECT_BY_FORM = statement(
     sa.select(custom_field.c.name, custom_field.c.definition)
     .where(*matches(custom_field, "form"))
     .order_by(custom_field.c.name)
 )
-_read = msgspec.json.Decoder(FieldDefinition).decode
+_decode_definition = msgspec.json.Decoder(FieldDefinition).decode
 
 
-def add_field(tx: Tx, form: str, it: FieldDefinition, name_zh: str, name_en: str) -> None:
+def create(tx: Tx, form: str, field: FieldDefinition, name_zh: str, name_en: str) -> None:
     """A form, as `offboarding_info`, has one more field; called as a built-in one, it stands in its place."""
-    definition = encode_json(it).decode()
-    tx.execute(_ADD, form=form, name=it.name, name_zh=name_zh, name_en=name_en, definition=definition)
+    definition = encode_json(field).decode()
+    tx.execute(_INSERT, form=form, name=field.name, name_zh=name_zh, name_en=name_en, definition=definition)
 
 
-def definitions(tx: Tx, form: str) -> Mapping[str, FieldDefinition]:
+def get_definitions(tx: Tx, form: str) -> Mapping[str, FieldDefinition]:
     """The form's fields by name."""
-    return {row["name"]: _read(row["definition"]) for row in tx.fetch_all(_OF, form=form)}
+    return {row["name"]: _decode_definition(row["definition"]) for row in tx.fetch_all(_SELECT_BY_FORM, form=form)}

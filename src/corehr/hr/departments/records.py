@@ -22,39 +22,39 @@ department = tenant_table(
     sa.Index("department_by_department_id", "tenant", "department_id", unique=True),
 )
 
-_ADD = insert_into(department)
-_BY_ID = statement(sa.select(department).where(of_tenant(department), in_list(department.c.id, "ids")))
-_BY_DEPARTMENT_ID = statement(
+_INSERT = insert_into(department)
+_SELECT_BY_IDS = statement(sa.select(department).where(of_tenant(department), in_list(department.c.id, "ids")))
+_SELECT_BY_DEPARTMENT_IDS = statement(
     sa.select(department).where(of_tenant(department), in_list(department.c.department_id, "department_ids"))
 )
 
 
-def add_department(tx: Tx, id: str, department_id: str, valid_from: IsoDate, body: Mapping[str, Any]) -> None:
+def create(tx: Tx, id: str, department_id: str, valid_from: IsoDate, body: Mapping[str, Any]) -> None:
     """The department comes into being; `department_id` is the tenant's own name for it."""
-    tx.execute(_ADD, id=id, department_id=department_id)
+    tx.execute(_INSERT, id=id, department_id=department_id)
     DEPARTMENT.create(tx, id, valid_from, body)
 
 
-def by_department_id(tx: Tx, department_ids: Sequence[str]) -> Sequence[Row]:
+def list_by_department_ids(tx: Tx, department_ids: Sequence[str]) -> Sequence[Row]:
     """Rows `{id, department_id}` of those that exist."""
-    return tx.fetch_all(_BY_DEPARTMENT_ID, department_ids=list(department_ids))
+    return tx.fetch_all(_SELECT_BY_DEPARTMENT_IDS, department_ids=list(department_ids))
 
 
-def by_id(tx: Tx, ids: Sequence[str]) -> Sequence[Row]:
+def list_by_ids(tx: Tx, ids: Sequence[str]) -> Sequence[Row]:
     """Rows `{id, department_id}` of those that exist."""
-    return tx.fetch_all(_BY_ID, ids=list(ids))
+    return tx.fetch_all(_SELECT_BY_IDS, ids=list(ids))
 
 
-def within(tx: Tx, data_range: DataRange, department_id: str | None, day: IsoDate) -> bool:
+def is_in_data_range(tx: Tx, data_range: DataRange, department_id: str | None, day: IsoDate) -> bool:
     """Does the range hold this department, itself or through one it stands below on a day?"""
     if data_range.everyone:
         return True
-    seen: set[str] = set()
-    above = department_id
-    while above and above not in seen:
-        if above in data_range.departments:
+    visited: set[str] = set()
+    ancestor_id = department_id
+    while ancestor_id and ancestor_id not in visited:
+        if ancestor_id in data_range.departments:
             return True
-        seen.add(above)
-        version = version_as_of(versions.timeline(tx, DEPARTMENT.kind, above), day)
-        above = version.body.get("parent_id") if version else None
+        visited.add(ancestor_id)
+        version = version_as_of(versions.timeline(tx, DEPARTMENT.kind, ancestor_id), day)
+        ancestor_id = version.body.get("parent_id") if version else None
     return False

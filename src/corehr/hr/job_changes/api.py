@@ -5,14 +5,14 @@ from typing import Any, Final
 
 from corehr.hr.job_changes import commands, records
 from corehr.hr.job_changes.records import Status
-from corehr.hr.job_changes.rules.case import Request
+from corehr.hr.job_changes.rules.case import CreateJobChange
 from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_changes.rules.revoke import REVOKE
 from corehr.kernel.clock import IsoDate, epoch_millis, parse_timestamp
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.feature import Call, DailyJob, Feature, JsonObject
 
-STATUS: Final = {
+STATUS_CODES: Final = {
     Status.APPROVING: 0,
     Status.APPROVED: 1,
     Status.TRANSFORMED: 2,
@@ -22,7 +22,7 @@ STATUS: Final = {
 }
 """The statuses as the answer of version 1 numbers them."""
 
-FIELDS: Final[Mapping[str, str]] = {
+WIRE_TO_FIELD: Final[Mapping[str, str]] = {
     "department": "department_id",
     "work_location": "work_location_id",
     "direct_manager": "direct_manager_id",
@@ -54,77 +54,79 @@ FIELDS: Final[Mapping[str, str]] = {
 }
 """What the page calls a field after `original_` or `target_`, and what we call it."""
 
-_READ: Final = {side: [(f"{side}_{wire}", ours) for wire, ours in FIELDS.items()] for side in ("original", "target")}
+_FIELDS_BY_SIDE: Final = {
+    side: [(f"{side}_{wire}", field) for wire, field in WIRE_TO_FIELD.items()] for side in ("original", "target")
+}
 
 
 def create_v1(tx: Tx, call: Call) -> JsonObject:
     """POST v1/job_changes."""
     body = call.body
     info = body["transfer_info"]
-    clean = info.get("target_dotted_manager_clean")
-    targets = _side(info, "target")
-    if clean:
+    clears_dotted_manager = info.get("target_dotted_manager_clean")
+    targets = _read_side(info, "target")
+    if clears_dotted_manager:
         targets.pop("dotted_manager_id", None)
-    asked = Request(
+    request = CreateJobChange(
         mode=body["transfer_mode"],
         employment_id=body.get("employment_id"),
         transfer_type=body.get("transfer_type_unique_identifier"),
         effective_date=body["effective_date"],
         flow_id=body.get("flow_id"),
         targets=targets,
-        originals=_side(info, "original"),
+        originals=_read_side(info, "original"),
         remark=info.get("remark"),
         offer_info=info.get("offer_info"),
-        dotted_manager_clean=clean,
+        dotted_manager_clean=clears_dotted_manager,
         probation_exist=info.get("probation_exist"),
         transfer_key=body.get("transfer_key"),
         initiator_id=body.get("initiator_id"),
     )
-    return _answer(commands.create(tx, asked, call.data_range))
+    return _to_response(commands.create(tx, request, call.data_range))
 
 
 def revoke_v2(tx: Tx, call: Call) -> JsonObject:
     """POST v2/job_changes/:job_change_id/revoke."""
-    refused = commands.revoke(tx, call.path["job_change_id"], call.body.get("operator_id"), call.data_range)
-    return {"result": refused is None, "message": refused or "成功"}
+    message = commands.revoke(tx, call.path["job_change_id"], call.body.get("operator_id"), call.data_range)
+    return {"result": message is None, "message": message or "成功"}
 
 
-def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
+def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
     return records.get(tx, id)
 
 
-def _side(info: Mapping[str, Any], side: str) -> dict[str, Any]:
+def _read_side(info: Mapping[str, Any], side: str) -> dict[str, Any]:
     """The fields of one side that say something: empty text and empty lists are as good as absent."""
-    told = {ours: v for wire, ours in _READ[side] if (v := info.get(wire)) not in (None, "", [])}
-    told.update((f, v) for f, v in (info.get(f"{side}_employment_change") or {}).items() if v not in (None, "", []))
-    return told
+    values = {field: v for wire, field in _FIELDS_BY_SIDE[side] if (v := info.get(wire)) not in (None, "", [])}
+    values.update((f, v) for f, v in (info.get(f"{side}_employment_change") or {}).items() if v not in (None, "", []))
+    return values
 
 
-def _answer(row: Row) -> JsonObject:
+def _to_response(row: Row) -> JsonObject:
     return {
         "job_change_id": row["id"],
         "employment_id": row["employment_id"],
-        "status": STATUS[Status(row["status"])],
+        "status": STATUS_CODES[Status(row["status"])],
         "transfer_type_unique_identifier": row["transfer_type"],
         "transfer_reason_unique_identifier": row["transfer_reason"] or "",
         "process_id": row["process_id"] or "",
         "effective_date": row["effective_date"],
         "created_time": epoch_millis(parse_timestamp(row["created_at"])),
-        "transfer_info": _info(row),
+        "transfer_info": _transfer_info(row),
     }
 
 
-def _info(row: Row) -> JsonObject:
+def _transfer_info(row: Row) -> JsonObject:
     info: JsonObject = {name: row[name] for name in ("remark", "offer_info") if row[name] is not None}
     if row["dotted_manager_clean"] is not None:
         info["target_dotted_manager_clean"] = bool(row["dotted_manager_clean"])
     if row["probation_exist"] is not None:
         info["probation_exist"] = bool(row["probation_exist"])
-    for side, told in (("original", row["originals"]), ("target", row["targets"])):
-        info.update((wire, told[ours]) for wire, ours in _READ[side] if ours in told)
-        employment = {f: v for f, v in told.items() if f in records.EMPLOYMENT_FIELDS}
-        if employment:
-            info[f"{side}_employment_change"] = employment
+    for side, values in (("original", row["originals"]), ("target", row["targets"])):
+        info.update((wire, values[field]) for wire, field in _FIELDS_BY_SIDE[side] if field in values)
+        employment_change = {f: v for f, v in values.items() if f in records.EMPLOYMENT_FIELDS}
+        if employment_change:
+            info[f"{side}_employment_change"] = employment_change
     return info
 
 
@@ -132,7 +134,7 @@ FEATURE = Feature(
     "job_changes",
     commands={"v1.job_change.create": create_v1, "v2.job_change.revoke": revoke_v2},
     rulebooks=(CREATE, REVOKE),
-    approval_callbacks={commands.SUBJECT: commands.decided},
-    daily_jobs=(DailyJob(records.due, commands.come_due),),
-    record_views={"job_changes": show},
+    approval_callbacks={commands.APPROVAL_SUBJECT: commands.on_decided},
+    daily_jobs=(DailyJob(records.list_due, commands.apply_due),),
+    record_views={"job_changes": view_record},
 )

@@ -7,7 +7,7 @@ from corehr.kernel.clock import parse_timestamp
 from corehr.kernel.db import Row
 from corehr.kernel.event_log import Event
 
-STATUS: Final = {
+EVENT_STATUS_CODES: Final = {
     "Approving": 1,
     "Cancelled": 2,
     "Rejected": 3,
@@ -17,13 +17,13 @@ STATUS: Final = {
 }
 """The statuses as events number them; the API numbers them otherwise."""
 
-ADDED, TAKEN_BACK = 5001, 5003
+JOB_CHANGE_ADDED, JOB_CHANGE_REVOKED = 5001, 5003
 _PRIMARY_JOB_CHANGED = 5
 
 
 def status_changed(row: Row) -> Sequence[Event]:
     """The same words under both names the documents give this event."""
-    facts = {
+    payload = {
         "employment_id": row["employment_id"],
         "job_change_id": row["id"],
         "transfer_mode": row["mode"],
@@ -31,16 +31,16 @@ def status_changed(row: Row) -> Sequence[Event]:
         "transfer_reason_unique_identifier": row["transfer_reason"] or "",
         "process_id": row["process_id"] or "",
         "effective_date": row["effective_date"],
-        "status": STATUS[row["status"]],
+        "status": EVENT_STATUS_CODES[row["status"]],
         "transfer_key": row["transfer_key"] or "",
     }
     return [
-        Event("corehr.job_change.updated_v1", row["id"], facts),
-        Event("corehr.job_change.status_updated_v2", row["id"], facts),
+        Event("corehr.job_change.updated_v1", row["id"], payload),
+        Event("corehr.job_change.status_updated_v2", row["id"], payload),
     ]
 
 
-def took_effect(row: Row, job_data_id: str) -> Event:
+def job_data_changed(row: Row, job_data_id: str) -> Event:
     return Event(
         "corehr.job_data.changed_v1",
         row["id"],
@@ -48,16 +48,18 @@ def took_effect(row: Row, job_data_id: str) -> Event:
     )
 
 
-def in_the_domain(row: Row, what: int, operator_id: str | None, at: str, fields: Sequence[str]) -> Event:
+def employee_domain_event(
+    row: Row, sub_event_type: int, operator_id: str | None, recorded_at: str, fields: Sequence[str]
+) -> Event:
     """The employee's domain event: a job change was added, or taken back."""
-    added = what == ADDED
+    is_added = sub_event_type == JOB_CHANGE_ADDED
     data: list[dict[str, Any]] = [
         {
             "id": row["id"],
             "entity": "job_change",
             "agg_entity": "employment",
             "agg_entity_id": row["employment_id"],
-            "opt_type": 1 if added else 3,
+            "opt_type": 1 if is_added else 3,
             "fields": list(fields),
         }
     ]
@@ -66,11 +68,11 @@ def in_the_domain(row: Row, what: int, operator_id: str | None, at: str, fields:
         row["employment_id"],
         {
             "event_type": _PRIMARY_JOB_CHANGED,
-            "sub_event_type": what,
+            "sub_event_type": sub_event_type,
             "operator_user_id": operator_id or "",
-            "opt_scene": "OpenAPIAddJobChange" if added else "OpenAPIRevokeJobChange",
-            "opt_desc": "job change added" if added else "job change revoked",
-            "opt_time": str(int(parse_timestamp(at).timestamp())),
+            "opt_scene": "OpenAPIAddJobChange" if is_added else "OpenAPIRevokeJobChange",
+            "opt_desc": "job change added" if is_added else "job change revoked",
+            "opt_time": str(int(parse_timestamp(recorded_at).timestamp())),
             "opt_id": row["id"],
             "employment_id": row["employment_id"],
             "data": data,

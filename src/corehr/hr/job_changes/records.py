@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from corehr.engines.timeline import Cause
 from corehr.hr.contracts import records as contracts
+from corehr.hr.employments import records as people
 from corehr.hr.job_changes import events
-from corehr.hr.people import records as people
 from corehr.kernel.clock import FOREVER, IsoDate
 from corehr.kernel.db import Row, Tx, decode_json, encode_json
 from corehr.kernel.statements import (
@@ -37,12 +37,12 @@ class Status(StrEnum):
     NO_NEED_APPROVAL = "NoNeedApproval"
 
 
-WAITING: Final = (Status.APPROVED, Status.NO_NEED_APPROVAL)
+READY_STATUSES: Final = (Status.APPROVED, Status.NO_NEED_APPROVAL)
 """Agreed, and waiting for the day."""
 
-PENDING: Final = (Status.APPROVING, *WAITING)
-LIVE: Final = (*PENDING, Status.TRANSFORMED)
-DIRECT, WITH_APPROVAL = 1, 2
+PENDING_STATUSES: Final = (Status.APPROVING, *READY_STATUSES)
+ACTIVE_STATUSES: Final = (*PENDING_STATUSES, Status.TRANSFORMED)
+MODE_DIRECT, MODE_APPROVAL = 1, 2
 
 EMPLOYMENT_FIELDS: Final = frozenset(
     {"regular_employee_start_date", "seniority_date", "employee_number", "custom_fields"}
@@ -77,10 +77,10 @@ job_change = tenant_table(
     text_column("revoked_by", optional=True),
     text_column("revoked_at", optional=True),
 )
-_pending = in_constants(job_change.c.status, PENDING)
-_waiting = in_constants(job_change.c.status, WAITING)
+_is_pending = in_constants(job_change.c.status, PENDING_STATUSES)
+_is_ready = in_constants(job_change.c.status, READY_STATUSES)
 sa.Index("job_change_by_employment", job_change.c.tenant, job_change.c.employment_id, job_change.c.id)
-for _name, _where, _columns in (
+for _name, _condition, _columns in (
     ("job_change_waiting", "status IN ('Approved', 'NoNeedApproval')", ("tenant", "zone", "effective_date")),
     (
         "job_change_pending",
@@ -91,68 +91,68 @@ for _name, _where, _columns in (
     sa.Index(
         _name,
         *(job_change.c[c] for c in _columns),
-        sqlite_where=sa.text(_where),
-        postgresql_where=sa.text(_where),
+        sqlite_where=sa.text(_condition),
+        postgresql_where=sa.text(_condition),
     )
 
-_ADD = insert_into(job_change)
-_FIND = select_by(job_change, "id")
-_OF = statement(
+_INSERT = insert_into(job_change)
+_SELECT = select_by(job_change, "id")
+_SELECT_BY_EMPLOYMENT = statement(
     sa.select(job_change.c.id, job_change.c.status, job_change.c.effective_date)
     .where(*matches(job_change, "employment_id"))
     .order_by(job_change.c.id)
 )
-_DUE = statement(
+_SELECT_DUE = statement(
     sa.select(job_change.c.id)
-    .where(*matches(job_change, "zone"), _waiting, job_change.c.effective_date <= bind("day"))
+    .where(*matches(job_change, "zone"), _is_ready, job_change.c.effective_date <= bind("day"))
     .order_by(job_change.c.effective_date, job_change.c.id)
 )
-_HEADED_FOR = statement(
+_SELECT_PENDING_TARGETS_INTO = statement(
     sa.select(job_change.c.employment_id, job_change.c.targets).where(
-        *matches(job_change, "target_department_id"), _pending, job_change.c.employment_id != bind("but_not")
+        *matches(job_change, "target_department_id"), _is_pending, job_change.c.employment_id != bind("but_not")
     )
 )
-_MOVE = update_columns(job_change, "status", "process_id", "updated_at")
-_REVOKE = update_columns(job_change, "status", "updated_at", "revoked_by", "revoked_at")
+_UPDATE_STATUS = update_columns(job_change, "status", "process_id", "updated_at")
+_UPDATE_REVOKED = update_columns(job_change, "status", "updated_at", "revoked_by", "revoked_at")
 
 
-def cause(id: str) -> Cause:
+def cause_of(id: str) -> Cause:
     """How versions name the job change that made them."""
     return ("job_change", id)
 
 
 def get(tx: Tx, id: str) -> Row | None:
     """The row, with `targets` and `originals` as mappings."""
-    row = tx.fetch_one(_FIND, id=id)
+    row = tx.fetch_one(_SELECT, id=id)
     if row is not None:
         row["targets"], row["originals"] = decode_json(row["targets"]), decode_json(row["originals"])
     return row
 
 
-def known(tx: Tx, id: str) -> Row:
+def get_existing(tx: Tx, id: str) -> Row:
     """The row of a job change that is known to exist."""
     row = get(tx, id)
     assert row is not None
     return row
 
 
-def of(tx: Tx, employment_id: str) -> Sequence[Row]:
+def list_by_employment(tx: Tx, employment_id: str) -> Sequence[Row]:
     """The person's job changes, oldest first: rows `{id, status, effective_date}`."""
-    return tx.fetch_all(_OF, employment_id=employment_id)
+    return tx.fetch_all(_SELECT_BY_EMPLOYMENT, employment_id=employment_id)
 
 
-def due(tx: Tx, zone: str, day: IsoDate) -> Sequence[str]:
+def list_due(tx: Tx, zone: str, day: IsoDate) -> Sequence[str]:
     """The changes that wait for this day, or an earlier one, in a zone; in order of day, then of asking."""
-    return [row["id"] for row in tx.fetch_all(_DUE, zone=zone, day=day)]
+    return [row["id"] for row in tx.fetch_all(_SELECT_DUE, zone=zone, day=day)]
 
 
-def headed_for(tx: Tx, department_id: str, but_not: str) -> Sequence[Mapping[str, Any]]:
+def list_pending_targets_into(tx: Tx, department_id: str, excluding: str) -> Sequence[Mapping[str, Any]]:
     """The targets of others' pending changes into a department."""
-    rows = tx.fetch_all(_HEADED_FOR, target_department_id=department_id, but_not=but_not)
+    rows = tx.fetch_all(_SELECT_PENDING_TARGETS_INTO, target_department_id=department_id, but_not=excluding)
     return [decode_json(row["targets"]) for row in rows]
 
 
-def ask(tx: Tx, row: Row) -> Row:
+def insert(tx: Tx, row: Row) -> Row:
     """A job change is asked for. Its target reporting lines count from now on, as if it were agreed."""
     row = {
         **row,
@@ -162,8 +162,8 @@ def ask(tx: Tx, row: Row) -> Row:
         "revoked_by": None,
         "revoked_at": None,
     }
-    tx.execute(_ADD, **_written(row))
-    people.draw(
+    tx.execute(_INSERT, **_to_row(row))
+    people.insert_reporting_lines(
         tx,
         row["id"],
         [
@@ -174,33 +174,39 @@ def ask(tx: Tx, row: Row) -> Row:
                 "valid_from": row["effective_date"],
                 "valid_to": FOREVER,
             }
-            for line in people.LINES
+            for line in people.REPORTING_LINES
             if row["targets"].get(line)
         ],
     )
-    _announce(tx, row)
-    tx.emit(events.in_the_domain(row, events.ADDED, row["initiator_id"], tx.recorded_at, sorted(values(row))))
+    _emit_status_changed(tx, row)
+    tx.emit(
+        events.employee_domain_event(
+            row, events.JOB_CHANGE_ADDED, row["initiator_id"], tx.recorded_at, sorted(target_values(row))
+        )
+    )
     return row
 
 
-def move(tx: Tx, row: Row, status: Status) -> Row:
+def set_status(tx: Tx, row: Row, status: Status) -> Row:
     """The job change gets on, or is rejected."""
     row = {**row, "status": status.value, "updated_at": tx.recorded_at}
-    tx.execute(_MOVE, id=row["id"], status=row["status"], process_id=row["process_id"], updated_at=tx.recorded_at)
-    if status not in PENDING:
-        people.erase(tx, row["id"])
-    _announce(tx, row)
+    tx.execute(
+        _UPDATE_STATUS, id=row["id"], status=row["status"], process_id=row["process_id"], updated_at=tx.recorded_at
+    )
+    if status not in PENDING_STATUSES:
+        people.delete_reporting_lines(tx, row["id"])
+    _emit_status_changed(tx, row)
     return row
 
 
-def take_effect(tx: Tx, row: Row, job_data_id: str) -> Row:
+def mark_effective(tx: Tx, row: Row, job_data_id: str) -> Row:
     """The job change has become the person's job."""
-    row = move(tx, row, Status.TRANSFORMED)
-    tx.emit(events.took_effect(row, job_data_id))
+    row = set_status(tx, row, Status.TRANSFORMED)
+    tx.emit(events.job_data_changed(row, job_data_id))
     return row
 
 
-def revoke(tx: Tx, row: Row, operator_id: str) -> Row:
+def mark_revoked(tx: Tx, row: Row, operator_id: str) -> Row:
     """The job change is taken back; the row keeps who did it and when."""
     row = {
         **row,
@@ -210,29 +216,33 @@ def revoke(tx: Tx, row: Row, operator_id: str) -> Row:
         "revoked_at": tx.recorded_at,
     }
     names = ("id", "status", "updated_at", "revoked_by", "revoked_at")
-    tx.execute(_REVOKE, **{name: row[name] for name in names})
-    people.erase(tx, row["id"])
-    _announce(tx, row)
-    tx.emit(events.in_the_domain(row, events.TAKEN_BACK, operator_id, tx.recorded_at, sorted(values(row))))
+    tx.execute(_UPDATE_REVOKED, **{name: row[name] for name in names})
+    people.delete_reporting_lines(tx, row["id"])
+    _emit_status_changed(tx, row)
+    tx.emit(
+        events.employee_domain_event(
+            row, events.JOB_CHANGE_REVOKED, operator_id, tx.recorded_at, sorted(target_values(row))
+        )
+    )
     return row
 
 
-def values(row: Row) -> dict[str, Any]:
+def target_values(row: Row) -> dict[str, Any]:
     """What the change gives each field it is about; None where the field is emptied."""
-    said = dict(row["targets"])
+    values = dict(row["targets"])
     if row["dotted_manager_clean"]:
-        said[people.DOTTED] = None
+        values[people.DOTTED_MANAGER] = None
     if row["probation_exist"] == 0:
-        said["probation_end_date"] = None
-    return said
+        values["probation_end_date"] = None
+    return values
 
 
-def _announce(tx: Tx, row: Row) -> None:
+def _emit_status_changed(tx: Tx, row: Row) -> None:
     for event in events.status_changed(row):
         tx.emit(event)
 
 
-def _written(row: Row) -> Row:
+def _to_row(row: Row) -> Row:
     return {
         **row,
         "targets": encode_json(row["targets"]).decode(),

@@ -6,8 +6,8 @@ from typing import Any, Final
 from corehr.engines import versions
 from corehr.engines.timeline import Timeline, Version, version_as_of
 from corehr.hr.departments import records as departments
+from corehr.hr.employments import records as people
 from corehr.hr.job_datas import records, rules
-from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
 from corehr.kernel import tenants
 from corehr.kernel.clock import IsoDate
@@ -85,16 +85,19 @@ def _candidates(tx: Tx, call: Call, day: IsoDate, beyond: str, limit: int) -> Se
 def _in_range(tx: Tx, call: Call, employment_id: str, day: IsoDate) -> bool:
     if call.data_range.everyone:
         return True
-    return departments.within(tx, call.data_range, records.department_on(tx, employment_id, day), day)
+    return departments.is_in_data_range(tx, call.data_range, records.department_on(tx, employment_id, day), day)
 
 
 def _items(tx: Tx, call: Call, day: IsoDate, ids: Sequence[str]) -> list[JsonObject]:
     """The people among `ids` who have job data that was asked for, with it."""
-    persons = people.many(tx, ids)
+    persons = people.get_many(tx, ids)
     lives = versions.timelines(tx, [*(p.job_data_id for p in persons.values()), *persons])
     shown = {id: _asked_for(call.body, lives.get((records.KIND, p.job_data_id), ()), day) for id, p in persons.items()}
-    managers = people.many(
-        tx, sorted({v.body[line] for vs in shown.values() for v in vs for line in people.LINES if v.body.get(line)})
+    managers = people.get_many(
+        tx,
+        sorted(
+            {v.body[line] for vs in shown.values() for v in vs for line in people.REPORTING_LINES if v.body.get(line)}
+        ),
     )
     return [
         {
@@ -144,9 +147,9 @@ def _job_data(
         answer["weekly_working_hours"] = int(float(hours))
     if rates := body.get("cost_center_rates"):
         answer["cost_center_rates"] = [{**r, "new_rate": float(r["rate"])} for r in rates]
-    if manager := managers.get(body.get(people.DIRECT) or ""):
+    if manager := managers.get(body.get(people.DIRECT_MANAGER) or ""):
         answer["direct_manager"] = _manager(manager)
-    if dotted := managers.get(body.get(people.DOTTED) or ""):
+    if dotted := managers.get(body.get(people.DOTTED_MANAGER) or ""):
         answer["dotted_line_managers"] = [_manager(dotted)]
     answer.update(_probation(version_as_of(on_probation, version.valid_from)))
     return answer

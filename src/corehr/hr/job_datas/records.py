@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline
+from corehr.hr.employments import records as people
 from corehr.hr.job_datas import events
-from corehr.hr.people import records as people
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
@@ -171,7 +171,7 @@ def _lines_of(timeline: Timeline, employment_id: str) -> list[dict[str, Any]]:
             "valid_to": v.valid_to,
         }
         for v in timeline
-        for line in people.LINES
+        for line in people.REPORTING_LINES
         if v.body.get(line)
     ]
 
@@ -192,5 +192,5 @@ def _project(tx: Tx, id: str, employment_id: str, timeline: Timeline) -> None:
             for v in timeline
         ],
     )
-    people.erase(tx, id)
-    people.draw(tx, id, _lines_of(timeline, employment_id))
+    people.delete_reporting_lines(tx, id)
+    people.insert_reporting_lines(tx, id, _lines_of(timeline, employment_id))

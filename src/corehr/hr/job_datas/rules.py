@@ -34,7 +34,7 @@ class QueryCase:
         return [
             id
             for id in self.body.get("employment_ids") or ()
-            if not departments.within(
+            if not departments.is_in_data_range(
                 self.tx, self.data_range, records.department_on(self.tx, id, self.today), self.today
             )
         ]

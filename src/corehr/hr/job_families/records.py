@@ -8,7 +8,7 @@ from corehr.engines.entity import Entity
 JOB_FAMILY = Entity("job_family")
 
 
-def shares_a_pathway(family: Mapping[str, Any], level: Mapping[str, Any]) -> bool:
+def share_pathway(family: Mapping[str, Any], level: Mapping[str, Any]) -> bool:
     """Do a family and a level lie on a common pathway? Where either names none, nothing keeps them apart."""
-    ours, theirs = family.get("pathway_ids") or (), level.get("pathway_ids") or ()
-    return not ours or not theirs or not set(ours).isdisjoint(theirs)
+    family_pathways, level_pathways = family.get("pathway_ids") or (), level.get("pathway_ids") or ()
+    return not family_pathways or not level_pathways or not set(family_pathways).isdisjoint(level_pathways)

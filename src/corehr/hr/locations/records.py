@@ -16,20 +16,20 @@ WORK_CITY: Final = frozenset({"business_site", "work_location"})
 SOCIAL_SECURITY_CITY: Final = frozenset({"social_security_contribution"})
 
 
-def zone_on(tx: Tx, id: str | None, day: IsoDate) -> str:
+def time_zone_as_of(tx: Tx, id: str | None, day: IsoDate) -> str:
     """The time zone of a location on a day; the company's where there is no location, or it names none."""
-    return zone_of(tx, LOCATION.body_as_of(tx, id, day) if id else None)
+    return time_zone_of(tx, LOCATION.body_as_of(tx, id, day) if id else None)
 
 
-def zone_of(tx: Tx, body: Mapping[str, Any] | None) -> str:
+def time_zone_of(tx: Tx, body: Mapping[str, Any] | None) -> str:
     """As `zone_on`, for a caller that knows how the location looks."""
     if body and body.get("zone"):
         return str(body["zone"])
-    company = tenants.get(tx)
-    assert company is not None
-    return company.time_zone
+    tenant = tenants.get(tx)
+    assert tenant is not None
+    return tenant.time_zone
 
 
-def serves_as(body: Mapping[str, Any], purpose: frozenset[str]) -> bool:
+def has_usage(body: Mapping[str, Any], usages: frozenset[str]) -> bool:
     """May the location be used for this purpose?"""
-    return not purpose.isdisjoint(body.get("usages", ()))
+    return not usages.isdisjoint(body.get("usages", ()))

@@ -5,12 +5,12 @@ from typing import Any
 from corehr.engines import versions
 from corehr.engines.custom_fields import Value
 from corehr.hr.contracts import records as contracts
+from corehr.hr.employments import records as people
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Checklist, Status
 from corehr.hr.offboardings.rules.case import Case, EditCase
 from corehr.hr.offboardings.rules.edit import EDIT
 from corehr.hr.offboardings.rules.revoke import REVOKE
-from corehr.hr.people import records as people
 from corehr.hr.processes import records as processes
 from corehr.kernel.clock import local_date
 from corehr.kernel.db import Row, Tx
@@ -62,7 +62,7 @@ def hand_over_decided(tx: Tx, id: str, approved: bool) -> None:
 
 def come_due(tx: Tx, id: str) -> None:
     """The last day of this offboarding is over."""
-    people.hold(tx, records.known(tx, id)["employment_id"])
+    people.lock(tx, records.known(tx, id)["employment_id"])
     _settled(tx, records.known(tx, id))  # as it is now that nobody else can change it
 
 
@@ -71,7 +71,7 @@ def _held(tx: Tx, id: Any) -> tuple[Row | None, people.Employment | None]:
     row = records.get(tx, id) if isinstance(id, str) else None
     if row is None:
         return None, None
-    person = people.hold(tx, row["employment_id"])
+    person = people.lock(tx, row["employment_id"])
     return records.get(tx, id), person
 
 
@@ -80,10 +80,10 @@ def _settled(tx: Tx, row: Row) -> None:
     if row["status"] not in records.WAITING or row["offboarding_date"] >= local_date(tx.now, records.zone(tx, row)):
         return
     person, day, cause = row["employment_id"], row["offboarding_date"], records.cause(row["id"])
-    people.leave(tx, person, day, cause)
-    ids = contracts.ids_of(tx, person)
-    contract = contracts.in_force(versions.timelines(tx, ids), ids, day)
-    if contract and not contract.body.get(contracts.ENDED):
+    people.terminate(tx, person, day, cause)
+    ids = contracts.list_ids(tx, person)
+    contract = contracts.contract_in_force(versions.timelines(tx, ids), ids, day)
+    if contract and not contract.body.get(contracts.ACTUAL_END_DATE):
         contracts.close(tx, contract, day, cause)
     records.take_effect(tx, row)
 
@@ -93,9 +93,9 @@ def _withdraw(tx: Tx, row: Row, operator_id: str | None) -> None:
     cause = records.cause(row["id"])
     for kind, thing in versions.list_entities_of_cause(tx, cause):
         if kind == people.KIND:
-            people.take_back(tx, thing, cause)
+            people.retract(tx, thing, cause)
         else:
-            contracts.take_back(tx, thing, cause)
+            contracts.retract(tx, thing, cause)
     if row["process_id"]:
         processes.end(tx, row["process_id"])
     if row["checklist_status"] == Checklist.RUNNING:

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from corehr.engines.custom_fields import FieldDefinition, FieldType, Value
 from corehr.engines.timeline import Cause
 from corehr.hr.custom_fields import records as custom_fields
+from corehr.hr.employments import records as people
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.locations import records as locations
 from corehr.hr.offboardings import events
-from corehr.hr.people import records as people
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx, decode_json, encode_json
 from corehr.kernel.statements import (
@@ -217,13 +217,13 @@ def of(tx: Tx, employment_id: str) -> Sequence[Row]:
 
 def definitions(tx: Tx) -> Mapping[str, FieldDefinition]:
     """The fields of the form by name: the built-in ones and the company's own."""
-    return {**BUILT_IN, **custom_fields.definitions(tx, FORM)}
+    return {**BUILT_IN, **custom_fields.get_definitions(tx, FORM)}
 
 
 def zone(tx: Tx, row: Row) -> str:
     """The last day ends for a person where they work on it."""
     day = row["offboarding_date"]
-    return locations.zone_on(tx, job_datas.work_location_on(tx, row["employment_id"], day), day)
+    return locations.time_zone_as_of(tx, job_datas.work_location_on(tx, row["employment_id"], day), day)
 
 
 def due(tx: Tx, zone_begun: str, day: IsoDate) -> Sequence[str]:
@@ -272,7 +272,7 @@ def decide(tx: Tx, row: Row, status: Status) -> Row:
     """It is agreed to, and the employment has an end; or it is rejected."""
     row = _become(tx, row, None, status=status.value)
     if status in AGREED:
-        people.set_end(tx, row["employment_id"], row["offboarding_date"])
+        people.set_end_date(tx, row["employment_id"], row["offboarding_date"])
         tx.emit(events.in_the_domain(row, events.APPROVED))
     _announce(tx, row)
     return row
@@ -288,7 +288,7 @@ def edit(tx: Tx, row: Row, values: Mapping[str, Value], operator_id: str | None)
         return row
     row = _become(tx, row, operator_id, offboarding_date=date, info=info)
     if moved:
-        people.set_end(tx, row["employment_id"], date)
+        people.set_end_date(tx, row["employment_id"], date)
     tx.emit(events.updated(row, fields))
     return row
 
@@ -321,7 +321,7 @@ def hand_over(tx: Tx, row: Row, checklist: Checklist, process_id: str | None = N
 def withdraw(tx: Tx, row: Row, operator_id: str | None) -> Row:
     """The person stays; the employment ends when it would have without, the row keeps who did it and when."""
     if row["status"] in AGREED:
-        people.set_end(tx, row["employment_id"], row["end_before"])
+        people.set_end_date(tx, row["employment_id"], row["end_before"])
     row = _become(
         tx, row, operator_id, status=Status.WITHDRAWN.value, revoked_at=tx.recorded_at, revoked_by=operator_id
     )

@@ -11,7 +11,7 @@ from corehr.kernel.db import Tx
 KIND: Final = "probation"
 
 
-def begin(tx: Tx, employment_id: str, day: IsoDate, body: Mapping[str, Any]) -> None:
+def create(tx: Tx, employment_id: str, day: IsoDate, body: Mapping[str, Any]) -> None:
     """A person starts on probation: `probation_start_date`, `probation_end_date` (expected)."""
     versions.append(tx, KIND, employment_id, day, body, ("onboarding", employment_id))
 
@@ -21,6 +21,6 @@ def amend(tx: Tx, employment_id: str, before: Timeline, day: IsoDate, patch: Map
     versions.append_to_timeline(tx, KIND, employment_id, before, day, patch, cause)
 
 
-def take_back(tx: Tx, employment_id: str, cause: Cause) -> None:
+def retract(tx: Tx, employment_id: str, cause: Cause) -> None:
     """What `cause` said of the probation is withdrawn."""
     versions.retract(tx, KIND, employment_id, cause)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from corehr.engines.approvals import ProcessStatus
-from corehr.hr.people import records as people
+from corehr.hr.employments import records as people
 from corehr.hr.processes import records, rules
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import ApprovalCallback
@@ -15,7 +15,7 @@ def answering(outcomes: Mapping[str, ApprovalCallback]) -> Callable[[Tx, rules.A
     def answer(tx: Tx, asked: rules.Answer) -> None:
         process = records.get(tx, asked.process_id)
         if process is not None:
-            people.hold(tx, process["employment_id"])
+            people.lock(tx, process["employment_id"])
             process = records.get(tx, asked.process_id)
         case = rules.AnswerCase(tx, asked, process)
         rules.ANSWER.check(case)

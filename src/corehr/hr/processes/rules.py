@@ -8,7 +8,7 @@ from typing import Any
 
 from corehr.engines.approvals import ProcessStatus, Task, TaskStatus
 from corehr.engines.rulebook import Rule, Rulebook, Unreachable
-from corehr.hr.people import records as people
+from corehr.hr.employments import records as people
 from corehr.hr.processes import records
 from corehr.kernel.db import Row as StoredRow
 from corehr.kernel.db import Tx

@@ -15,8 +15,8 @@ transfer_type = tenant_table(
     integer_column("system_only"),
 )
 
-_ADD = insert_into(transfer_type)
-_FIND = select_by(transfer_type, "id")
+_INSERT = insert_into(transfer_type)
+_SELECT = select_by(transfer_type, "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class TransferType:
     system_only: int
 
 
-def add_transfer_type(tx: Tx, it: TransferType) -> None:
-    tx.execute(_ADD, **{name: getattr(it, name) for name in TransferType.__slots__ if name != "tenant"})
+def create(tx: Tx, transfer_type: TransferType) -> None:
+    tx.execute(_INSERT, **{name: getattr(transfer_type, name) for name in TransferType.__slots__ if name != "tenant"})
 
 
 def get(tx: Tx, id: str) -> TransferType | None:
-    row = tx.fetch_one(_FIND, id=id)
+    row = tx.fetch_one(_SELECT, id=id)
     return TransferType(**row) if row else None

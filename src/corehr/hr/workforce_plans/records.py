@@ -20,8 +20,8 @@ workforce_plan = tenant_table(
     sa.Index("workforce_plan_by_department", "tenant", "department_id", "id"),
 )
 
-_ADD = insert_into(workforce_plan)
-_HOLD = statement(
+_INSERT = insert_into(workforce_plan)
+_SELECT_IN_FORCE_FOR_UPDATE = statement(
     sa.select(workforce_plan)
     .where(
         *matches(workforce_plan, "department_id"),
@@ -33,19 +33,17 @@ _HOLD = statement(
 )
 
 
-def add_plan(
-    tx: Tx, id: str, dimensions: Mapping[str, str], value: int, valid_from: IsoDate, valid_to: IsoDate
-) -> None:
+def create(tx: Tx, id: str, dimensions: Mapping[str, str], value: int, valid_from: IsoDate, valid_to: IsoDate) -> None:
     """At most `value` people may have these values of job data; `department_id` is always one of them."""
     values = {name: dimensions.get(name) for name in DIMENSIONS}
-    tx.execute(_ADD, id=id, value=value, valid_from=valid_from, valid_to=valid_to, **values)
+    tx.execute(_INSERT, id=id, value=value, valid_from=valid_from, valid_to=valid_to, **values)
 
 
-def hold(tx: Tx, department_id: str, day: IsoDate) -> Sequence[Row]:
+def lock_in_force(tx: Tx, department_id: str, day: IsoDate) -> Sequence[Row]:
     """The department's plans on a day, locked until the command ends."""
-    return tx.fetch_all(_HOLD, department_id=department_id, day=day)
+    return tx.fetch_all(_SELECT_IN_FORCE_FOR_UPDATE, department_id=department_id, day=day)
 
 
-def covers(plan: Row, job_data: Mapping[str, object]) -> bool:
+def counts(plan: Row, job_data: Mapping[str, object]) -> bool:
     """Is somebody with this job data counted by the plan?"""
     return all(plan[name] is None or plan[name] == job_data.get(name) for name in DIMENSIONS)

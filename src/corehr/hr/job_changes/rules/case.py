@@ -14,6 +14,7 @@ from corehr.hr.companies.records import COMPANY
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments.records import DEPARTMENT
 from corehr.hr.employee_types.records import EMPLOYEE_TYPE
+from corehr.hr.employments import records as people
 from corehr.hr.job_changes import records
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.job_families.records import JOB_FAMILY
@@ -22,7 +23,6 @@ from corehr.hr.job_levels.records import JOB_LEVEL
 from corehr.hr.jobs.records import JOB
 from corehr.hr.locations.records import LOCATION
 from corehr.hr.offboardings import records as offboardings
-from corehr.hr.people import records as people
 from corehr.hr.positions.records import POSITION
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
@@ -50,12 +50,12 @@ REFERENCES: Final[Mapping[str, str]] = {
 """Which kind of thing a target names."""
 
 
-COMPARED: Final = ("job_id", "job_family_id", "job_level_id", "employee_type_id", "work_location_id")
+COMPARED_FIELDS: Final = ("job_id", "job_family_id", "job_level_id", "employee_type_id", "work_location_id")
 """Whose present values matter beside the targets."""
 
 
 @dataclass(frozen=True)
-class Request:
+class CreateJobChange:
     """A job change as asked for. `targets` and `originals` are keyed by our own field names, ids are CoreHR's.
 
     Of what the rules own, values are as they came: `employment_id` and `transfer_type` may be no text,
@@ -86,25 +86,25 @@ class Case:
     """
 
     tx: Tx
-    asked: Request
-    person: people.Employment | None
+    request: CreateJobChange
+    employment_or_none: people.Employment | None
     data_range: DataRange
-    above: Mapping[str, frozenset[str]]
-    plans: Sequence[StoredRow]
+    managers_above: Mapping[str, frozenset[str]]
+    workforce_plans: Sequence[StoredRow]
 
     @property
     def employment(self) -> people.Employment:
-        assert self.person is not None, "the rulebook asks for the person first"
-        return self.person
+        assert self.employment_or_none is not None, "the rulebook asks for the person first"
+        return self.employment_or_none
 
     @cached_property
     def transfer_type(self) -> transfer_types.TransferType | None:
-        name = self.asked.transfer_type
+        name = self.request.transfer_type
         return transfer_types.get(self.tx, name) if isinstance(name, str) and name else None
 
     @cached_property
     def flow(self) -> Sequence[processes.Node] | None:
-        return processes.flow_nodes(self.tx, self.asked.flow_id or "")
+        return processes.flow_nodes(self.tx, self.request.flow_id or "")
 
     @cached_property
     def offboardings(self) -> Sequence[StoredRow]:
@@ -112,116 +112,122 @@ class Case:
 
     @cached_property
     def job_changes(self) -> Sequence[StoredRow]:
-        return [r for r in records.of(self.tx, self.employment.id) if r["status"] in records.LIVE]
+        return [
+            r for r in records.list_by_employment(self.tx, self.employment.id) if r["status"] in records.ACTIVE_STATUSES
+        ]
 
     @cached_property
     def contract_ids(self) -> Sequence[str]:
-        return contracts.ids_of(self.tx, self.employment.id)
+        return contracts.list_ids(self.tx, self.employment.id)
 
     @cached_property
-    def lives(self) -> Mapping[tuple[str, str], Timeline]:
+    def timelines(self) -> Mapping[tuple[str, str], Timeline]:
         """Everything dated that the request touches, in one reading: the person's own facts and what targets name."""
-        wanted = {self.employment.job_data_id, self.employment.id, *self.contract_ids}
-        wanted.update(v for f in REFERENCES if isinstance(v := self.asked.targets.get(f), str))
+        ids = {self.employment.job_data_id, self.employment.id, *self.contract_ids}
+        ids.update(v for f in REFERENCES if isinstance(v := self.request.targets.get(f), str))
         # as a rule the originals given are the present values, which are then known without another reading
-        wanted.update(v for f in COMPARED if isinstance(v := self.asked.originals.get(f), str))
-        wanted.update(share["cost_center_id"] for share in self.shares if is_id(share.get("cost_center_id")))
-        return versions.timelines(self.tx, wanted)
+        ids.update(v for f in COMPARED_FIELDS if isinstance(v := self.request.originals.get(f), str))
+        ids.update(
+            share["cost_center_id"] for share in self.cost_center_shares if is_corehr_id(share.get("cost_center_id"))
+        )
+        return versions.timelines(self.tx, ids)
 
-    def life(self, kind: str, id: str) -> Timeline:
-        return self.lives.get((kind, id), ())
+    def timeline_of(self, kind: str, id: str) -> Timeline:
+        return self.timelines.get((kind, id), ())
 
     @cached_property
     def job_data(self) -> Timeline:
-        return self.life(job_datas.KIND, self.employment.job_data_id)
+        return self.timeline_of(job_datas.KIND, self.employment.job_data_id)
 
     @cached_property
     def contract(self) -> contracts.Contract | None:
-        return contracts.in_force(self.lives, self.contract_ids, self.asked.effective_date)
+        return contracts.contract_in_force(self.timelines, self.contract_ids, self.request.effective_date)
 
     @cached_property
     def current(self) -> Mapping[str, Any]:
         """The person's values in force on the effective date, without this change."""
-        day = self.asked.effective_date
-        own = (
+        day = self.request.effective_date
+        versions_in_force = (
             version_as_of(self.job_data, day),
-            version_as_of(self.life(people.KIND, self.employment.id), day),
-            version_as_of(self.life(probation.KIND, self.employment.id), day),
+            version_as_of(self.timeline_of(people.KIND, self.employment.id), day),
+            version_as_of(self.timeline_of(probation.KIND, self.employment.id), day),
         )
         merged: dict[str, Any] = dict(self.contract.body) if self.contract else {}
-        for version in own:
+        for version in versions_in_force:
             merged.update(version.body if version else {})
         return merged
 
     @cached_property
-    def resulting(self) -> Mapping[str, Any]:
+    def values_after(self) -> Mapping[str, Any]:
         """The person's values as they would be with the change."""
-        return {**self.current, **self.asked.targets}
+        return {**self.current, **self.request.targets}
 
     @cached_property
-    def differing(self) -> frozenset[str]:
+    def changed_fields(self) -> frozenset[str]:
         """The fields that the change would really change."""
-        fields = {f for f, v in self.asked.targets.items() if not same(f, v, self.current.get(f))}
-        if self.asked.dotted_manager_clean and self.current.get(people.DOTTED):
-            fields.add(people.DOTTED)
+        fields = {f for f, v in self.request.targets.items() if not is_same_value(f, v, self.current.get(f))}
+        if self.request.dotted_manager_clean and self.current.get(people.DOTTED_MANAGER):
+            fields.add(people.DOTTED_MANAGER)
         end = self.current.get("probation_end_date")
-        if self.asked.probation_exist is not None and self.asked.probation_exist != bool(
-            end and end >= self.asked.effective_date
+        if self.request.probation_exist is not None and self.request.probation_exist != bool(
+            end and end >= self.request.effective_date
         ):
             fields.add("probation_end_date")
         return frozenset(fields)
 
     @cached_property
     def managers(self) -> Mapping[str, people.Employment]:
-        wanted = [self.asked.targets[line] for line in people.LINES if self.asked.targets.get(line)]
-        return people.many(self.tx, wanted) if wanted else {}
+        ids = [self.request.targets[line] for line in people.REPORTING_LINES if self.request.targets.get(line)]
+        return people.get_many(self.tx, ids) if ids else {}
 
     @cached_property
-    def shares(self) -> Sequence[Mapping[str, Any]]:
+    def cost_center_shares(self) -> Sequence[Mapping[str, Any]]:
         """The target cost centres, as far as they look like any."""
-        value = self.asked.targets.get("cost_center_rates")
+        value = self.request.targets.get("cost_center_rates")
         return [share for share in value if isinstance(share, dict)] if isinstance(value, list) else []
 
     @cached_property
     def cost_center_ids(self) -> Sequence[str]:
-        return [share["cost_center_id"] for share in self.shares]
+        return [share["cost_center_id"] for share in self.cost_center_shares]
 
-    def standing_of(self, field: str) -> EntityStatus | None:
+    def status_of(self, field: str) -> EntityStatus | None:
         """How what the field's target names stands on the effective date; None when it names nothing."""
-        id = self.asked.targets.get(field)
+        id = self.request.targets.get(field)
         if not id:
             return None
-        return status_as_of(self.life(REFERENCES[field], id), self.asked.effective_date)
+        return status_as_of(self.timeline_of(REFERENCES[field], id), self.request.effective_date)
 
-    def body_of(self, field: str, of: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def referenced_body(self, field: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """What a field of `of` names, as it looks on the effective date."""
-        id = of.get(field)
+        id = values.get(field)
         if not id:
             return None
         key = (REFERENCES[field], id)
-        version = version_as_of(self.lives.get(key) or self.around.get(key, ()), self.asked.effective_date)
+        version = version_as_of(
+            self.timelines.get(key) or self.current_references.get(key, ()), self.request.effective_date
+        )
         return version.body if version else None
 
     @cached_property
-    def around(self) -> Mapping[tuple[str, str], Timeline]:
+    def current_references(self) -> Mapping[tuple[str, str], Timeline]:
         """What the person's present values name, as far as targets are held against it, in one reading."""
-        named = [(REFERENCES[f], id) for f in COMPARED if (id := self.current.get(f))]
-        unread = [id for kind, id in named if (kind, id) not in self.lives]
-        return versions.timelines(self.tx, unread) if unread else {}
+        references = [(REFERENCES[f], id) for f in COMPARED_FIELDS if (id := self.current.get(f))]
+        unread_ids = [id for kind, id in references if (kind, id) not in self.timelines]
+        return versions.timelines(self.tx, unread_ids) if unread_ids else {}
 
 
-def is_id(value: Any) -> bool:
+def is_corehr_id(value: Any) -> bool:
     return isinstance(value, str) and value.isascii() and value.isdecimal()
 
 
-def same(field: str, a: Any, b: Any) -> bool:
+def is_same_value(field: str, a: Any, b: Any) -> bool:
     """Do two values of a field say the same? Hours by their number, cost centres in any order, "" is nothing."""
     if field == "weekly_working_hours" and a and b:
-        return hours(a) == hours(b)
+        return parse_hours(a) == parse_hours(b)
     if field in ("cost_center_rates", "custom_fields") and isinstance(a, list) and isinstance(b, list):
         return sorted(map(repr, a)) == sorted(map(repr, b))
     return a == b or (a in (None, "") and b in (None, ""))
 
 
-def hours(value: Any) -> Decimal | None:
+def parse_hours(value: Any) -> Decimal | None:
     return Decimal(value) if isinstance(value, str) and re.fullmatch(r"\d{1,4}(\.\d{1,2})?", value) else None

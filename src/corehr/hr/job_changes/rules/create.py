@@ -9,14 +9,14 @@ from corehr.engines.rulebook import Rule, Rulebook, with_name
 from corehr.engines.timeline import has_version_after
 from corehr.hr.cost_centers import records as cost_centers
 from corehr.hr.departments import records as departments
+from corehr.hr.employments import records as people
 from corehr.hr.job_changes import records
-from corehr.hr.job_changes.rules.case import Case, hours, is_id, same
+from corehr.hr.job_changes.rules.case import Case, is_corehr_id, is_same_value, parse_hours
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.job_families import records as job_families
 from corehr.hr.jobs import records as jobs
 from corehr.hr.locations import records as locations
 from corehr.hr.offboardings import records as offboardings
-from corehr.hr.people import records as people
 from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel import tenants
 from corehr.kernel.clock import next_day
@@ -24,27 +24,27 @@ from corehr.kernel.db import Row as StoredRow
 from corehr.kernel.errors import INVALID_FIELD, GatewayReason
 from corehr.kernel.ids import UNKNOWN_ID
 
-NOT_ALONE: Final = frozenset(
+FIELDS_NOT_CHANGED_ALONE: Final = frozenset(
     {"probation_end_date", "contract_type", "signing_type", "duration_type", "contract_end_date"}
 )
 """What may change only together with something else."""
 
-FITTING: Final = ("job_id", "job_family_id", "job_level_id")
+MATCHED_FIELDS: Final = ("job_id", "job_family_id", "job_level_id")
 
 
 # -- what is required --------------------------------------------------------------------------------------------
 
 
-def type_is_missing(c: Case) -> bool:
+def transfer_type_is_missing(c: Case) -> bool:
     return c.transfer_type is None
 
 
-def type_is_for_the_system(c: Case) -> bool:
+def transfer_type_is_system_only(c: Case) -> bool:
     return c.transfer_type is not None and bool(c.transfer_type.system_only)
 
 
 def flow_is_missing(c: Case) -> Mapping[str, str] | None:
-    if c.asked.mode == records.WITH_APPROVAL and not c.asked.flow_id:
+    if c.request.mode == records.MODE_APPROVAL and not c.request.flow_id:
         return {"field": "flow_id", "description": "flow_id is required"}
     return None
 
@@ -53,19 +53,19 @@ def flow_is_missing(c: Case) -> Mapping[str, str] | None:
 
 
 def employment_is_missing(c: Case) -> bool:
-    return c.person is None
+    return c.employment_or_none is None
 
 
-def employment_is_out_of_range(c: Case) -> bool:
+def employment_is_outside_data_range(c: Case) -> bool:
     if c.data_range.everyone:
         return False
     today = tenants.today(c.tx)
     department = job_datas.department_on(c.tx, c.employment.id, today)
-    return not departments.within(c.tx, c.data_range, department, today)
+    return not departments.is_in_data_range(c.tx, c.data_range, department, today)
 
 
 def initiator_is_unknown(c: Case) -> Mapping[str, str] | None:
-    id = c.asked.initiator_id
+    id = c.request.initiator_id
     if id is None or (id != UNKNOWN_ID and people.get(c.tx, id)):
         return None
     return {"field": "initiator_id", "description": "initiator_id is not a valid id or does not exist"}
@@ -79,19 +79,19 @@ def has_pending_offboarding(c: Case) -> bool:
 
 
 def has_later_job_change(c: Case) -> bool:
-    return any(r["effective_date"] > c.asked.effective_date for r in c.job_changes)
+    return any(r["effective_date"] > c.request.effective_date for r in c.job_changes)
 
 
 def has_later_job_data(c: Case) -> bool:
-    return has_version_after(c.job_data, c.asked.effective_date)
+    return has_version_after(c.job_data, c.request.effective_date)
 
 
 def is_before_onboarding(c: Case) -> bool:
-    return c.asked.effective_date < c.employment.onboarding_date
+    return c.request.effective_date < c.employment.onboarding_date
 
 
-def _is_after_the_end(c: Case) -> bool:
-    return c.employment.end_date is not None and c.asked.effective_date > c.employment.end_date
+def _is_after_last_day(c: Case) -> bool:
+    return c.employment.end_date is not None and c.request.effective_date > c.employment.end_date
 
 
 def _has_left(c: Case) -> bool:
@@ -99,103 +99,103 @@ def _has_left(c: Case) -> bool:
 
 
 def is_after_offboarding(c: Case) -> bool:
-    return _is_after_the_end(c) and _has_left(c)
+    return _is_after_last_day(c) and _has_left(c)
 
 
-def is_after_fixed_end(c: Case) -> bool:
-    return _is_after_the_end(c) and not _has_left(c)
+def is_after_end_date(c: Case) -> bool:
+    return _is_after_last_day(c) and not _has_left(c)
 
 
 # -- does anything change ----------------------------------------------------------------------------------------
 
 
 def originals_are_stale(c: Case) -> bool:
-    return any(not same(f, v, c.current.get(f)) for f, v in c.asked.originals.items())
+    return any(not is_same_value(f, v, c.current.get(f)) for f, v in c.request.originals.items())
 
 
-def changes_nothing(c: Case) -> bool:
-    asked = c.asked
-    return not asked.targets and asked.dotted_manager_clean is not True and asked.probation_exist is None
+def has_no_target(c: Case) -> bool:
+    request = c.request
+    return not request.targets and request.dotted_manager_clean is not True and request.probation_exist is None
 
 
-def makes_no_difference(c: Case) -> bool:
-    return c.differing <= NOT_ALONE
+def changes_no_value(c: Case) -> bool:
+    return c.changed_fields <= FIELDS_NOT_CHANGED_ALONE
 
 
 # -- what the targets name ---------------------------------------------------------------------------------------
 
 
-def unknown(field: str, called: str) -> Callable[[Case], bool]:
-    return with_name(lambda c: c.standing_of(field) is EntityStatus.MISSING, f"{called}_is_unknown")
+def reference_is_missing(field: str, label: str) -> Callable[[Case], bool]:
+    return with_name(lambda c: c.status_of(field) is EntityStatus.MISSING, f"{label}_is_unknown")
 
 
-def not_in_force(field: str, called: str) -> Callable[[Case], bool]:
-    out = (EntityStatus.INACTIVE, EntityStatus.DISABLED_LATER)
-    return with_name(lambda c: c.standing_of(field) in out, f"{called}_is_not_in_force")
+def reference_is_not_active(field: str, label: str) -> Callable[[Case], bool]:
+    refused_statuses = (EntityStatus.INACTIVE, EntityStatus.DISABLED_LATER)
+    return with_name(lambda c: c.status_of(field) in refused_statuses, f"{label}_is_not_in_force")
 
 
-def unusable(field: str, called: str) -> Callable[[Case], bool]:
-    out = (EntityStatus.MISSING, EntityStatus.INACTIVE)
-    return with_name(lambda c: c.standing_of(field) in out, f"{called}_is_unknown_or_disabled")
+def reference_is_missing_or_inactive(field: str, label: str) -> Callable[[Case], bool]:
+    refused_statuses = (EntityStatus.MISSING, EntityStatus.INACTIVE)
+    return with_name(lambda c: c.status_of(field) in refused_statuses, f"{label}_is_unknown_or_disabled")
 
 
-def uncoded(field: str, wire: str) -> Callable[[Case], Mapping[str, str] | None]:
+def reference_is_invalid_field(field: str, wire: str) -> Callable[[Case], Mapping[str, str] | None]:
     """For what the page has no code of its own: the platform's field violation."""
 
     def violation(c: Case) -> Mapping[str, str] | None:
-        if c.standing_of(field) in (EntityStatus.MISSING, EntityStatus.INACTIVE):
+        if c.status_of(field) in (EntityStatus.MISSING, EntityStatus.INACTIVE):
             return {"field": f"transfer_info.{wire}", "description": f"{wire} does not exist or is disabled"}
         return None
 
     return with_name(violation, f"{wire}_is_unknown_or_disabled")
 
 
-def job_family_is_unselectable(c: Case) -> bool:
-    body = c.body_of("job_family_id", c.asked.targets)
+def job_family_is_not_selectable(c: Case) -> bool:
+    body = c.referenced_body("job_family_id", c.request.targets)
     return body is not None and body.get("selectable") is False
 
 
-def subtype_is_foreign(c: Case) -> bool:
-    subtype = c.asked.targets.get("employee_subtype_id")
+def subtype_does_not_belong_to_type(c: Case) -> bool:
+    subtype = c.request.targets.get("employee_subtype_id")
     if not subtype:
         return False
-    body = c.body_of("employee_type_id", c.resulting)
+    body = c.referenced_body("employee_type_id", c.values_after)
     return body is None or subtype not in body.get("subtype_ids", ())
 
 
-def misused(field: str, purpose: frozenset[str], called: str) -> Callable[[Case], bool]:
+def location_lacks_usage(field: str, usages: frozenset[str], label: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
-        body = c.body_of(field, c.asked.targets)
-        return body is not None and not locations.serves_as(body, purpose)
+        body = c.referenced_body(field, c.request.targets)
+        return body is not None and not locations.has_usage(body, usages)
 
-    return with_name(violation, f"is_no_{called}")
+    return with_name(violation, f"is_no_{label}")
 
 
 # -- managers ----------------------------------------------------------------------------------------------------
 
 
-def not_onboarded(line: str) -> Callable[[Case], bool]:
+def manager_is_not_onboarded(line: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
-        manager = c.managers.get(c.asked.targets.get(line) or "")
-        return manager is not None and manager.onboarding_date > c.asked.effective_date
+        manager = c.managers.get(c.request.targets.get(line) or "")
+        return manager is not None and manager.onboarding_date > c.request.effective_date
 
     return with_name(violation, f"{line.removesuffix('_id')}_is_not_onboarded")
 
 
-def gone(line: str) -> Callable[[Case], bool]:
+def manager_is_missing_or_left(line: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
-        id = c.asked.targets.get(line)
+        id = c.request.targets.get(line)
         if not id:
             return False
         manager = c.managers.get(id)
-        return manager is None or (manager.end_date is not None and manager.end_date < c.asked.effective_date)
+        return manager is None or (manager.end_date is not None and manager.end_date < c.request.effective_date)
 
     return with_name(violation, f"{line.removesuffix('_id')}_is_unknown_or_gone")
 
 
-def closes_a_circle(line: str) -> Callable[[Case], bool]:
+def reporting_line_is_circular(line: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
-        return c.employment.id in c.above.get(line, ())
+        return c.employment.id in c.managers_above.get(line, ())
 
     return with_name(violation, f"{line.removesuffix('_manager_id')}_line_closes_a_circle")
 
@@ -204,16 +204,16 @@ def closes_a_circle(line: str) -> Callable[[Case], bool]:
 
 
 def hours_are_out_of_range(c: Case) -> bool:
-    if "weekly_working_hours" not in c.asked.targets:
+    if "weekly_working_hours" not in c.request.targets:
         return False
-    value = hours(c.asked.targets["weekly_working_hours"])
+    value = parse_hours(c.request.targets["weekly_working_hours"])
     return value is None or not 0 < value <= 168
 
 
 def cost_centers_are_malformed(c: Case) -> bool:
-    if "cost_center_rates" not in c.asked.targets:
+    if "cost_center_rates" not in c.request.targets:
         return False
-    value = c.asked.targets["cost_center_rates"]
+    value = c.request.targets["cost_center_rates"]
     return not isinstance(value, list) or not all(_is_share(share) for share in value)
 
 
@@ -221,7 +221,7 @@ def _is_share(share: Any) -> bool:
     if not isinstance(share, dict):
         return False
     id, rate = share.get("cost_center_id"), share.get("rate")
-    return (id in (None, "") or is_id(id)) and (rate is None or _is_numeric(rate))
+    return (id in (None, "") or is_corehr_id(id)) and (rate is None or _is_numeric(rate))
 
 
 def _is_numeric(rate: Any) -> bool:
@@ -230,175 +230,233 @@ def _is_numeric(rate: Any) -> bool:
     return isinstance(rate, int | float) and not isinstance(rate, bool)
 
 
-def share_is_half_filled(c: Case) -> bool:
-    return any(not share.get("cost_center_id") or share.get("rate") is None for share in c.shares)
+def share_is_incomplete(c: Case) -> bool:
+    return any(not share.get("cost_center_id") or share.get("rate") is None for share in c.cost_center_shares)
 
 
-def rate_is_no_integer_or_above_100(c: Case) -> bool:
-    return any(type(share["rate"]) is not int or share["rate"] > 100 for share in c.shares)
+def rate_is_not_an_integer_up_to_100(c: Case) -> bool:
+    return any(type(share["rate"]) is not int or share["rate"] > 100 for share in c.cost_center_shares)
 
 
 def rate_is_below_1(c: Case) -> bool:
-    return any(share["rate"] < 1 for share in c.shares)
+    return any(share["rate"] < 1 for share in c.cost_center_shares)
 
 
-def shares_repeat_or_do_not_add_up(c: Case) -> bool:
-    if not c.shares:
+def shares_repeat_or_total_is_not_100(c: Case) -> bool:
+    if not c.cost_center_shares:
         return False
     repeated = len(set(c.cost_center_ids)) < len(c.cost_center_ids)
-    return repeated or sum(share["rate"] for share in c.shares) != 100
+    return repeated or sum(share["rate"] for share in c.cost_center_shares) != 100
 
 
-def _some_cost_center_is(c: Case, how: EntityStatus) -> bool:
+def _has_cost_center_with_status(c: Case, status: EntityStatus) -> bool:
     kind = cost_centers.COST_CENTER.kind
-    return any(status_as_of(c.life(kind, id), c.asked.effective_date) is how for id in c.cost_center_ids)
+    return any(status_as_of(c.timeline_of(kind, id), c.request.effective_date) is status for id in c.cost_center_ids)
 
 
 def cost_center_is_unknown(c: Case) -> bool:
-    return _some_cost_center_is(c, EntityStatus.MISSING)
+    return _has_cost_center_with_status(c, EntityStatus.MISSING)
 
 
 def cost_center_has_children(c: Case) -> bool:
     ids = list(c.cost_center_ids)
-    return bool(ids) and bool(cost_centers.with_children(c.tx, ids, c.asked.effective_date))
+    return bool(ids) and bool(cost_centers.with_active_children(c.tx, ids, c.request.effective_date))
 
 
 def cost_center_is_not_in_force(c: Case) -> bool:
-    return _some_cost_center_is(c, EntityStatus.INACTIVE)
+    return _has_cost_center_with_status(c, EntityStatus.INACTIVE)
 
 
-def cost_center_ends_later(c: Case) -> bool:
-    return _some_cost_center_is(c, EntityStatus.DISABLED_LATER)
+def cost_center_is_disabled_later(c: Case) -> bool:
+    return _has_cost_center_with_status(c, EntityStatus.DISABLED_LATER)
 
 
 # -- contract and probation --------------------------------------------------------------------------------------
 
 
 def contract_leaves_a_gap(c: Case) -> bool:
-    start = c.asked.targets.get("contract_start_date")
-    end = c.asked.originals.get("contract_end_date") or c.current.get("contract_end_date")
+    start = c.request.targets.get("contract_start_date")
+    end = c.request.originals.get("contract_end_date") or c.current.get("contract_end_date")
     return bool(start and end and start > next_day(end))
 
 
 def probation_ends_before_effect(c: Case) -> bool:
-    end = c.asked.targets.get("probation_end_date")
-    return bool(end and end < c.asked.effective_date)
+    end = c.request.targets.get("probation_end_date")
+    return bool(end and end < c.request.effective_date)
 
 
 def contract_ends_before_effect(c: Case) -> bool:
-    end = c.asked.targets.get("contract_end_date")
-    return bool(end and end < c.asked.effective_date)
+    end = c.request.targets.get("contract_end_date")
+    return bool(end and end < c.request.effective_date)
 
 
 def contract_ends_before_it_starts(c: Case) -> bool:
-    end, start = c.asked.targets.get("contract_end_date"), c.resulting.get("contract_start_date")
+    end, start = c.request.targets.get("contract_end_date"), c.values_after.get("contract_start_date")
     return bool(end and start and end < start)
 
 
 # -- fit and headcount -------------------------------------------------------------------------------------------
 
 
-def _refits(c: Case) -> bool:
-    return any(field in c.differing for field in FITTING)
+def _changes_job_fit(c: Case) -> bool:
+    return any(field in c.changed_fields for field in MATCHED_FIELDS)
 
 
-def job_does_not_allow(field: str, called: str) -> Callable[[Case], bool]:
+def job_does_not_allow(field: str, label: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
-        job, id = c.body_of("job_id", c.resulting), c.resulting.get(field)
-        return _refits(c) and job is not None and bool(id) and not jobs.allows(job, f"{field}s", str(id))
+        job, id = c.referenced_body("job_id", c.values_after), c.values_after.get(field)
+        return _changes_job_fit(c) and job is not None and bool(id) and not jobs.allows(job, f"{field}s", str(id))
 
-    return with_name(violation, f"job_does_not_allow_{called}")
-
-
-def family_and_level_share_no_pathway(c: Case) -> bool:
-    family, level = (c.body_of(f, c.resulting) for f in ("job_family_id", "job_level_id"))
-    return bool(_refits(c) and family and level) and not job_families.shares_a_pathway(family or {}, level or {})
+    return with_name(violation, f"job_does_not_allow_{label}")
 
 
-def headcount_is_used_up(c: Case) -> bool:
-    for plan in c.plans:
-        if not workforce_plans.covers(plan, c.resulting) or workforce_plans.covers(plan, c.current):
+def family_and_level_have_no_common_pathway(c: Case) -> bool:
+    family, level = (c.referenced_body(f, c.values_after) for f in ("job_family_id", "job_level_id"))
+    return bool(_changes_job_fit(c) and family and level) and not job_families.share_pathway(family or {}, level or {})
+
+
+def headcount_is_exhausted(c: Case) -> bool:
+    for plan in c.workforce_plans:
+        if not workforce_plans.counts(plan, c.values_after) or workforce_plans.counts(plan, c.current):
             continue
-        occupied = job_datas.headcount(c.tx, plan, c.asked.effective_date, c.employment.id)
-        if plan["value"] <= occupied + _reserved(c, plan):
+        occupied = job_datas.headcount(c.tx, plan, c.request.effective_date, c.employment.id)
+        if plan["value"] <= occupied + _reserved_headcount(c, plan):
             return True
     return False
 
 
-def _reserved(c: Case, plan: StoredRow) -> int:
-    coming = records.headed_for(c.tx, plan["department_id"], c.employment.id)
-    return sum(1 for targets in coming if workforce_plans.covers(plan, {**plan, **targets}))
+def _reserved_headcount(c: Case, plan: StoredRow) -> int:
+    pending_targets = records.list_pending_targets_into(c.tx, plan["department_id"], c.employment.id)
+    return sum(1 for targets in pending_targets if workforce_plans.counts(plan, {**plan, **targets}))
 
 
 def flow_cannot_be_started(c: Case) -> bool:
-    return c.asked.mode == records.WITH_APPROVAL and c.flow is None
+    return c.request.mode == records.MODE_APPROVAL and c.flow is None
 
 
 CREATE: Rulebook[Case] = Rulebook(
     "v1.job_change.create",
     [
-        Rule(1160100, type_is_missing, "`transfer_type_unique_identifier` is missing, empty or unknown"),
-        Rule(1160100, type_is_for_the_system, "the type is reorganisation, handover or probation conversion", "doc"),
+        Rule(1160100, transfer_type_is_missing, "`transfer_type_unique_identifier` is missing, empty or unknown"),
+        Rule(
+            1160100, transfer_type_is_system_only, "the type is reorganisation, handover or probation conversion", "doc"
+        ),
         Rule(INVALID_FIELD, flow_is_missing, "`flow_id` is missing although mode 2 needs it", "doc"),
         Rule(1160200, employment_is_missing, "`employment_id` is missing, empty or names nobody", "doc"),
-        Rule(1160200, employment_is_out_of_range, "the person is outside the app's data range"),
+        Rule(1160200, employment_is_outside_data_range, "the person is outside the app's data range"),
         Rule(INVALID_FIELD, initiator_is_unknown, "`initiator_id` names nobody"),
         Rule(1160201, has_pending_offboarding, "an offboarding is Approving, Approved or NoNeedApproval", "doc"),
         Rule(1160202, has_later_job_change, "a job change, not rejected nor cancelled, takes effect later", "doc"),
         Rule(1160501, is_before_onboarding, "it takes effect before the day of onboarding", "doc"),
         Rule(1160502, is_after_offboarding, "it takes effect after the last day of one who was offboarded", "doc"),
-        Rule(1164003, is_after_fixed_end, "it takes effect after an end date that no offboarding made"),
+        Rule(1164003, is_after_end_date, "it takes effect after an end date that no offboarding made"),
         Rule(1162002, has_later_job_data, "a version of the job data begins later", "doc"),
-        Rule(1160600, changes_nothing, "no target field and no flag is given", "doc"),
+        Rule(1160600, has_no_target, "no target field and no flag is given", "doc"),
         Rule(1160700, originals_are_stale, "an original that is given is not the value in force on that day", "doc"),
-        Rule(1160601, makes_no_difference, "every target is as it is, or may not change alone"),
-        Rule(1160300, unknown("department_id", "department"), "the target department does not exist"),
-        Rule(1160301, unknown("work_location_id", "work_location"), "the target work location does not exist"),
-        Rule(1160302, unknown("job_id", "job"), "the target job does not exist"),
-        Rule(1160303, unknown("job_family_id", "job_family"), "the target job family does not exist"),
-        Rule(1160306, unusable("working_hours_type_id", "working_hours_type"), "it does not exist or is disabled"),
-        Rule(1160307, unusable("job_level_id", "job_level"), "it does not exist or is disabled"),
-        Rule(1160308, unusable("employee_type_id", "employee_type"), "it does not exist or is disabled"),
-        Rule(1160308, subtype_is_foreign, "the subtype does not belong to the resulting employee type"),
-        Rule(INVALID_FIELD, uncoded("company_id", "target_company"), "it does not exist or is disabled"),
-        Rule(INVALID_FIELD, uncoded("service_company_id", "target_service_company"), "unknown or disabled"),
-        Rule(INVALID_FIELD, uncoded("job_grade_id", "target_job_grade"), "it does not exist or is disabled"),
-        Rule(INVALID_FIELD, uncoded("position_id", "target_position"), "it does not exist or is disabled"),
-        Rule(1163000, not_in_force("department_id", "department"), "it is disabled on that day or later"),
-        Rule(1163001, not_in_force("work_location_id", "work_location"), "it is disabled on that day or later"),
-        Rule(1163002, not_in_force("job_id", "job"), "it is disabled on that day or later"),
-        Rule(1163003, not_in_force("job_family_id", "job_family"), "it is disabled on that day or later"),
-        Rule(1163003, job_family_is_unselectable, "the family is not selectable"),
+        Rule(1160601, changes_no_value, "every target is as it is, or may not change alone"),
+        Rule(1160300, reference_is_missing("department_id", "department"), "the target department does not exist"),
+        Rule(
+            1160301,
+            reference_is_missing("work_location_id", "work_location"),
+            "the target work location does not exist",
+        ),
+        Rule(1160302, reference_is_missing("job_id", "job"), "the target job does not exist"),
+        Rule(1160303, reference_is_missing("job_family_id", "job_family"), "the target job family does not exist"),
+        Rule(
+            1160306,
+            reference_is_missing_or_inactive("working_hours_type_id", "working_hours_type"),
+            "it does not exist or is disabled",
+        ),
+        Rule(
+            1160307, reference_is_missing_or_inactive("job_level_id", "job_level"), "it does not exist or is disabled"
+        ),
+        Rule(
+            1160308,
+            reference_is_missing_or_inactive("employee_type_id", "employee_type"),
+            "it does not exist or is disabled",
+        ),
+        Rule(1160308, subtype_does_not_belong_to_type, "the subtype does not belong to the resulting employee type"),
+        Rule(
+            INVALID_FIELD,
+            reference_is_invalid_field("company_id", "target_company"),
+            "it does not exist or is disabled",
+        ),
+        Rule(
+            INVALID_FIELD,
+            reference_is_invalid_field("service_company_id", "target_service_company"),
+            "unknown or disabled",
+        ),
+        Rule(
+            INVALID_FIELD,
+            reference_is_invalid_field("job_grade_id", "target_job_grade"),
+            "it does not exist or is disabled",
+        ),
+        Rule(
+            INVALID_FIELD,
+            reference_is_invalid_field("position_id", "target_position"),
+            "it does not exist or is disabled",
+        ),
+        Rule(1163000, reference_is_not_active("department_id", "department"), "it is disabled on that day or later"),
+        Rule(
+            1163001, reference_is_not_active("work_location_id", "work_location"), "it is disabled on that day or later"
+        ),
+        Rule(1163002, reference_is_not_active("job_id", "job"), "it is disabled on that day or later"),
+        Rule(1163003, reference_is_not_active("job_family_id", "job_family"), "it is disabled on that day or later"),
+        Rule(1163003, job_family_is_not_selectable, "the family is not selectable"),
         Rule(1163015, hours_are_out_of_range, "not a number of at most two decimals above 0, up to 168", "doc"),
-        Rule(1163016, misused("work_location_id", locations.WORK_CITY, "work_city"), "not a work city", "doc"),
+        Rule(
+            1163016,
+            location_lacks_usage("work_location_id", locations.WORK_CITY, "work_city"),
+            "not a work city",
+            "doc",
+        ),
         Rule(
             1163017,
-            misused("social_security_city_id", locations.SOCIAL_SECURITY_CITY, "social_security_city"),
+            location_lacks_usage("social_security_city_id", locations.SOCIAL_SECURITY_CITY, "social_security_city"),
             "not a social-security city; the field is not on the page, the code is",
         ),
-        Rule(1164000, not_onboarded(people.DIRECT), "the manager's first day is later", "doc"),
-        Rule(1164001, gone(people.DIRECT), "no such manager, or their last day is earlier", "doc"),
-        Rule(1160400, closes_a_circle(people.DIRECT), "the manager is the person, or reports to them on some day"),
-        Rule(1164002, not_onboarded(people.DOTTED), "the dotted-line manager's first day is later", "doc"),
-        Rule(1165000, gone(people.DOTTED), "no such manager, or their last day is earlier", "doc"),
-        Rule(1160401, closes_a_circle(people.DOTTED), "the same along the dotted line"),
+        Rule(1164000, manager_is_not_onboarded(people.DIRECT_MANAGER), "the manager's first day is later", "doc"),
+        Rule(
+            1164001,
+            manager_is_missing_or_left(people.DIRECT_MANAGER),
+            "no such manager, or their last day is earlier",
+            "doc",
+        ),
+        Rule(
+            1160400,
+            reporting_line_is_circular(people.DIRECT_MANAGER),
+            "the manager is the person, or reports to them on some day",
+        ),
+        Rule(
+            1164002,
+            manager_is_not_onboarded(people.DOTTED_MANAGER),
+            "the dotted-line manager's first day is later",
+            "doc",
+        ),
+        Rule(
+            1165000,
+            manager_is_missing_or_left(people.DOTTED_MANAGER),
+            "no such manager, or their last day is earlier",
+            "doc",
+        ),
+        Rule(1160401, reporting_line_is_circular(people.DOTTED_MANAGER), "the same along the dotted line"),
         Rule(1163024, cost_centers_are_malformed, "no list of objects with a digit id and a number", "doc"),
-        Rule(1163022, share_is_half_filled, "only the cost centre or only the rate is given", "doc"),
-        Rule(1163021, rate_is_no_integer_or_above_100, "a rate above 100 or not an integer"),
+        Rule(1163022, share_is_incomplete, "only the cost centre or only the rate is given", "doc"),
+        Rule(1163021, rate_is_not_an_integer_up_to_100, "a rate above 100 or not an integer"),
         Rule(1163018, rate_is_below_1, "a rate below 1"),
-        Rule(1163019, shares_repeat_or_do_not_add_up, "a cost centre twice, or rates that do not add up to 100"),
+        Rule(1163019, shares_repeat_or_total_is_not_100, "a cost centre twice, or rates that do not add up to 100"),
         Rule(1163025, cost_center_is_unknown, "it does not exist", "doc"),
         Rule(1163023, cost_center_has_children, "it has active children on that day", "doc"),
         Rule(1163020, cost_center_is_not_in_force, "it is not in force on that day", "doc"),
-        Rule(1163026, cost_center_ends_later, "it is in force on that day and disabled later"),
+        Rule(1163026, cost_center_is_disabled_later, "it is in force on that day and disabled later"),
         Rule(1165001, contract_leaves_a_gap, "it starts later than the day after the contract in force ends"),
         Rule(1165002, probation_ends_before_effect, "a given end before the effective date", "doc"),
         Rule(1165005, contract_ends_before_effect, "a given end before the effective date", "doc"),
         Rule(1165006, contract_ends_before_it_starts, "a given end before the resulting start", "doc"),
         Rule(1163004, job_does_not_allow("job_family_id", "family"), "the job lists families without this one"),
         Rule(1163005, job_does_not_allow("job_level_id", "level"), "the job lists levels without this one"),
-        Rule(1163010, family_and_level_share_no_pathway, "both name pathways and share none"),
-        Rule(1163012, headcount_is_used_up, "a plan that would count one more has no place left"),
+        Rule(1163010, family_and_level_have_no_common_pathway, "both name pathways and share none"),
+        Rule(1163012, headcount_is_exhausted, "a plan that would count one more has no place left"),
         Rule(1160500, flow_cannot_be_started, "the flow is unknown or disabled"),
         Rule(1160500, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from corehr.engines.rulebook import Rule, Rulebook
 from corehr.hr.departments import records as departments
+from corehr.hr.employments import records as people
 from corehr.hr.job_changes import records
 from corehr.hr.job_datas import records as job_datas
-from corehr.hr.people import records as people
 from corehr.hr.processes import records as processes
 from corehr.kernel import tenants
 from corehr.kernel.db import Row as StoredRow
@@ -27,33 +27,33 @@ class RevokeCase:
     """
 
     tx: Tx
-    row: StoredRow | None
-    person: people.Employment | None
+    row_or_none: StoredRow | None
+    employment_or_none: people.Employment | None
     data_range: DataRange
     operator_id: Any
-    above: frozenset[str]
+    managers_above: frozenset[str]
 
     @cached_property
     def operator(self) -> people.Employment | None:
-        known = isinstance(self.operator_id, str) and self.operator_id not in ("", UNKNOWN_ID)
-        return people.get(self.tx, self.operator_id) if known else None
+        may_exist = isinstance(self.operator_id, str) and self.operator_id not in ("", UNKNOWN_ID)
+        return people.get(self.tx, self.operator_id) if may_exist else None
 
     @property
-    def change(self) -> StoredRow:
-        assert self.row is not None, "the rulebook asks for the change first"
-        return self.row
+    def job_change(self) -> StoredRow:
+        assert self.row_or_none is not None, "the rulebook asks for the change first"
+        return self.row_or_none
 
 
-def change_is_unknown(c: RevokeCase) -> bool:
-    return c.row is None or c.person is None
+def job_change_is_unknown(c: RevokeCase) -> bool:
+    return c.row_or_none is None or c.employment_or_none is None
 
 
-def change_is_out_of_range(c: RevokeCase) -> bool:
+def employment_is_outside_data_range(c: RevokeCase) -> bool:
     if c.data_range.everyone:
         return False
     today = tenants.today(c.tx)
-    department = job_datas.department_on(c.tx, c.change["employment_id"], today)
-    return not departments.within(c.tx, c.data_range, department, today)
+    department = job_datas.department_on(c.tx, c.job_change["employment_id"], today)
+    return not departments.is_in_data_range(c.tx, c.data_range, department, today)
 
 
 def operator_is_unknown(c: RevokeCase) -> bool:
@@ -63,30 +63,30 @@ def operator_is_unknown(c: RevokeCase) -> bool:
 REVOKE: Rulebook[RevokeCase] = Rulebook(
     "v2.job_change.revoke",
     [
-        Rule(1160001, change_is_unknown, "there is no job change of this id", "doc"),
-        Rule(1160001, change_is_out_of_range, "its person is outside the app's data range"),
+        Rule(1160001, job_change_is_unknown, "there is no job change of this id", "doc"),
+        Rule(1160001, employment_is_outside_data_range, "its person is outside the app's data range"),
         Rule(1160001, operator_is_unknown, "`operator_id` is missing, empty or names nobody", "doc"),
         Rule(1160001, GatewayReason.MALFORMED, "a parameter has not the documented shape", "doc"),
     ],
 )
 
 
-def is_over(c: RevokeCase) -> bool:
-    return c.change["status"] not in records.LIVE
+def is_already_final(c: RevokeCase) -> bool:
+    return c.job_change["status"] not in records.ACTIVE_STATUSES
 
 
-def operator_is_no_administrator(c: RevokeCase) -> bool:
-    return c.change["process_id"] is not None and not processes.is_administrator(c.tx, str(c.operator_id))
+def operator_is_not_administrator(c: RevokeCase) -> bool:
+    return c.job_change["process_id"] is not None and not processes.is_administrator(c.tx, str(c.operator_id))
 
 
-def would_close_a_circle(c: RevokeCase) -> bool:
+def would_make_reporting_line_circular(c: RevokeCase) -> bool:
     """Others may have come to report to whom the person would report to again."""
-    return c.person is not None and c.person.id in c.above
+    return c.employment_or_none is not None and c.employment_or_none.id in c.managers_above
 
 
-REFUSALS: Final[Sequence[tuple[str, Callable[[RevokeCase], bool]]]] = (
-    ("异动已被拒绝或已撤销，不能再次撤销", is_over),
-    ("异动关联了流程，操作人不是流程管理员", operator_is_no_administrator),
-    ("撤销后汇报线成环，请先调整汇报线", would_close_a_circle),
+MESSAGE_RULES: Final[Sequence[tuple[str, Callable[[RevokeCase], bool]]]] = (
+    ("异动已被拒绝或已撤销，不能再次撤销", is_already_final),
+    ("异动关联了流程，操作人不是流程管理员", operator_is_not_administrator),
+    ("撤销后汇报线成环，请先调整汇报线", would_make_reporting_line_circular),
 )
 """What is refused with `code` 0 and `result` false, in order: the page has no code for it."""

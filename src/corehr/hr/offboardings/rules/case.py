@@ -10,10 +10,10 @@ from corehr.engines.custom_fields import FieldDefinition, InvalidValue, Value, d
 from corehr.engines.timeline import Timeline
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments import records as departments
+from corehr.hr.employments import records as people
 from corehr.hr.job_changes import records as job_changes
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings import records
-from corehr.hr.people import records as people
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.kernel import tenants
@@ -108,12 +108,12 @@ class EditCase(Case):
 
     @cached_property
     def job_changes(self) -> Sequence[StoredRow]:
-        return job_changes.of(self.tx, self.employment.id)
+        return job_changes.list_by_employment(self.tx, self.employment.id)
 
     @cached_property
     def lives(self) -> Mapping[tuple[str, str], Timeline]:
         """The person's contracts and probation."""
-        return versions.timelines(self.tx, [self.employment.id, *contracts.ids_of(self.tx, self.employment.id)])
+        return versions.timelines(self.tx, [self.employment.id, *contracts.list_ids(self.tx, self.employment.id)])
 
     @property
     def probation_start(self) -> IsoDate | None:
@@ -146,7 +146,7 @@ def somebody_is_out_of_range(c: Case) -> bool:
         return False
     today = tenants.today(c.tx)
     department = job_datas.department_on(c.tx, c.offboarding["employment_id"], today)
-    return not departments.within(c.tx, c.data_range, department, today)
+    return not departments.is_in_data_range(c.tx, c.data_range, department, today)
 
 
 def is_under_modification(c: Case) -> bool:

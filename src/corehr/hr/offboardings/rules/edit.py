@@ -10,6 +10,7 @@ from corehr.engines.rulebook import Rule, Rulebook, with_name
 from corehr.hr.companies.records import COMPANY
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments.records import DEPARTMENT
+from corehr.hr.employments import records as people
 from corehr.hr.job_changes import records as job_changes
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings import records
@@ -23,7 +24,6 @@ from corehr.hr.offboardings.rules.case import (
     somebody_is_out_of_range,
     start_of,
 )
-from corehr.hr.people import records as people
 from corehr.kernel.clock import FOREVER, IsoDate
 from corehr.kernel.errors import GatewayReason
 
@@ -107,7 +107,7 @@ def _references(c: EditCase, of: str) -> Sequence[str] | None:
 
 def person_in_a_field_is_unknown(c: EditCase) -> bool:
     ids = _references(c, people.KIND)
-    return ids is None or bool(ids and set(ids) - people.many(c.tx, ids).keys())
+    return ids is None or bool(ids and set(ids) - people.get_many(c.tx, ids).keys())
 
 
 def company_in_a_field_is_unknown(c: EditCase) -> bool:
@@ -153,7 +153,7 @@ def is_before_probation(c: EditCase) -> bool:
 
 
 def is_before_job_change(c: EditCase) -> bool:
-    agreed = (*job_changes.WAITING, job_changes.Status.TRANSFORMED)
+    agreed = (*job_changes.READY_STATUSES, job_changes.Status.TRANSFORMED)
     return c.moves and any(c.last_day < r["effective_date"] for r in c.job_changes if r["status"] in agreed)
 
 
@@ -167,7 +167,7 @@ def department_is_not_in_force(c: EditCase) -> bool:
 
 def _really_ended(c: EditCase) -> IsoDate | None:
     """When the contract that began last by the last day really ended, where that is known."""
-    end = c.contract.get(contracts.ENDED) if c.contract else None
+    end = c.contract.get(contracts.ACTUAL_END_DATE) if c.contract else None
     return None if end == FOREVER else end
 
 

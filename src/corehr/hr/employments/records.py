@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline, changed_fields, version_as_of
-from corehr.hr.people import events
+from corehr.hr.employments import events
 from corehr.kernel.clock import FOREVER, IsoDate, next_day
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
@@ -26,9 +26,9 @@ from corehr.kernel.statements import (
 )
 
 KIND: Final = "employment"
-DIRECT: Final = "direct_manager_id"
-DOTTED: Final = "dotted_manager_id"
-LINES: Final = (DIRECT, DOTTED)
+DIRECT_MANAGER: Final = "direct_manager_id"
+DOTTED_MANAGER: Final = "dotted_manager_id"
+REPORTING_LINES: Final = (DIRECT_MANAGER, DOTTED_MANAGER)
 """The kinds of reporting line, named as the job-data field that draws them; each has a lock of its own."""
 
 TERMINATED: Final = "terminated"
@@ -71,20 +71,22 @@ class Employment(NamedTuple):
     end_date: IsoDate | None
 
 
-_ADD = insert_into(employment)
-_FIND = select_by(employment, "id")
-_HOLD = statement(sa.select(employment).where(*matches(employment, "id")).with_for_update())
-_MANY = statement(sa.select(employment).where(of_tenant(employment), in_list(employment.c.id, "ids")))
-_BY_USER_ID = statement(sa.select(employment).where(of_tenant(employment), in_list(employment.c.user_id, "values")))
-_BY_ADMIN_ID = statement(
+_INSERT = insert_into(employment)
+_SELECT = select_by(employment, "id")
+_SELECT_FOR_UPDATE = statement(sa.select(employment).where(*matches(employment, "id")).with_for_update())
+_SELECT_MANY = statement(sa.select(employment).where(of_tenant(employment), in_list(employment.c.id, "ids")))
+_SELECT_BY_USER_IDS = statement(
+    sa.select(employment).where(of_tenant(employment), in_list(employment.c.user_id, "values"))
+)
+_SELECT_BY_PEOPLE_ADMIN_IDS = statement(
     sa.select(employment).where(of_tenant(employment), in_list(employment.c.people_admin_id, "values"))
 )
-_SET_END = update_columns(employment, "end_date")
-_DRAW = insert_into(reporting_line)
-_ERASE = delete_by(reporting_line, "source_id")
+_UPDATE_END_DATE = update_columns(employment, "end_date")
+_INSERT_LINES = insert_into(reporting_line)
+_DELETE_LINES = delete_by(reporting_line, "source_id")
 
 
-def _above() -> sa.Select[Any]:
+def _managers_above() -> sa.Select[Any]:
     """Everybody up the line from a manager, through the days in common, as far as an employee.
 
     A waiting change's line counts beside the present one, since it may still be approved or not. Tenant and line
@@ -97,114 +99,114 @@ def _above() -> sa.Select[Any]:
         BoundText("lo").label("lo"),
         BoundText("hi").label("hi"),
     )
-    up, line = seed.cte("up", recursive=True), reporting_line.c
-    later = sa.case((up.c.lo > line.valid_from, up.c.lo), else_=line.valid_from)
-    sooner = sa.case((up.c.hi < line.valid_to, up.c.hi), else_=line.valid_to)
-    above = sa.and_(line.tenant == up.c.tenant, line.line == up.c.line, line.employment_id == up.c.person)
+    chain, line = seed.cte("up", recursive=True), reporting_line.c
+    latest_start = sa.case((chain.c.lo > line.valid_from, chain.c.lo), else_=line.valid_from)
+    earliest_end = sa.case((chain.c.hi < line.valid_to, chain.c.hi), else_=line.valid_to)
+    next_link = sa.and_(line.tenant == chain.c.tenant, line.line == chain.c.line, line.employment_id == chain.c.person)
     step = (
-        sa.select(up.c.tenant, up.c.line, line.manager_id, later, sooner)
-        .select_from(up)
-        .join(reporting_line, above)
-        .where(line.valid_from < up.c.hi, line.valid_to > up.c.lo, up.c.person != bind("employment_id"))
+        sa.select(chain.c.tenant, chain.c.line, line.manager_id, latest_start, earliest_end)
+        .select_from(chain)
+        .join(reporting_line, next_link)
+        .where(line.valid_from < chain.c.hi, line.valid_to > chain.c.lo, chain.c.person != bind("employment_id"))
     )
-    up = up.union(step)
-    return sa.select(up.c.person).distinct()
+    chain = chain.union(step)
+    return sa.select(chain.c.person).distinct()
 
 
-_ABOVE = statement(_above())
+_SELECT_MANAGERS_ABOVE = statement(_managers_above())
 
 
-def add_employment(tx: Tx, it: Employment, facts: Mapping[str, Any]) -> None:
+def create(tx: Tx, employment: Employment, body: Mapping[str, Any]) -> None:
     """Somebody is hired; `facts` are what is dated about the employment itself."""
-    row = {name: getattr(it, name) for name in Employment._fields if name != "tenant"}
-    tx.execute(_ADD, **row)
-    versions.append(tx, KIND, it.id, it.onboarding_date, facts, ("onboarding", it.id))
-    tx.emit(events.created(it.id))
+    row = {name: getattr(employment, name) for name in Employment._fields if name != "tenant"}
+    tx.execute(_INSERT, **row)
+    versions.append(tx, KIND, employment.id, employment.onboarding_date, body, ("onboarding", employment.id))
+    tx.emit(events.created(employment.id))
 
 
 def get(tx: Tx, id: str) -> Employment | None:
-    row = tx.fetch_one(_FIND, id=id)
+    row = tx.fetch_one(_SELECT, id=id)
     return Employment(**row) if row else None
 
 
-def known(tx: Tx, id: str) -> Employment:
+def get_existing(tx: Tx, id: str) -> Employment:
     """An employment that is known to exist."""
-    person = get(tx, id)
-    assert person is not None
-    return person
+    found = get(tx, id)
+    assert found is not None
+    return found
 
 
-def hold(tx: Tx, id: str) -> Employment | None:
+def lock(tx: Tx, id: str) -> Employment | None:
     """The person, locked until the command ends: every command about a person begins with this."""
-    row = tx.fetch_one(_HOLD, id=id)
+    row = tx.fetch_one(_SELECT_FOR_UPDATE, id=id)
     return Employment(**row) if row else None
 
 
-def many(tx: Tx, ids: Sequence[str]) -> Mapping[str, Employment]:
+def get_many(tx: Tx, ids: Sequence[str]) -> Mapping[str, Employment]:
     """Those of the given employments that exist, by id."""
-    return {row["id"]: Employment(**row) for row in tx.fetch_all(_MANY, ids=list(ids))}
+    return {row["id"]: Employment(**row) for row in tx.fetch_all(_SELECT_MANY, ids=list(ids))}
 
 
-def by_user_id(tx: Tx, values: Sequence[str]) -> Sequence[Row]:
-    return tx.fetch_all(_BY_USER_ID, values=list(values))
+def list_by_user_ids(tx: Tx, values: Sequence[str]) -> Sequence[Row]:
+    return tx.fetch_all(_SELECT_BY_USER_IDS, values=list(values))
 
 
-def by_people_admin_id(tx: Tx, values: Sequence[str]) -> Sequence[Row]:
-    return tx.fetch_all(_BY_ADMIN_ID, values=list(values))
+def list_by_people_admin_ids(tx: Tx, values: Sequence[str]) -> Sequence[Row]:
+    return tx.fetch_all(_SELECT_BY_PEOPLE_ADMIN_IDS, values=list(values))
 
 
-def set_end(tx: Tx, id: str, end_date: IsoDate | None) -> None:
+def set_end_date(tx: Tx, id: str, end_date: IsoDate | None) -> None:
     """The employment's last day becomes known, or is taken back."""
-    tx.execute(_SET_END, id=id, end_date=end_date)
+    tx.execute(_UPDATE_END_DATE, id=id, end_date=end_date)
     tx.emit(events.updated(id, ["expiration_time"]))
 
 
 def amend(tx: Tx, id: str, before: Timeline, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
     """From a day on these facts of the employment hold."""
     after = versions.append_to_timeline(tx, KIND, id, before, day, patch, cause)
-    _announce(tx, id, before, after)
+    _emit_updated(tx, id, before, after)
 
 
-def take_back(tx: Tx, id: str, cause: Cause) -> None:
+def retract(tx: Tx, id: str, cause: Cause) -> None:
     """What `cause` said of the employment is withdrawn."""
     before, after = versions.retract(tx, KIND, id, cause)
-    _announce(tx, id, before, after)
+    _emit_updated(tx, id, before, after)
 
 
-def leave(tx: Tx, id: str, last_day: IsoDate, cause: Cause) -> None:
+def terminate(tx: Tx, id: str, last_day: IsoDate, cause: Cause) -> None:
     """The employment is over: from the day after its last one on its `employment_status` is terminated."""
-    life = versions.timeline(tx, KIND, id)
-    amend(tx, id, life, next_day(last_day), {"employment_status": TERMINATED}, cause)
+    timeline = versions.timeline(tx, KIND, id)
+    amend(tx, id, timeline, next_day(last_day), {"employment_status": TERMINATED}, cause)
     tx.emit(events.resigned(id))
 
 
-def _announce(tx: Tx, id: str, before: Timeline, after: Timeline) -> None:
+def _emit_updated(tx: Tx, id: str, before: Timeline, after: Timeline) -> None:
     """Tell of the fields that look different on any day: how it looks changes only where a version begins."""
     days = {version.valid_from for version in (*before, *after)}
-    fields = {field for day in days for field in changed_fields(_body(before, day), _body(after, day))}
+    fields = {field for day in days for field in changed_fields(_body_as_of(before, day), _body_as_of(after, day))}
     if fields:
         tx.emit(events.updated(id, sorted(fields)))
 
 
-def _body(life: Timeline, day: IsoDate) -> Mapping[str, Any]:
-    version = version_as_of(life, day)
+def _body_as_of(timeline: Timeline, day: IsoDate) -> Mapping[str, Any]:
+    version = version_as_of(timeline, day)
     return version.body if version else {}
 
 
-def draw(tx: Tx, source_id: str, lines: Sequence[Mapping[str, Any]]) -> None:
+def insert_reporting_lines(tx: Tx, source_id: str, lines: Sequence[Mapping[str, Any]]) -> None:
     """Record who reports to whom: rows `{line, employment_id, manager_id, valid_from, valid_to}`.
 
     `source_id` is the job data, or the waiting job change, that says so.
     """
-    tx.execute_many(_DRAW, [{"source_id": source_id, **line} for line in lines])
+    tx.execute_many(_INSERT_LINES, [{"source_id": source_id, **line} for line in lines])
 
 
-def erase(tx: Tx, source_id: str) -> None:
+def delete_reporting_lines(tx: Tx, source_id: str) -> None:
     """Forget the lines that this source drew."""
-    tx.execute(_ERASE, source_id=source_id)
+    tx.execute(_DELETE_LINES, source_id=source_id)
 
 
-def hold_line(
+def lock_manager_chain(
     tx: Tx, line: str, employment_id: str, manager_id: str, since: IsoDate, until: IsoDate = FOREVER
 ) -> frozenset[str]:
     """Who would stand above somebody who reported to this manager from one day to another; themselves, in a circle.
@@ -212,11 +214,15 @@ def hold_line(
     Until the command ends nobody else can redraw the line of the person, or of any of those above.
     """
     tx.lock_names([f"{line}/{employment_id}"])
-    held: frozenset[str] = frozenset()
+    locked: frozenset[str] = frozenset()
     while True:
-        found = tx.fetch_all(_ABOVE, line=line, manager_id=manager_id, employment_id=employment_id, lo=since, hi=until)
-        above = frozenset(row["person"] for row in found)
+        found = tx.fetch_all(
+            _SELECT_MANAGERS_ABOVE, line=line, manager_id=manager_id, employment_id=employment_id, lo=since, hi=until
+        )
+        managers = frozenset(row["person"] for row in found)
         # who was found before the locks were ours may not be all who stand there now
-        if above <= held or not tx.lock_names([f"{line}/{id}" for id in above - held - {employment_id}], shared=True):
-            return above
-        held |= above
+        if managers <= locked or not tx.lock_names(
+            [f"{line}/{id}" for id in managers - locked - {employment_id}], shared=True
+        ):
+            return managers
+        locked |= managers
