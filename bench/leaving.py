@@ -16,13 +16,13 @@ from corehr.entrypoints.demo.offboardings import DECIDE, INFO
 from corehr.entrypoints.demo.people import EVERYONE
 from corehr.hr.employments import records as people
 from corehr.hr.offboardings import records as offboardings
-from corehr.hr.offboardings.records import LAST_DAY, SUBJECT, Status, offboarding
+from corehr.hr.offboardings.records import APPROVAL_SUBJECT, OFFBOARDING_DATE, Status, offboarding
 from corehr.hr.offboardings.rules.case import EditCase
 from corehr.hr.offboardings.rules.edit import EDIT
 from corehr.hr.pre_hires import records as pre_hires
 from corehr.hr.pre_hires.records import pre_hire
 from corehr.hr.processes import records as processes
-from corehr.hr.processes.rules import APPROVE, Answer
+from corehr.hr.processes.rules import APPROVE, ApproverAnswer
 from corehr.kernel import tenants
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
@@ -44,8 +44,8 @@ class Days:
 def could_move(tx: Tx, id: str, days: Days) -> bool:
     """Whether no rule of the edit would keep this person from leaving on the other day."""
     person = people.get(tx, id)
-    row = {"id": "0", "employment_id": id, "status": Status.APPROVED, LAST_DAY: days.last, "info": INFO}
-    case = EditCase(tx, "0", None, row, person, EVERYONE, [{"field_name": LAST_DAY, "value": days.moved}])
+    row = {"id": "0", "employment_id": id, "status": Status.APPROVED, OFFBOARDING_DATE: days.last, "info": INFO}
+    case = EditCase(tx, "0", None, row, person, EVERYONE, [{"field_name": OFFBOARDING_DATE, "value": days.moved}])
     try:
         EDIT.check(case)
     except BusinessError:
@@ -61,10 +61,10 @@ def add_offboardings(leavers: Sequence[str], days: Days, tx: Tx) -> None:
     for person in people.get_many(tx, leavers).values():
         id, now = tx.new_id(), version_as_of(versions.timeline(tx, "job_data", person.job_data_id), tenants.today(tx))
         manager = now.body[people.DIRECT_MANAGER] if now else None
-        process_id, _ = processes.start(tx, flow_id, nodes, (SUBJECT, id), person.id, manager, person.id)
-        offboardings.ask(tx, id, person.id, days.last, INFO, process_id=process_id)
-        while task := next((t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.PENDING), None):
-            DECIDE(tx, Answer(process_id, task.id, APPROVE, task.approver, by_system=False, reason=""))
+        process_id, _ = processes.start(tx, flow_id, nodes, (APPROVAL_SUBJECT, id), person.id, manager, person.id)
+        offboardings.insert(tx, id, person.id, days.last, INFO, process_id=process_id)
+        while task := next((t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING), None):
+            DECIDE(tx, ApproverAnswer(process_id, task.id, APPROVE, task.approver, by_system=False, reason=""))
 
 
 def add_pre_hires(wanted: int, first_day: IsoDate, tx: Tx) -> None:
@@ -84,7 +84,7 @@ def add_pre_hires(wanted: int, first_day: IsoDate, tx: Tx) -> None:
             "flow_id": world["onboarding_flows"]["standard"]["id"],
             "flow_status": it.flow.value,
         }
-        pre_hires.add_pre_hire(tx, row, tasks)
+        pre_hires.create(tx, row, tasks)
 
 
 def _offer(world: World) -> dict[str, Any]:

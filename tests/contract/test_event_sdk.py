@@ -26,7 +26,7 @@ from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import Checklist
 from corehr.kernel import subscribers as kernel_subscribers
 from corehr.kernel.feature import DataRange
-from tests.hr.offboardings.leavers import named, revoked
+from tests.hr.offboardings.offboarding_calls import fact_of, revoke_ok
 from tests.listener import Listener, ReceivedRequest
 from tests.server import Server, serving
 from tests.stores import missing
@@ -207,9 +207,11 @@ def emit_rare_events(db: str) -> None:
     try:
         active, start = world.person("active")["id"], {"target_contract_start_date": world.today()}
         world.revoke(world.change(active, start).data["job_change_id"]).passes()
-        id = named(world, "NoNeedApproval")
-        world.tell(lambda tx: offboardings.hand_over(tx, offboardings.known(tx, id), Checklist.RUNNING))
-        revoked(world, id)
+        id = fact_of(world, "NoNeedApproval")
+        world.tell(
+            lambda tx: offboardings.set_checklist_status(tx, offboardings.get_existing(tx, id), Checklist.RUNNING)
+        )
+        revoke_ok(world, id)
     finally:
         world.close()
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from corehr.hr.contracts.records import contract
 from corehr.hr.employments.records import employment
 from corehr.hr.job_changes.records import job_change
-from corehr.hr.offboardings.records import DIRECTLY, offboarding
+from corehr.hr.offboardings.records import TYPE_DIRECT, offboarding
 from corehr.hr.pre_hires.records import pre_hire
-from corehr.hr.processes.events import BUSINESS, node_id
+from corehr.hr.processes.events import BUSINESS_TYPE, node_id
 from corehr.hr.processes.records import process
 from corehr.kernel.statements import of_tenant, statement
 from tests.world import CORE_IDS, JOB_DATA, World
@@ -173,7 +173,7 @@ def readable(world: World) -> Known:
         "nodes": dict(node for row in running.values() for node in _nodes(row)),
         "offboardings": {id: _leaving(row, _LEAVING_STATUS) for id, row in leavings.items()},
         "offboardings_v1": {
-            id: _leaving(row, _LEAVING_STATUS_V1) for id, row in leavings.items() if row["type"] != DIRECTLY
+            id: _leaving(row, _LEAVING_STATUS_V1) for id, row in leavings.items() if row["type"] != TYPE_DIRECT
         },
         "pre_hires": {id: _pre_hire(record(world, "pre_hires", id)) for id in ids(world, pre_hire)},
         "processes": {id: _process(row) for id, row in running.items()},
@@ -220,7 +220,7 @@ def _pre_hire(row: Body) -> dict[str, Any]:
 def _process(row: Body) -> dict[str, Any]:
     return {
         "status": row["status"],
-        "biz_type": BUSINESS[row["subject_kind"]],
+        "biz_type": BUSINESS_TYPE[row["subject_kind"]],
         "flow_definition_id": row["flow_id"],
         "properties": row["properties"],
     }

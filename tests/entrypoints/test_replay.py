@@ -34,8 +34,8 @@ from tests.entrypoints.consumer import (
     record,
     tasks_of,
 )
-from tests.hr.offboardings.leavers import day, edited, leaving, named, revoked
-from tests.hr.pre_hires.newcomers import withdrawn
+from tests.hr.offboardings.offboarding_calls import create_offboarding, day_from_today, edit_ok, fact_of, revoke_ok
+from tests.hr.pre_hires.pre_hire_calls import withdraw_ok
 from tests.listener import Listener, ReceivedRequest, accept_all, listening
 from tests.world import ALL, CORE_IDS, JOB_DATA, World
 
@@ -98,18 +98,20 @@ def stories(world: World) -> Iterator[str]:
     other = world.change(active, {"target_job": job, "target_contract_end_date": "2031-12-31"}).data
     yield "one moves twice in a day"
 
-    in_three_days = {"effective_date": day(world, 3), "transfer_key": "k-1"}
+    in_three_days = {"effective_date": day_from_today(world, 3), "transfer_key": "k-1"}
     agreed = world.change(second, {"target_job": job}, **with_approval, **in_three_days).data
     refused = world.change(new, {"target_job": job}, **with_approval).data
-    world.change(newer, {"target_department": department}, effective_date=day(world, 2)).passes()
-    abroad = world.change(somebody_abroad(world), {"target_department": department}, effective_date=day(world, 1)).data
+    world.change(newer, {"target_department": department}, effective_date=day_from_today(world, 2)).passes()
+    abroad = world.change(
+        somebody_abroad(world), {"target_department": department}, effective_date=day_from_today(world, 1)
+    ).data
     yield "four are asked for"
 
     world.approve(agreed["process_id"])
     world.approve(refused["process_id"], approve=False)
     yield "their approvers have answered"
 
-    world.sandbox("PUT", "clock", {"now": f"{day(world, 1)}T00:00:30+08:00"})
+    world.sandbox("PUT", "clock", {"now": f"{day_from_today(world, 1)}T00:00:30+08:00"})
     assert record(world, "job_changes", abroad["job_change_id"])["status"] == "NoNeedApproval"
     yield "midnight here"
     world.travel(days=4)
@@ -122,27 +124,31 @@ def stories(world: World) -> Iterator[str]:
     world.revoke(agreed["job_change_id"]).passes()
     yield "all is taken back"
 
-    edited(world, named(world, "Approved"), {"offboarding_date": day(world, 1), "reason_explanation": "begins sooner"})
+    edit_ok(
+        world,
+        fact_of(world, "Approved"),
+        {"offboarding_date": day_from_today(world, 1), "reason_explanation": "begins sooner"},
+    )
     yield "she will leave sooner"
     world.travel(days=2)
-    assert record(world, "offboardings", named(world, "Approved"))["status"] == Status.OFFBOARDED
+    assert record(world, "offboardings", fact_of(world, "Approved"))["status"] == Status.OFFBOARDED
     yield "she has left"
     for name in ("Approved", "NoNeedApproval", "Approving"):
-        revoked(world, named(world, name))
+        revoke_ok(world, fact_of(world, name))
     yield "she stays after all, and others"
 
     for name in ("under_modification", "under_withdrawal"):
-        world.approve(named(world, name, "approval_process_id"))
+        world.approve(fact_of(world, name, "approval_process_id"))
     yield "second thoughts are agreed to"
 
-    id = leaving(world, new, day(world, 5), Status.APPROVED)
+    id = create_offboarding(world, new, day_from_today(world, 5), Status.APPROVED)
     hand_over = world.tell(lambda tx: handing_over(world, tx, id, new))
     yield "one hands over"
     world.approve(hand_over)
     world.travel(days=6)
     yield "and leaves"
 
-    withdrawn(world, world.names["pre_hires"]["preboarding"]["id"])
+    withdraw_ok(world, world.names["pre_hires"]["preboarding"]["id"])
     yield "one does not come"
     world.travel(days=60)
     yield "two months pass"
@@ -167,7 +173,7 @@ def handing_over(world: World, tx: Tx, id: str, person: str) -> str:
     assert nodes
     about = (offboardings.CHECKLIST, id)
     process_id, _ = processes.start(tx, flow, nodes, about, person, approver, None)
-    offboardings.hand_over(tx, offboardings.known(tx, id), Checklist.RUNNING, process_id)
+    offboardings.set_checklist_status(tx, offboardings.get_existing(tx, id), Checklist.RUNNING, process_id)
     return process_id
 
 

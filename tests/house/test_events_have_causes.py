@@ -19,8 +19,8 @@ from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import Checklist
 from corehr.kernel.db import Tx
 from tests.conftest import NOW, PEOPLE
-from tests.hr.offboardings.leavers import day, edited, leaving, named, revoked
-from tests.hr.pre_hires.newcomers import withdrawn
+from tests.hr.offboardings.offboarding_calls import create_offboarding, day_from_today, edit_ok, fact_of, revoke_ok
+from tests.hr.pre_hires.pre_hire_calls import withdraw_ok
 from tests.world import World
 
 PACKAGE: Final = Path(corehr.__file__).parent
@@ -305,15 +305,15 @@ def live(world: World) -> None:
     more = {"target_probation_end_date": "2026-09-30", "target_employment_change": {"employee_number": "E-777"}}
     signed = world.change(person, {**start, **more}).data["job_change_id"]
     world.change(person, {**start, "target_contract_number": "C-7"}).passes()
-    leaving(world, person, day(world, 3))
+    create_offboarding(world, person, day_from_today(world, 3))
     world.travel(days=4)
     world.revoke(signed).passes()
-    id = named(world, "Approved")
-    world.tell(lambda tx: offboardings.hand_over(tx, offboardings.known(tx, id), Checklist.RUNNING))
-    edited(world, id, {"offboarding_date": day(world, 20)})
-    revoked(world, id)
-    world.approve(named(world, "under_modification", "approval_process_id"))
-    withdrawn(world, world.names["pre_hires"]["preboarding"]["id"])
+    id = fact_of(world, "Approved")
+    world.tell(lambda tx: offboardings.set_checklist_status(tx, offboardings.get_existing(tx, id), Checklist.RUNNING))
+    edit_ok(world, id, {"offboarding_date": day_from_today(world, 20)})
+    revoke_ok(world, id)
+    world.approve(fact_of(world, "under_modification", "approval_process_id"))
+    withdraw_ok(world, world.names["pre_hires"]["preboarding"]["id"])
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,14 @@
 """The races of the five operations, a hundred times each: one documented outcome every time."""
 
-from tests.hr.offboardings.leavers import EDIT, REVOKE, day, leaving, pairs, record
-from tests.hr.pre_hires import newcomers
+from tests.hr.offboardings.offboarding_calls import (
+    EDIT,
+    REVOKE,
+    create_offboarding,
+    day_from_today,
+    record,
+    update_data,
+)
+from tests.hr.pre_hires import pre_hire_calls
 from tests.world import CORE_IDS, CREATE
 
 ROUNDS = 100
@@ -12,11 +19,15 @@ def revoke_call(id):
 
 
 def change_date_call(world, id):
-    return "POST", EDIT, {"offboarding_id": id, "update_data": pairs({"offboarding_date": day(world, 20)})}
+    return (
+        "POST",
+        EDIT,
+        {"offboarding_id": id, "update_data": update_data({"offboarding_date": day_from_today(world, 20)})},
+    )
 
 
 def hire_with_offboardings(world):
-    return [(p["id"], leaving(world, p["id"], day(world, 30))) for p in world.hire(ROUNDS)]
+    return [(p["id"], create_offboarding(world, p["id"], day_from_today(world, 30))) for p in world.hire(ROUNDS)]
 
 
 def test_twenty_revokes_of_one_offboarding(world):
@@ -28,8 +39,8 @@ def test_twenty_revokes_of_one_offboarding(world):
 
 def test_twenty_withdrawals_of_one_pre_hire(world):
     for _ in range(ROUNDS):
-        id = newcomers.expect(world)
-        codes = sorted(a.code for a in world.together([newcomers.asking(id)] * 20))
+        id = pre_hire_calls.create_pre_hire(world)
+        codes = sorted(a.code for a in world.together([pre_hire_calls.withdraw_call(id)] * 20))
         assert codes[0] == 0
         assert set(codes[1:]) <= {1161116, 1161129}
 
@@ -41,7 +52,7 @@ def test_an_edit_racing_a_revoke(world):
         assert edited.code in (0, 1160623)
         row = record(world, id)
         assert row["status"] == "Withdrawn"
-        assert (row["offboarding_date"] == day(world, 20)) is (edited.code == 0)
+        assert (row["offboarding_date"] == day_from_today(world, 20)) is (edited.code == 0)
 
 
 def test_a_job_change_racing_an_edit(world):

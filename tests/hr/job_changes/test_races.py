@@ -128,7 +128,7 @@ def test_one_headcount_two_people(world):
     def leave_one_place(tx):
         from corehr.hr.job_datas import records as job_datas
 
-        headcount = job_datas.headcount(tx, {"department_id": department}, world.today(), "")
+        headcount = job_datas.count_employments(tx, {"department_id": department}, world.today(), "")
         plans.create(tx, tx.new_id(), {"department_id": department}, headcount + 1, "2020-01-01", "9999-12-31")
 
     day = world.today()

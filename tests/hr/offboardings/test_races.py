@@ -2,90 +2,104 @@
 
 import pytest
 
-from tests.hr.offboardings.leavers import EDIT, REVOKE, day, leaving, named, pairs, person_looks, record, statuses
+from tests.hr.offboardings.offboarding_calls import (
+    EDIT,
+    REVOKE,
+    create_offboarding,
+    day_from_today,
+    employment_record,
+    event_statuses,
+    fact_of,
+    record,
+    update_data,
+)
 from tests.world import CORE_IDS, CREATE
 
 OPERATION = "v2.offboarding.revoke"
 
 
-def revoking(id):
+def revoke_call(id):
     return "POST", REVOKE, {"offboarding_id": id}
 
 
-def editing(id, **fields):
-    return "POST", EDIT, {"offboarding_id": id, "update_data": pairs(fields)}
+def edit_call(id, **fields):
+    return "POST", EDIT, {"offboarding_id": id, "update_data": update_data(fields)}
 
 
-def moving(world, person):
+def job_change_call(world, employment_id):
     info = {"target_department": world.names["departments"]["other"]["id"]}
-    return "POST", CREATE, world.asking(person, info), CORE_IDS
+    return "POST", CREATE, world.asking(employment_id, info), CORE_IDS
 
 
-def slowly(world, operation=OPERATION):
+def delay_next(world, operation=OPERATION):
     """The next one holds its locks for a moment."""
     world.sandbox("PUT", "faults", [{"operation": operation, "latency_ms": 200, "times": 1}])
 
 
 @pytest.mark.parametrize("name", ["Approving", "Approved", "NoNeedApproval", "Offboarded"])
 def test_of_twenty_who_revoke_one_offboarding_one_does(world, name):
-    id = named(world, name)
-    answers = world.together([revoking(id)] * 20)
-    codes = sorted(a.code for a in answers)
+    id = fact_of(world, name)
+    responses = world.together([revoke_call(id)] * 20)
+    codes = sorted(a.code for a in responses)
     assert codes.count(0) == 1
     assert set(codes) <= {0, 1160204, 1160202}
-    assert {a.status for a in answers if a.code} == {400}
-    assert statuses(world, id).count(5) == 1
+    assert {a.status for a in responses if a.code} == {400}
+    assert event_statuses(world, id).count(5) == 1
     assert record(world, id)["status"] == "Withdrawn"
 
 
-def test_who_finds_it_being_revoked_is_told_at_once(world):
-    id = named(world, "Approved")
-    slowly(world)
-    first, second = world.together([revoking(id)] * 2)
+def test_a_concurrent_revoke_is_refused_at_once(world):
+    id = fact_of(world, "Approved")
+    delay_next(world)
+    first, second = world.together([revoke_call(id)] * 2)
     assert (first.code, second.says()) == (0, (400, 1160204, "can not been withrawn in the same time"))
-    third = world.call(*revoking(id))
+    third = world.call(*revoke_call(id))
     assert third.code == 1160202
 
 
 def test_two_offboardings_are_revoked_at_one_moment(world):
-    slowly(world)
-    answers = world.together([revoking(named(world, name)) for name in ("Approved", "NoNeedApproval", "Approving")])
-    assert [a.code for a in answers] == [0, 0, 0]
+    delay_next(world)
+    responses = world.together(
+        [revoke_call(fact_of(world, name)) for name in ("Approved", "NoNeedApproval", "Approving")]
+    )
+    assert [a.code for a in responses] == [0, 0, 0]
 
 
 def test_a_refused_revoke_leaves_it_free(world):
-    id = named(world, "Approved")
+    id = fact_of(world, "Approved")
     refused = world.call("POST", REVOKE, {"offboarding_id": id, "operator_id": "1"})
     assert refused.code == 1160102
-    assert world.call(*revoking(id)).code == 0
+    assert world.call(*revoke_call(id)).code == 0
 
 
 def test_an_edit_and_a_revoke_have_one_order(world):
     """The edit is before the revoke and counts, or after it and is refused."""
     for person in world.hire(6):
-        id = leaving(world, person["id"], day(world, 30))
-        edited, revoked = world.together([editing(id, offboarding_date=day(world, 20)), revoking(id)])
+        id = create_offboarding(world, person["id"], day_from_today(world, 30))
+        edited, revoked = world.together([edit_call(id, offboarding_date=day_from_today(world, 20)), revoke_call(id)])
         assert (revoked.code, edited.code in (0, 1160623)) == (0, True)
         row = record(world, id)
         assert row["status"] == "Withdrawn"
-        assert (row["offboarding_date"] == day(world, 20)) is (edited.code == 0)
-        assert person_looks(world, person["id"])["end_date"] is None
+        assert (row["offboarding_date"] == day_from_today(world, 20)) is (edited.code == 0)
+        assert employment_record(world, person["id"])["end_date"] is None
 
 
 def test_an_edit_and_a_job_change_have_one_outcome(world):
     """Whoever is first, the change is refused since somebody is leaving, and the last day is the edited one."""
     for person in world.hire(6):
-        id = leaving(world, person["id"], day(world, 30))
-        edited, changed = world.together([editing(id, offboarding_date=day(world, 20)), moving(world, person["id"])])
+        id = create_offboarding(world, person["id"], day_from_today(world, 30))
+        edited, changed = world.together(
+            [edit_call(id, offboarding_date=day_from_today(world, 20)), job_change_call(world, person["id"])]
+        )
         assert (edited.code, changed.code) == (0, 1160201)
-        assert person_looks(world, person["id"])["end_date"] == day(world, 20)
+        assert employment_record(world, person["id"])["end_date"] == day_from_today(world, 20)
 
 
 def test_a_revoke_and_a_job_change_have_one_order(world):
     """The change is before the revoke and refused, or after it and happens."""
     for person in world.hire(6):
-        id = leaving(world, person["id"], day(world, 30))
-        revoked, changed = world.together([revoking(id), moving(world, person["id"])])
+        id = create_offboarding(world, person["id"], day_from_today(world, 30))
+        revoked, changed = world.together([revoke_call(id), job_change_call(world, person["id"])])
         assert (revoked.code, changed.code in (0, 1160201)) == (0, True)
         department = world.job_data(person["id"], world.today())["department_id"]
         assert (department == world.names["departments"]["other"]["id"]) is (changed.code == 0)
@@ -93,23 +107,23 @@ def test_a_revoke_and_a_job_change_have_one_order(world):
 
 def test_an_approval_and_a_revoke_have_one_order(world):
     """The last approver is before the revoke, or finds the process recalled."""
-    id, process = named(world, "Approving"), named(world, "Approving", "process_id")
+    id, process = fact_of(world, "Approving"), fact_of(world, "Approving", "process_id")
     (task,) = world.open_tasks(process)
     world.answer(process, task["approver_id"], 3)
     (task,) = world.open_tasks(process)
     path = f"/open-apis/corehr/v2/processes/{process}/approvers/{task['approver_id']}"
-    approved, revoked = world.together([("PUT", path, {"status": 3, "system_approval": True}), revoking(id)])
+    approved, revoked = world.together([("PUT", path, {"status": 3, "system_approval": True}), revoke_call(id)])
     assert revoked.code == 0
     status = world.sandbox("GET", f"records/processes/{process}")["status"]
     assert (approved.code, status) in ((0, 8), (1161005, 4))
-    assert statuses(world, id) == ([2, 5] if approved.code == 0 else [5])
-    assert person_looks(world, named(world, "Approving", "employment_id"))["end_date"] is None
+    assert event_statuses(world, id) == ([2, 5] if approved.code == 0 else [5])
+    assert employment_record(world, fact_of(world, "Approving", "employment_id"))["end_date"] is None
 
 
 def test_many_edits_of_one_offboarding_all_count(world):
-    id = named(world, "Approved")
+    id = fact_of(world, "Approved")
     fields = ("reason_explanation", "employee_reason_explanation")
-    asked = [editing(id, **{fields[n % 2]: f"said {n}"}) for n in range(20)]
-    assert {a.code for a in world.together(asked)} == {0}
+    calls = [edit_call(id, **{fields[n % 2]: f"said {n}"}) for n in range(20)]
+    assert {a.code for a in world.together(calls)} == {0}
     info = record(world, id)["info"]
     assert all(info[name].startswith("said ") for name in fields)

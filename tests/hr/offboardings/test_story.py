@@ -6,24 +6,24 @@ from corehr.hr.locations.records import LOCATION
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Checklist, Status
 from corehr.hr.processes import records as processes
-from tests.hr.offboardings.leavers import (
+from tests.hr.offboardings.offboarding_calls import (
     STATUS_V1,
-    day,
+    create_offboarding,
+    day_from_today,
     edit,
-    edited,
+    edit_ok,
+    employment_record,
+    event_statuses,
+    fact_of,
     field,
-    leaving,
-    named,
-    person_looks,
+    last_update_event,
     record,
     revoke,
-    revoked,
-    statuses,
-    told,
+    revoke_ok,
 )
 from tests.world import NARROW, STORE
 
-REFUSED = 1160201
+HAS_PENDING_OFFBOARDING = 1160201
 """What creating a job change answers while somebody is leaving."""
 
 
@@ -31,31 +31,31 @@ def process_status(world, id):
     return world.sandbox("GET", f"records/processes/{id}")["status"]
 
 
-def employment_status(world, person, on):
-    version = world.sandbox("GET", f"records/employments/{person}", on=on)["version"]
+def employment_status(world, employment_id, as_of):
+    version = world.sandbox("GET", f"records/employments/{employment_id}", on=as_of)["version"]
     return version["body"].get("employment_status")
 
 
-def contract_of(world, person):
-    (id,) = world.sandbox("GET", f"records/employments/{person}")["contract_ids"]
+def contract_id_of(world, employment_id):
+    (id,) = world.sandbox("GET", f"records/employments/{employment_id}")["contract_ids"]
     return id
 
 
-def moves(world, person):
-    return world.change(person, {"target_department": world.names["departments"]["other"]["id"]})
+def change_department(world, employment_id):
+    return world.change(employment_id, {"target_department": world.names["departments"]["other"]["id"]})
 
 
 def test_she_leaves_earlier_than_planned_and_then_stays(world):
-    leaver, id = world.person("leaver"), named(world, "Approved")
-    person, contract = leaver["id"], contract_of(world, leaver["id"])
-    before = person_looks(world, person)
-    assert before["end_date"] == named(world, "Approved", "offboarding_date") == "2026-02-04"
+    leaver, id = world.person("leaver"), fact_of(world, "Approved")
+    person, contract = leaver["id"], contract_id_of(world, leaver["id"])
+    before = employment_record(world, person)
+    assert before["end_date"] == fact_of(world, "Approved", "offboarding_date") == "2026-02-04"
 
     # HR agrees on 20 January instead
-    row = edited(world, id, {"offboarding_date": "2026-01-20", "reason_explanation": "begins sooner"})
+    row = edit_ok(world, id, {"offboarding_date": "2026-01-20", "reason_explanation": "begins sooner"})
     assert (row["offboarding_date"], row["info"]["reason_explanation"]) == ("2026-01-20", "begins sooner")
-    assert person_looks(world, person)["end_date"] == "2026-01-20"
-    event = told(world, id)
+    assert employment_record(world, person)["end_date"] == "2026-01-20"
+    event = last_update_event(world, id)
     assert event["updated_fields"] == ["offboarding_date", "reason_explanation"]
     assert (event["status"], event["checklist_status"], event["operator"]) == (2, 1, "")
 
@@ -64,7 +64,7 @@ def test_she_leaves_earlier_than_planned_and_then_stays(world):
     assert record(world, id)["status"] == "Approved"
     world.travel(minutes=2)
     assert record(world, id)["status"] == "Offboarded"
-    assert (statuses(world, id), statuses(world, id, STATUS_V1)) == ([3], [5])
+    assert (event_statuses(world, id), event_statuses(world, id, STATUS_V1)) == ([3], [5])
     effect = [e for e in world.heard("corehr.offboarding.status_updated_v2") if e["subject"] == id][-1]
     assert effect["create_time"] == "1768924800000"  # midnight of 21 January in Shanghai
     assert [e["subject"] for e in world.heard("corehr.employment.resigned_v1")].count(person) == 1
@@ -72,35 +72,35 @@ def test_she_leaves_earlier_than_planned_and_then_stays(world):
     assert employment_status(world, person, "2026-01-21") == "terminated"
     closed = world.sandbox("GET", f"records/contracts/{contract}", on="2026-01-21")["version"]["body"]
     assert closed["actual_end_date"] == "2026-01-20"
-    assert moves(world, person).code == 1160502
+    assert change_department(world, person).code == 1160502
 
     # a week later she is talked into staying
-    known = "2026-01-22T09:00:00+08:00"
+    known_at = "2026-01-22T09:00:00+08:00"
     world.travel(days=7)
-    believed = world.sandbox("GET", f"records/contracts/{contract}", known=known, on="2026-01-21")
+    as_then_known = world.sandbox("GET", f"records/contracts/{contract}", known=known_at, on="2026-01-21")
     admin = world.person("process_admin")
-    row = revoked(world, id, operator=admin["id"])
+    row = revoke_ok(world, id, operator=admin["id"])
     assert (row["status"], row["revoked_by"]) == ("Withdrawn", admin["id"])
     assert row["revoked_at"] > "2026-01-27T16:00"
-    assert process_status(world, named(world, "Approved", "process_id")) == 8
-    after = person_looks(world, person)
+    assert process_status(world, fact_of(world, "Approved", "process_id")) == 8
+    after = employment_record(world, person)
     assert after == {**before, "end_date": None}
-    assert (statuses(world, id), statuses(world, id, STATUS_V1)) == ([3, 5], [5, 2])
-    event = told(world, id)
+    assert (event_statuses(world, id), event_statuses(world, id, STATUS_V1)) == ([3, 5], [5, 2])
+    event = last_update_event(world, id)
     assert (event["status"], event["operator"], event["updated_fields"]) == (5, admin["id"], ["status"])
-    assert moves(world, person).data["status"] == 2
+    assert change_department(world, person).data["status"] == 2
 
     # what was believed in between is still told
-    assert world.sandbox("GET", f"records/contracts/{contract}", known=known, on="2026-01-21") == believed
-    assert believed["version"]["body"]["actual_end_date"] == "2026-01-20"
+    assert world.sandbox("GET", f"records/contracts/{contract}", known=known_at, on="2026-01-21") == as_then_known
+    assert as_then_known["version"]["body"]["actual_end_date"] == "2026-01-20"
 
 
-def test_domain_events_of_agreeing_and_taking_back(world):
+def test_domain_events_of_approving_and_revoking(world):
     person = world.person("active")["id"]
-    id = leaving(world, person, day(world, 5), Status.APPROVED)
-    revoked(world, id)
-    heard = [e["event"] for e in world.heard("corehr.employee.domain_event_v2") if e["subject"] == person]
-    assert [(e["event_type"], e["sub_event_type"], e["opt_id"]) for e in heard] == [(7, 7001, id), (7, 7002, id)]
+    id = create_offboarding(world, person, day_from_today(world, 5), Status.APPROVED)
+    revoke_ok(world, id)
+    events = [e["event"] for e in world.heard("corehr.employee.domain_event_v2") if e["subject"] == person]
+    assert [(e["event_type"], e["sub_event_type"], e["opt_id"]) for e in events] == [(7, 7001, id), (7, 7002, id)]
 
 
 @pytest.mark.parametrize(
@@ -112,55 +112,55 @@ def test_domain_events_of_agreeing_and_taking_back(world):
         ("Offboarded", 8),
     ],
 )
-def test_taken_back_from_every_state_that_can_be(world, name, process):
-    id, person = named(world, name), named(world, name, "employment_id")
-    assert moves(world, person).code in (REFUSED, 1160502)
-    assert revoked(world, id)["status"] == "Withdrawn"
-    assert (statuses(world, id), statuses(world, id, STATUS_V1)) == ([5], [2] if process else [])
+def test_revoked_from_every_state_that_can_be(world, name, process):
+    id, person = fact_of(world, name), fact_of(world, name, "employment_id")
+    assert change_department(world, person).code in (HAS_PENDING_OFFBOARDING, 1160502)
+    assert revoke_ok(world, id)["status"] == "Withdrawn"
+    assert (event_statuses(world, id), event_statuses(world, id, STATUS_V1)) == ([5], [2] if process else [])
     if process:
-        assert process_status(world, named(world, name, "process_id")) == process
-        assert world.open_tasks(named(world, name, "process_id")) == []
-    looks = person_looks(world, person)
-    assert looks["end_date"] is None
-    assert "terminated" not in repr(looks)
-    assert "actual_end_date" not in repr(looks)
-    assert moves(world, person).data["status"] == 2
+        assert process_status(world, fact_of(world, name, "process_id")) == process
+        assert world.open_tasks(fact_of(world, name, "process_id")) == []
+    employment = employment_record(world, person)
+    assert employment["end_date"] is None
+    assert "terminated" not in repr(employment)
+    assert "actual_end_date" not in repr(employment)
+    assert change_department(world, person).data["status"] == 2
     world.travel(days=60)
     assert record(world, id)["status"] == "Withdrawn"
 
 
-def test_taken_back_it_stays_taken_back(world):
-    id = named(world, "Approved")
-    revoked(world, id)
+def test_revoked_it_stays_revoked(world):
+    id = fact_of(world, "Approved")
+    revoke_ok(world, id)
     assert revoke(world, id).code == 1160202
     assert edit(world, id, {"offboarding_date": "2026-03-01"}).code == 1160623
 
 
 def test_an_end_that_was_there_before_is_there_again(world):
     person = world.person("fixed_end")["id"]
-    end = person_looks(world, person)["end_date"]
-    id = leaving(world, person, day(world, 5))
-    assert person_looks(world, person)["end_date"] == day(world, 5) != end
-    revoked(world, id)
-    assert person_looks(world, person)["end_date"] == end
+    end = employment_record(world, person)["end_date"]
+    id = create_offboarding(world, person, day_from_today(world, 5))
+    assert employment_record(world, person)["end_date"] == day_from_today(world, 5) != end
+    revoke_ok(world, id)
+    assert employment_record(world, person)["end_date"] == end
 
 
 def test_a_last_day_that_is_over_takes_effect_at_once(world):
-    id = leaving(world, world.person("active")["id"], day(world, 5))
-    row = edited(world, id, {"offboarding_date": day(world, -1)})
+    id = create_offboarding(world, world.person("active")["id"], day_from_today(world, 5))
+    row = edit_ok(world, id, {"offboarding_date": day_from_today(world, -1)})
     assert row["status"] == "Offboarded"
-    assert statuses(world, id) == [1, 6, 3]
-    assert statuses(world, id, STATUS_V1) == []
+    assert event_statuses(world, id) == [1, 6, 3]
+    assert event_statuses(world, id, STATUS_V1) == []
 
 
 def test_today_as_the_last_day_is_not_over_yet(world):
-    row = edited(world, named(world, "NoNeedApproval"), {"offboarding_date": world.today()})
+    row = edit_ok(world, fact_of(world, "NoNeedApproval"), {"offboarding_date": world.today()})
     assert row["status"] == "NoNeedApproval"
     world.travel(days=1)
-    assert record(world, named(world, "NoNeedApproval"))["status"] == "Offboarded"
+    assert record(world, fact_of(world, "NoNeedApproval"))["status"] == "Offboarded"
 
 
-def open_in_london(tx):
+def create_london(tx):
     """A new work city; its id."""
     id = tx.new_id()
     body = {"name": {"zh-CN": "伦敦"}, "usages": ["business_site"], "zone": "Europe/London"}
@@ -172,67 +172,69 @@ def test_the_last_day_ends_where_the_person_works(world):
     """She moves to London before she leaves: her midnight is eight hours later."""
 
     person = world.person("active")["id"]
-    assert world.change(person, {"target_work_location": world.tell(open_in_london)}).code == 0
-    id = leaving(world, person, "2026-01-10")
+    assert world.change(person, {"target_work_location": world.tell(create_london)}).code == 0
+    id = create_offboarding(world, person, "2026-01-10")
     world.sandbox("PUT", "clock", {"now": "2026-01-11T07:59:00+08:00"})
     assert record(world, id)["status"] == "NoNeedApproval"
     world.travel(minutes=2)
     assert record(world, id)["status"] == "Offboarded"
 
 
-def test_agreed_to_by_everybody_who_is_asked(world):
-    id, process = named(world, "Approving"), named(world, "Approving", "process_id")
-    person = named(world, "Approving", "employment_id")
-    assert person_looks(world, person)["end_date"] is None
+def test_approved_by_every_approver(world):
+    id, process = fact_of(world, "Approving"), fact_of(world, "Approving", "process_id")
+    person = fact_of(world, "Approving", "employment_id")
+    assert employment_record(world, person)["end_date"] is None
     world.approve(process)
     assert record(world, id)["status"] == "Approved"
-    assert person_looks(world, person)["end_date"] == named(world, "Approving", "offboarding_date")
+    assert employment_record(world, person)["end_date"] == fact_of(world, "Approving", "offboarding_date")
     world.travel(days=31)
-    assert (statuses(world, id), statuses(world, id, STATUS_V1)) == ([2, 3], [4, 5])
+    assert (event_statuses(world, id), event_statuses(world, id, STATUS_V1)) == ([2, 3], [4, 5])
 
 
-def test_agreed_to_when_the_day_is_already_over(world):
+def test_approved_when_the_last_day_is_already_over(world):
     world.travel(days=40)
-    id = named(world, "Approving")
+    id = fact_of(world, "Approving")
     assert record(world, id)["status"] == "Approving"
-    world.approve(named(world, "Approving", "process_id"))
+    world.approve(fact_of(world, "Approving", "process_id"))
     assert record(world, id)["status"] == "Offboarded"
-    assert statuses(world, id) == [2, 3]
+    assert event_statuses(world, id) == [2, 3]
 
 
-def test_rejected_by_one_of_them(world):
-    id = named(world, "Approving")
-    world.approve(named(world, "Approving", "process_id"), approve=False)
+def test_rejected_by_one_approver(world):
+    id = fact_of(world, "Approving")
+    world.approve(fact_of(world, "Approving", "process_id"), approve=False)
     assert record(world, id)["status"] == "Rejected"
-    assert (statuses(world, id), statuses(world, id, STATUS_V1)) == ([4], [3])
+    assert (event_statuses(world, id), event_statuses(world, id, STATUS_V1)) == ([4], [3])
     world.travel(days=40)
-    assert person_looks(world, named(world, "Approving", "employment_id"))["end_date"] is None
+    assert employment_record(world, fact_of(world, "Approving", "employment_id"))["end_date"] is None
 
 
 @pytest.mark.parametrize(("approve", "reason"), [(True, "family_related_reason_saas"), (False, "career_change_saas")])
 def test_other_facts_that_need_an_approval(world, approve, reason):
-    id = named(world, "under_modification")
-    process = named(world, "under_modification", "approval_process_id")
+    id = fact_of(world, "under_modification")
+    process = fact_of(world, "under_modification", "approval_process_id")
     world.approve(process, approve=approve)
     assert record(world, id)["info"]["reason"] == reason
-    told_of = [e["event"]["updated_fields"] for e in world.heard("corehr.offboarding.updated_v2") if e["subject"] == id]
-    assert told_of == ([["reason"]] if approve else [])
+    updated_fields = [
+        e["event"]["updated_fields"] for e in world.heard("corehr.offboarding.updated_v2") if e["subject"] == id
+    ]
+    assert updated_fields == ([["reason"]] if approve else [])
     (event,) = {
         e["event"]["properties"] for e in world.heard("corehr.process.status.update_v2") if e["subject"] == process
     }
     assert event == 3
-    edited(world, id, {"reason": "other"})
+    edit_ok(world, id, {"reason": "other"})
 
 
 @pytest.mark.parametrize("approve", [True, False])
 def test_staying_that_needs_an_approval(world, approve):
-    id = named(world, "under_withdrawal")
-    world.approve(named(world, "under_withdrawal", "approval_process_id"), approve=approve)
+    id = fact_of(world, "under_withdrawal")
+    world.approve(fact_of(world, "under_withdrawal", "approval_process_id"), approve=approve)
     assert record(world, id)["status"] == ("Withdrawn" if approve else "Approved")
     assert revoke(world, id).code == (1160202 if approve else 0)
 
 
-def test_every_kind_of_field_is_kept_and_told_as_it_was_written(world):
+def test_every_kind_of_field_is_stored_and_reported_as_it_was_written(world):
     person, company = world.person("active")["id"], world.names["companies"]["active"]["id"]
     values = {
         "text": "another company",
@@ -249,137 +251,140 @@ def test_every_kind_of_field_is_kept_and_told_as_it_was_written(world):
         "url": "https://example.com/handover",
     }
     fields = {field(world, name): value for name, value in values.items()}
-    id = named(world, "Approved")
-    row = edited(world, id, fields)
+    id = fact_of(world, "Approved")
+    row = edit_ok(world, id, fields)
     assert {name: row["info"][name] for name in fields} == fields
-    assert told(world, id)["updated_fields"] == sorted(fields)
-    heard = len(world.heard("corehr.offboarding.updated_v2"))
-    assert edited(world, id, fields) == row
-    assert len(world.heard("corehr.offboarding.updated_v2")) == heard
-    edited(world, id, fields | {field(world, "number"): "2334.5"})
-    assert told(world, id)["updated_fields"] == [field(world, "number")]
+    assert last_update_event(world, id)["updated_fields"] == sorted(fields)
+    event_count = len(world.heard("corehr.offboarding.updated_v2"))
+    assert edit_ok(world, id, fields) == row
+    assert len(world.heard("corehr.offboarding.updated_v2")) == event_count
+    edit_ok(world, id, fields | {field(world, "number"): "2334.5"})
+    assert last_update_event(world, id)["updated_fields"] == [field(world, "number")]
 
 
 def test_the_block_list_and_an_agreement_are_edited_in_steps(world):
-    id, company = named(world, "Approved"), world.names["companies"]["other"]["id"]
-    edited(world, id, {"add_block_list": "true", "block_reason": "dishonesty"})
-    edited(world, id, {"block_reason_explanation": "took the till"})
-    agreed = {
+    id, company = fact_of(world, "Approved"), world.names["companies"]["other"]["id"]
+    edit_ok(world, id, {"add_block_list": "true", "block_reason": "dishonesty"})
+    edit_ok(world, id, {"block_reason_explanation": "took the till"})
+    agreement = {
         "enforce_noncompete_agreement": "true",
         "noncompete_agreement_company": company,
         "noncompete_agreement_start_date": "2026-02-05",
         "noncompete_agreement_end_date": "2027-02-04",
     }
-    edited(world, id, agreed)
-    row = edited(world, id, {"noncompete_agreement_end_date": "2028-02-04"})
-    assert row["info"].items() >= (agreed | {"noncompete_agreement_end_date": "2028-02-04"}).items()
+    edit_ok(world, id, agreement)
+    row = edit_ok(world, id, {"noncompete_agreement_end_date": "2028-02-04"})
+    assert row["info"].items() >= (agreement | {"noncompete_agreement_end_date": "2028-02-04"}).items()
 
 
-def test_who_edited_is_told_whatever_id_they_are_named_by(world):
-    id, admin = named(world, "Approved"), world.person("process_admin")
+def test_the_event_names_the_operator_by_employment_id(world):
+    id, admin = fact_of(world, "Approved"), world.person("process_admin")
     for user_id_type, key in (("open_id", "open_id"), ("union_id", "union_id"), ("user_id", "user_id")):
         fields = {"reason_explanation": f"said by {key}"}
-        row = edited(world, id, fields, operator=admin[key], user_id_type=user_id_type)
-        assert row["updated_by"] == told(world, id)["operator"] == admin["id"]
+        row = edit_ok(world, id, fields, operator=admin[key], user_id_type=user_id_type)
+        assert row["updated_by"] == last_update_event(world, id)["operator"] == admin["id"]
 
 
 def test_one_who_has_left_can_still_have_facts_mended(world):
-    id = named(world, "Offboarded")
-    row = edited(world, id, {"last_attendance_date": "2025-11-28", "reason": "death_saas"})
+    id = fact_of(world, "Offboarded")
+    row = edit_ok(world, id, {"last_attendance_date": "2025-11-28", "reason": "death_saas"})
     assert (row["status"], row["info"]["last_attendance_date"]) == ("Offboarded", "2025-11-28")
 
 
-def hand_over(world, id):
+def start_hand_over(world, id):
     """The hand-over of an offboarding begins; its process."""
     flow = world.names["flows"]["offboarding"]["id"]
 
     def begin(tx):
-        row, nodes = records.known(tx, id), processes.flow_nodes(tx, flow)
+        row, nodes = records.get_existing(tx, id), processes.flow_nodes(tx, flow)
         assert nodes is not None
         process, _ = processes.start(tx, flow, nodes, (records.CHECKLIST, id), row["employment_id"], None, None)
-        records.hand_over(tx, row, Checklist.RUNNING, process)
+        records.set_checklist_status(tx, row, Checklist.RUNNING, process)
         return process
 
     return world.tell(begin)
 
 
 def test_the_hand_over_ends_with_the_offboarding(world):
-    process = hand_over(world, named(world, "Approved"))
-    row = revoked(world, named(world, "Approved"))
+    process = start_hand_over(world, fact_of(world, "Approved"))
+    row = revoke_ok(world, fact_of(world, "Approved"))
     assert row["checklist_status"] == "Withdrawn"
     assert process_status(world, process) == 4
-    heard = [e["event"] for e in world.heard("corehr.offboarding.checklist_updated_v2")]
-    assert [(e["checklist_status"], e["checklist_process_id"]) for e in heard] == [(2, process), (5, process)]
+    events = [e["event"] for e in world.heard("corehr.offboarding.checklist_updated_v2")]
+    assert [(e["checklist_status"], e["checklist_process_id"]) for e in events] == [(2, process), (5, process)]
 
 
 def test_a_hand_over_that_is_finished_stays_finished(world):
-    id = leaving(world, world.person("active_2")["id"], day(world, 9), Status.APPROVED)
-    world.approve(hand_over(world, id))
+    id = create_offboarding(world, world.person("active_2")["id"], day_from_today(world, 9), Status.APPROVED)
+    world.approve(start_hand_over(world, id))
     assert record(world, id)["checklist_status"] == "Finished"
-    assert revoked(world, id)["checklist_status"] == "Finished"
+    assert revoke_ok(world, id)["checklist_status"] == "Finished"
 
 
 def test_a_contract_that_was_closed_already_keeps_its_end(world):
-    id, person = named(world, "contract_closed"), named(world, "contract_closed", "employment_id")
-    before = person_looks(world, person)["contracts"]
+    id, person = fact_of(world, "contract_closed"), fact_of(world, "contract_closed", "employment_id")
+    before = employment_record(world, person)["contracts"]
     world.travel(days=31)
     assert record(world, id)["status"] == "Offboarded"
-    assert person_looks(world, person)["contracts"] == before
+    assert employment_record(world, person)["contracts"] == before
 
 
 @pytest.mark.parametrize("status", [Status.OFFBOARDED, Status.WITHDRAWN])
-def test_another_last_day_is_agreed_to_too_late(world, status):
+def test_another_last_day_is_approved_too_late(world, status):
     """Meanwhile the person has left, or stays: the last day is as it was, and so is the employment's end."""
     person = world.person("active")["id"]
-    id = leaving(world, person, day(world, 1), Status.APPROVED)
+    id = create_offboarding(world, person, day_from_today(world, 1), Status.APPROVED)
     flow = world.names["flows"]["offboarding"]["id"]
 
     def propose(tx):
-        row, nodes = records.known(tx, id), processes.flow_nodes(tx, flow)
+        row, nodes = records.get_existing(tx, id), processes.flow_nodes(tx, flow)
         assert nodes is not None
-        about = (records.MODIFICATION, id)
-        process, _ = processes.start(tx, flow, nodes, about, person, None, None, properties=processes.CORRECTION)
+        subject = (records.MODIFICATION, id)
+        process, _ = processes.start(tx, flow, nodes, subject, person, None, None, properties=processes.CORRECTION)
         row = records.propose(tx, row, {"offboarding_date": "2026-03-01", "reason": "other"})
         if status is Status.WITHDRAWN:
-            records.withdraw(tx, row, None)
+            records.mark_withdrawn(tx, row, None)
         return process
 
-    process, last_day = world.tell(propose), day(world, 1)
+    process, last_day = world.tell(propose), day_from_today(world, 1)
     world.travel(days=3)
-    end = person_looks(world, person)["end_date"]
+    end = employment_record(world, person)["end_date"]
     world.approve(process)
     row = record(world, id)
     assert (row["status"], row["offboarding_date"], row["proposal"]) == (status, last_day, None)
     assert row["info"].get("reason") == ("other" if status is Status.OFFBOARDED else None)
-    assert person_looks(world, person)["end_date"] == end
+    assert employment_record(world, person)["end_date"] == end
 
 
 def test_a_store_app_sees_everyone_and_may_edit_but_not_revoke(world):
     world._tokens[STORE] = world.house.gateway.tokens.issue(world.run(world.house.apps.get(STORE))).text
-    id = leaving(world, world.person("outside_range")["id"], day(world, 9))
-    edited(world, id, {"reason": "other"}, app=STORE)
+    id = create_offboarding(world, world.person("outside_range")["id"], day_from_today(world, 9))
+    edit_ok(world, id, {"reason": "other"}, app=STORE)
     before = world.fingerprint()
     assert revoke(world, id, app=STORE).status == 400
     assert world.fingerprint() == before
 
 
 def test_an_app_without_a_range_sees_nobody(world):
-    id = named(world, "Approved")
+    id = fact_of(world, "Approved")
     assert edit(world, id, {"reason": "other"}, app=NARROW).code == 1160610
     assert revoke(world, id, app=NARROW).code == 1160201
 
 
-def test_a_contract_that_leaving_closed_and_whose_signing_is_taken_back_is_gone(world):
+def test_a_contract_that_leaving_closed_and_whose_signing_is_revoked_is_gone(world):
     """A job change signs a later contract, the person leaves, the job change is revoked: the first one is closed."""
     person = world.hire()[0]["id"]
-    (first,) = person_looks(world, person)["contracts"]
-    start = {"target_contract_start_date": world.today(), "target_contract_end_date": day(world, 900)}
+    (first,) = employment_record(world, person)["contracts"]
+    start = {"target_contract_start_date": world.today(), "target_contract_end_date": day_from_today(world, 900)}
     moved = {"target_department": world.names["departments"]["other"]["id"], **start}
     change = world.change(person, moved).data["job_change_id"]
-    leaving(world, person, day(world, 5))
+    create_offboarding(world, person, day_from_today(world, 5))
     world.travel(days=7)
     world.revoke(change).passes()
     _, *others = world.sandbox("GET", f"records/employments/{person}")["contract_ids"]
     assert [world.request("GET", f"/sandbox/records/contracts/{id}").status for id in others] == [404]
     closed = world.sandbox("GET", f"records/contracts/{first}")["versions"][-1]
-    assert (closed["valid_from"], closed["body"]["actual_end_date"]) == (day(world, -1), day(world, -2))
+    assert (closed["valid_from"], closed["body"]["actual_end_date"]) == (
+        day_from_today(world, -1),
+        day_from_today(world, -2),
+    )

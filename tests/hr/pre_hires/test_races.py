@@ -2,7 +2,16 @@
 
 from contextlib import nullcontext
 
-from tests.hr.pre_hires.newcomers import MOVED, OPERATION, UPDATED, asking, expect, named, record, withdraw
+from tests.hr.pre_hires.pre_hire_calls import (
+    FLOW_CHANGED,
+    OPERATION,
+    UPDATED,
+    create_pre_hire,
+    id_of,
+    record,
+    withdraw,
+    withdraw_call,
+)
 
 CONFLICT = (
     "A conflict occurred as multiple people are operating at the same time. "
@@ -11,42 +20,42 @@ CONFLICT = (
 
 
 def test_twenty_withdrawals_of_one_pre_hire(world):
-    id = named(world, "preboarding")
-    before = [len(world.heard_all(type)) for type in (UPDATED, MOVED)]
-    answers = world.together(asking(id, f"reason {n}") for n in range(20))
-    (winner,) = [n for n, answer in enumerate(answers) if answer.code == 0]
-    codes = {answer.code for n, answer in enumerate(answers) if n != winner}
+    id = id_of(world, "preboarding")
+    before = [len(world.heard_all(type)) for type in (UPDATED, FLOW_CHANGED)]
+    responses = world.together(withdraw_call(id, f"reason {n}") for n in range(20))
+    (winner,) = [n for n, response in enumerate(responses) if response.code == 0]
+    codes = {answer.code for n, answer in enumerate(responses) if n != winner}
     assert codes <= {1161116, 1161129}
     assert 1161116 in codes
     assert record(world, id)["withdrawn_reason"] == f"reason {winner}"
-    assert [len(world.heard_all(type)) for type in (UPDATED, MOVED)] == [n + 1 for n in before]
+    assert [len(world.heard_all(type)) for type in (UPDATED, FLOW_CHANGED)] == [n + 1 for n in before]
 
 
 def test_where_claims_are_kept_apart_the_row_is_the_lock(world, monkeypatch):
     """As with two processes on one PostgreSQL: each waits its turn, and sees what the one before did."""
     monkeypatch.setattr(world.house.gateway.claims, "held", lambda *_: nullcontext())
-    before = len(world.heard_all(MOVED))
-    codes = [answer.code for answer in world.together([asking(named(world, "preboarding"))] * 20)]
+    before = len(world.heard_all(FLOW_CHANGED))
+    codes = [response.code for response in world.together([withdraw_call(id_of(world, "preboarding"))] * 20)]
     assert sorted(codes) == [0, *[1161129] * 19]
-    assert len(world.heard_all(MOVED)) == before + 1
+    assert len(world.heard_all(FLOW_CHANGED)) == before + 1
 
 
-def test_who_finds_the_pre_hire_claimed_is_told_so_while_the_first_is_not_answered(world):
+def test_a_concurrent_withdrawal_is_refused_while_the_first_runs(world):
     world.sandbox("PUT", "faults", [{"operation": OPERATION, "latency_ms": 300, "times": 1}])
-    id = named(world, "day_one")
-    first, second = world.together([asking(id, "first"), asking(id, "second")])
+    id = id_of(world, "day_one")
+    first, second = world.together([withdraw_call(id, "first"), withdraw_call(id, "second")])
     assert first.data == {"success": True}
     assert second.says() == (400, 1161116, CONFLICT)
     assert record(world, id)["withdrawn_reason"] == "first"
 
 
-def test_others_are_not_held_up(world):
-    ids = [expect(world) for _ in range(8)]
-    assert [answer.data for answer in world.together(map(asking, ids))] == [{"success": True}] * 8
+def test_other_pre_hires_do_not_wait(world):
+    ids = [create_pre_hire(world) for _ in range(8)]
+    assert [response.data for response in world.together(map(withdraw_call, ids))] == [{"success": True}] * 8
 
 
 def test_a_refused_withdrawal_leaves_the_pre_hire_free(world):
-    id = named(world, "preboarding")
+    id = id_of(world, "preboarding")
     assert withdraw(world, id, "").code == 1161001
     world.sandbox("PUT", "faults", [{"operation": OPERATION, "code": 1161000, "times": 1}])
     assert withdraw(world, id).code == 1161000

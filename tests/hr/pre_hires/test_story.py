@@ -1,27 +1,27 @@
 """Somebody who was expected does not come."""
 
-from tests.hr.pre_hires.newcomers import MOVED, UPDATED, named, record, withdraw, withdrawn
+from tests.hr.pre_hires.pre_hire_calls import FLOW_CHANGED, UPDATED, id_of, record, withdraw, withdraw_ok
 from tests.world import ALL
 
 
-def heard(world, type, id):
+def events_about(world, type, id):
     return [e for e in world.heard_all(type) if e["subject"] == id]
 
 
 def test_a_candidate_takes_another_offer_weeks_before_the_first_day(world):
     """Half of the forms are filled in; the flow ends, what was still to do is not done, and nothing is forgotten."""
-    id = named(world, "preboarding")
+    id = id_of(world, "preboarding")
     before = record(world, id)
     assert (before["onboarding_status"], before["flow_status"]) == ("preboarding", "in_progress")
     assert "in_progress" in [task["status"] for task in before["tasks"]]
 
     world.travel(days=7)
-    after = withdrawn(world, id, "她接受了其他公司的邀请")
+    after = withdraw_ok(world, id, "她接受了其他公司的邀请")
     assert (after["onboarding_status"], after["flow_status"]) == ("withdrawn", "withdrawn")
     assert (after["withdrawn_reason"], after["withdrawn_by"]) == ("她接受了其他公司的邀请", ALL)
     assert after["withdrawn_at"].startswith("2026-01-12T01:0")
-    kept = ("id", "name", "onboarding_date", "department_id", "offer", "flow_id", "flow_instance_id", "created_at")
-    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    unchanged = ("id", "name", "onboarding_date", "department_id", "offer", "flow_id", "flow_instance_id", "created_at")
+    assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
     done = {task["code"]: task["status"] for task in before["tasks"] if task["status"] in ("completed", "skipped")}
     assert {t["code"]: t["status"] for t in after["tasks"]} == {
         task["code"]: done.get(task["code"], "terminated") for task in before["tasks"]
@@ -34,24 +34,24 @@ def test_a_candidate_takes_another_offer_weeks_before_the_first_day(world):
 
 
 def test_one_who_was_ready_to_start_is_withdrawn_on_the_eve(world):
-    id = named(world, "day_one")
+    id = id_of(world, "day_one")
     before = record(world, id)
     assert {task["status"] for task in before["tasks"]} == {"completed"}
-    after = withdrawn(world, id)
+    after = withdraw_ok(world, id)
     assert (after["onboarding_status"], after["flow_status"]) == ("withdrawn", "withdrawn")
     assert after["tasks"] == before["tasks"]
 
 
-def test_subscribers_hear_what_changed_and_which_tasks_ended(world):
-    id = named(world, "preboarding")
+def test_subscribers_receive_what_changed_and_which_tasks_ended(world):
+    id = id_of(world, "preboarding")
     before = record(world, id)
-    told = {type: len(heard(world, type, id)) for type in (UPDATED, MOVED)}
-    withdrawn(world, id)
+    counts_before = {type: len(events_about(world, type, id)) for type in (UPDATED, FLOW_CHANGED)}
+    withdraw_ok(world, id)
 
-    (updated,) = heard(world, UPDATED, id)[told[UPDATED] :]
+    (updated,) = events_about(world, UPDATED, id)[counts_before[UPDATED] :]
     assert updated["event"] == {"pre_hire_id": id, "field_changes": ["onboarding_status", "withdrawn_reason"]}
-    (moved,) = heard(world, MOVED, id)[told[MOVED] :]
-    assert moved["event"] == {
+    (flow_changed,) = events_about(world, FLOW_CHANGED, id)[counts_before[FLOW_CHANGED] :]
+    assert flow_changed["event"] == {
         "tenant_id": world.house.tenant.id,
         "pre_hire_id": id,
         "onboarding_task_changes": [
@@ -63,15 +63,15 @@ def test_subscribers_hear_what_changed_and_which_tasks_ended(world):
         "onboarding_flow_id": before["flow_instance_id"],
         "flow_info": {"id": before["flow_id"], "name": {"zh_cn": "标准入职流程", "en_us": "Standard onboarding"}},
     }
-    assert updated["create_time"] == moved["create_time"]
+    assert updated["create_time"] == flow_changed["create_time"]
 
 
-def test_one_who_was_ready_has_no_task_to_hear_of(world):
-    id = named(world, "day_one")
-    withdrawn(world, id)
-    moved = heard(world, MOVED, id)[-1]["event"]
-    assert moved["onboarding_task_changes"] == []
-    assert moved["onboarding_flow_change"] == {"after_status": "withdrawn"}
+def test_one_who_was_ready_has_no_task_changes(world):
+    id = id_of(world, "day_one")
+    withdraw_ok(world, id)
+    flow_changed = events_about(world, FLOW_CHANGED, id)[-1]["event"]
+    assert flow_changed["onboarding_task_changes"] == []
+    assert flow_changed["onboarding_flow_change"] == {"after_status": "withdrawn"}
 
 
 def test_the_company_expects_somebody_in_every_stage(world):

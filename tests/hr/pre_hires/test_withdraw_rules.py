@@ -4,27 +4,35 @@ import pytest
 
 from corehr.hr.pre_hires import events
 from corehr.hr.pre_hires.records import FlowStatus, Status, TaskStatus
-from tests.hr.pre_hires.newcomers import OPERATION, WITHDRAW, app_with, expect, named, withdraw, withdrawn
+from tests.hr.pre_hires.pre_hire_calls import (
+    OPERATION,
+    WITHDRAW,
+    create_app,
+    create_pre_hire,
+    id_of,
+    withdraw,
+    withdraw_ok,
+)
 from tests.world import ALL, NARROW, NONE
 
 INVALID = (400, 1161001, "param is invalid")
-DENIED = (400, 1161097, "Permission denied, please contact the administrator.")
-UNSEEN = (400, 1161105, "You don't have the permission to view the prehire, or the prehire does not exist")
-STUCK = (400, 1161094, "Invalid workflow operation.")
-NOBODY = "7999999999999999999"
-BEYOND = "\N{WAVING HAND SIGN}"
+PERMISSION_DENIED = (400, 1161097, "Permission denied, please contact the administrator.")
+NOT_VISIBLE = (400, 1161105, "You don't have the permission to view the prehire, or the prehire does not exist")
+INVALID_WORKFLOW = (400, 1161094, "Invalid workflow operation.")
+UNKNOWN_ID = "7999999999999999999"
+ASTRAL_CHARACTER = "\N{WAVING HAND SIGN}"
 """A character outside the basic plane: one code point, two UTF-16 units, four bytes."""
 
 
-def over(stage):
+def already_final(stage):
     return 400, 1161129, f'Unable to submit this task as pre-hire is in the "{stage}" stage.'
 
 
-def refused(world, ask):
+def error_of(world, send):
     before = world.fingerprint()
-    answer = ask()
+    response = send()
     assert world.fingerprint() == before
-    return answer.says()
+    return response.says()
 
 
 @pytest.mark.parametrize(
@@ -49,118 +57,118 @@ def refused(world, ask):
         {"withdraw_reason": "why\0"},
         {"withdraw_reason": "x" * 501},
         {"withdraw_reason": "理" * 501},
-        {"withdraw_reason": BEYOND * 501},
+        {"withdraw_reason": ASTRAL_CHARACTER * 501},
     ],
 )
 def test_a_parameter_is_missing_empty_ill_typed_or_too_long(world, body):
-    whole = {"pre_hire_id": named(world, "preboarding"), "withdraw_reason": "why"}
-    sent = {k: v for k, v in (whole | body).items() if v is not None} if body else body
-    assert refused(world, lambda: world.call("POST", WITHDRAW, sent)) == INVALID
+    valid_body = {"pre_hire_id": id_of(world, "preboarding"), "withdraw_reason": "why"}
+    request_body = {k: v for k, v in (valid_body | body).items() if v is not None} if body else body
+    assert error_of(world, lambda: world.call("POST", WITHDRAW, request_body)) == INVALID
 
 
-@pytest.mark.parametrize("reason", ["x", "x" * 500, "理" * 500, BEYOND * 500, f"  {BEYOND}\n"])
+@pytest.mark.parametrize("reason", ["x", "x" * 500, "理" * 500, ASTRAL_CHARACTER * 500, f"  {ASTRAL_CHARACTER}\n"])
 def test_a_reason_of_up_to_500_code_points_is_kept_as_it_is(world, reason):
-    id = named(world, "preboarding")
-    assert withdrawn(world, id, reason)["withdrawn_reason"] == reason
+    id = id_of(world, "preboarding")
+    assert withdraw_ok(world, id, reason)["withdrawn_reason"] == reason
 
 
 @pytest.mark.parametrize("raw", [b"{", b"[]", b'"7"', b"\xff", b'{"pre_hire_id": "7", "withdraw_reason": "\\ud83d"}'])
 def test_what_is_no_json_object_is_the_platforms_own_code(world, raw):
-    assert refused(world, lambda: world.request("POST", WITHDRAW, raw, app=ALL))[:2] == (400, 9499)
+    assert error_of(world, lambda: world.request("POST", WITHDRAW, raw, app=ALL))[:2] == (400, 9499)
 
 
-@pytest.mark.parametrize("id", [NOBODY, "7", "0" * 400])
+@pytest.mark.parametrize("id", [UNKNOWN_ID, "7", "0" * 400])
 def test_there_is_no_such_pre_hire(world, id):
-    assert refused(world, lambda: withdraw(world, id)) == UNSEEN
+    assert error_of(world, lambda: withdraw(world, id)) == NOT_VISIBLE
 
 
 def test_a_deleted_pre_hire_does_not_exist(world):
-    assert refused(world, lambda: withdraw(world, named(world, "deleted"))) == UNSEEN
+    assert error_of(world, lambda: withdraw(world, id_of(world, "deleted"))) == NOT_VISIBLE
 
 
 def test_an_employee_is_no_pre_hire(world):
-    assert refused(world, lambda: withdraw(world, world.person("active")["id"])) == UNSEEN
+    assert error_of(world, lambda: withdraw(world, world.person("active")["id"])) == NOT_VISIBLE
 
 
 def test_an_app_may_see_pre_hires_or_change_them_too_or_neither(world, monkeypatch):
-    id = named(world, "preboarding")
-    neither, sees, changes = (app_with(world, monkeypatch, pre_hires=may) for may in ("none", "read", "all"))
-    assert refused(world, lambda: withdraw(world, id, app=neither)) == UNSEEN
-    assert refused(world, lambda: withdraw(world, id, app=NARROW)) == UNSEEN
-    assert refused(world, lambda: withdraw(world, id, app=sees)) == DENIED
-    withdrawn(world, id, app=changes)
+    id = id_of(world, "preboarding")
+    neither, sees, changes = (create_app(world, monkeypatch, pre_hires=access) for access in ("none", "read", "all"))
+    assert error_of(world, lambda: withdraw(world, id, app=neither)) == NOT_VISIBLE
+    assert error_of(world, lambda: withdraw(world, id, app=NARROW)) == NOT_VISIBLE
+    assert error_of(world, lambda: withdraw(world, id, app=sees)) == PERMISSION_DENIED
+    withdraw_ok(world, id, app=changes)
 
 
-def test_an_app_that_may_only_see_is_told_what_does_not_exist(world, monkeypatch):
-    sees = app_with(world, monkeypatch, pre_hires="read")
-    assert refused(world, lambda: withdraw(world, NOBODY, app=sees)) == UNSEEN
-    assert refused(world, lambda: withdraw(world, named(world, "deleted"), app=sees)) == UNSEEN
-    assert refused(world, lambda: withdraw(world, named(world, "completed"), app=sees)) == DENIED
+def test_a_read_only_app_learns_what_does_not_exist(world, monkeypatch):
+    sees = create_app(world, monkeypatch, pre_hires="read")
+    assert error_of(world, lambda: withdraw(world, UNKNOWN_ID, app=sees)) == NOT_VISIBLE
+    assert error_of(world, lambda: withdraw(world, id_of(world, "deleted"), app=sees)) == NOT_VISIBLE
+    assert error_of(world, lambda: withdraw(world, id_of(world, "completed"), app=sees)) == PERMISSION_DENIED
 
 
 def test_the_range_of_employees_says_nothing_about_pre_hires(world, monkeypatch):
-    app = app_with(world, monkeypatch, data_range="none", pre_hires="all")
-    withdrawn(world, named(world, "day_one"), app=app)
+    app = create_app(world, monkeypatch, data_range="none", pre_hires="all")
+    withdraw_ok(world, id_of(world, "day_one"), app=app)
 
 
 @pytest.mark.parametrize("own", ["none", "read"])
 def test_a_store_app_sees_everyone(world, monkeypatch, own):
-    app_id = app_with(world, monkeypatch, type="store", pre_hires=own)
+    app_id = create_app(world, monkeypatch, type="store", pre_hires=own)
     app = world.run(world.house.apps.get(app_id))
     world._tokens[app_id] = world.house.gateway.tokens.issue(app).text
-    withdrawn(world, named(world, "preboarding"), app=app_id)
+    withdraw_ok(world, id_of(world, "preboarding"), app=app_id)
 
 
 def test_the_scope_comes_before_everything(world):
-    answer = world.call("POST", WITHDRAW, {}, app=NONE)
-    assert answer.code == 99991672
-    assert [v["subject"] for v in answer.json["error"]["permission_violations"]] == [
+    response = world.call("POST", WITHDRAW, {}, app=NONE)
+    assert response.code == 99991672
+    assert [v["subject"] for v in response.json["error"]["permission_violations"]] == [
         "corehr:pre_hire:withdraw_onboarding"
     ]
 
 
 @pytest.mark.parametrize(("name", "stage"), [("completed", "Completed"), ("withdrawn", "Withdrawn")])
-def test_nobody_is_expected_any_more(world, name, stage):
-    assert refused(world, lambda: withdraw(world, named(world, name))) == over(stage)
+def test_a_completed_or_withdrawn_onboarding_cannot_be_withdrawn(world, name, stage):
+    assert error_of(world, lambda: withdraw(world, id_of(world, name))) == already_final(stage)
 
 
 @pytest.mark.parametrize("name", ["preboarding", "day_one"])
 def test_whoever_is_still_expected_can_be_withdrawn(world, name):
-    id = named(world, name)
-    withdrawn(world, id)
-    assert refused(world, lambda: withdraw(world, id)) == over("Withdrawn")
+    id = id_of(world, name)
+    withdraw_ok(world, id)
+    assert error_of(world, lambda: withdraw(world, id)) == already_final("Withdrawn")
 
 
 def test_a_broken_flow_cannot_be_withdrawn(world):
-    assert refused(world, lambda: withdraw(world, named(world, "stuck"))) == STUCK
+    assert error_of(world, lambda: withdraw(world, id_of(world, "stuck"))) == INVALID_WORKFLOW
 
 
 @pytest.mark.parametrize("flow", FlowStatus)
 def test_only_a_flow_that_runs_or_ran_through_can_be_withdrawn(world, flow):
-    id = expect(world, flow=flow)
+    id = create_pre_hire(world, flow=flow)
     if flow in (FlowStatus.IN_PROGRESS, FlowStatus.COMPLETED):
-        withdrawn(world, id)
+        withdraw_ok(world, id)
     else:
-        assert refused(world, lambda: withdraw(world, id)) == STUCK
+        assert error_of(world, lambda: withdraw(world, id)) == INVALID_WORKFLOW
 
 
 @pytest.mark.parametrize("task", TaskStatus)
 def test_open_tasks_end_with_the_flow_unless_one_is_being_initiated(world, task):
-    id = expect(world, tasks=[("1", TaskStatus.COMPLETED), ("2", task)])
+    id = create_pre_hire(world, tasks=[("1", TaskStatus.COMPLETED), ("2", task)])
     if task is TaskStatus.INITIATING:
-        assert refused(world, lambda: withdraw(world, id)) == STUCK
+        assert error_of(world, lambda: withdraw(world, id)) == INVALID_WORKFLOW
         return
     stays = ("failed", "skipped", "completed", "terminated", "manual_skipped")
-    first, second = withdrawn(world, id)["tasks"]
+    first, second = withdraw_ok(world, id)["tasks"]
     assert first["status"] == "completed"
     assert second["status"] == (task.value if task in stays else "terminated")
 
 
 def test_parameters_are_looked_at_first_and_the_stage_before_the_flow(world, monkeypatch):
-    neither = app_with(world, monkeypatch, pre_hires="none")
-    assert refused(world, lambda: withdraw(world, NOBODY, "x" * 501, app=neither)) == INVALID
-    id = expect(world, status=Status.COMPLETED, flow=FlowStatus.OTHERS)
-    assert refused(world, lambda: withdraw(world, id)) == over("Completed")
+    neither = create_app(world, monkeypatch, pre_hires="none")
+    assert error_of(world, lambda: withdraw(world, UNKNOWN_ID, "x" * 501, app=neither)) == INVALID
+    id = create_pre_hire(world, status=Status.COMPLETED, flow=FlowStatus.OTHERS)
+    assert error_of(world, lambda: withdraw(world, id)) == already_final("Completed")
 
 
 @pytest.mark.parametrize(
@@ -173,19 +181,19 @@ def test_parameters_are_looked_at_first_and_the_stage_before_the_flow(world, mon
         (400, 1161094, None),
     ],
 )
-def test_a_fault_makes_any_documented_error_once(world, says):
-    status, code, msg = says
+def test_a_fault_makes_any_documented_error_once(world, expected):
+    status, code, msg = expected
     world.sandbox("PUT", "faults", [{"operation": OPERATION, "code": code, "times": 1}])
-    id = named(world, "preboarding")
-    answered = refused(world, lambda: withdraw(world, id))
-    assert answered[:2] == (status, code)
-    assert answered[2] == msg or msg is None
-    withdrawn(world, id)
+    id = id_of(world, "preboarding")
+    error = error_of(world, lambda: withdraw(world, id))
+    assert error[:2] == (status, code)
+    assert error[2] == msg or msg is None
+    withdraw_ok(world, id)
 
 
 def test_what_breaks_half_way_is_a_system_error_and_leaves_nothing(world, monkeypatch):
-    id = named(world, "preboarding")
-    with monkeypatch.context() as broken:
-        broken.setattr(events, "flow_moved", None)
-        assert refused(world, lambda: withdraw(world, id)) == (500, 1161000, "Server system error")
-    withdrawn(world, id)
+    id = id_of(world, "preboarding")
+    with monkeypatch.context() as patch:
+        patch.setattr(events, "flow_moved", None)
+        assert error_of(world, lambda: withdraw(world, id)) == (500, 1161000, "Server system error")
+    withdraw_ok(world, id)

@@ -6,7 +6,7 @@ from tests.world import CORE_IDS
 
 TASKS = "/open-apis/corehr/v2/approvers"
 CORE = "people_corehr_id"
-NOBODY = "7999999999999999999"
+UNKNOWN_ID = "7999999999999999999"
 
 
 @pytest.fixture
@@ -14,12 +14,12 @@ def waiting(world):
     """A process that waits for `active`'s manager: its id, the open task, and who is asked."""
     person, flow = world.person("active"), world.names["transfer_types"]["internal_transfer"]["flow_id"]
     info = {"target_department": world.names["departments"]["other"]["id"]}
-    asked = world.change(person["id"], info, transfer_mode=2, flow_id=flow, effective_date="2026-03-01").data
-    (task,) = world.open_tasks(asked["process_id"])
-    return asked["process_id"], task["approver_id"], task["approver"]
+    job_change = world.change(person["id"], info, transfer_mode=2, flow_id=flow, effective_date="2026-03-01").data
+    (task,) = world.open_tasks(job_change["process_id"])
+    return job_change["process_id"], task["approver_id"], task["approver"]
 
 
-def answer(world, process, task, **body):
+def answer_task(world, process, task, **body):
     path = f"/open-apis/corehr/v2/processes/{process}/approvers/{task}"
     return world.call("PUT", path, body, user_id_type=CORE)
 
@@ -33,73 +33,73 @@ def answer(world, process, task, **body):
         ({"status": 3}, 1161002, 400, "参数非法"),
         ({"status": 2, "who": True}, 1161002, 400, "参数非法"),
         ({"status": 2, "who": True, "reason": "  "}, 1161002, 400, "参数非法"),
-        ({"status": 3, "user_id": NOBODY}, 1161003, 403, "无权限"),
+        ({"status": 3, "user_id": UNKNOWN_ID}, 1161003, 403, "无权限"),
         ({"status": 3, "somebody_else": True}, 1161003, 403, "无权限"),
     ],
 )
 def test_refused_with_nothing_changed_and_then_answered(world, waiting, body, code, status, message):
-    process, task, who = waiting
-    sent = {k: v for k, v in body.items() if k in ("status", "user_id", "reason")}
+    process, task, approver = waiting
+    request_body = {k: v for k, v in body.items() if k in ("status", "user_id", "reason")}
     if "who" in body:
-        sent["user_id"] = who
+        request_body["user_id"] = approver
     if "somebody_else" in body:
-        sent["user_id"] = world.person("active")["id"]
+        request_body["user_id"] = world.person("active")["id"]
     before = world.fingerprint()
-    assert answer(world, process, task, **sent).says() == (status, code, message)
+    assert answer_task(world, process, task, **request_body).says() == (status, code, message)
     assert world.fingerprint() == before
-    answer(world, process, task, status=3, user_id=who).passes()
+    answer_task(world, process, task, status=3, user_id=approver).passes()
 
 
 @pytest.mark.parametrize("wrong", ["process", "task", "both"])
 def test_a_task_that_is_not_there(world, waiting, wrong):
-    process, task, who = waiting
-    asked = (NOBODY if wrong != "task" else process, NOBODY if wrong != "process" else task)
-    assert answer(world, *asked, status=3, user_id=who).says() == (400, 1161002, "参数非法")
+    process, task, approver = waiting
+    ids = (UNKNOWN_ID if wrong != "task" else process, UNKNOWN_ID if wrong != "process" else task)
+    assert answer_task(world, *ids, status=3, user_id=approver).says() == (400, 1161002, "参数非法")
 
 
 def test_a_task_of_a_later_step_is_not_handed_out_yet(world, waiting):
     process, _, _ = waiting
     later = next(t for t in world.sandbox("GET", f"records/processes/{process}")["tasks"] if t["status"] == 0)
-    assert answer(world, process, later["approver_id"], status=3, user_id=later["approver"]).code == 1161002
+    assert answer_task(world, process, later["approver_id"], status=3, user_id=later["approver"]).code == 1161002
 
 
 def test_an_answered_task_is_not_answered_again(world, waiting):
-    process, task, who = waiting
-    answer(world, process, task, status=3, user_id=who).passes()
-    assert answer(world, process, task, status=3, user_id=who).says() == (400, 1161001, "审批已被处理")
+    process, task, approver = waiting
+    answer_task(world, process, task, status=3, user_id=approver).passes()
+    assert answer_task(world, process, task, status=3, user_id=approver).says() == (400, 1161001, "审批已被处理")
 
 
 def test_a_task_of_a_process_that_is_over(world, waiting):
-    process, task, who = waiting
-    shown = world.sandbox("GET", f"records/processes/{process}")
-    world.revoke(shown["subject_id"]).passes()
-    assert answer(world, process, task, status=3, user_id=who).says() == (400, 1161005, "审批状态已更新")
+    process, task, approver = waiting
+    record = world.sandbox("GET", f"records/processes/{process}")
+    world.revoke(record["subject_id"]).passes()
+    assert answer_task(world, process, task, status=3, user_id=approver).says() == (400, 1161005, "审批状态已更新")
 
 
 def test_a_reason_of_1000_characters_and_of_1001(world, waiting):
-    process, task, who = waiting
-    assert answer(world, process, task, status=2, user_id=who, reason="长" * 1001).code == 99992402
-    answer(world, process, task, status=2, user_id=who, reason="长" * 1000).passes()
+    process, task, approver = waiting
+    assert answer_task(world, process, task, status=2, user_id=approver, reason="长" * 1001).code == 99992402
+    answer_task(world, process, task, status=2, user_id=approver, reason="长" * 1000).passes()
 
 
 def test_a_form_that_is_not_accepted_is_shown_by_a_fault(world, waiting):
-    process, task, who = waiting
+    process, task, approver = waiting
     world.sandbox("PUT", "faults", [{"operation": "v2.process-approver.update", "code": 1161004, "times": 1}])
-    assert answer(world, process, task, status=3, user_id=who).says() == (400, 1161004, "自动提交表单失败")
-    answer(world, process, task, status=3, user_id=who).passes()
+    assert answer_task(world, process, task, status=3, user_id=approver).says() == (400, 1161004, "自动提交表单失败")
+    answer_task(world, process, task, status=3, user_id=approver).passes()
 
 
 def test_the_system_answers_in_anybodys_place(world, waiting):
     process, task, _ = waiting
-    assert answer(world, process, task, status=3, system_approval=True).data == {"code": 0, "msg": "success"}
+    assert answer_task(world, process, task, status=3, system_approval=True).data == {"code": 0, "msg": "success"}
 
 
 def test_tasks_by_status_and_page(world, waiting):
-    process, task, who = waiting
-    query = {"page_size": 100, "user_id": who, "user_id_type": CORE}
+    process, task, approver = waiting
+    query = {"page_size": 100, "user_id": approver, "user_id_type": CORE}
     todo = world.call("GET", TASKS, **query, approver_status=1).data["approver_list"]
     assert {"approver_id": task, "process_id": process, "approver_status": 1} in todo
-    answer(world, process, task, status=3, user_id=who).passes()
+    answer_task(world, process, task, status=3, user_id=approver).passes()
     done = world.call("GET", TASKS, **query, approver_status=3).data["approver_list"]
     assert {"approver_id": task, "process_id": process, "approver_status": 3} in done
     whole = world.call("GET", TASKS, **query).data["approver_list"]
@@ -110,7 +110,7 @@ def test_tasks_by_status_and_page(world, waiting):
 @pytest.mark.parametrize(
     ("query", "code", "message"),
     [
-        ({"user_id": NOBODY}, 1160001, "Failed to obtain tenant IDs and user IDs"),
+        ({"user_id": UNKNOWN_ID}, 1160001, "Failed to obtain tenant IDs and user IDs"),
         ({"user_id": ""}, 1160001, "Failed to obtain tenant IDs and user IDs"),
         ({"page_token": "0"}, 1160101, "Illegal parameter"),
         ({"page_token": "x"}, 1160101, "Illegal parameter"),
@@ -125,6 +125,6 @@ def test_a_list_that_is_not_there(world, query, code, message):
 
 
 def test_a_page_of_more_than_a_hundred(world):
-    asked = {"user_id": world.person("manager")["id"], **CORE_IDS}
-    assert world.call("GET", TASKS, page_size=101, **asked).code == 99992402
-    world.call("GET", TASKS, page_size=100, **asked).passes()
+    query = {"user_id": world.person("manager")["id"], **CORE_IDS}
+    assert world.call("GET", TASKS, page_size=101, **query).code == 99992402
+    world.call("GET", TASKS, page_size=100, **query).passes()

@@ -5,7 +5,7 @@ import pytest
 from corehr.engines.approvals import Task, TaskStatus
 from corehr.hr.processes.records import _node_status
 
-OPEN, DONE, REJECTED = TaskStatus.PENDING, TaskStatus.DONE, TaskStatus.REJECTED
+PENDING, DONE, REJECTED = TaskStatus.PENDING, TaskStatus.DONE, TaskStatus.REJECTED
 WAITING, CANCELLED = TaskStatus.WAITING, TaskStatus.CANCELLED
 
 
@@ -15,7 +15,7 @@ WAITING, CANCELLED = TaskStatus.WAITING, TaskStatus.CANCELLED
         (False, [DONE, CANCELLED], DONE),
         (True, [DONE, CANCELLED], CANCELLED),
         (True, [DONE, DONE], DONE),
-        (True, [DONE, OPEN], OPEN),
+        (True, [DONE, PENDING], PENDING),
         (False, [CANCELLED, CANCELLED], CANCELLED),
         (False, [REJECTED, CANCELLED], REJECTED),
         (False, [WAITING, WAITING], WAITING),

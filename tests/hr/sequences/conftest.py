@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from corehr.kernel import clock
-from tests.hr.sequences.story import Story
+from tests.hr.sequences.event_trace import EventTrace
 from tests.listener import listening
 from tests.world import World
 
 
 @pytest.fixture
-def story(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
+def trace(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[EventTrace]:
     now = clock.real_now()
     monkeypatch.setattr(clock, "real_now", lambda: now)
     with listening() as listener:
-        yield Story(world, listener)
+        yield EventTrace(world, listener)

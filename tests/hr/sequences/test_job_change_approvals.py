@@ -1,12 +1,19 @@
 """Job changes that two people have to approve: everything that an app is told, in order."""
 
-from tests.hr.sequences.bodies import added, approval, changed, employment, job_change, revoked
-from tests.hr.sequences.story import MONDAY_10, MONDAY_11, MONDAY_12, THURSDAY_0, THURSDAY_10, THURSDAY_11
+from tests.hr.sequences.event_bodies import (
+    approval,
+    employment_updated,
+    job_change,
+    job_change_added,
+    job_change_revoked,
+    job_data_changed,
+)
+from tests.hr.sequences.event_trace import MONDAY_10, MONDAY_11, MONDAY_12, THURSDAY_0, THURSDAY_10, THURSDAY_11
 
 FIELDS = ["contract_number", "department_id", "seniority_date"]
 
 
-class Asked:
+class Promotion:
     """A promotion that touches job data, contract and employment, and the bodies of its events."""
 
     def __init__(self, world, day):
@@ -24,8 +31,8 @@ class Asked:
             "effective_date": day,
             "initiator_id": world.person("hr_partner")["id"],
         }
-        told = world.change(self.her["id"], info, **body).data
-        self.id, process = told["job_change_id"], told["process_id"]
+        created = world.change(self.her["id"], info, **body).data
+        self.id, process = created["job_change_id"], created["process_id"]
         self.change = job_change(self.id, self.her, day, mode=2, type="promotion", process=process)
         self.process, self.nodes, self.tasks = approval(world, process, flow["flow_id"], "job_change")
 
@@ -36,7 +43,7 @@ class Asked:
     def revoke(self):
         assert self.world.revoke(self.id, operator=self.admin).data["result"] is True
 
-    def begins(self):
+    def creation_events(self):
         """What is told when it is asked for on Monday at ten."""
         (node, _), (task, _) = self.nodes, self.tasks
         by = self.world.person("hr_partner")["id"]
@@ -47,10 +54,10 @@ class Asked:
             ("process.updated_v2", self.process | {"status": 1}),
             ("job_change.updated_v1", self.change | {"status": 1}),
             ("job_change.status_updated_v2", self.change | {"status": 1}),
-            ("employee.domain_event_v2", added(self.id, self.her, MONDAY_10, FIELDS, by=by)),
+            ("employee.domain_event_v2", job_change_added(self.id, self.her, MONDAY_10, FIELDS, by=by)),
         ]
 
-    def goes_on(self):
+    def first_approval_events(self):
         """What is told when the first approver agrees."""
         (node_1, node_2), (task_1, task_2) = self.nodes, self.tasks
         return [
@@ -62,142 +69,148 @@ class Asked:
         ]
 
 
-def test_approved_step_by_step_effective_and_revoked(story):
-    asked = Asked(story.world, "2026-01-08")
-    id, her, change, process = asked.id, asked.her, asked.change, asked.process
-    assert story.told() == asked.begins()
+def test_approved_step_by_step_effective_and_revoked(trace):
+    promotion = Promotion(trace.world, "2026-01-08")
+    id, her, change, process = promotion.id, promotion.her, promotion.change, promotion.process
+    assert trace.new_events() == promotion.creation_events()
 
-    story.at(MONDAY_11)
-    asked.answer(1, 3)
-    assert story.told() == asked.goes_on()
+    trace.at(MONDAY_11)
+    promotion.answer(1, 3)
+    assert trace.new_events() == promotion.first_approval_events()
 
-    story.at(MONDAY_12)
-    asked.answer(2, 3)
-    assert story.told() == [
+    trace.at(MONDAY_12)
+    promotion.answer(2, 3)
+    assert trace.new_events() == [
         ("process.status.update_v2", process | {"status": 9}),
-        ("process.approver.updated_v2", asked.tasks[1] | {"status": 3}),
-        ("process.node.updated_v2", asked.nodes[1] | {"node_status": 3}),
+        ("process.approver.updated_v2", promotion.tasks[1] | {"status": 3}),
+        ("process.node.updated_v2", promotion.nodes[1] | {"node_status": 3}),
         ("process.updated_v2", process | {"status": 9}),
         ("job_change.updated_v1", change | {"status": 4}),
         ("job_change.status_updated_v2", change | {"status": 4}),
     ]
 
-    story.at(THURSDAY_10)
-    assert story.told(at=THURSDAY_0) == [
+    trace.at(THURSDAY_10)
+    assert trace.new_events(at=THURSDAY_0) == [
         ("job_data.created_v1", {"job_data_id": her["job_data_id"]}),
         ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
-        ("employment.updated_v1", employment(her, "seniority_date")),
+        ("employment.updated_v1", employment_updated(her, "seniority_date")),
         ("contract.updated_v1", {"contract_id": her["contract_id"]}),
         ("job_change.updated_v1", change | {"status": 5}),
         ("job_change.status_updated_v2", change | {"status": 5}),
-        ("job_data.changed_v1", changed(id, her)),
+        ("job_data.changed_v1", job_data_changed(id, her)),
     ]
 
-    story.at(THURSDAY_11)
-    assert story.world.revoke(id, operator=her["id"]).data["result"] is False
-    assert story.told() == []
-    asked.revoke()
-    assert story.told() == [
+    trace.at(THURSDAY_11)
+    assert trace.world.revoke(id, operator=her["id"]).data["result"] is False
+    assert trace.new_events() == []
+    promotion.revoke()
+    assert trace.new_events() == [
         ("contract.updated_v1", {"contract_id": her["contract_id"]}),
-        ("employment.updated_v1", employment(her, "seniority_date")),
+        ("employment.updated_v1", employment_updated(her, "seniority_date")),
         ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
         ("job_change.updated_v1", change | {"status": 2}),
         ("job_change.status_updated_v2", change | {"status": 2}),
-        ("employee.domain_event_v2", revoked(id, her, THURSDAY_11, FIELDS, by=asked.admin)),
+        ("employee.domain_event_v2", job_change_revoked(id, her, THURSDAY_11, FIELDS, by=promotion.admin)),
     ]
 
 
-def test_approved_on_the_very_day(story):
+def test_approved_on_the_very_day(trace):
     """The last approval and the effect are of one moment."""
-    asked = Asked(story.world, "2026-01-05")
-    her, change, process = asked.her, asked.change, asked.process
-    assert story.told() == asked.begins()
-    story.at(MONDAY_11)
-    asked.answer(1, 3)
-    assert story.told() == asked.goes_on()
-    story.at(MONDAY_12)
-    asked.answer(2, 3)
-    assert story.told() == [
+    promotion = Promotion(trace.world, "2026-01-05")
+    her, change, process = promotion.her, promotion.change, promotion.process
+    assert trace.new_events() == promotion.creation_events()
+    trace.at(MONDAY_11)
+    promotion.answer(1, 3)
+    assert trace.new_events() == promotion.first_approval_events()
+    trace.at(MONDAY_12)
+    promotion.answer(2, 3)
+    assert trace.new_events() == [
         ("process.status.update_v2", process | {"status": 9}),
-        ("process.approver.updated_v2", asked.tasks[1] | {"status": 3}),
-        ("process.node.updated_v2", asked.nodes[1] | {"node_status": 3}),
+        ("process.approver.updated_v2", promotion.tasks[1] | {"status": 3}),
+        ("process.node.updated_v2", promotion.nodes[1] | {"node_status": 3}),
         ("process.updated_v2", process | {"status": 9}),
         ("job_change.updated_v1", change | {"status": 4}),
         ("job_change.status_updated_v2", change | {"status": 4}),
         ("job_data.created_v1", {"job_data_id": her["job_data_id"]}),
         ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
-        ("employment.updated_v1", employment(her, "seniority_date")),
+        ("employment.updated_v1", employment_updated(her, "seniority_date")),
         ("contract.updated_v1", {"contract_id": her["contract_id"]}),
         ("job_change.updated_v1", change | {"status": 5}),
         ("job_change.status_updated_v2", change | {"status": 5}),
-        ("job_data.changed_v1", changed(asked.id, her)),
+        ("job_data.changed_v1", job_data_changed(promotion.id, her)),
     ]
 
 
-def test_approved_and_revoked_before_its_day(story):
-    asked = Asked(story.world, "2026-01-08")
-    change, process = asked.change, asked.process
-    asked.answer(1, 3)
-    asked.answer(2, 3)
-    assert story.told() == [
-        *asked.begins(),
-        *asked.goes_on(),
+def test_approved_and_revoked_before_its_day(trace):
+    promotion = Promotion(trace.world, "2026-01-08")
+    change, process = promotion.change, promotion.process
+    promotion.answer(1, 3)
+    promotion.answer(2, 3)
+    assert trace.new_events() == [
+        *promotion.creation_events(),
+        *promotion.first_approval_events(),
         ("process.status.update_v2", process | {"status": 9}),
-        ("process.approver.updated_v2", asked.tasks[1] | {"status": 3}),
-        ("process.node.updated_v2", asked.nodes[1] | {"node_status": 3}),
+        ("process.approver.updated_v2", promotion.tasks[1] | {"status": 3}),
+        ("process.node.updated_v2", promotion.nodes[1] | {"node_status": 3}),
         ("process.updated_v2", process | {"status": 9}),
         ("job_change.updated_v1", change | {"status": 4}),
         ("job_change.status_updated_v2", change | {"status": 4}),
     ]
-    story.at(MONDAY_11)
-    asked.revoke()
-    assert story.told() == [
+    trace.at(MONDAY_11)
+    promotion.revoke()
+    assert trace.new_events() == [
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
         ("job_change.updated_v1", change | {"status": 2}),
         ("job_change.status_updated_v2", change | {"status": 2}),
-        ("employee.domain_event_v2", revoked(asked.id, asked.her, MONDAY_11, FIELDS, by=asked.admin)),
+        (
+            "employee.domain_event_v2",
+            job_change_revoked(promotion.id, promotion.her, MONDAY_11, FIELDS, by=promotion.admin),
+        ),
     ]
-    story.at(THURSDAY_10)
-    assert story.told() == []
+    trace.at(THURSDAY_10)
+    assert trace.new_events() == []
 
 
-def test_rejected_by_the_first(story):
+def test_rejected_by_the_first(trace):
     """Nothing is said of the node and the task that never began, and the day passes without a word."""
-    asked = Asked(story.world, "2026-01-08")
-    change, process = asked.change, asked.process
-    assert story.told() == asked.begins()
-    story.at(MONDAY_11)
-    asked.answer(1, 2)
-    assert story.told() == [
+    promotion = Promotion(trace.world, "2026-01-08")
+    change, process = promotion.change, promotion.process
+    assert trace.new_events() == promotion.creation_events()
+    trace.at(MONDAY_11)
+    promotion.answer(1, 2)
+    assert trace.new_events() == [
         ("process.status.update_v2", process | {"status": 2}),
-        ("process.approver.updated_v2", asked.tasks[0] | {"status": 2}),
-        ("process.node.updated_v2", asked.nodes[0] | {"node_status": 2}),
+        ("process.approver.updated_v2", promotion.tasks[0] | {"status": 2}),
+        ("process.node.updated_v2", promotion.nodes[0] | {"node_status": 2}),
         ("process.updated_v2", process | {"status": 2}),
         ("job_change.updated_v1", change | {"status": 3}),
         ("job_change.status_updated_v2", change | {"status": 3}),
     ]
-    story.at(THURSDAY_10)
-    assert story.told() == []
+    trace.at(THURSDAY_10)
+    assert trace.new_events() == []
 
 
-def test_revoked_while_the_second_is_asked(story):
-    asked = Asked(story.world, "2026-01-08")
-    change, process = asked.change, asked.process
-    asked.answer(1, 3)
-    assert story.told() == [*asked.begins(), *asked.goes_on()]
-    story.at(MONDAY_11)
-    asked.revoke()
-    assert story.told() == [
+def test_revoked_while_the_second_is_asked(trace):
+    promotion = Promotion(trace.world, "2026-01-08")
+    change, process = promotion.change, promotion.process
+    promotion.answer(1, 3)
+    assert trace.new_events() == [*promotion.creation_events(), *promotion.first_approval_events()]
+    trace.at(MONDAY_11)
+    promotion.revoke()
+    assert trace.new_events() == [
         ("process.status.update_v2", process | {"status": 4}),
-        ("process.approver.updated_v2", asked.tasks[1] | {"status": 4}),
-        ("process.node.updated_v2", asked.nodes[1] | {"node_status": 4}),
+        ("process.approver.updated_v2", promotion.tasks[1] | {"status": 4}),
+        ("process.node.updated_v2", promotion.nodes[1] | {"node_status": 4}),
         ("process.updated_v2", process | {"status": 4}),
         ("job_change.updated_v1", change | {"status": 2}),
         ("job_change.status_updated_v2", change | {"status": 2}),
-        ("employee.domain_event_v2", revoked(asked.id, asked.her, MONDAY_11, FIELDS, by=asked.admin)),
+        (
+            "employee.domain_event_v2",
+            job_change_revoked(promotion.id, promotion.her, MONDAY_11, FIELDS, by=promotion.admin),
+        ),
     ]
-    story.at(THURSDAY_10)
-    assert story.told() == []
+    trace.at(THURSDAY_10)
+    assert trace.new_events() == []

@@ -1,7 +1,13 @@
 """Direct job changes: everything that an app is told, in order."""
 
-from tests.hr.sequences.bodies import added, changed, employment, job_change, revoked
-from tests.hr.sequences.story import (
+from tests.hr.sequences.event_bodies import (
+    employment_updated,
+    job_change,
+    job_change_added,
+    job_change_revoked,
+    job_data_changed,
+)
+from tests.hr.sequences.event_trace import (
     MONDAY_10,
     MONDAY_11,
     MONDAY_12,
@@ -9,214 +15,214 @@ from tests.hr.sequences.story import (
     THURSDAY_0_IN_LONDON,
     THURSDAY_10,
     THURSDAY_11,
-    london,
+    create_london,
 )
 
-NOBODY = "7999999999999999999"
+UNKNOWN_ID = "7999999999999999999"
 
 
-def test_two_of_today_and_one_of_them_revoked(story):
-    world, her = story.world, story.world.person("active")
+def test_two_of_today_and_one_of_them_revoked(trace):
+    world, her = trace.world, trace.world.person("active")
     admin = world.person("process_admin")["id"]
     moved = {"target_department": world.names["departments"]["other"]["id"]}
     id = world.change(her["id"], moved, transfer_key="transfer_1").data["job_change_id"]
     change = job_change(id, her, "2026-01-05", key="transfer_1")
-    assert story.told() == [
+    assert trace.new_events() == [
         ("job_change.updated_v1", change | {"status": 6}),
         ("job_change.status_updated_v2", change | {"status": 6}),
-        ("employee.domain_event_v2", added(id, her, MONDAY_10, ["department_id"])),
+        ("employee.domain_event_v2", job_change_added(id, her, MONDAY_10, ["department_id"])),
         ("job_data.created_v1", {"job_data_id": her["job_data_id"]}),
         ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
         ("job_change.updated_v1", change | {"status": 5}),
         ("job_change.status_updated_v2", change | {"status": 5}),
-        ("job_data.changed_v1", changed(id, her)),
+        ("job_data.changed_v1", job_data_changed(id, her)),
     ]
 
     # asked again under the same key, and asked for nothing
     assert world.change(her["id"], moved, transfer_key="transfer_1").data["job_change_id"] == id
     assert world.change(her["id"], {}).code == 1160600
-    assert story.told() == []
+    assert trace.new_events() == []
 
     # the version that began today is edited by the next one of today
-    story.at(MONDAY_11)
-    asked = {"target_job": world.names["jobs"]["other"]["id"]}
-    second = world.change(her["id"], asked, initiator_id=admin).data["job_change_id"]
+    trace.at(MONDAY_11)
+    info = {"target_job": world.names["jobs"]["other"]["id"]}
+    second = world.change(her["id"], info, initiator_id=admin).data["job_change_id"]
     following = job_change(second, her, "2026-01-05")
-    assert story.told() == [
+    assert trace.new_events() == [
         ("job_change.updated_v1", following | {"status": 6}),
         ("job_change.status_updated_v2", following | {"status": 6}),
-        ("employee.domain_event_v2", added(second, her, MONDAY_11, ["job_id"], by=admin)),
+        ("employee.domain_event_v2", job_change_added(second, her, MONDAY_11, ["job_id"], by=admin)),
         ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
         ("job_change.updated_v1", following | {"status": 5}),
         ("job_change.status_updated_v2", following | {"status": 5}),
-        ("job_data.changed_v1", changed(second, her)),
+        ("job_data.changed_v1", job_data_changed(second, her)),
     ]
 
-    story.at(MONDAY_12)
+    trace.at(MONDAY_12)
     assert world.revoke(id).data["result"] is True
-    assert story.told() == [
+    assert trace.new_events() == [
         ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
         ("job_change.updated_v1", change | {"status": 2}),
         ("job_change.status_updated_v2", change | {"status": 2}),
-        ("employee.domain_event_v2", revoked(id, her, MONDAY_12, ["department_id"], by=admin)),
+        ("employee.domain_event_v2", job_change_revoked(id, her, MONDAY_12, ["department_id"], by=admin)),
     ]
     assert world.revoke(id).data["result"] is False
-    assert world.revoke(NOBODY).code == 1160001
-    assert world.revoke(second, operator=NOBODY).code == 1160001
-    assert story.told() == []
+    assert world.revoke(UNKNOWN_ID).code == 1160001
+    assert world.revoke(second, operator=UNKNOWN_ID).code == 1160001
+    assert trace.new_events() == []
 
 
-def test_of_thursday_where_it_begins_eight_hours_later_and_revoked(story):
+def test_of_thursday_where_it_begins_eight_hours_later_and_revoked(trace):
     """She works in London: her Thursday begins when it is eight in Shanghai."""
-    world, her = story.world, story.world.person("active")
+    world, her = trace.world, trace.world.person("active")
     admin = world.person("process_admin")["id"]
-    world.change(her["id"], {"target_work_location": london(world)}).passes()
-    story.told()
+    world.change(her["id"], {"target_work_location": create_london(world)}).passes()
+    trace.new_events()
 
-    story.at(MONDAY_11)
+    trace.at(MONDAY_11)
     moved = {"target_department": world.names["departments"]["other"]["id"]}
     id = world.change(her["id"], moved, effective_date="2026-01-08").data["job_change_id"]
     change = job_change(id, her, "2026-01-08")
-    assert story.told() == [
+    assert trace.new_events() == [
         ("job_change.updated_v1", change | {"status": 6}),
         ("job_change.status_updated_v2", change | {"status": 6}),
-        ("employee.domain_event_v2", added(id, her, MONDAY_11, ["department_id"])),
+        ("employee.domain_event_v2", job_change_added(id, her, MONDAY_11, ["department_id"])),
     ]
 
-    story.at(THURSDAY_10)
-    assert story.told(at=THURSDAY_0_IN_LONDON) == [
+    trace.at(THURSDAY_10)
+    assert trace.new_events(at=THURSDAY_0_IN_LONDON) == [
         ("job_data.created_v1", {"job_data_id": her["job_data_id"]}),
         ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
         ("job_change.updated_v1", change | {"status": 5}),
         ("job_change.status_updated_v2", change | {"status": 5}),
-        ("job_data.changed_v1", changed(id, her)),
+        ("job_data.changed_v1", job_data_changed(id, her)),
     ]
 
-    story.at(THURSDAY_11)
+    trace.at(THURSDAY_11)
     world.revoke(id).passes()
-    assert story.told() == [
+    assert trace.new_events() == [
         ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
         ("job_change.updated_v1", change | {"status": 2}),
         ("job_change.status_updated_v2", change | {"status": 2}),
-        ("employee.domain_event_v2", revoked(id, her, THURSDAY_11, ["department_id"], by=admin)),
+        ("employee.domain_event_v2", job_change_revoked(id, her, THURSDAY_11, ["department_id"], by=admin)),
     ]
 
 
-def test_of_thursday_and_revoked_on_monday(story):
+def test_of_thursday_and_revoked_on_monday(trace):
     """What has not taken effect has changed no job data; its day passes without a word."""
-    world, her = story.world, story.world.person("active")
+    world, her = trace.world, trace.world.person("active")
     admin = world.person("process_admin")["id"]
     moved = {"target_department": world.names["departments"]["other"]["id"]}
     id = world.change(her["id"], moved, effective_date="2026-01-08").data["job_change_id"]
     change = job_change(id, her, "2026-01-08")
-    assert story.told() == [
+    assert trace.new_events() == [
         ("job_change.updated_v1", change | {"status": 6}),
         ("job_change.status_updated_v2", change | {"status": 6}),
-        ("employee.domain_event_v2", added(id, her, MONDAY_10, ["department_id"])),
+        ("employee.domain_event_v2", job_change_added(id, her, MONDAY_10, ["department_id"])),
     ]
-    story.at(MONDAY_11)
+    trace.at(MONDAY_11)
     world.revoke(id).passes()
-    assert story.told() == [
+    assert trace.new_events() == [
         ("job_change.updated_v1", change | {"status": 2}),
         ("job_change.status_updated_v2", change | {"status": 2}),
-        ("employee.domain_event_v2", revoked(id, her, MONDAY_11, ["department_id"], by=admin)),
+        ("employee.domain_event_v2", job_change_revoked(id, her, MONDAY_11, ["department_id"], by=admin)),
     ]
-    story.at(THURSDAY_10)
-    assert story.told() == []
+    trace.at(THURSDAY_10)
+    assert trace.new_events() == []
 
 
-def test_with_a_new_contract_a_longer_probation_and_another_number(story):
+def test_with_a_new_contract_a_longer_probation_and_another_number(trace):
     """Nothing is said of the probation: its end moves, its status does not."""
-    world, him = story.world, story.world.person("on_probation")
+    world, him = trace.world, trace.world.person("on_probation")
     admin = world.person("process_admin")["id"]
-    asked = {
+    info = {
         "target_contract_start_date": "2026-01-05",
         "target_probation_end_date": "2026-09-30",
         "target_employment_change": {"employee_number": "E-777"},
     }
     fields = ["contract_start_date", "employee_number", "probation_end_date"]
-    id = world.change(him["id"], asked).data["job_change_id"]
+    id = world.change(him["id"], info).data["job_change_id"]
     change = job_change(id, him, "2026-01-05")
     contract = world.sandbox("GET", f"records/employments/{him['id']}")["contract_ids"][-1]
     assert contract != him["contract_id"]
-    assert story.told() == [
+    assert trace.new_events() == [
         ("job_change.updated_v1", change | {"status": 6}),
         ("job_change.status_updated_v2", change | {"status": 6}),
-        ("employee.domain_event_v2", added(id, him, MONDAY_10, fields)),
+        ("employee.domain_event_v2", job_change_added(id, him, MONDAY_10, fields)),
         ("job_data.created_v1", {"job_data_id": him["job_data_id"]}),
         ("job_data.updated_v1", {"job_data_id": him["job_data_id"]}),
-        ("employment.updated_v1", employment(him, "employee_number")),
+        ("employment.updated_v1", employment_updated(him, "employee_number")),
         ("contract.created_v1", {"contract_id": contract}),
         ("job_change.updated_v1", change | {"status": 5}),
         ("job_change.status_updated_v2", change | {"status": 5}),
-        ("job_data.changed_v1", changed(id, him)),
+        ("job_data.changed_v1", job_data_changed(id, him)),
     ]
-    story.at(MONDAY_11)
+    trace.at(MONDAY_11)
     world.revoke(id).passes()
-    assert story.told() == [
+    assert trace.new_events() == [
         ("contract.deleted_v1", {"contract_id": contract}),
-        ("employment.updated_v1", employment(him, "employee_number")),
+        ("employment.updated_v1", employment_updated(him, "employee_number")),
         ("job_data.updated_v1", {"job_data_id": him["job_data_id"]}),
         ("job_change.updated_v1", change | {"status": 2}),
         ("job_change.status_updated_v2", change | {"status": 2}),
-        ("employee.domain_event_v2", revoked(id, him, MONDAY_11, fields, by=admin)),
+        ("employee.domain_event_v2", job_change_revoked(id, him, MONDAY_11, fields, by=admin)),
     ]
 
 
-def test_a_new_contract_is_revoked_and_what_another_change_said_of_it_goes_home(story):
+def test_a_new_contract_is_revoked_and_another_changes_terms_fall_to_the_contract_before(trace):
     """The number that the second change gave is now that of the contract before."""
-    world, her = story.world, story.world.person("active")
+    world, her = trace.world, trace.world.person("active")
     admin = world.person("process_admin")["id"]
     id = world.change(her["id"], {"target_contract_start_date": "2026-01-05"}).data["job_change_id"]
     contract = world.sandbox("GET", f"records/employments/{her['id']}")["contract_ids"][-1]
-    story.told()
+    trace.new_events()
 
-    story.at(MONDAY_11)
+    trace.at(MONDAY_11)
     second = world.change(her["id"], {"target_contract_number": "C-2026-7"}).data["job_change_id"]
     following = job_change(second, her, "2026-01-05")
-    assert story.told() == [
+    assert trace.new_events() == [
         ("job_change.updated_v1", following | {"status": 6}),
         ("job_change.status_updated_v2", following | {"status": 6}),
-        ("employee.domain_event_v2", added(second, her, MONDAY_11, ["contract_number"])),
+        ("employee.domain_event_v2", job_change_added(second, her, MONDAY_11, ["contract_number"])),
         ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
         ("contract.updated_v1", {"contract_id": contract}),
         ("job_change.updated_v1", following | {"status": 5}),
         ("job_change.status_updated_v2", following | {"status": 5}),
-        ("job_data.changed_v1", changed(second, her)),
+        ("job_data.changed_v1", job_data_changed(second, her)),
     ]
 
-    story.at(MONDAY_12)
+    trace.at(MONDAY_12)
     world.revoke(id).passes()
     change = job_change(id, her, "2026-01-05")
-    assert story.told() == [
+    assert trace.new_events() == [
         ("contract.updated_v1", {"contract_id": her["contract_id"]}),
         ("contract.deleted_v1", {"contract_id": contract}),
         ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
         ("job_change.updated_v1", change | {"status": 2}),
         ("job_change.status_updated_v2", change | {"status": 2}),
-        ("employee.domain_event_v2", revoked(id, her, MONDAY_12, ["contract_start_date"], by=admin)),
+        ("employee.domain_event_v2", job_change_revoked(id, her, MONDAY_12, ["contract_start_date"], by=admin)),
     ]
 
 
-def test_fields_that_are_emptied_are_told(story):
+def test_fields_that_are_emptied_are_reported(trace):
     """She reports to nobody by a dotted line any more, and there is no probation: both are in what was changed."""
-    world, her = story.world, story.world.person("intern")
-    asked = {"target_dotted_manager_clean": True, "probation_exist": False}
-    id = world.change(her["id"], {"target_department": world.names["departments"]["other"]["id"]} | asked).data[
+    world, her = trace.world, trace.world.person("intern")
+    info = {"target_dotted_manager_clean": True, "probation_exist": False}
+    id = world.change(her["id"], {"target_department": world.names["departments"]["other"]["id"]} | info).data[
         "job_change_id"
     ]
-    domain = next(body for type, body in story.told() if type == "employee.domain_event_v2")
-    assert domain == added(id, her, MONDAY_10, ["department_id", "dotted_manager_id", "probation_end_date"])
+    domain = next(body for type, body in trace.new_events() if type == "employee.domain_event_v2")
+    assert domain == job_change_added(id, her, MONDAY_10, ["department_id", "dotted_manager_id", "probation_end_date"])
 
 
-def test_what_looks_different_on_days_gone_by_is_told(story):
+def test_what_differs_on_past_days_is_reported(trace):
     """Monday's seniority is covered by Thursday's: when it is taken back on Thursday, Monday to Wednesday differ."""
-    world, her = story.world, story.world.person("active")
+    world, her = trace.world, trace.world.person("active")
     first, second = ({"target_employment_change": {"seniority_date": day}} for day in ("2015-05-01", "2016-06-01"))
     id = world.change(her["id"], first).data["job_change_id"]
     world.change(her["id"], second, effective_date="2026-01-08").passes()
-    story.told()
-    story.at(THURSDAY_10)
-    story.told(at=THURSDAY_0)
+    trace.new_events()
+    trace.at(THURSDAY_10)
+    trace.new_events(at=THURSDAY_0)
     assert world.revoke(id).data["result"] is True
-    assert ("employment.updated_v1", employment(her, "seniority_date")) in story.told()
+    assert ("employment.updated_v1", employment_updated(her, "seniority_date")) in trace.new_events()

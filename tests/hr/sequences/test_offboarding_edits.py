@@ -1,9 +1,16 @@
 """Editing offboardings, and last days that pass: everything that an app is told, in order."""
 
-from tests.hr.offboardings import leavers
-from tests.hr.offboardings.leavers import edit, edited, field, named, revoked
-from tests.hr.sequences.bodies import agreed, approval, employment, facts, leaving, withdrawn
-from tests.hr.sequences.story import (
+from tests.hr.offboardings import offboarding_calls
+from tests.hr.offboardings.offboarding_calls import edit, edit_ok, fact_of, field, revoke_ok
+from tests.hr.sequences.event_bodies import (
+    approval,
+    employment_updated,
+    offboarding_approved,
+    offboarding_revoked,
+    offboarding_status,
+    offboarding_updated,
+)
+from tests.hr.sequences.event_trace import (
     MONDAY_10,
     MONDAY_11,
     MONDAY_12,
@@ -11,46 +18,49 @@ from tests.hr.sequences.story import (
     THURSDAY_0_IN_LONDON,
     THURSDAY_10,
     THURSDAY_11,
-    london,
+    create_london,
 )
 
 
-def test_a_later_day_then_facts_then_a_day_that_is_over(story):
-    world, her = story.world, story.world.person("leaver")
+def test_a_later_day_then_facts_then_a_day_that_is_over(trace):
+    world, her = trace.world, trace.world.person("leaver")
     admin = world.person("process_admin")["id"]
-    id, process = named(world, "Approved"), named(world, "Approved", "process_id")
-    row = leaving(id, her, process)
-    edited(world, id, {"offboarding_date": "2026-02-14"}, operator=admin)
-    told = facts(id, her, MONDAY_10, process=process, by=admin)
-    assert story.told() == [
-        ("employment.updated_v1", employment(her, "expiration_time")),
-        ("offboarding.updated_v2", told | {"status": 2, "checklist_status": 1, "updated_fields": ["offboarding_date"]}),
+    id, process = fact_of(world, "Approved"), fact_of(world, "Approved", "process_id")
+    row = offboarding_status(id, her, process)
+    edit_ok(world, id, {"offboarding_date": "2026-02-14"}, operator=admin)
+    update = offboarding_updated(id, her, MONDAY_10, process=process, by=admin)
+    assert trace.new_events() == [
+        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        (
+            "offboarding.updated_v2",
+            update | {"status": 2, "checklist_status": 1, "updated_fields": ["offboarding_date"]},
+        ),
     ]
 
-    story.at(MONDAY_11)
-    said = {"reason_explanation": "begins sooner", field(world, "text"): "another company"}
-    edited(world, id, said)
+    trace.at(MONDAY_11)
+    fields = {"reason_explanation": "begins sooner", field(world, "text"): "another company"}
+    edit_ok(world, id, fields)
     names = ["custom_field_1__c", "reason_explanation"]
-    told = facts(id, her, MONDAY_11, process=process)
-    assert story.told() == [
-        ("offboarding.updated_v2", told | {"status": 2, "checklist_status": 1, "updated_fields": names}),
+    update = offboarding_updated(id, her, MONDAY_11, process=process)
+    assert trace.new_events() == [
+        ("offboarding.updated_v2", update | {"status": 2, "checklist_status": 1, "updated_fields": names}),
     ]
 
     # what is so already, and what may not be
-    edited(world, id, said | {"offboarding_date": "2026-02-14"})
+    edit_ok(world, id, fields | {"offboarding_date": "2026-02-14"})
     assert edit(world, id, {"offboarding_date": "soon"}).status == 400
-    assert edit(world, named(world, "Approving"), {"reason": "other"}).status == 400
-    assert story.told() == []
+    assert edit(world, fact_of(world, "Approving"), {"reason": "other"}).status == 400
+    assert trace.new_events() == []
 
     # a day that is over: she has left
-    story.at(MONDAY_12)
-    edited(world, id, {"offboarding_date": "2026-01-02", "reason": "other"})
+    trace.at(MONDAY_12)
+    edit_ok(world, id, {"offboarding_date": "2026-01-02", "reason": "other"})
     names = ["offboarding_date", "reason"]
-    told = facts(id, her, MONDAY_12, process=process)
-    assert story.told() == [
-        ("employment.updated_v1", employment(her, "expiration_time")),
-        ("offboarding.updated_v2", told | {"status": 2, "checklist_status": 1, "updated_fields": names}),
-        ("employment.updated_v1", employment(her, "employment_status")),
+    update = offboarding_updated(id, her, MONDAY_12, process=process)
+    assert trace.new_events() == [
+        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        ("offboarding.updated_v2", update | {"status": 2, "checklist_status": 1, "updated_fields": names}),
+        ("employment.updated_v1", employment_updated(her, "employment_status")),
         ("employment.resigned_v1", {"employment_id": her["id"]}),
         ("contract.updated_v1", {"contract_id": her["contract_id"]}),
         ("offboarding.status_updated_v2", row | {"status": 3}),
@@ -58,92 +68,98 @@ def test_a_later_day_then_facts_then_a_day_that_is_over(story):
     ]
 
     # what is known of one who has left can still be mended
-    story.at(THURSDAY_10)
-    edited(world, id, {"reason": "death_saas"})
-    told = facts(id, her, THURSDAY_10, process=process)
-    assert story.told() == [
-        ("offboarding.updated_v2", told | {"status": 3, "checklist_status": 1, "updated_fields": ["reason"]}),
+    trace.at(THURSDAY_10)
+    edit_ok(world, id, {"reason": "death_saas"})
+    update = offboarding_updated(id, her, THURSDAY_10, process=process)
+    assert trace.new_events() == [
+        ("offboarding.updated_v2", update | {"status": 3, "checklist_status": 1, "updated_fields": ["reason"]}),
     ]
 
 
-def test_the_last_day_passes_and_it_is_revoked(story):
-    world, her = story.world, story.world.person("leaver")
+def test_the_last_day_passes_and_it_is_revoked(trace):
+    world, her = trace.world, trace.world.person("leaver")
     admin = world.person("process_admin")["id"]
-    id, process_id = named(world, "Approved"), named(world, "Approved", "process_id")
+    id, process_id = fact_of(world, "Approved"), fact_of(world, "Approved", "process_id")
     process, _, _ = approval(world, process_id, world.names["flows"]["offboarding"]["id"], "offboarding_info")
-    row = leaving(id, her, process_id)
-    edited(world, id, {"offboarding_date": "2026-01-07"})
-    told = facts(id, her, MONDAY_10, process=process_id)
-    assert story.told() == [
-        ("employment.updated_v1", employment(her, "expiration_time")),
-        ("offboarding.updated_v2", told | {"status": 2, "checklist_status": 1, "updated_fields": ["offboarding_date"]}),
+    row = offboarding_status(id, her, process_id)
+    edit_ok(world, id, {"offboarding_date": "2026-01-07"})
+    update = offboarding_updated(id, her, MONDAY_10, process=process_id)
+    assert trace.new_events() == [
+        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        (
+            "offboarding.updated_v2",
+            update | {"status": 2, "checklist_status": 1, "updated_fields": ["offboarding_date"]},
+        ),
     ]
 
-    story.at(THURSDAY_10)
-    assert story.told(at=THURSDAY_0) == [
-        ("employment.updated_v1", employment(her, "employment_status")),
+    trace.at(THURSDAY_10)
+    assert trace.new_events(at=THURSDAY_0) == [
+        ("employment.updated_v1", employment_updated(her, "employment_status")),
         ("employment.resigned_v1", {"employment_id": her["id"]}),
         ("contract.updated_v1", {"contract_id": her["contract_id"]}),
         ("offboarding.status_updated_v2", row | {"status": 3}),
         ("offboarding.updated_v1", row | {"status": 5}),
     ]
 
-    story.at(THURSDAY_11)
-    revoked(world, id, operator=admin)
-    told = facts(id, her, THURSDAY_11, process=process_id, by=admin)
-    assert story.told() == [
+    trace.at(THURSDAY_11)
+    revoke_ok(world, id, operator=admin)
+    update = offboarding_updated(id, her, THURSDAY_11, process=process_id, by=admin)
+    assert trace.new_events() == [
         ("contract.updated_v1", {"contract_id": her["contract_id"]}),
-        ("employment.updated_v1", employment(her, "employment_status")),
+        ("employment.updated_v1", employment_updated(her, "employment_status")),
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment(her, "expiration_time")),
-        ("offboarding.updated_v2", told | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
+        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
-        ("employee.domain_event_v2", withdrawn(id, her, THURSDAY_11, by=admin)),
+        ("employee.domain_event_v2", offboarding_revoked(id, her, THURSDAY_11, by=admin)),
     ]
 
 
-def test_directly_and_the_last_day_ends_in_london(story):
+def test_directly_and_the_last_day_ends_in_london(trace):
     """Nobody is asked, and version 1 is not told. No operation begins a direct offboarding yet."""
-    world, her = story.world, story.world.person("active")
-    world.change(her["id"], {"target_work_location": london(world)}).passes()
-    story.told()
+    world, her = trace.world, trace.world.person("active")
+    world.change(her["id"], {"target_work_location": create_london(world)}).passes()
+    trace.new_events()
 
-    story.at(MONDAY_11)
-    id = leavers.leaving(world, her["id"], "2026-01-07")
-    row, told = leaving(id, her), facts(id, her, MONDAY_11)
-    assert story.told() == [
+    trace.at(MONDAY_11)
+    id = offboarding_calls.create_offboarding(world, her["id"], "2026-01-07")
+    row, update = offboarding_status(id, her), offboarding_updated(id, her, MONDAY_11)
+    assert trace.new_events() == [
         ("offboarding.status_updated_v2", row | {"status": 1}),
-        ("offboarding.updated_v2", told | {"status": 1, "checklist_status": 1, "updated_fields": ["offboarding_date"]}),
-        ("employment.updated_v1", employment(her, "expiration_time")),
-        ("employee.domain_event_v2", agreed(id, her, MONDAY_11)),
+        (
+            "offboarding.updated_v2",
+            update | {"status": 1, "checklist_status": 1, "updated_fields": ["offboarding_date"]},
+        ),
+        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        ("employee.domain_event_v2", offboarding_approved(id, her, MONDAY_11)),
         ("offboarding.status_updated_v2", row | {"status": 6}),
     ]
 
-    story.at(MONDAY_12)
-    edited(world, id, {"reason": "other"})
-    told = facts(id, her, MONDAY_12)
-    assert story.told() == [
-        ("offboarding.updated_v2", told | {"status": 6, "checklist_status": 1, "updated_fields": ["reason"]}),
+    trace.at(MONDAY_12)
+    edit_ok(world, id, {"reason": "other"})
+    update = offboarding_updated(id, her, MONDAY_12)
+    assert trace.new_events() == [
+        ("offboarding.updated_v2", update | {"status": 6, "checklist_status": 1, "updated_fields": ["reason"]}),
     ]
 
-    story.at(THURSDAY_10)
-    assert story.told(at=THURSDAY_0_IN_LONDON) == [
-        ("employment.updated_v1", employment(her, "employment_status")),
+    trace.at(THURSDAY_10)
+    assert trace.new_events(at=THURSDAY_0_IN_LONDON) == [
+        ("employment.updated_v1", employment_updated(her, "employment_status")),
         ("employment.resigned_v1", {"employment_id": her["id"]}),
         ("contract.updated_v1", {"contract_id": her["contract_id"]}),
         ("offboarding.status_updated_v2", row | {"status": 3}),
     ]
 
-    story.at(THURSDAY_11)
-    revoked(world, id)
-    told = facts(id, her, THURSDAY_11)
-    assert story.told() == [
+    trace.at(THURSDAY_11)
+    revoke_ok(world, id)
+    update = offboarding_updated(id, her, THURSDAY_11)
+    assert trace.new_events() == [
         ("contract.updated_v1", {"contract_id": her["contract_id"]}),
-        ("employment.updated_v1", employment(her, "employment_status")),
-        ("employment.updated_v1", employment(her, "expiration_time")),
-        ("offboarding.updated_v2", told | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
+        ("employment.updated_v1", employment_updated(her, "employment_status")),
+        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
-        ("employee.domain_event_v2", withdrawn(id, her, THURSDAY_11)),
+        ("employee.domain_event_v2", offboarding_revoked(id, her, THURSDAY_11)),
     ]

@@ -25,7 +25,7 @@ def banner(installation: "Installation", base_url: str) -> str:
         who = f"Demo company, {company[1]} people" if company else "Company"
         active = names["employments"]["active"]
         today = now.date().isoformat()
-        there = job_datas.department_on(tx, active["id"], today)
+        there = job_datas.department_as_of(tx, active["id"], today)
         other, another = (names["departments"][name]["id"] for name in ("other", "active"))
         return "\n".join(
             [

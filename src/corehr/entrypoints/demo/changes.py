@@ -13,8 +13,8 @@ from corehr.entrypoints.demo.plans import Plan
 from corehr.gateway import opaque_ids
 from corehr.hr.job_changes import commands, records
 from corehr.hr.processes import records as processes
-from corehr.hr.processes.commands import answering
-from corehr.hr.processes.rules import APPROVE, REJECT, Answer
+from corehr.hr.processes.commands import make_answer_task
+from corehr.hr.processes.rules import APPROVE, REJECT, ApproverAnswer
 from corehr.hr.transfer_types import records as transfer_types
 from corehr.hr.transfer_types.records import TransferType
 from corehr.kernel.db import Tx
@@ -26,7 +26,7 @@ TYPES: Final = (
 )
 """Transfer types by unique identifier; the last one cannot be asked for and is called `system_only`."""
 
-ANSWER: Final = answering({commands.APPROVAL_SUBJECT: commands.on_decided})
+ANSWER: Final = make_answer_task({commands.APPROVAL_SUBJECT: commands.on_decided})
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ def new_flow_id(tx: Tx) -> str:
 
 def add_flows(company: Company, people: Mapping[str, Plan], tx: Tx) -> None:
     """Both flows ask the direct manager, then the HR partner."""
-    nodes = [processes.Node([processes.MANAGER], True), processes.Node([people["hr_partner"].id], True)]
+    nodes = [processes.Node([processes.DIRECT_MANAGER], True), processes.Node([people["hr_partner"].id], True)]
     for type_id, zh, en in TYPES[:-1]:
         flow_id = company.world["transfer_types"][type_id]["flow_id"]
-        processes.add_flow(tx, flow_id, f"{zh}审批", f"{en} approval", nodes)
-    processes.add_role(tx, people["process_admin"].id, processes.ADMINISTRATOR)
+        processes.create_flow(tx, flow_id, f"{zh}审批", f"{en} approval", nodes)
+    processes.grant_role(tx, people["process_admin"].id, processes.PROCESS_ADMINISTRATOR)
 
 
 def schedule(company: Company, people: Mapping[str, Plan]) -> None:
@@ -99,7 +99,7 @@ def describe(tx: Tx, company: Company, server_key: str) -> None:
         ("recalled", "Cancelled"),
     ):
         process_id = company.world["job_changes"][status]["process_id"]
-        tasks = processes.tasks_of(tx, process_id)
+        tasks = processes.list_tasks(tx, process_id)
         first = next((t for t in tasks if t.status is TaskStatus.PENDING), tasks[0])
         said = [{"approver_id": t.id, "employment_id": t.approver, "status": int(t.status)} for t in tasks]
         about = company.named("job_changes", status)
@@ -136,9 +136,9 @@ def _ask(company: Company, plan: Plan, name: str, day: str, flow_id: str | None,
 def _answer(company: Company, status: str, approve: bool, tx: Tx) -> None:
     """Whoever's turn it is says yes or no."""
     process_id = company.world["job_changes"][status]["process_id"]
-    task = next(t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.PENDING)
+    task = next(t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING)
     verdict, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
-    ANSWER(tx, Answer(process_id, task.id, verdict, task.approver, by_system=False, reason=reason))
+    ANSWER(tx, ApproverAnswer(process_id, task.id, verdict, task.approver, by_system=False, reason=reason))
 
 
 def _revoke(company: Company, administrator: Plan, tx: Tx) -> None:

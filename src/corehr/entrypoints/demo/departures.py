@@ -61,4 +61,4 @@ def _end(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
     plan, day = cast["future_job_data"], company.almanac.day(FAR)
     life = versions.timeline(tx, job_datas.KIND, plan.job_data_id)
     patch = {"weekly_working_hours": "20"}
-    job_datas.write(tx, plan.job_data_id, plan.id, life, day, patch, ("import", plan.id))
+    job_datas.append(tx, plan.job_data_id, plan.id, life, day, patch, ("import", plan.id))

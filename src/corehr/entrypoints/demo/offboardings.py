@@ -12,10 +12,10 @@ from corehr.entrypoints.demo.company import Company
 from corehr.entrypoints.demo.plans import Plan
 from corehr.hr.custom_fields import records as custom_fields
 from corehr.hr.offboardings import commands, records
-from corehr.hr.offboardings.records import MODIFICATION, SUBJECT, WITHDRAWAL, Status
+from corehr.hr.offboardings.records import APPROVAL_SUBJECT, MODIFICATION, WITHDRAWAL, Status
 from corehr.hr.processes import records as processes
-from corehr.hr.processes.commands import answering
-from corehr.hr.processes.rules import APPROVE, REJECT, Answer
+from corehr.hr.processes.commands import make_answer_task
+from corehr.hr.processes.rules import APPROVE, REJECT, ApproverAnswer
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
@@ -62,7 +62,7 @@ FIELDS: Final[tuple[tuple[str, str, str, FieldType, dict[str, Any]], ...]] = (
 )
 """What the company adds to the form, by name."""
 
-DECIDE: Final = answering({SUBJECT: commands.decided})
+DECIDE: Final = make_answer_task({APPROVAL_SUBJECT: commands.on_decided})
 
 
 def schedule(company: Company, cast: Mapping[str, Plan]) -> None:
@@ -84,9 +84,9 @@ def _on(company: Company, days_ago: int, work: Any) -> None:
 
 def _prepare(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
     """The direct manager is asked, then the HR partner."""
-    nodes = [processes.Node([processes.MANAGER], True), processes.Node([cast["hr_partner"].id], True)]
+    nodes = [processes.Node([processes.DIRECT_MANAGER], True), processes.Node([cast["hr_partner"].id], True)]
     flow_id = company.name("flows", "offboarding", new_flow_id(tx))
-    processes.add_flow(tx, flow_id, "离职审批", "Offboarding approval", nodes)
+    processes.create_flow(tx, flow_id, "离职审批", "Offboarding approval", nodes)
     for number, (name, zh, en, kind, more) in enumerate(FIELDS, 1):
         called, options = f"custom_field_{number}__c", more.get("options", ())
         custom_fields.create(
@@ -99,16 +99,16 @@ def _offboard(company: Company, cast: Mapping[str, Plan], name: str, plan: Plan,
     """An offboarding, as far as its name says; those that are only names of states are agreed to."""
     id, status = tx.new_id(), Status(name) if name in STATUSES else Status.APPROVED
     directly = status is Status.NO_NEED_APPROVAL
-    process_id = None if directly else _ask(company, (SUBJECT, id), plan, tx)
-    records.ask(tx, id, plan.id, day, INFO, process_id=process_id, directly=directly)
+    process_id = None if directly else _ask(company, (APPROVAL_SUBJECT, id), plan, tx)
+    records.insert(tx, id, plan.id, day, INFO, process_id=process_id, is_direct=directly)
     company.name("offboardings", name, id, employment_id=plan.id, offboarding_date=day, process_id=process_id or "")
     if name in LEAVES:
         company.world["offboardings"][name]["edit_date"] = company.almanac.day(NEW_DATE)
     if process_id and status in (Status.APPROVED, Status.OFFBOARDED, Status.REJECTED):
         _answer(tx, process_id, approve=status is not Status.REJECTED)
     elif process_id and status is Status.WITHDRAWN:
-        processes.end(tx, process_id)
-        records.withdraw(tx, records.known(tx, id), cast["process_admin"].id)
+        processes.cancel(tx, process_id)
+        records.mark_withdrawn(tx, records.get_existing(tx, id), cast["process_admin"].id)
 
 
 def _ask(company: Company, about: tuple[str, str], plan: Plan, tx: Tx, properties: int = processes.NORMAL) -> str:
@@ -121,14 +121,14 @@ def _ask(company: Company, about: tuple[str, str], plan: Plan, tx: Tx, propertie
 
 def _answer(tx: Tx, process_id: str, *, approve: bool) -> None:
     """Everybody who is asked says yes, or the first one no."""
-    while task := next((t for t in processes.tasks_of(tx, process_id) if t.status is TaskStatus.PENDING), None):
+    while task := next((t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING), None):
         verdict, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
-        DECIDE(tx, Answer(process_id, task.id, verdict, task.approver, by_system=False, reason=reason))
+        DECIDE(tx, ApproverAnswer(process_id, task.id, verdict, task.approver, by_system=False, reason=reason))
 
 
 def _leave(company: Company, tx: Tx) -> None:
     """The last day of the one who has left is over."""
-    commands.come_due(tx, company.named("offboardings", "Offboarded"))
+    commands.apply_due(tx, company.named("offboardings", "Offboarded"))
 
 
 def _reconsider(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
@@ -139,5 +139,5 @@ def _reconsider(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
     ):
         facts, plan = company.world["offboardings"][name], cast[f"leaving_{name}"]
         facts["approval_process_id"] = _ask(company, (kind, facts["id"]), plan, tx, properties)
-    changed = records.known(tx, company.named("offboardings", "under_modification"))
+    changed = records.get_existing(tx, company.named("offboardings", "under_modification"))
     records.propose(tx, changed, {"reason": "family_related_reason_saas"})

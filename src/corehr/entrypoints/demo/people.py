@@ -104,7 +104,7 @@ def hire(tx: Tx, plan: Plan, first: dict[str, Any], today: IsoDate, company_id: 
         "regular_employee_start_date": regular,
     }
     people.create(tx, person, facts)
-    job_datas.begin(tx, plan.job_data_id, plan.id, plan.onboarding, first)
+    job_datas.create(tx, plan.job_data_id, plan.id, plan.onboarding, first)
     if plan.contracts:
         terms = plan.contracts[0]
         body = contract(plan, terms, company_id, signing_type="new")

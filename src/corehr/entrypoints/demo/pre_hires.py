@@ -10,7 +10,7 @@ from corehr.entrypoints.demo.apps import FIRST
 from corehr.entrypoints.demo.company import Company
 from corehr.hr.pre_hires import commands, records
 from corehr.hr.pre_hires.records import SYSTEM_TASKS, FlowStatus, Status, TaskStatus
-from corehr.hr.pre_hires.rules import Withdrawal
+from corehr.hr.pre_hires.rules import WithdrawOnboarding
 from corehr.kernel.db import Tx
 
 OWN_TASK: Final = ("6f0f6f4e-2c53-4d0e-9a8f-3f0d4f7a1c11", "领取电脑")
@@ -62,7 +62,7 @@ def schedule(company: Company) -> None:
 
 def _add_flow(company: Company, tx: Tx) -> None:
     id = company.name("onboarding_flows", "standard", tx.new_id())
-    records.add_flow(tx, id, "标准入职流程", "Standard onboarding")
+    records.create_flow(tx, id, "标准入职流程", "Standard onboarding")
 
 
 def _add(company: Company, wanted: Wanted, person: str, tx: Tx) -> None:
@@ -84,10 +84,10 @@ def _add(company: Company, wanted: Wanted, person: str, tx: Tx) -> None:
         "flow_status": wanted.flow.value,
     }
     called = {**SYSTEM_TASKS, OWN_TASK[0]: OWN_TASK[1]}
-    records.add_pre_hire(tx, row, [(code, called[code], wanted.tasks[code]) for code in ORDER])
+    records.create(tx, row, [(code, called[code], wanted.tasks[code]) for code in ORDER])
     company.name("pre_hires", wanted.name, id, onboarding_date=first_day)
 
 
 def _withdraw(company: Company, tx: Tx) -> None:
     id, reason = company.named("pre_hires", "withdrawn"), "候选人接受了其他公司的邀请"
-    commands.withdraw(tx, Withdrawal(id, reason, FIRST, "all"))
+    commands.withdraw(tx, WithdrawOnboarding(id, reason, FIRST, "all"))

@@ -79,7 +79,7 @@ def employment(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
         "job_data": versions.to_record(job_data, on),
         "probation": versions.to_record(on_probation, on),
         "contract_ids": contracts.list_ids(tx, id),
-        "offboarding_ids": [r["id"] for r in offboardings.of(tx, id)],
+        "offboarding_ids": [r["id"] for r in offboardings.list_by_employment(tx, id)],
     }
 
 

@@ -80,7 +80,7 @@ def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> str | No
             return message
     _retract(tx, case.job_change, case.job_change["employment_id"])
     if case.job_change["process_id"]:
-        processes.end(tx, case.job_change["process_id"])
+        processes.cancel(tx, case.job_change["process_id"])
     records.mark_revoked(tx, case.job_change, operator_id)
     return None
 
@@ -88,7 +88,9 @@ def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> str | No
 def _managers_above_without(tx: Tx, row: Row, employment: people.Employment) -> frozenset[str]:
     """Who would stand above the person again without this change, wherever they do not now."""
     managers: frozenset[str] = frozenset()
-    for line in job_datas.lines_without(tx, employment.job_data_id, employment.id, records.cause_of(row["id"])):
+    for line in job_datas.reporting_lines_without(
+        tx, employment.job_data_id, employment.id, records.cause_of(row["id"])
+    ):
         days = (line["valid_from"], line["valid_to"])
         managers |= people.lock_manager_chain(tx, line["line"], employment.id, line["manager_id"], *days)
     return managers
@@ -156,7 +158,7 @@ def _apply(tx: Tx, row: Row, employment: people.Employment) -> None:
     timelines = versions.timelines(tx, [employment.job_data_id, employment.id, *contract_ids])
     reason = {"assignment_start_reason": "job_change"}
     job_data = timelines.get((job_datas.KIND, employment.job_data_id), ())
-    job_datas.write(tx, employment.job_data_id, employment.id, job_data, day, patches["job_data"] | reason, cause)
+    job_datas.append(tx, employment.job_data_id, employment.id, job_data, day, patches["job_data"] | reason, cause)
     if patches["employment"]:
         people.amend(
             tx, employment.id, timelines.get((people.KIND, employment.id), ()), day, patches["employment"], cause
@@ -185,7 +187,7 @@ def _retract(tx: Tx, row: Row, employment_id: str) -> None:
     cause = records.cause_of(row["id"])
     for kind, entity_id in versions.list_entities_of_cause(tx, cause):
         if kind == job_datas.KIND:
-            job_datas.take_back(tx, entity_id, employment_id, cause)
+            job_datas.retract(tx, entity_id, employment_id, cause)
         elif kind == people.KIND:
             people.retract(tx, entity_id, cause)
         elif kind == probation.KIND:

@@ -14,10 +14,10 @@ from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import Call, Feature, JsonObject
 
-EARLIEST: Final[IsoDate] = "1900-01-01"
-LATEST: Final[IsoDate] = "9999-12-30"
+MIN_DATE: Final[IsoDate] = "1900-01-01"
+MAX_DATE: Final[IsoDate] = "9999-12-30"
 
-PLAIN: Final = (
+PLAIN_FIELDS: Final = (
     "employee_type_id",
     "employee_subtype_id",
     "working_hours_type_id",
@@ -30,9 +30,9 @@ PLAIN: Final = (
     "job_family_id",
     "pathway_id",
 )
-ENUMS: Final = ("assignment_start_reason", "work_shift", "compensation_type", "job_data_reason")
+ENUM_FIELDS: Final = ("assignment_start_reason", "work_shift", "compensation_type", "job_data_reason")
 
-REASONS: Final[Mapping[str, tuple[str, str]]] = {
+REASON_NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "onboarding": ("入职", "Onboarding"),
     "job_change": ("异动", "Job change"),
     "offboarding": ("离职", "Offboarding"),
@@ -53,70 +53,82 @@ def query(tx: Tx, call: Call) -> JsonObject:
     case = rules.QueryCase(tx, body, token.isascii() and token.isdecimal(), call.data_range, today)
     rules.QUERY.check(case)
     size = int(call.query["page_size"])
-    items, beyond = _collect(tx, call, body.get("data_date") or today, token, size)
-    answer: JsonObject = {"items": items, "has_more": beyond is not None}
-    if beyond is not None:
-        answer["page_token"] = beyond
-    return answer
+    items, last_id = _collect_page(tx, call, body.get("data_date") or today, token, size)
+    data: JsonObject = {"items": items, "has_more": last_id is not None}
+    if last_id is not None:
+        data["page_token"] = last_id
+    return data
 
 
-def _collect(tx: Tx, call: Call, day: IsoDate, beyond: str, size: int) -> tuple[list[JsonObject], str | None]:
+def _collect_page(tx: Tx, call: Call, day: IsoDate, after_id: str, size: int) -> tuple[list[JsonObject], str | None]:
     """A page of people who have something to show, and the last of them when there may be more."""
     items: list[JsonObject] = []
     while True:
-        ids = _candidates(tx, call, day, beyond, size + 1)
-        shown = _items(tx, call, day, [id for id in ids if _in_range(tx, call, id, day)])
-        items.extend(shown)
+        ids = _candidate_ids(tx, call, day, after_id, size + 1)
+        page_items = _items(tx, call, day, [id for id in ids if _is_in_data_range(tx, call, id, day)])
+        items.extend(page_items)
         if len(items) > size:
             return items[:size], items[size - 1]["employment_id"]
         if len(ids) <= size:
             return items, None
-        beyond = ids[-1]
+        after_id = ids[-1]
 
 
-def _candidates(tx: Tx, call: Call, day: IsoDate, beyond: str, limit: int) -> Sequence[str]:
-    wanted = call.body.get("employment_ids")
-    if wanted:
-        return sorted(id for id in set(wanted) if id > beyond)[:limit]
-    since, until = (EARLIEST, LATEST) if call.body.get("get_all_version") else (day, day)
-    return records.people_with_job_data(tx, call.body.get("department_id"), since, until, beyond, limit)
+def _candidate_ids(tx: Tx, call: Call, day: IsoDate, after_id: str, limit: int) -> Sequence[str]:
+    employment_ids = call.body.get("employment_ids")
+    if employment_ids:
+        return sorted(id for id in set(employment_ids) if id > after_id)[:limit]
+    since, until = (MIN_DATE, MAX_DATE) if call.body.get("get_all_version") else (day, day)
+    return records.list_employment_ids(tx, call.body.get("department_id"), since, until, after_id, limit)
 
 
-def _in_range(tx: Tx, call: Call, employment_id: str, day: IsoDate) -> bool:
+def _is_in_data_range(tx: Tx, call: Call, employment_id: str, day: IsoDate) -> bool:
     if call.data_range.everyone:
         return True
-    return departments.is_in_data_range(tx, call.data_range, records.department_on(tx, employment_id, day), day)
+    return departments.is_in_data_range(tx, call.data_range, records.department_as_of(tx, employment_id, day), day)
 
 
 def _items(tx: Tx, call: Call, day: IsoDate, ids: Sequence[str]) -> list[JsonObject]:
     """The people among `ids` who have job data that was asked for, with it."""
-    persons = people.get_many(tx, ids)
-    lives = versions.timelines(tx, [*(p.job_data_id for p in persons.values()), *persons])
-    shown = {id: _asked_for(call.body, lives.get((records.KIND, p.job_data_id), ()), day) for id, p in persons.items()}
+    employment_by_id = people.get_many(tx, ids)
+    timelines = versions.timelines(tx, [*(p.job_data_id for p in employment_by_id.values()), *employment_by_id])
+    versions_by_id = {
+        id: _select_versions(call.body, timelines.get((records.KIND, p.job_data_id), ()), day)
+        for id, p in employment_by_id.items()
+    }
     managers = people.get_many(
         tx,
         sorted(
-            {v.body[line] for vs in shown.values() for v in vs for line in people.REPORTING_LINES if v.body.get(line)}
+            {
+                v.body[line]
+                for vs in versions_by_id.values()
+                for v in vs
+                for line in people.REPORTING_LINES
+                if v.body.get(line)
+            }
         ),
     )
     return [
         {
             "employment_id": id,
-            "job_datas": [_job_data(persons[id], v, lives.get((probation.KIND, id), ()), managers) for v in shown[id]],
+            "job_datas": [
+                _job_data(employment_by_id[id], v, timelines.get((probation.KIND, id), ()), managers)
+                for v in versions_by_id[id]
+            ],
         }
-        for id in sorted(shown)
-        if shown[id]
+        for id in sorted(versions_by_id)
+        if versions_by_id[id]
     ]
 
 
-def _asked_for(body: Mapping[str, Any], life: Timeline, day: IsoDate) -> Sequence[Version]:
+def _select_versions(body: Mapping[str, Any], timeline: Timeline, day: IsoDate) -> Sequence[Version]:
     if body.get("primary_job_data") is False:
         return ()
-    one = version_as_of(life, day)
-    found = list(life) if body.get("get_all_version") else ([one] if one else [])
+    current = version_as_of(timeline, day)
+    found = list(timeline) if body.get("get_all_version") else ([current] if current else [])
     if department := body.get("department_id"):
-        present = one.body.get("department_id") if one else None
-        found = found if present == department else []
+        current_department = current.body.get("department_id") if current else None
+        found = found if current_department == department else []
     if start := body.get("effective_date_start"):
         found = [v for v in found if v.valid_from >= start]
     if end := body.get("effective_date_end"):
@@ -127,57 +139,60 @@ def _asked_for(body: Mapping[str, Any], life: Timeline, day: IsoDate) -> Sequenc
 
 
 def _job_data(
-    person: people.Employment, version: Version, on_probation: Timeline, managers: Mapping[str, people.Employment]
+    employment: people.Employment,
+    version: Version,
+    probation_timeline: Timeline,
+    managers: Mapping[str, people.Employment],
 ) -> JsonObject:
     body = version.body
-    answer: JsonObject = {
-        "job_data_id": person.job_data_id,
+    data: JsonObject = {
+        "job_data_id": employment.job_data_id,
         "version_id": version.id,
-        "employment_id": person.id,
+        "employment_id": employment.id,
         "primary_job_data": True,
         "effective_time": f"{version.valid_from} 00:00:00",
         "expiration_time": f"{version.valid_to} 00:00:00",
     }
-    answer.update((name, body[name]) for name in PLAIN if body.get(name))
-    answer.update((name, _enum(body[name])) for name in ENUMS if body.get(name))
+    data.update((name, body[name]) for name in PLAIN_FIELDS if body.get(name))
+    data.update((name, _enum(body[name])) for name in ENUM_FIELDS if body.get(name))
     if service := body.get("service_company_id"):
-        answer["service_company"] = service
+        data["service_company"] = service
     if hours := body.get("weekly_working_hours"):
-        answer["weekly_working_hours_v2"] = float(hours)
-        answer["weekly_working_hours"] = int(float(hours))
+        data["weekly_working_hours_v2"] = float(hours)
+        data["weekly_working_hours"] = int(float(hours))
     if rates := body.get("cost_center_rates"):
-        answer["cost_center_rates"] = [{**r, "new_rate": float(r["rate"])} for r in rates]
+        data["cost_center_rates"] = [{**r, "new_rate": float(r["rate"])} for r in rates]
     if manager := managers.get(body.get(people.DIRECT_MANAGER) or ""):
-        answer["direct_manager"] = _manager(manager)
+        data["direct_manager"] = _manager(manager)
     if dotted := managers.get(body.get(people.DOTTED_MANAGER) or ""):
-        answer["dotted_line_managers"] = [_manager(dotted)]
-    answer.update(_probation(version_as_of(on_probation, version.valid_from)))
-    return answer
+        data["dotted_line_managers"] = [_manager(dotted)]
+    data.update(_probation(version_as_of(probation_timeline, version.valid_from)))
+    return data
 
 
 def _probation(version: Version | None) -> JsonObject:
     body = version.body if version else {}
-    wire = {"probation_start_date": "probation_start_date", "probation_end_date": "probation_expected_end_date"}
-    return {theirs: body[ours] for ours, theirs in wire.items() if body.get(ours)}
+    wire_names = {"probation_start_date": "probation_start_date", "probation_end_date": "probation_expected_end_date"}
+    return {wire_name: body[name] for name, wire_name in wire_names.items() if body.get(name)}
 
 
-def _manager(it: people.Employment) -> JsonObject:
-    return {"job_data_id": it.job_data_id, "employment_id": it.id}
+def _manager(manager: people.Employment) -> JsonObject:
+    return {"job_data_id": manager.job_data_id, "employment_id": manager.id}
 
 
 def _enum(name: str) -> JsonObject:
-    zh, en = REASONS.get(name, (name, name))
+    zh, en = REASON_NAMES.get(name, (name, name))
     return {"enum_name": name, "display": [{"lang": "zh-CN", "value": zh}, {"lang": "en-US", "value": en}]}
 
 
-def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
+def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
     """One person's job data: `id` is the job data's own."""
-    return versions.to_record(versions.timeline_known_at(tx, records.KIND, id, known), on)
+    return versions.to_record(versions.timeline_known_at(tx, records.KIND, id, known_at), as_of)
 
 
 FEATURE = Feature(
     "job_datas",
     queries={"v2.employees-job_data.query": query},
     rulebooks=(rules.QUERY,),
-    record_views={"job_datas": show},
+    record_views={"job_datas": view_record},
 )

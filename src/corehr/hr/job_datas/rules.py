@@ -13,7 +13,7 @@ from corehr.kernel.db import Tx
 from corehr.kernel.errors import GatewayReason
 from corehr.kernel.feature import DataRange
 
-DATES = ("data_date", "effective_date_start", "effective_date_end")
+DATE_FIELDS = ("data_date", "effective_date_start", "effective_date_end")
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class QueryCase:
 
     tx: Tx
     body: Mapping[str, Any]
-    page_token_is_ours: bool
+    page_token_is_valid: bool
     data_range: DataRange
     today: IsoDate
 
     @cached_property
-    def foreign(self) -> Sequence[str]:
+    def outside_data_range(self) -> Sequence[str]:
         """Those asked for who are outside the app's data range."""
         if self.data_range.everyone:
             return ()
@@ -35,36 +35,36 @@ class QueryCase:
             id
             for id in self.body.get("employment_ids") or ()
             if not departments.is_in_data_range(
-                self.tx, self.data_range, records.department_on(self.tx, id, self.today), self.today
+                self.tx, self.data_range, records.department_as_of(self.tx, id, self.today), self.today
             )
         ]
 
 
 def date_is_malformed(c: QueryCase) -> bool:
-    given = [value for name in DATES if (value := c.body.get(name)) not in (None, "")]
-    return any(not isinstance(value, str) or not is_iso_date(value) for value in given)
+    values = [value for name in DATE_FIELDS if (value := c.body.get(name)) not in (None, "")]
+    return any(not isinstance(value, str) or not is_iso_date(value) for value in values)
 
 
-def dates_are_in_disorder(c: QueryCase) -> bool:
+def effective_date_range_is_reversed(c: QueryCase) -> bool:
     start, end = c.body.get("effective_date_start"), c.body.get("effective_date_end")
     return bool(start and end and start > end)
 
 
-def page_token_is_foreign(c: QueryCase) -> bool:
-    return not c.page_token_is_ours
+def page_token_is_unknown(c: QueryCase) -> bool:
+    return not c.page_token_is_valid
 
 
-def somebody_is_out_of_range(c: QueryCase) -> bool:
-    return bool(c.foreign)
+def employment_is_outside_data_range(c: QueryCase) -> bool:
+    return bool(c.outside_data_range)
 
 
 QUERY: Rulebook[QueryCase] = Rulebook(
     "v2.employees-job_data.query",
     [
         Rule(1160013, date_is_malformed, "a date is not `YYYY-MM-DD`", "doc"),
-        Rule(1160013, dates_are_in_disorder, "the range of effective dates ends before it starts"),
-        Rule(1160013, page_token_is_foreign, "`page_token` is not one that this operation gave"),
-        Rule(1160023, somebody_is_out_of_range, "a person asked for is outside the app's data range", "doc"),
+        Rule(1160013, effective_date_range_is_reversed, "the range of effective dates ends before it starts"),
+        Rule(1160013, page_token_is_unknown, "`page_token` is not one that this operation gave"),
+        Rule(1160023, employment_is_outside_data_range, "a person asked for is outside the app's data range", "doc"),
         Rule(1160018, Unreachable("a token always names its app and its tenant"), "the token names no app", "doc"),
         Rule(1160999, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
         Rule(1160997, Unreachable("there is no metadata service to call"), "another service failed", "doc"),

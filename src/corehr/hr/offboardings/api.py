@@ -14,9 +14,9 @@ from corehr.kernel.feature import Call, DailyJob, Feature, JsonObject
 def edit_v2(tx: Tx, call: Call) -> JsonObject:
     """POST v2/offboardings/edit."""
     body = call.body
-    sent = body.get("update_data")
-    commands.edit(tx, body.get("offboarding_id"), body.get("operator_id"), sent, call.data_range)
-    return {"data": [{name: one[name] for name in ("field_name", "value")} for one in sent or ()]}
+    update_data = body.get("update_data")
+    commands.edit(tx, body.get("offboarding_id"), body.get("operator_id"), update_data, call.data_range)
+    return {"data": [{name: item[name] for name in ("field_name", "value")} for item in update_data or ()]}
 
 
 def revoke_v2(tx: Tx, call: Call) -> JsonObject:
@@ -25,7 +25,7 @@ def revoke_v2(tx: Tx, call: Call) -> JsonObject:
     return {}
 
 
-def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
+def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
     """The row, its values as the wire writes them."""
     row = records.get(tx, id)
     if row is None:
@@ -33,10 +33,14 @@ def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
     return {**row, "info": {name: encode(value) for name, value in row["info"].items()}}
 
 
-def show_field(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
+def view_field(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
     """One field of the form: `id` is its name."""
-    it = records.definitions(tx).get(id)
-    return {**asdict(it), "options": sorted(it.options), "editable": it.editable} if it else None
+    definition = records.get_definitions(tx).get(id)
+    return (
+        {**asdict(definition), "options": sorted(definition.options), "editable": definition.editable}
+        if definition
+        else None
+    )
 
 
 FEATURE = Feature(
@@ -44,11 +48,11 @@ FEATURE = Feature(
     commands={"v2.offboarding.edit": edit_v2, "v2.offboarding.revoke": revoke_v2},
     rulebooks=(EDIT, REVOKE),
     approval_callbacks={
-        records.SUBJECT: commands.decided,
-        records.CHECKLIST: commands.hand_over_decided,
-        records.MODIFICATION: commands.modification_decided,
-        records.WITHDRAWAL: commands.withdrawal_decided,
+        records.APPROVAL_SUBJECT: commands.on_decided,
+        records.CHECKLIST: commands.on_checklist_decided,
+        records.MODIFICATION: commands.on_modification_decided,
+        records.WITHDRAWAL: commands.on_withdrawal_decided,
     },
-    daily_jobs=(DailyJob(records.due, commands.come_due),),
-    record_views={"offboardings": show, "offboarding_fields": show_field},
+    daily_jobs=(DailyJob(records.list_due, commands.apply_due),),
+    record_views={"offboardings": view_record, "offboarding_fields": view_field},
 )

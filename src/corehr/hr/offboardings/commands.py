@@ -19,87 +19,93 @@ from corehr.kernel.feature import DataRange
 
 def edit(tx: Tx, id: Any, operator_id: Any, update_data: Any, data_range: DataRange) -> None:
     """Other facts hold of an offboarding, all of those asked for or none; arguments may be anything."""
-    row, person = _held(tx, id)
-    case = EditCase(tx, id, operator_id, row, person, data_range, update_data)
+    row, employment = _lock_and_load(tx, id)
+    case = EditCase(tx, id, operator_id, row, employment, data_range, update_data)
     EDIT.check(case)
-    _settled(tx, records.edit(tx, case.offboarding, case.values, operator_id or None))
+    _apply_if_due(tx, records.edit(tx, case.offboarding, case.valid_values, operator_id or None))
 
 
 def revoke(tx: Tx, id: Any, operator_id: Any, data_range: DataRange) -> None:
     """An offboarding is taken back, and the person is as they were; arguments may be anything."""
-    row, person = _held(tx, id)
-    case = Case(tx, id, operator_id, row, person, data_range)
+    row, employment = _lock_and_load(tx, id)
+    case = Case(tx, id, operator_id, row, employment, data_range)
     REVOKE.check(case)
     _withdraw(tx, case.offboarding, operator_id or None)
 
 
-def decided(tx: Tx, id: str, approved: bool) -> None:
+def on_decided(tx: Tx, id: str, approved: bool) -> None:
     """The approval of this offboarding ended; who ended it holds the person."""
-    _settled(tx, records.decide(tx, records.known(tx, id), Status.APPROVED if approved else Status.REJECTED))
+    _apply_if_due(
+        tx, records.set_decision(tx, records.get_existing(tx, id), Status.APPROVED if approved else Status.REJECTED)
+    )
 
 
-def modification_decided(tx: Tx, id: str, approved: bool) -> None:
+def on_modification_decided(tx: Tx, id: str, approved: bool) -> None:
     """Other facts were proposed, and are agreed to or not: too late for a last day that is over, or one who stays."""
-    row = records.known(tx, id)
+    row = records.get_existing(tx, id)
     proposed: dict[str, Value] = dict(row["proposal"] or {})
-    row = records.conclude(tx, row)
+    row = records.clear_proposal(tx, row)
     if row["status"] == Status.OFFBOARDED:
-        proposed.pop(records.LAST_DAY, None)
-    if approved and row["status"] in records.AGREED:
-        _settled(tx, records.edit(tx, row, proposed, None))
+        proposed.pop(records.OFFBOARDING_DATE, None)
+    if approved and row["status"] in records.APPROVED_STATUSES:
+        _apply_if_due(tx, records.edit(tx, row, proposed, None))
 
 
-def withdrawal_decided(tx: Tx, id: str, approved: bool) -> None:
+def on_withdrawal_decided(tx: Tx, id: str, approved: bool) -> None:
     """The person was proposed to stay after all."""
     if approved:
-        _withdraw(tx, records.known(tx, id), None)
+        _withdraw(tx, records.get_existing(tx, id), None)
 
 
-def hand_over_decided(tx: Tx, id: str, approved: bool) -> None:
+def on_checklist_decided(tx: Tx, id: str, approved: bool) -> None:
     """The approval of the hand-over ended."""
-    records.hand_over(tx, records.known(tx, id), Checklist.FINISHED if approved else Checklist.REJECTED)
+    records.set_checklist_status(
+        tx, records.get_existing(tx, id), Checklist.FINISHED if approved else Checklist.REJECTED
+    )
 
 
-def come_due(tx: Tx, id: str) -> None:
+def apply_due(tx: Tx, id: str) -> None:
     """The last day of this offboarding is over."""
-    people.lock(tx, records.known(tx, id)["employment_id"])
-    _settled(tx, records.known(tx, id))  # as it is now that nobody else can change it
+    people.lock(tx, records.get_existing(tx, id)["employment_id"])
+    _apply_if_due(tx, records.get_existing(tx, id))  # as it is now that nobody else can change it
 
 
-def _held(tx: Tx, id: Any) -> tuple[Row | None, people.Employment | None]:
+def _lock_and_load(tx: Tx, id: Any) -> tuple[Row | None, people.Employment | None]:
     """The offboarding and its person, locked before anything about them is believed."""
     row = records.get(tx, id) if isinstance(id, str) else None
     if row is None:
         return None, None
-    person = people.lock(tx, row["employment_id"])
-    return records.get(tx, id), person
+    employment = people.lock(tx, row["employment_id"])
+    return records.get(tx, id), employment
 
 
-def _settled(tx: Tx, row: Row) -> None:
+def _apply_if_due(tx: Tx, row: Row) -> None:
     """If it is agreed to and the last day is over where the person works, they have left."""
-    if row["status"] not in records.WAITING or row["offboarding_date"] >= local_date(tx.now, records.zone(tx, row)):
+    if row["status"] not in records.READY_STATUSES or row["offboarding_date"] >= local_date(
+        tx.now, records.time_zone(tx, row)
+    ):
         return
-    person, day, cause = row["employment_id"], row["offboarding_date"], records.cause(row["id"])
-    people.terminate(tx, person, day, cause)
-    ids = contracts.list_ids(tx, person)
+    employment_id, day, cause = row["employment_id"], row["offboarding_date"], records.cause_of(row["id"])
+    people.terminate(tx, employment_id, day, cause)
+    ids = contracts.list_ids(tx, employment_id)
     contract = contracts.contract_in_force(versions.timelines(tx, ids), ids, day)
     if contract and not contract.body.get(contracts.ACTUAL_END_DATE):
         contracts.close(tx, contract, day, cause)
-    records.take_effect(tx, row)
+    records.mark_offboarded(tx, row)
 
 
 def _withdraw(tx: Tx, row: Row, operator_id: str | None) -> None:
     """Take back what leaving said of the person and their contract, end its processes, and say that it is over."""
-    cause = records.cause(row["id"])
-    for kind, thing in versions.list_entities_of_cause(tx, cause):
+    cause = records.cause_of(row["id"])
+    for kind, entity_id in versions.list_entities_of_cause(tx, cause):
         if kind == people.KIND:
-            people.retract(tx, thing, cause)
+            people.retract(tx, entity_id, cause)
         else:
-            contracts.retract(tx, thing, cause)
+            contracts.retract(tx, entity_id, cause)
     if row["process_id"]:
-        processes.end(tx, row["process_id"])
+        processes.cancel(tx, row["process_id"])
     if row["checklist_status"] == Checklist.RUNNING:
         if row["checklist_process_id"]:
-            processes.end(tx, row["checklist_process_id"])
-        row = records.hand_over(tx, row, Checklist.WITHDRAWN)
-    records.withdraw(tx, row, operator_id)
+            processes.cancel(tx, row["checklist_process_id"])
+        row = records.set_checklist_status(tx, row, Checklist.WITHDRAWN)
+    records.mark_withdrawn(tx, row, operator_id)

@@ -7,7 +7,7 @@ from corehr.kernel.clock import epoch_millis, parse_timestamp
 from corehr.kernel.db import Row
 from corehr.kernel.event_log import Event
 
-STATUS: Final = {
+EVENT_STATUS_CODES: Final = {
     "Approving": 1,
     "Approved": 2,
     "Offboarded": 3,
@@ -17,7 +17,7 @@ STATUS: Final = {
 }
 """The statuses as the events of version 2 number them."""
 
-STATUS_V1: Final = {
+EVENT_STATUS_CODES_V1: Final = {
     "Approving": 1,
     "Withdrawn": 2,
     "Rejected": 3,
@@ -26,7 +26,7 @@ STATUS_V1: Final = {
 }
 """The same in the event of version 1, which never tells of a direct offboarding."""
 
-CHECKLIST: Final = {
+EVENT_CHECKLIST_STATUS_CODES: Final = {
     "AntiBegin": 1,
     "Approving": 2,
     "Finished": 3,
@@ -34,7 +34,7 @@ CHECKLIST: Final = {
     "Withdrawn": 5,
 }
 
-APPROVED, REVOKED = 7001, 7002
+OFFBOARDING_APPROVED, OFFBOARDING_REVOKED = 7001, 7002
 _EMPLOYEE_OFFBOARDED = 7
 
 
@@ -46,7 +46,7 @@ def status_updated(row: Row) -> Event:
             "employment_id": row["employment_id"],
             "offboarding_id": row["id"],
             "process_id": row["process_id"] or "",
-            "status": STATUS[row["status"]],
+            "status": EVENT_STATUS_CODES[row["status"]],
         },
     )
 
@@ -59,7 +59,7 @@ def status_updated_v1(row: Row) -> Event:
             "employment_id": row["employment_id"],
             "offboarding_id": row["id"],
             "process_id": row["process_id"] or "",
-            "status": STATUS_V1[row["status"]],
+            "status": EVENT_STATUS_CODES_V1[row["status"]],
         },
     )
 
@@ -75,8 +75,8 @@ def updated(row: Row, fields: Sequence[str]) -> Event:
             "checklist_process_id": row["checklist_process_id"] or "",
             "employment_id": row["employment_id"],
             "operator": row["updated_by"] or "",
-            "status": STATUS[row["status"]],
-            "checklist_status": CHECKLIST[row["checklist_status"]],
+            "status": EVENT_STATUS_CODES[row["status"]],
+            "checklist_status": EVENT_CHECKLIST_STATUS_CODES[row["checklist_status"]],
             "updated_time": epoch_millis(parse_timestamp(row["updated_at"])),
             "updated_fields": list(fields),
         },
@@ -91,23 +91,23 @@ def checklist_updated(row: Row) -> Event:
             "employment_id": row["employment_id"],
             "offboarding_id": row["id"],
             "checklist_process_id": row["checklist_process_id"] or "",
-            "checklist_status": CHECKLIST[row["checklist_status"]],
+            "checklist_status": EVENT_CHECKLIST_STATUS_CODES[row["checklist_status"]],
         },
     )
 
 
-def in_the_domain(row: Row, what: int) -> Event:
+def employee_domain_event(row: Row, sub_event_type: int) -> Event:
     """The employee's domain event: an offboarding was agreed to, or taken back."""
-    agreed = what == APPROVED
+    is_approved = sub_event_type == OFFBOARDING_APPROVED
     return Event(
         "corehr.employee.domain_event_v2",
         row["employment_id"],
         {
             "event_type": _EMPLOYEE_OFFBOARDED,
-            "sub_event_type": what,
+            "sub_event_type": sub_event_type,
             "operator_user_id": row["updated_by"] or "",
-            "opt_scene": "OpenAPIAddOffboarding" if agreed else "OpenAPIRevokeOffboarding",
-            "opt_desc": "offboarding approved" if agreed else "offboarding revoked",
+            "opt_scene": "OpenAPIAddOffboarding" if is_approved else "OpenAPIRevokeOffboarding",
+            "opt_desc": "offboarding approved" if is_approved else "offboarding revoked",
             "opt_time": str(int(parse_timestamp(row["updated_at"]).timestamp())),
             "opt_id": row["id"],
             "employment_id": row["employment_id"],
@@ -117,7 +117,7 @@ def in_the_domain(row: Row, what: int) -> Event:
                     "entity": "offboarding",
                     "agg_entity": "employment",
                     "agg_entity_id": row["employment_id"],
-                    "opt_type": 1 if agreed else 3,
+                    "opt_type": 1 if is_approved else 3,
                     "fields": ["status"],
                 }
             ],

@@ -50,29 +50,29 @@ class Checklist(StrEnum):
     WITHDRAWN = "Withdrawn"
 
 
-PENDING = frozenset({Status.APPROVING, Status.APPROVED, Status.NO_NEED_APPROVAL})
+PENDING_STATUSES = frozenset({Status.APPROVING, Status.APPROVED, Status.NO_NEED_APPROVAL})
 """Asked for and neither ended nor taken effect."""
 
-WAITING: Final = (Status.APPROVED, Status.NO_NEED_APPROVAL)
+READY_STATUSES: Final = (Status.APPROVED, Status.NO_NEED_APPROVAL)
 """Agreed, and waiting for the last day to be over."""
 
-AGREED = frozenset({*WAITING, Status.OFFBOARDED})
+APPROVED_STATUSES = frozenset({*READY_STATUSES, Status.OFFBOARDED})
 """The employment has an end because of it."""
 
-BY_OTHERS, DIRECTLY = "offboarding_initiated_by_others", "offboarding_directly"
+TYPE_BY_OTHERS, TYPE_DIRECT = "offboarding_initiated_by_others", "offboarding_directly"
 
-SUBJECT, CHECKLIST = "offboarding", "offboarding_checklist"
+APPROVAL_SUBJECT, CHECKLIST = "offboarding", "offboarding_checklist"
 MODIFICATION, WITHDRAWAL = "offboarding_modification", "offboarding_withdrawal"
 """What approvals about an offboarding are for: leaving at all, the hand-over, other facts, not leaving after all."""
 
 FORM: Final = "offboarding_info"
-LAST_DAY: Final = "offboarding_date"
-EXPLANATIONS: Final = ("reason_explanation", "employee_reason_explanation")
-ALIASES: Final[Mapping[str, str]] = {"reason_for_offboarding": "reason"}
+OFFBOARDING_DATE: Final = "offboarding_date"
+EXPLANATION_FIELDS: Final = ("reason_explanation", "employee_reason_explanation")
+FIELD_ALIASES: Final[Mapping[str, str]] = {"reason_for_offboarding": "reason"}
 
 _REASONS = frozenset({"voluntary", "involuntary", "other"}) | frozenset(
-    f"{why}_saas"
-    for why in (
+    f"{reason}_saas"
+    for reason in (
         "accident",
         "death",
         "dismissal",
@@ -97,7 +97,7 @@ _REASONS = frozenset({"voluntary", "involuntary", "other"}) | frozenset(
     )
 )
 _BLOCK_REASONS = frozenset({"violation_of_company_regulations", "violation_of_laws", "dishonesty", "other"})
-_LOCKED = (
+_READ_ONLY_FIELDS = (
     "wk_id",
     "wk_tenant_id",
     "wk_created_at",
@@ -123,17 +123,17 @@ _LOCKED = (
     "provident_fund_end_date",
     "sign_type",
 )
-BUILT_IN: Final[Mapping[str, FieldDefinition]] = {
-    it.name: it
-    for it in (
-        FieldDefinition(LAST_DAY, FieldType.DATE),
+BUILT_IN_FIELDS: Final[Mapping[str, FieldDefinition]] = {
+    definition.name: definition
+    for definition in (
+        FieldDefinition(OFFBOARDING_DATE, FieldType.DATE),
         FieldDefinition("expected_offboarding_date", FieldType.DATE),
         FieldDefinition("last_attendance_date", FieldType.DATE),
         FieldDefinition("apply_initiating_time", FieldType.DATE, with_time=True),
         FieldDefinition("apply_finish_time", FieldType.DATE, with_time=True),
         FieldDefinition("reason", FieldType.OPTION, options=_REASONS),
         FieldDefinition("employee_reason", FieldType.OPTION, options=_REASONS),
-        *(FieldDefinition(name, FieldType.TEXT, multi_line=True) for name in EXPLANATIONS),
+        *(FieldDefinition(name, FieldType.TEXT, multi_line=True) for name in EXPLANATION_FIELDS),
         FieldDefinition("add_block_list", FieldType.BOOL),
         FieldDefinition("block_reason", FieldType.OPTION, options=_BLOCK_REASONS),
         FieldDefinition("block_reason_explanation", FieldType.TEXT, multi_line=True),
@@ -144,7 +144,7 @@ BUILT_IN: Final[Mapping[str, FieldDefinition]] = {
         FieldDefinition("noncompete_agreement_start_date", FieldType.DATE),
         FieldDefinition("noncompete_agreement_end_date", FieldType.DATE),
         FieldDefinition("signature_file", FieldType.ATTACHMENT),
-        *(FieldDefinition(name, FieldType.TEXT, locked=True) for name in _LOCKED),
+        *(FieldDefinition(name, FieldType.TEXT, locked=True) for name in _READ_ONLY_FIELDS),
     )
 }
 """The form's fields that every company has; its own definition of one, as of its block reasons, stands in its place."""
@@ -177,61 +177,63 @@ offboarding = tenant_table(
     ),
 )
 
-_ADD = insert_into(offboarding)
-_FIND = select_by(offboarding, "id")
-_OF = statement(sa.select(offboarding).where(*matches(offboarding, "employment_id")).order_by(offboarding.c.id))
-_DUE = statement(
+_INSERT = insert_into(offboarding)
+_SELECT = select_by(offboarding, "id")
+_SELECT_BY_EMPLOYMENT = statement(
+    sa.select(offboarding).where(*matches(offboarding, "employment_id")).order_by(offboarding.c.id)
+)
+_SELECT_DUE = statement(
     sa.select(offboarding.c.id, offboarding.c.employment_id, offboarding.c.offboarding_date)
     .where(
         of_tenant(offboarding),
-        in_constants(offboarding.c.status, WAITING),
+        in_constants(offboarding.c.status, READY_STATUSES),
         offboarding.c.offboarding_date < bind("day"),
     )
     .order_by(offboarding.c.offboarding_date, offboarding.c.id)
 )
-_WRITE = update_columns(offboarding, *(c.name for c in offboarding.c if c.name not in ("tenant", "id")))
+_UPDATE = update_columns(offboarding, *(c.name for c in offboarding.c if c.name not in ("tenant", "id")))
 
 
-def cause(id: str) -> Cause:
+def cause_of(id: str) -> Cause:
     """How versions name the offboarding that made them."""
     return ("offboarding", id)
 
 
 def get(tx: Tx, id: str) -> Row | None:
     """The row, with `info` and `proposal`, both values by field, as mappings; `proposal` may be None."""
-    row = tx.fetch_one(_FIND, id=id)
-    return _read(row) if row else None
+    row = tx.fetch_one(_SELECT, id=id)
+    return _from_row(row) if row else None
 
 
-def known(tx: Tx, id: str) -> Row:
+def get_existing(tx: Tx, id: str) -> Row:
     """The row of an offboarding that is known to exist."""
     row = get(tx, id)
     assert row is not None
     return row
 
 
-def of(tx: Tx, employment_id: str) -> Sequence[Row]:
+def list_by_employment(tx: Tx, employment_id: str) -> Sequence[Row]:
     """Every offboarding of the employment, oldest first; rows as of `get`."""
-    return [_read(row) for row in tx.fetch_all(_OF, employment_id=employment_id)]
+    return [_from_row(row) for row in tx.fetch_all(_SELECT_BY_EMPLOYMENT, employment_id=employment_id)]
 
 
-def definitions(tx: Tx) -> Mapping[str, FieldDefinition]:
+def get_definitions(tx: Tx) -> Mapping[str, FieldDefinition]:
     """The fields of the form by name: the built-in ones and the company's own."""
-    return {**BUILT_IN, **custom_fields.get_definitions(tx, FORM)}
+    return {**BUILT_IN_FIELDS, **custom_fields.get_definitions(tx, FORM)}
 
 
-def zone(tx: Tx, row: Row) -> str:
+def time_zone(tx: Tx, row: Row) -> str:
     """The last day ends for a person where they work on it."""
     day = row["offboarding_date"]
-    return locations.time_zone_as_of(tx, job_datas.work_location_on(tx, row["employment_id"], day), day)
+    return locations.time_zone_as_of(tx, job_datas.work_location_as_of(tx, row["employment_id"], day), day)
 
 
-def due(tx: Tx, zone_begun: str, day: IsoDate) -> Sequence[str]:
+def list_due(tx: Tx, in_time_zone: str, day: IsoDate) -> Sequence[str]:
     """The agreed offboardings whose last day, in this zone, was over when this day began; in order of day."""
-    return [row["id"] for row in tx.fetch_all(_DUE, day=day) if zone(tx, row) == zone_begun]
+    return [row["id"] for row in tx.fetch_all(_SELECT_DUE, day=day) if time_zone(tx, row) == in_time_zone]
 
 
-def ask(
+def insert(
     tx: Tx,
     id: str,
     employment_id: str,
@@ -239,18 +241,18 @@ def ask(
     info: Mapping[str, Value],
     *,
     process_id: str | None = None,
-    directly: bool = False,
+    is_direct: bool = False,
 ) -> Row:
     """Somebody is to leave: an approval about it begins, or it is agreed to at once where none is needed."""
-    person = people.get(tx, employment_id)
+    employment = people.get(tx, employment_id)
     row: Row = {
         "tenant": tx.tenant,
         "id": id,
         "employment_id": employment_id,
         "status": Status.APPROVING.value,
-        "type": DIRECTLY if directly else BY_OTHERS,
+        "type": TYPE_DIRECT if is_direct else TYPE_BY_OTHERS,
         "offboarding_date": date,
-        "end_before": person.end_date if person else None,
+        "end_before": employment.end_date if employment else None,
         "info": dict(info),
         "proposal": None,
         "process_id": process_id,
@@ -262,32 +264,32 @@ def ask(
         "revoked_at": None,
         "revoked_by": None,
     }
-    tx.execute(_ADD, **_written(row))
-    _announce(tx, row)
-    tx.emit(events.updated(row, sorted({LAST_DAY, *info})))
-    return decide(tx, row, Status.NO_NEED_APPROVAL) if directly else row
+    tx.execute(_INSERT, **_to_row(row))
+    _emit_status_changed(tx, row)
+    tx.emit(events.updated(row, sorted({OFFBOARDING_DATE, *info})))
+    return set_decision(tx, row, Status.NO_NEED_APPROVAL) if is_direct else row
 
 
-def decide(tx: Tx, row: Row, status: Status) -> Row:
+def set_decision(tx: Tx, row: Row, status: Status) -> Row:
     """It is agreed to, and the employment has an end; or it is rejected."""
-    row = _become(tx, row, None, status=status.value)
-    if status in AGREED:
+    row = _update(tx, row, None, status=status.value)
+    if status in APPROVED_STATUSES:
         people.set_end_date(tx, row["employment_id"], row["offboarding_date"])
-        tx.emit(events.in_the_domain(row, events.APPROVED))
-    _announce(tx, row)
+        tx.emit(events.employee_domain_event(row, events.OFFBOARDING_APPROVED))
+    _emit_status_changed(tx, row)
     return row
 
 
 def edit(tx: Tx, row: Row, values: Mapping[str, Value], operator_id: str | None) -> Row:
     """Other facts hold; another last day is the employment's end as well. What is as it was is not told."""
-    date = str(values.get(LAST_DAY, row["offboarding_date"]))
-    info = {**row["info"], **{name: value for name, value in values.items() if name != LAST_DAY}}
-    moved = date != row["offboarding_date"]
-    fields = sorted([LAST_DAY] * moved + [name for name in info if info[name] != row["info"].get(name)])
+    date = str(values.get(OFFBOARDING_DATE, row["offboarding_date"]))
+    info = {**row["info"], **{name: value for name, value in values.items() if name != OFFBOARDING_DATE}}
+    date_changed = date != row["offboarding_date"]
+    fields = sorted([OFFBOARDING_DATE] * date_changed + [name for name in info if info[name] != row["info"].get(name)])
     if not fields:
         return row
-    row = _become(tx, row, operator_id, offboarding_date=date, info=info)
-    if moved:
+    row = _update(tx, row, operator_id, offboarding_date=date, info=info)
+    if date_changed:
         people.set_end_date(tx, row["employment_id"], date)
     tx.emit(events.updated(row, fields))
     return row
@@ -295,60 +297,60 @@ def edit(tx: Tx, row: Row, values: Mapping[str, Value], operator_id: str | None)
 
 def propose(tx: Tx, row: Row, values: Mapping[str, Value]) -> Row:
     """These values are what a MODIFICATION that begins is about."""
-    return _become(tx, row, None, proposal=dict(values))
+    return _update(tx, row, None, proposal=dict(values))
 
 
-def conclude(tx: Tx, row: Row) -> Row:
+def clear_proposal(tx: Tx, row: Row) -> Row:
     """What was proposed has been decided on, one way or the other."""
-    return _become(tx, row, None, proposal=None)
+    return _update(tx, row, None, proposal=None)
 
 
-def take_effect(tx: Tx, row: Row) -> Row:
+def mark_offboarded(tx: Tx, row: Row) -> Row:
     """The last day is over."""
-    row = _become(tx, row, None, status=Status.OFFBOARDED.value)
-    _announce(tx, row)
+    row = _update(tx, row, None, status=Status.OFFBOARDED.value)
+    _emit_status_changed(tx, row)
     return row
 
 
-def hand_over(tx: Tx, row: Row, checklist: Checklist, process_id: str | None = None) -> Row:
+def set_checklist_status(tx: Tx, row: Row, checklist: Checklist, process_id: str | None = None) -> Row:
     """The hand-over gets on; `process_id` when it begins."""
     process_id = process_id or row["checklist_process_id"]
-    row = _become(tx, row, None, checklist_status=checklist.value, checklist_process_id=process_id)
+    row = _update(tx, row, None, checklist_status=checklist.value, checklist_process_id=process_id)
     tx.emit(events.checklist_updated(row))
     return row
 
 
-def withdraw(tx: Tx, row: Row, operator_id: str | None) -> Row:
+def mark_withdrawn(tx: Tx, row: Row, operator_id: str | None) -> Row:
     """The person stays; the employment ends when it would have without, the row keeps who did it and when."""
-    if row["status"] in AGREED:
+    if row["status"] in APPROVED_STATUSES:
         people.set_end_date(tx, row["employment_id"], row["end_before"])
-    row = _become(
+    row = _update(
         tx, row, operator_id, status=Status.WITHDRAWN.value, revoked_at=tx.recorded_at, revoked_by=operator_id
     )
     tx.emit(events.updated(row, ["status"]))
-    _announce(tx, row)
-    tx.emit(events.in_the_domain(row, events.REVOKED))
+    _emit_status_changed(tx, row)
+    tx.emit(events.employee_domain_event(row, events.OFFBOARDING_REVOKED))
     return row
 
 
-def _become(tx: Tx, row: Row, operator_id: str | None, **facts: Any) -> Row:
-    row = {**row, **facts, "updated_at": tx.recorded_at, "updated_by": operator_id}
-    tx.execute(_WRITE, **_written(row))
+def _update(tx: Tx, row: Row, operator_id: str | None, **changes: Any) -> Row:
+    row = {**row, **changes, "updated_at": tx.recorded_at, "updated_by": operator_id}
+    tx.execute(_UPDATE, **_to_row(row))
     return row
 
 
-def _announce(tx: Tx, row: Row) -> None:
+def _emit_status_changed(tx: Tx, row: Row) -> None:
     """The status has changed; a direct offboarding is not told in version 1."""
     tx.emit(events.status_updated(row))
-    if row["type"] != DIRECTLY:
+    if row["type"] != TYPE_DIRECT:
         tx.emit(events.status_updated_v1(row))
 
 
-def _read(row: Row) -> Row:
+def _from_row(row: Row) -> Row:
     proposal = decode_json(row["proposal"]) if row["proposal"] else None
     return {**row, "info": decode_json(row["info"]), "proposal": proposal}
 
 
-def _written(row: Row) -> Row:
+def _to_row(row: Row) -> Row:
     proposal = encode_json(row["proposal"]).decode() if row["proposal"] else None
     return {**row, "info": encode_json(row["info"]).decode(), "proposal": proposal}

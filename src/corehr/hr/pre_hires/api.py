@@ -1,7 +1,7 @@
 """Pre-hires on the wire."""
 
 from corehr.hr.pre_hires import commands, records
-from corehr.hr.pre_hires.rules import WITHDRAW, Withdrawal
+from corehr.hr.pre_hires.rules import WITHDRAW, WithdrawOnboarding
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import Call, Feature, JsonObject
@@ -10,16 +10,16 @@ from corehr.kernel.feature import Call, Feature, JsonObject
 def withdraw_v2(tx: Tx, call: Call) -> JsonObject:
     """POST v2/pre_hires/withdraw_onboarding."""
     body = call.body
-    asked = Withdrawal(body.get("pre_hire_id"), body.get("withdraw_reason"), call.app_id, call.pre_hires)
-    commands.withdraw(tx, asked)
+    request = WithdrawOnboarding(body.get("pre_hire_id"), body.get("withdraw_reason"), call.app_id, call.pre_hires)
+    commands.withdraw(tx, request)
     return {"success": True}
 
 
-def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
+def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
     row = records.get(tx, id)
     if row is None:
         return None
-    tasks = [{name: task[name] for name in ("code", "name", "status")} for task in records.tasks_of(tx, id)]
+    tasks = [{name: task[name] for name in ("code", "name", "status")} for task in records.list_tasks(tx, id)]
     return {**row, "tasks": tasks}
 
 
@@ -27,5 +27,5 @@ FEATURE = Feature(
     "pre_hires",
     commands={"v2.pre_hire.withdraw_onboarding": withdraw_v2},
     rulebooks=(WITHDRAW,),
-    record_views={"pre_hires": show},
+    record_views={"pre_hires": view_record},
 )

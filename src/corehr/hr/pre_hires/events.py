@@ -10,7 +10,7 @@ def updated(row: Row, fields: Sequence[str]) -> Event:
     return Event("corehr.pre_hire.updated_v1", row["id"], {"pre_hire_id": row["id"], "field_changes": list(fields)})
 
 
-def flow_moved(row: Row, flow: Row, tasks: Sequence[Row]) -> Event:
+def onboarding_flow_changed(row: Row, flow: Row, tasks: Sequence[Row]) -> Event:
     """The onboarding flow came to the status that the row has; `tasks` are those that moved with it."""
     return Event(
         "corehr.pre_hire.onboarding_task_changed_v2",

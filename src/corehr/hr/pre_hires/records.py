@@ -58,7 +58,7 @@ class TaskStatus(StrEnum):
     MANUAL_SKIPPED = "manual_skipped"
 
 
-OVER: Final = frozenset(
+FINAL_TASK_STATUSES: Final = frozenset(
     {TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.COMPLETED, TaskStatus.TERMINATED, TaskStatus.MANUAL_SKIPPED}
 )
 """Nothing more happens to such a task; every other one is open."""
@@ -95,26 +95,33 @@ onboarding_task = tenant_table(
     text_column("status"),
 )
 
-_ADD_FLOW = insert_into(onboarding_flow)
-_FLOW = select_by(onboarding_flow, "id")
-_ADD = insert_into(pre_hire)
-_FIND = select_by(pre_hire, "id")
-_HOLD = statement(sa.select(pre_hire).where(*matches(pre_hire, "id")).with_for_update())
-_WITHDRAWAL = ("onboarding_status", "flow_status", "withdrawn_reason", "withdrawn_by", "withdrawn_at", "updated_at")
-_WITHDRAW = update_columns(pre_hire, *_WITHDRAWAL)
-_ADD_TASK = insert_into(onboarding_task)
-_TASKS = statement(
+_INSERT_FLOW = insert_into(onboarding_flow)
+_SELECT_FLOW = select_by(onboarding_flow, "id")
+_INSERT = insert_into(pre_hire)
+_SELECT = select_by(pre_hire, "id")
+_SELECT_FOR_UPDATE = statement(sa.select(pre_hire).where(*matches(pre_hire, "id")).with_for_update())
+_WITHDRAWAL_COLUMNS = (
+    "onboarding_status",
+    "flow_status",
+    "withdrawn_reason",
+    "withdrawn_by",
+    "withdrawn_at",
+    "updated_at",
+)
+_UPDATE_WITHDRAWAL = update_columns(pre_hire, *_WITHDRAWAL_COLUMNS)
+_INSERT_TASK = insert_into(onboarding_task)
+_SELECT_TASKS = statement(
     sa.select(onboarding_task).where(*matches(onboarding_task, "pre_hire_id")).order_by(onboarding_task.c.place)
 )
-_SET_TASK = update_columns(onboarding_task, "status", by=("pre_hire_id", "code"))
+_UPDATE_TASK_STATUS = update_columns(onboarding_task, "status", by=("pre_hire_id", "code"))
 
 
-def add_flow(tx: Tx, id: str, name_zh: str, name_en: str) -> None:
+def create_flow(tx: Tx, id: str, name_zh: str, name_en: str) -> None:
     """An onboarding flow that pre-hires can run through."""
-    tx.execute(_ADD_FLOW, id=id, name_zh=name_zh, name_en=name_en)
+    tx.execute(_INSERT_FLOW, id=id, name_zh=name_zh, name_en=name_en)
 
 
-def add_pre_hire(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]]) -> None:
+def create(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]]) -> None:
     """Somebody is expected, or was; `tasks` are code, name and status of each, in their order.
 
     `row` has `id`, `name`, `onboarding_status`, `onboarding_date`, `department_id`, `flow_id`, `flow_status`, and
@@ -131,29 +138,29 @@ def add_pre_hire(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]])
         "withdrawn_at": None,
     }
     rows = [
-        {"pre_hire_id": row["id"], "code": code, "place": place, "name": name, "status": status.value}
-        for place, (code, name, status) in enumerate(tasks)
+        {"pre_hire_id": row["id"], "code": code, "place": position, "name": name, "status": status.value}
+        for position, (code, name, status) in enumerate(tasks)
     ]
-    tx.execute(_ADD, **{**row, "offer": encode_json(row["offer"]).decode()})
-    tx.execute_many(_ADD_TASK, rows)
-    told = ("onboarding_status", "onboarding_date", "department_id")
-    tx.emit(events.updated(row, sorted([*(field for field in told if row[field]), *row["offer"]])))
-    tx.emit(events.flow_moved(row, _flow(tx, row), rows))
+    tx.execute(_INSERT, **{**row, "offer": encode_json(row["offer"]).decode()})
+    tx.execute_many(_INSERT_TASK, rows)
+    reported_fields = ("onboarding_status", "onboarding_date", "department_id")
+    tx.emit(events.updated(row, sorted([*(field for field in reported_fields if row[field]), *row["offer"]])))
+    tx.emit(events.onboarding_flow_changed(row, _get_flow(tx, row), rows))
 
 
 def get(tx: Tx, id: str) -> Row | None:
     """The row, with `offer` as a mapping."""
-    return _read(tx.fetch_one(_FIND, id=id))
+    return _from_row(tx.fetch_one(_SELECT, id=id))
 
 
-def hold(tx: Tx, id: str) -> Row | None:
+def lock(tx: Tx, id: str) -> Row | None:
     """The row as `get` gives it, locked until the command ends: every command about a pre-hire begins with this."""
-    return _read(tx.fetch_one(_HOLD, id=id))
+    return _from_row(tx.fetch_one(_SELECT_FOR_UPDATE, id=id))
 
 
-def tasks_of(tx: Tx, id: str) -> Sequence[Row]:
+def list_tasks(tx: Tx, id: str) -> Sequence[Row]:
     """The tasks of the pre-hire's flow, in their order: rows `{code, name, status, …}`."""
-    return tx.fetch_all(_TASKS, pre_hire_id=id)
+    return tx.fetch_all(_SELECT_TASKS, pre_hire_id=id)
 
 
 def withdraw(tx: Tx, row: Row, tasks: Sequence[Row], reason: str, app_id: str) -> Row:
@@ -167,19 +174,19 @@ def withdraw(tx: Tx, row: Row, tasks: Sequence[Row], reason: str, app_id: str) -
         "withdrawn_at": tx.recorded_at,
         "updated_at": tx.recorded_at,
     }
-    tx.execute(_WITHDRAW, id=row["id"], **{name: row[name] for name in _WITHDRAWAL})
-    ended = [{**t, "status": TaskStatus.TERMINATED.value} for t in tasks if t["status"] not in OVER]
-    tx.execute_many(_SET_TASK, [{name: t[name] for name in ("pre_hire_id", "code", "status")} for t in ended])
+    tx.execute(_UPDATE_WITHDRAWAL, id=row["id"], **{name: row[name] for name in _WITHDRAWAL_COLUMNS})
+    ended = [{**t, "status": TaskStatus.TERMINATED.value} for t in tasks if t["status"] not in FINAL_TASK_STATUSES]
+    tx.execute_many(_UPDATE_TASK_STATUS, [{name: t[name] for name in ("pre_hire_id", "code", "status")} for t in ended])
     tx.emit(events.updated(row, ["onboarding_status", "withdrawn_reason"]))
-    tx.emit(events.flow_moved(row, _flow(tx, row), ended))
+    tx.emit(events.onboarding_flow_changed(row, _get_flow(tx, row), ended))
     return row
 
 
-def _flow(tx: Tx, row: Row) -> Row:
-    flow = tx.fetch_one(_FLOW, id=row["flow_id"])
+def _get_flow(tx: Tx, row: Row) -> Row:
+    flow = tx.fetch_one(_SELECT_FLOW, id=row["flow_id"])
     assert flow is not None
     return flow
 
 
-def _read(row: Row | None) -> Row | None:
+def _from_row(row: Row | None) -> Row | None:
     return row and {**row, "offer": decode_json(row["offer"])}

@@ -13,17 +13,17 @@ from corehr.kernel.db import Tx
 from corehr.kernel.errors import GatewayReason
 from corehr.kernel.feature import PreHireAccess
 
-LONGEST_REASON: Final = 500
+MAX_REASON_CHARS: Final = 500
 
-STAGES: Final = {Status.COMPLETED: "Completed", Status.WITHDRAWN: "Withdrawn"}
+FINAL_STAGE_LABELS: Final = {Status.COMPLETED: "Completed", Status.WITHDRAWN: "Withdrawn"}
 """What the refusing sentence calls the stages in which nobody is expected any more."""
 
-WITHDRAWABLE: Final = frozenset({FlowStatus.IN_PROGRESS, FlowStatus.COMPLETED})
+WITHDRAWABLE_FLOW_STATUSES: Final = frozenset({FlowStatus.IN_PROGRESS, FlowStatus.COMPLETED})
 """COMPLETED is the flow of one who is ready for the first day."""
 
 
 @dataclass(frozen=True)
-class Withdrawal:
+class WithdrawOnboarding:
     """An onboarding to be called off, as asked for: `pre_hire_id` and `reason` are as they came."""
 
     pre_hire_id: Any
@@ -37,51 +37,51 @@ class WithdrawCase:
     """One withdrawal; `row` is None when there is no such pre-hire."""
 
     tx: Tx
-    asked: Withdrawal
-    row: StoredRow | None
+    request: WithdrawOnboarding
+    row_or_none: StoredRow | None
 
     @property
     def pre_hire(self) -> StoredRow:
-        assert self.row is not None, "the rulebook asks for the pre-hire first"
-        return self.row
+        assert self.row_or_none is not None, "the rulebook asks for the pre-hire first"
+        return self.row_or_none
 
     @cached_property
     def tasks(self) -> Sequence[StoredRow]:
-        return records.tasks_of(self.tx, self.pre_hire["id"])
+        return records.list_tasks(self.tx, self.pre_hire["id"])
 
 
 def id_is_missing_or_malformed(c: WithdrawCase) -> bool:
-    id = c.asked.pre_hire_id
+    id = c.request.pre_hire_id
     return not (isinstance(id, str) and id.isascii() and id.isdecimal())
 
 
 def reason_is_missing(c: WithdrawCase) -> bool:
-    return not (isinstance(c.asked.reason, str) and c.asked.reason.strip())
+    return not (isinstance(c.request.reason, str) and c.request.reason.strip())
 
 
 def reason_is_too_long(c: WithdrawCase) -> bool:
-    return len(c.asked.reason) > LONGEST_REASON
+    return len(c.request.reason) > MAX_REASON_CHARS
 
 
-def pre_hires_are_out_of_range(c: WithdrawCase) -> bool:
-    return c.asked.pre_hires == "none"
+def pre_hires_are_not_accessible(c: WithdrawCase) -> bool:
+    return c.request.pre_hires == "none"
 
 
 def pre_hire_is_unknown(c: WithdrawCase) -> bool:
-    return c.row is None or c.row["onboarding_status"] == Status.DELETED
+    return c.row_or_none is None or c.row_or_none["onboarding_status"] == Status.DELETED
 
 
-def pre_hires_are_only_to_be_read(c: WithdrawCase) -> bool:
-    return c.asked.pre_hires == "read"
+def pre_hires_are_read_only(c: WithdrawCase) -> bool:
+    return c.request.pre_hires == "read"
 
 
-def is_not_expected_any_more(c: WithdrawCase) -> Mapping[str, str] | None:
-    stage = STAGES.get(Status(c.pre_hire["onboarding_status"]))
+def is_already_final(c: WithdrawCase) -> Mapping[str, str] | None:
+    stage = FINAL_STAGE_LABELS.get(Status(c.pre_hire["onboarding_status"]))
     return {"label": stage} if stage else None
 
 
 def flow_cannot_be_withdrawn(c: WithdrawCase) -> bool:
-    return c.pre_hire["flow_status"] not in WITHDRAWABLE
+    return c.pre_hire["flow_status"] not in WITHDRAWABLE_FLOW_STATUSES
 
 
 def task_is_being_initiated(c: WithdrawCase) -> bool:
@@ -96,10 +96,10 @@ WITHDRAW: Rulebook[WithdrawCase] = Rulebook(
         Rule(1161001, id_is_missing_or_malformed, "`pre_hire_id` is missing, empty or no row of digits"),
         Rule(1161001, reason_is_missing, "`withdraw_reason` is missing, blank or no text"),
         Rule(1161001, reason_is_too_long, "`withdraw_reason` has more than 500 Unicode characters", "doc"),
-        Rule(1161105, pre_hires_are_out_of_range, "the app may not see pre-hires", "doc"),
+        Rule(1161105, pre_hires_are_not_accessible, "the app may not see pre-hires", "doc"),
         Rule(1161105, pre_hire_is_unknown, "there is no such pre-hire, or it was deleted", "doc"),
-        Rule(1161097, pre_hires_are_only_to_be_read, "the app may see pre-hires, and not change them"),
-        Rule(1161129, is_not_expected_any_more, "onboarding is completed or withdrawn; the blank is its English name"),
+        Rule(1161097, pre_hires_are_read_only, "the app may see pre-hires, and not change them"),
+        Rule(1161129, is_already_final, "onboarding is completed or withdrawn; the blank is its English name"),
         Rule(1161094, flow_cannot_be_withdrawn, "the onboarding flow has not begun, broke or expired"),
         Rule(1161094, task_is_being_initiated, "a task of the flow is being initiated at this moment"),
         Rule(

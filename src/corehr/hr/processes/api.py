@@ -9,14 +9,14 @@ from corehr.kernel.db import Tx
 from corehr.kernel.feature import ApprovalCallback, Call, Feature, Handler, JsonObject
 
 
-def answer(outcomes: Mapping[str, ApprovalCallback]) -> Handler:
+def answer_task_handler(callbacks: Mapping[str, ApprovalCallback]) -> Handler:
     """PUT v2/processes/:process_id/approvers/:approver_id."""
-    verb = commands.answering(outcomes)
+    answer_task = commands.make_answer_task(callbacks)
 
     def handler(tx: Tx, call: Call) -> JsonObject:
         body = call.body
         reason = body.get("reason")
-        asked = rules.Answer(
+        request = rules.ApproverAnswer(
             process_id=call.path["process_id"],
             task_id=call.path["approver_id"],
             status=body.get("status"),
@@ -24,7 +24,7 @@ def answer(outcomes: Mapping[str, ApprovalCallback]) -> Handler:
             by_system=bool(body.get("system_approval")),
             reason=reason if isinstance(reason, str) else "",
         )
-        verb(tx, asked)
+        answer_task(tx, request)
         return {"code": 0, "msg": "success"}
 
     return handler
@@ -35,38 +35,38 @@ def list_tasks(tx: Tx, call: Call) -> JsonObject:
     query = call.query
     case = rules.TaskListCase(tx, query.get("user_id"), query.get("page_token", "1"), query.get("approver_status"))
     rules.TASKS.check(case)
-    assert case.person is not None
+    assert case.employment is not None
     page, size = int(case.page_token), int(query["page_size"])
-    status = None if case.status is None else rules.STATUSES[str(case.status)]
-    rows = records.tasks_for(tx, case.person.id, status, size + 1, (page - 1) * size)
-    answer: dict[str, Any] = {
+    status = None if case.status is None else rules.APPROVER_STATUSES[str(case.status)]
+    rows = records.list_tasks_of_approver(tx, case.employment.id, status, size + 1, (page - 1) * size)
+    data: dict[str, Any] = {
         "has_more": len(rows) > size,
         "approver_list": [
             {"approver_id": r["id"], "process_id": r["process_id"], "approver_status": r["status"]} for r in rows[:size]
         ],
     }
-    if answer["has_more"]:
-        answer["page_token"] = str(page + 1)
-    return answer
+    if data["has_more"]:
+        data["page_token"] = str(page + 1)
+    return data
 
 
-def show(tx: Tx, id: str, on: IsoDate, known: str) -> JsonObject | None:
+def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
     row = records.get(tx, id)
     if row is None:
         return None
     tasks = [
         {"approver_id": t.id, "node": t.node, "approver": t.approver, "status": int(t.status)}
-        for t in records.tasks_of(tx, id)
+        for t in records.list_tasks(tx, id)
     ]
     return {**row, "tasks": tasks}
 
 
-def feature(outcomes: Mapping[str, ApprovalCallback]) -> Feature:
+def feature(callbacks: Mapping[str, ApprovalCallback]) -> Feature:
     """Processes, told whom to tell when one ends."""
     return Feature(
         "processes",
-        commands={"v2.process-approver.update": answer(outcomes)},
+        commands={"v2.process-approver.update": answer_task_handler(callbacks)},
         queries={"v2.approver.list": list_tasks},
         rulebooks=(rules.ANSWER, rules.TASKS),
-        record_views={"processes": show},
+        record_views={"processes": view_record},
     )

@@ -9,27 +9,27 @@ from corehr.kernel.db import Tx
 from corehr.kernel.feature import ApprovalCallback
 
 
-def answering(outcomes: Mapping[str, ApprovalCallback]) -> Callable[[Tx, rules.Answer], None]:
+def make_answer_task(callbacks: Mapping[str, ApprovalCallback]) -> Callable[[Tx, rules.ApproverAnswer], None]:
     """The verb that answers a task, and tells the subject's feature when the process ends because of it."""
 
-    def answer(tx: Tx, asked: rules.Answer) -> None:
-        process = records.get(tx, asked.process_id)
+    def answer_task(tx: Tx, request: rules.ApproverAnswer) -> None:
+        process = records.get(tx, request.process_id)
         if process is not None:
             people.lock(tx, process["employment_id"])
-            process = records.get(tx, asked.process_id)
-        case = rules.AnswerCase(tx, asked, process)
+            process = records.get(tx, request.process_id)
+        case = rules.AnswerCase(tx, request, process)
         rules.ANSWER.check(case)
         assert process is not None
-        status = records.answer(
+        status = records.answer_task(
             tx,
             process,
             case.tasks,
-            asked.task_id,
-            approve=asked.status == rules.APPROVE,
-            reason=asked.reason,
-            by_system=asked.by_system,
+            request.task_id,
+            approve=request.status == rules.APPROVE,
+            reason=request.reason,
+            by_system=request.by_system,
         )
         if status is not ProcessStatus.RUNNING:
-            outcomes[process["subject_kind"]](tx, process["subject_id"], status is ProcessStatus.FINISHED)
+            callbacks[process["subject_kind"]](tx, process["subject_id"], status is ProcessStatus.FINISHED)
 
-    return answer
+    return answer_task

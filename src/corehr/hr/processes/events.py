@@ -8,7 +8,7 @@ from corehr.kernel.event_log import Event
 NORMAL, REVOCATION, CORRECTION = 1, 2, 3
 """What a process is for: something new, taking something back, correcting it."""
 
-BUSINESS: Final = {
+BUSINESS_TYPE: Final = {
     "job_change": "job_change",
     "offboarding": "offboarding_info",
     "offboarding_modification": "offboarding_info",
@@ -17,16 +17,16 @@ BUSINESS: Final = {
 }
 """The platform's word for the business of an approval, by the kind of its subject."""
 
-APPROVAL = 1
-NODE_STATUS = {TaskStatus.PENDING: 1, TaskStatus.REJECTED: 2, TaskStatus.DONE: 3, TaskStatus.CANCELLED: 4}
+NODE_TYPE_APPROVAL = 1
+EVENT_NODE_STATUS_CODES = {TaskStatus.PENDING: 1, TaskStatus.REJECTED: 2, TaskStatus.DONE: 3, TaskStatus.CANCELLED: 4}
 
 
 def status_changed(process: dict[str, Any]) -> Event:
-    return Event("corehr.process.status.update_v2", process["id"], _process(process))
+    return Event("corehr.process.status.update_v2", process["id"], _process_payload(process))
 
 
 def updated(process: dict[str, Any]) -> Event:
-    return Event("corehr.process.updated_v2", process["id"], _process(process))
+    return Event("corehr.process.updated_v2", process["id"], _process_payload(process))
 
 
 def node_updated(process: dict[str, Any], node: int, status: TaskStatus) -> Event:
@@ -38,9 +38,9 @@ def node_updated(process: dict[str, Any], node: int, status: TaskStatus) -> Even
             "node_definition_id": node_definition_id(process["flow_id"], node),
             "process_id": process["id"],
             "process_node_id": node_id(process["id"], node),
-            "node_type": APPROVAL,
-            "node_status": NODE_STATUS[status],
-            "biz_type": BUSINESS[process["subject_kind"]],
+            "node_type": NODE_TYPE_APPROVAL,
+            "node_status": EVENT_NODE_STATUS_CODES[status],
+            "biz_type": BUSINESS_TYPE[process["subject_kind"]],
         },
     )
 
@@ -53,9 +53,9 @@ def approver_updated(process: dict[str, Any], task: Task) -> Event:
         {
             "process_id": process["id"],
             "approver_id": task.id,
-            "type": APPROVAL,
+            "type": NODE_TYPE_APPROVAL,
             "status": int(task.status),
-            "biz_type": BUSINESS[process["subject_kind"]],
+            "biz_type": BUSINESS_TYPE[process["subject_kind"]],
             "flow_definition_id": process["flow_id"],
             "node_definition_id": node_definition_id(process["flow_id"], task.node),
             "node_id": node,
@@ -72,11 +72,11 @@ def node_id(process_id: str, node: int) -> str:
     return f"{process_id}_{node + 1}"
 
 
-def _process(process: dict[str, Any]) -> dict[str, Any]:
+def _process_payload(process: dict[str, Any]) -> dict[str, Any]:
     return {
         "process_id": process["id"],
         "status": int(process["status"]),
-        "biz_type": BUSINESS[process["subject_kind"]],
+        "biz_type": BUSINESS_TYPE[process["subject_kind"]],
         "flow_definition_id": process["flow_id"],
         "properties": process["properties"],
     }

@@ -23,8 +23,8 @@ from corehr.kernel.statements import (
     update_columns,
 )
 
-ADMINISTRATOR: Final = "process_administrator"
-MANAGER: Final = "direct_manager"
+PROCESS_ADMINISTRATOR: Final = "process_administrator"
+DIRECT_MANAGER: Final = "direct_manager"
 """In a flow's node: whoever is the subject person's direct manager when the process starts."""
 
 NORMAL, REVOCATION, CORRECTION = events.NORMAL, events.REVOCATION, events.CORRECTION
@@ -67,30 +67,30 @@ task = tenant_table(
 )
 role = tenant_table("role", text_column("employment_id", key=True), text_column("role", key=True))
 
-_ADD_FLOW = insert_into(flow)
-_FLOW = select_by(flow, "id")
-_ADD = insert_into(process)
-_FIND = select_by(process, "id")
-_RUNNING_ABOUT = statement(
+_INSERT_FLOW = insert_into(flow)
+_SELECT_FLOW = select_by(flow, "id")
+_INSERT = insert_into(process)
+_SELECT = select_by(process, "id")
+_SELECT_RUNNING_SUBJECT_KINDS = statement(
     sa.select(process.c.subject_kind)
     .where(*matches(process, "subject_id"), process.c.status == int(ProcessStatus.RUNNING))
     .distinct()
 )
-_SET_STATUS = update_columns(process, "status", "completed_at")
-_ADD_TASK = insert_into(task)
-_TASKS = statement(sa.select(task).where(*matches(task, "process_id")).order_by(task.c.node, task.c.id))
-_SET_TASK = update_columns(task, "status")
-_ANSWER = update_columns(task, "answered_at", "reason", "by_system")
-_ADD_ROLE = insert_into(role)
-_ROLE = select_by(role, "employment_id", "role")
-_handed_out = (
+_UPDATE_STATUS = update_columns(process, "status", "completed_at")
+_INSERT_TASK = insert_into(task)
+_SELECT_TASKS = statement(sa.select(task).where(*matches(task, "process_id")).order_by(task.c.node, task.c.id))
+_UPDATE_TASK_STATUS = update_columns(task, "status")
+_UPDATE_TASK_ANSWER = update_columns(task, "answered_at", "reason", "by_system")
+_INSERT_ROLE = insert_into(role)
+_SELECT_ROLE = select_by(role, "employment_id", "role")
+_assigned = (
     of_tenant(task),
     task.c.approver == bind("approver"),
     task.c.status != int(TaskStatus.WAITING),
 )
-_OF_APPROVER = statement(
+_SELECT_TASKS_OF_APPROVER = statement(
     sa.select(task.c.id, task.c.process_id, task.c.status)
-    .where(*_handed_out, sa.or_(bind("status", type_=sa.BigInteger).is_(None), task.c.status == bind("status")))
+    .where(*_assigned, sa.or_(bind("status", type_=sa.BigInteger).is_(None), task.c.status == bind("status")))
     .order_by(task.c.id)
     .limit(bind("limit"))
     .offset(bind("offset"))
@@ -105,33 +105,33 @@ class Node:
     all_of: bool
 
 
-def add_flow(tx: Tx, id: str, name_zh: str, name_en: str, nodes: Sequence[Node], *, active: bool = True) -> None:
+def create_flow(tx: Tx, id: str, name_zh: str, name_en: str, nodes: Sequence[Node], *, active: bool = True) -> None:
     """A flow that approvals can run through."""
-    written = [{"approvers": list(n.approvers), "all_of": n.all_of} for n in nodes]
+    encoded_nodes = [{"approvers": list(n.approvers), "all_of": n.all_of} for n in nodes]
     tx.execute(
-        _ADD_FLOW,
+        _INSERT_FLOW,
         id=id,
         name_zh=name_zh,
         name_en=name_en,
         active=int(active),
-        nodes=encode_json(written).decode(),
+        nodes=encode_json(encoded_nodes).decode(),
     )
 
 
 def flow_nodes(tx: Tx, flow_id: str) -> Sequence[Node] | None:
     """The steps of an active flow; None when it is unknown or disabled."""
-    row = tx.fetch_one(_FLOW, id=flow_id)
+    row = tx.fetch_one(_SELECT_FLOW, id=flow_id)
     if row is None or not row["active"]:
         return None
     return [Node(n["approvers"], n["all_of"]) for n in decode_json(row["nodes"])]
 
 
-def add_role(tx: Tx, employment_id: str, name: str) -> None:
-    tx.execute(_ADD_ROLE, employment_id=employment_id, role=name)
+def grant_role(tx: Tx, employment_id: str, name: str) -> None:
+    tx.execute(_INSERT_ROLE, employment_id=employment_id, role=name)
 
 
 def is_administrator(tx: Tx, employment_id: str) -> bool:
-    return tx.fetch_one(_ROLE, employment_id=employment_id, role=ADMINISTRATOR) is not None
+    return tx.fetch_one(_SELECT_ROLE, employment_id=employment_id, role=PROCESS_ADMINISTRATOR) is not None
 
 
 def start(
@@ -161,16 +161,16 @@ def start(
         "created_at": tx.recorded_at,
         "completed_at": None,
     }
-    tx.execute(_ADD, **row)
+    tx.execute(_INSERT, **row)
     tx.emit(events.status_changed(row))
     tasks = [
         Task(tx.new_id(), number, approver, node.all_of, TaskStatus.WAITING)
         for number, node in enumerate(nodes)
-        for approver in _people(node, manager_id)
+        for approver in _approver_ids(node, manager_id)
     ]
-    verdict = approvals.start(tasks)
+    decision = approvals.start(tasks)
     tx.execute_many(
-        _ADD_TASK,
+        _INSERT_TASK,
         [
             {
                 "id": t.id,
@@ -183,80 +183,85 @@ def start(
                 "reason": None,
                 "by_system": None,
             }
-            for t in verdict.tasks
+            for t in decision.tasks
         ],
     )
-    return row["id"], _conclude(tx, row, tasks, verdict)
+    return row["id"], _set_status(tx, row, tasks, decision)
 
 
 def get(tx: Tx, id: str) -> Row | None:
-    return tx.fetch_one(_FIND, id=id)
+    return tx.fetch_one(_SELECT, id=id)
 
 
-def running_about(tx: Tx, subject_id: str) -> frozenset[str]:
+def running_subject_kinds(tx: Tx, subject_id: str) -> frozenset[str]:
     """The kinds of approval that run about a subject."""
-    return frozenset(row["subject_kind"] for row in tx.fetch_all(_RUNNING_ABOUT, subject_id=subject_id))
+    return frozenset(row["subject_kind"] for row in tx.fetch_all(_SELECT_RUNNING_SUBJECT_KINDS, subject_id=subject_id))
 
 
-def tasks_of(tx: Tx, process_id: str) -> Sequence[Task]:
+def list_tasks(tx: Tx, process_id: str) -> Sequence[Task]:
     """Every task of the process, in order of its nodes."""
     return [
         Task(r["id"], r["node"], r["approver"], bool(r["all_of"]), TaskStatus(r["status"]))
-        for r in tx.fetch_all(_TASKS, process_id=process_id)
+        for r in tx.fetch_all(_SELECT_TASKS, process_id=process_id)
     ]
 
 
-def tasks_for(tx: Tx, approver: str, status: int | None, limit: int, offset: int) -> Sequence[Row]:
+def list_tasks_of_approver(tx: Tx, approver: str, status: int | None, limit: int, offset: int) -> Sequence[Row]:
     """The tasks handed out to one person: rows `{id, process_id, status}`, oldest first."""
-    return tx.fetch_all(_OF_APPROVER, approver=approver, status=status, limit=limit, offset=offset)
+    return tx.fetch_all(_SELECT_TASKS_OF_APPROVER, approver=approver, status=status, limit=limit, offset=offset)
 
 
-def answer(
+def answer_task(
     tx: Tx, row: Row, tasks: Sequence[Task], task_id: str, *, approve: bool, reason: str, by_system: bool
 ) -> ProcessStatus:
     """One task is answered; the process as it stands then."""
-    tx.execute(_ANSWER, id=task_id, answered_at=tx.recorded_at, reason=reason, by_system=int(by_system))
-    return _become(tx, row, tasks, approvals.answer(tasks, task_id, approve=approve))
+    tx.execute(_UPDATE_TASK_ANSWER, id=task_id, answered_at=tx.recorded_at, reason=reason, by_system=int(by_system))
+    return _apply_decision(tx, row, tasks, approvals.answer(tasks, task_id, approve=approve))
 
 
-def end(tx: Tx, process_id: str) -> None:
+def cancel(tx: Tx, process_id: str) -> None:
     """What the process is about was taken back: a running process is recalled, a finished one revoked."""
-    row = tx.fetch_one(_FIND, id=process_id)
+    row = tx.fetch_one(_SELECT, id=process_id)
     if row is None or row["status"] not in (ProcessStatus.RUNNING, ProcessStatus.FINISHED):
         return
-    running = row["status"] == ProcessStatus.RUNNING
-    tasks = tasks_of(tx, process_id)
-    _become(tx, row, tasks, approvals.cancel(tasks, ProcessStatus.RECALLED if running else ProcessStatus.REVOKED))
+    is_running = row["status"] == ProcessStatus.RUNNING
+    tasks = list_tasks(tx, process_id)
+    _apply_decision(
+        tx, row, tasks, approvals.cancel(tasks, ProcessStatus.RECALLED if is_running else ProcessStatus.REVOKED)
+    )
 
 
-def _people(node: Node, manager_id: str | None) -> list[str]:
-    wanted = (manager_id if a == MANAGER else a for a in node.approvers)
-    return list(dict.fromkeys(a for a in wanted if a))
+def _approver_ids(node: Node, manager_id: str | None) -> list[str]:
+    approver_ids = (manager_id if a == DIRECT_MANAGER else a for a in node.approvers)
+    return list(dict.fromkeys(a for a in approver_ids if a))
 
 
-def _become(tx: Tx, row: Row, before: Sequence[Task], verdict: Decision) -> ProcessStatus:
-    was = {t.id: t.status for t in before}
-    tx.execute_many(_SET_TASK, [{"id": t.id, "status": int(t.status)} for t in verdict.tasks if t.status != was[t.id]])
-    return _conclude(tx, row, before, verdict)
+def _apply_decision(tx: Tx, row: Row, before: Sequence[Task], decision: Decision) -> ProcessStatus:
+    previous_statuses = {t.id: t.status for t in before}
+    tx.execute_many(
+        _UPDATE_TASK_STATUS,
+        [{"id": t.id, "status": int(t.status)} for t in decision.tasks if t.status != previous_statuses[t.id]],
+    )
+    return _set_status(tx, row, before, decision)
 
 
-def _conclude(tx: Tx, row: Row, before: Sequence[Task], verdict: Decision) -> ProcessStatus:
+def _set_status(tx: Tx, row: Row, before: Sequence[Task], decision: Decision) -> ProcessStatus:
     """The process takes the status that its tasks give it, and says what moved."""
-    if verdict.status != row["status"]:
-        row = {**row, "status": int(verdict.status), "completed_at": tx.recorded_at}
-        tx.execute(_SET_STATUS, id=row["id"], status=row["status"], completed_at=row["completed_at"])
+    if decision.status != row["status"]:
+        row = {**row, "status": int(decision.status), "completed_at": tx.recorded_at}
+        tx.execute(_UPDATE_STATUS, id=row["id"], status=row["status"], completed_at=row["completed_at"])
         tx.emit(events.status_changed(row))
-    _announce(tx, row, before, verdict)
-    return verdict.status
+    _emit_changes(tx, row, before, decision)
+    return decision.status
 
 
-def _announce(tx: Tx, row: Row, before: Sequence[Task], verdict: Decision) -> None:
-    was: Mapping[str, TaskStatus] = {t.id: t.status for t in before}
-    moved = [t for t in verdict.tasks if t.status != was[t.id]]
-    for changed in moved:
-        tx.emit(events.approver_updated(row, changed))
-    for node in sorted({t.node for t in moved}):
-        status = _node_status([t for t in verdict.tasks if t.node == node])
+def _emit_changes(tx: Tx, row: Row, before: Sequence[Task], decision: Decision) -> None:
+    previous_statuses: Mapping[str, TaskStatus] = {t.id: t.status for t in before}
+    changed_tasks = [t for t in decision.tasks if t.status != previous_statuses[t.id]]
+    for changed_task in changed_tasks:
+        tx.emit(events.approver_updated(row, changed_task))
+    for node in sorted({t.node for t in changed_tasks}):
+        status = _node_status([t for t in decision.tasks if t.node == node])
         if status is not _node_status([t for t in before if t.node == node]):
             tx.emit(events.node_updated(row, node, status))
     tx.emit(events.updated(row))

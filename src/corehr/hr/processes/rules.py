@@ -18,7 +18,7 @@ REJECT, APPROVE = 2, 3
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApproverAnswer:
     """What an approver, or the system in their place, says to one task."""
 
     process_id: str
@@ -34,21 +34,21 @@ class AnswerCase:
     """One answer; `process` is None when there is no such process."""
 
     tx: Tx
-    asked: Answer
+    request: ApproverAnswer
     process: StoredRow | None
 
     @cached_property
     def tasks(self) -> Sequence[Task]:
-        return records.tasks_of(self.tx, self.process["id"]) if self.process else ()
+        return records.list_tasks(self.tx, self.process["id"]) if self.process else ()
 
     @cached_property
     def task(self) -> Task | None:
-        handed_out = (t for t in self.tasks if t.status is not TaskStatus.WAITING)
-        return next((t for t in handed_out if t.id == self.asked.task_id), None)
+        assigned_tasks = (t for t in self.tasks if t.status is not TaskStatus.WAITING)
+        return next((t for t in assigned_tasks if t.id == self.request.task_id), None)
 
 
-def status_is_no_answer(c: AnswerCase) -> bool:
-    return type(c.asked.status) is not int or c.asked.status not in (REJECT, APPROVE)
+def status_is_not_approve_or_reject(c: AnswerCase) -> bool:
+    return type(c.request.status) is not int or c.request.status not in (REJECT, APPROVE)
 
 
 def task_is_unknown(c: AnswerCase) -> bool:
@@ -56,15 +56,15 @@ def task_is_unknown(c: AnswerCase) -> bool:
 
 
 def rejection_has_no_reason(c: AnswerCase) -> bool:
-    return c.asked.status == REJECT and not c.asked.reason.strip()
+    return c.request.status == REJECT and not c.request.reason.strip()
 
 
 def approver_is_missing(c: AnswerCase) -> bool:
-    return not c.asked.by_system and not c.asked.approver_id
+    return not c.request.by_system and not c.request.approver_id
 
 
 def is_not_the_approver(c: AnswerCase) -> bool:
-    return not c.asked.by_system and c.task is not None and c.task.approver != c.asked.approver_id
+    return not c.request.by_system and c.task is not None and c.task.approver != c.request.approver_id
 
 
 def task_is_answered(c: AnswerCase) -> bool:
@@ -79,7 +79,7 @@ def process_is_over(c: AnswerCase) -> bool:
 ANSWER: Rulebook[AnswerCase] = Rulebook(
     "v2.process-approver.update",
     [
-        Rule(1161002, status_is_no_answer, "`status` is neither 2 nor 3", "doc"),
+        Rule(1161002, status_is_not_approve_or_reject, "`status` is neither 2 nor 3", "doc"),
         Rule(1161002, task_is_unknown, "no such process, or no such task handed out in it"),
         Rule(1161002, approver_is_missing, "no `user_id` although the system does not answer", "doc"),
         Rule(1161002, rejection_has_no_reason, "a rejection needs a reason", "doc"),
@@ -103,32 +103,32 @@ class TaskListCase:
     status: Any
 
     @cached_property
-    def person(self) -> people.Employment | None:
+    def employment(self) -> people.Employment | None:
         return people.get(self.tx, self.approver_id) if isinstance(self.approver_id, str) else None
 
 
-STATUSES: Mapping[str, int] = {str(n): n for n in (-2, -1, 0, 1, 2, 3, 4, 5, 6, 12, 14, 16)}
+APPROVER_STATUSES: Mapping[str, int] = {str(n): n for n in (-2, -1, 0, 1, 2, 3, 4, 5, 6, 12, 14, 16)}
 """Every `approver_status` the page lists; most name states that our tasks never have."""
 
 
 def list_user_is_unknown(c: TaskListCase) -> bool:
-    return c.person is None
+    return c.employment is None
 
 
-def page_is_no_number(c: TaskListCase) -> bool:
+def page_token_is_not_a_page(c: TaskListCase) -> bool:
     text = str(c.page_token)
     return not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1_000_000)
 
 
 def list_status_is_unknown(c: TaskListCase) -> bool:
-    return c.status is not None and str(c.status) not in STATUSES
+    return c.status is not None and str(c.status) not in APPROVER_STATUSES
 
 
 TASKS: Rulebook[TaskListCase] = Rulebook(
     "v2.approver.list",
     [
         Rule(1160001, list_user_is_unknown, "`user_id` names nobody"),
-        Rule(1160101, page_is_no_number, "`page_token` is not a page that this operation gave"),
+        Rule(1160101, page_token_is_not_a_page, "`page_token` is not a page that this operation gave"),
         Rule(1160121, list_status_is_unknown, "`approver_status` is none of the documented ones"),
         Rule(1160500, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from corehr.hr.job_datas.records import DIMENSIONS
+from corehr.hr.job_datas.records import HEADCOUNT_FIELDS
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import bind, insert_into, integer_column, matches, statement, tenant_table, text_column
@@ -13,7 +13,7 @@ workforce_plan = tenant_table(
     "workforce_plan",
     text_column("id", key=True),
     text_column("department_id"),
-    *(text_column(name, optional=True) for name in DIMENSIONS[1:]),
+    *(text_column(name, optional=True) for name in HEADCOUNT_FIELDS[1:]),
     text_column("valid_from"),
     text_column("valid_to"),
     integer_column("value"),
@@ -35,7 +35,7 @@ _SELECT_IN_FORCE_FOR_UPDATE = statement(
 
 def create(tx: Tx, id: str, dimensions: Mapping[str, str], value: int, valid_from: IsoDate, valid_to: IsoDate) -> None:
     """At most `value` people may have these values of job data; `department_id` is always one of them."""
-    values = {name: dimensions.get(name) for name in DIMENSIONS}
+    values = {name: dimensions.get(name) for name in HEADCOUNT_FIELDS}
     tx.execute(_INSERT, id=id, value=value, valid_from=valid_from, valid_to=valid_to, **values)
 
 
@@ -46,4 +46,4 @@ def lock_in_force(tx: Tx, department_id: str, day: IsoDate) -> Sequence[Row]:
 
 def counts(plan: Row, job_data: Mapping[str, object]) -> bool:
     """Is somebody with this job data counted by the plan?"""
-    return all(plan[name] is None or plan[name] == job_data.get(name) for name in DIMENSIONS)
+    return all(plan[name] is None or plan[name] == job_data.get(name) for name in HEADCOUNT_FIELDS)

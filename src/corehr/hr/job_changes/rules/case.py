@@ -108,7 +108,7 @@ class Case:
 
     @cached_property
     def offboardings(self) -> Sequence[StoredRow]:
-        return offboardings.of(self.tx, self.employment.id)
+        return offboardings.list_by_employment(self.tx, self.employment.id)
 
     @cached_property
     def job_changes(self) -> Sequence[StoredRow]:

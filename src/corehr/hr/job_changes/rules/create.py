@@ -60,7 +60,7 @@ def employment_is_outside_data_range(c: Case) -> bool:
     if c.data_range.everyone:
         return False
     today = tenants.today(c.tx)
-    department = job_datas.department_on(c.tx, c.employment.id, today)
+    department = job_datas.department_as_of(c.tx, c.employment.id, today)
     return not departments.is_in_data_range(c.tx, c.data_range, department, today)
 
 
@@ -75,7 +75,7 @@ def initiator_is_unknown(c: Case) -> Mapping[str, str] | None:
 
 
 def has_pending_offboarding(c: Case) -> bool:
-    return any(r["status"] in offboardings.PENDING for r in c.offboardings)
+    return any(r["status"] in offboardings.PENDING_STATUSES for r in c.offboardings)
 
 
 def has_later_job_change(c: Case) -> bool:
@@ -319,7 +319,7 @@ def headcount_is_exhausted(c: Case) -> bool:
     for plan in c.workforce_plans:
         if not workforce_plans.counts(plan, c.values_after) or workforce_plans.counts(plan, c.current):
             continue
-        occupied = job_datas.headcount(c.tx, plan, c.request.effective_date, c.employment.id)
+        occupied = job_datas.count_employments(c.tx, plan, c.request.effective_date, c.employment.id)
         if plan["value"] <= occupied + _reserved_headcount(c, plan):
             return True
     return False

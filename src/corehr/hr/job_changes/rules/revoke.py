@@ -52,7 +52,7 @@ def employment_is_outside_data_range(c: RevokeCase) -> bool:
     if c.data_range.everyone:
         return False
     today = tenants.today(c.tx)
-    department = job_datas.department_on(c.tx, c.job_change["employment_id"], today)
+    department = job_datas.department_as_of(c.tx, c.job_change["employment_id"], today)
     return not departments.is_in_data_range(c.tx, c.data_range, department, today)
 
 

@@ -17,21 +17,21 @@ from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Status
 from corehr.hr.offboardings.rules.case import (
     EditCase,
+    employment_is_outside_data_range,
     is_under_modification,
     is_under_withdrawal,
     offboarding_is_unknown,
     operator_is_unknown,
-    somebody_is_out_of_range,
-    start_of,
+    start_date,
 )
 from corehr.kernel.clock import FOREVER, IsoDate
 from corehr.kernel.errors import GatewayReason
 
-CLOSED: Final = (Status.APPROVING, Status.REJECTED, Status.WITHDRAWN)
+NOT_EDITABLE_STATUSES: Final = (Status.APPROVING, Status.REJECTED, Status.WITHDRAWN)
 """The statuses in which nothing may be edited."""
 
-BLOCK_LIST: Final = ("add_block_list", "block_reason", "block_reason_explanation")
-NONCOMPETE: Final = (
+BLOCK_LIST_FIELDS: Final = ("add_block_list", "block_reason", "block_reason_explanation")
+NONCOMPETE_FIELDS: Final = (
     "enforce_noncompete_agreement",
     "noncompete_agreement_company",
     "noncompete_agreement_start_date",
@@ -47,91 +47,91 @@ def offboarding_id_is_missing(c: EditCase) -> bool:
 
 
 def update_data_is_malformed(c: EditCase) -> bool:
-    return c.pairs is None
+    return c.updates is None
 
 
-def field_is_given_twice(c: EditCase) -> bool:
-    return c.pairs is not None and len(c.texts) < len(c.pairs)
+def field_is_repeated(c: EditCase) -> bool:
+    return c.updates is not None and len(c.text_by_field) < len(c.updates)
 
 
 def field_is_unknown(c: EditCase) -> bool:
-    return any(name not in c.definitions for name in c.texts)
+    return any(name not in c.definitions for name in c.text_by_field)
 
 
 # -- the person, the record, the operator ------------------------------------------------------------------------
 
 
 def employment_is_missing(c: EditCase) -> bool:
-    return c.person is None
+    return c.employment_or_none is None
 
 
-def last_day_is_over(c: EditCase) -> bool:
-    return c.moves and c.offboarding["status"] == Status.OFFBOARDED
+def employee_has_left(c: EditCase) -> bool:
+    return c.changes_offboarding_date and c.offboarding["status"] == Status.OFFBOARDED
 
 
 def status_forbids_editing(c: EditCase) -> bool:
-    return c.offboarding["status"] in CLOSED
+    return c.offboarding["status"] in NOT_EDITABLE_STATUSES
 
 
 def field_is_locked(c: EditCase) -> bool:
-    return any(not c.definitions[name].editable for name in c.texts)
+    return any(not c.definitions[name].editable for name in c.text_by_field)
 
 
 # -- the values, each for itself ---------------------------------------------------------------------------------
 
 
-def _is(c: EditCase, violation: InvalidValue) -> Sequence[str]:
+def _fields_with(c: EditCase, invalid_value: InvalidValue) -> Sequence[str]:
     """The fields whose text is no value, for this reason."""
-    return [name for name, value in c.decoded.items() if value is violation]
+    return [name for name, value in c.value_by_field.items() if value is invalid_value]
 
 
-def ill_formed(violation: InvalidValue, called: str) -> Callable[[EditCase], bool]:
-    return with_name(lambda c: bool(_is(c, violation)), called)
+def value_is(invalid_value: InvalidValue, name: str) -> Callable[[EditCase], bool]:
+    return with_name(lambda c: bool(_fields_with(c, invalid_value)), name)
 
 
 def explanation_is_too_long(c: EditCase) -> bool:
-    return any(name in records.EXPLANATIONS for name in _is(c, InvalidValue.TOO_LONG))
+    return any(name in records.EXPLANATION_FIELDS for name in _fields_with(c, InvalidValue.TOO_LONG))
 
 
-def _references(c: EditCase, of: str) -> Sequence[str] | None:
+def _referenced_ids(c: EditCase, target_kind: str) -> Sequence[str] | None:
     """The ids that lookups of this kind name; None when one of them is ill-formed."""
     values = [
         value
-        for name, value in c.decoded.items()
-        if c.definitions[name].type is FieldType.LOOKUP and c.definitions[name].target_kind == of
+        for name, value in c.value_by_field.items()
+        if c.definitions[name].type is FieldType.LOOKUP and c.definitions[name].target_kind == target_kind
     ]
     if InvalidValue.NOT_A_REFERENCE in values:
         return None
     return [id for value in values for id in referenced_ids(value)]
 
 
-def person_in_a_field_is_unknown(c: EditCase) -> bool:
-    ids = _references(c, people.KIND)
+def referenced_employment_is_unknown(c: EditCase) -> bool:
+    ids = _referenced_ids(c, people.KIND)
     return ids is None or bool(ids and set(ids) - people.get_many(c.tx, ids).keys())
 
 
-def company_in_a_field_is_unknown(c: EditCase) -> bool:
-    ids = _references(c, COMPANY.kind)
+def referenced_company_is_unknown(c: EditCase) -> bool:
+    ids = _referenced_ids(c, COMPANY.kind)
     if not ids:
         return ids is None
-    known = versions.timelines(c.tx, ids)
-    return any((COMPANY.kind, id) not in known for id in ids)
+    timelines = versions.timelines(c.tx, ids)
+    return any((COMPANY.kind, id) not in timelines for id in ids)
 
 
 # -- the values together -----------------------------------------------------------------------------------------
 
 
 def block_list_is_contradictory(c: EditCase) -> bool:
-    if c.texts.keys().isdisjoint(BLOCK_LIST):
+    if c.text_by_field.keys().isdisjoint(BLOCK_LIST_FIELDS):
         return False
-    blocked, reason, explanation = (c.resulting(name) for name in BLOCK_LIST)
+    blocked, reason, explanation = (c.value_after(name) for name in BLOCK_LIST_FIELDS)
     return not reason if blocked is True else bool(reason or explanation)
 
 
 def noncompete_agreement_is_contradictory(c: EditCase) -> bool:
-    if not c.moves and c.texts.keys().isdisjoint(NONCOMPETE):
+    if not c.changes_offboarding_date and c.text_by_field.keys().isdisjoint(NONCOMPETE_FIELDS):
         return False
-    enforced, company, start, end = (c.resulting(name) for name in NONCOMPETE)
+    enforced, company, start, end = (c.value_after(name) for name in NONCOMPETE_FIELDS)
     if enforced is True:
         return not (company and start and end) or not c.last_day <= str(start) <= str(end)
     return enforced is False and bool(company or start or end)
@@ -145,56 +145,58 @@ def job_change_is_being_approved(c: EditCase) -> bool:
 
 
 def is_before_onboarding(c: EditCase) -> bool:
-    return c.moves and c.last_day < c.employment.onboarding_date
+    return c.changes_offboarding_date and c.last_day < c.employment.onboarding_date
 
 
 def is_before_probation(c: EditCase) -> bool:
-    return c.moves and c.last_day < (c.probation_start or "")
+    return c.changes_offboarding_date and c.last_day < (c.probation_start or "")
 
 
 def is_before_job_change(c: EditCase) -> bool:
-    agreed = (*job_changes.READY_STATUSES, job_changes.Status.TRANSFORMED)
-    return c.moves and any(c.last_day < r["effective_date"] for r in c.job_changes if r["status"] in agreed)
+    approved_statuses = (*job_changes.READY_STATUSES, job_changes.Status.TRANSFORMED)
+    return c.changes_offboarding_date and any(
+        c.last_day < r["effective_date"] for r in c.job_changes if r["status"] in approved_statuses
+    )
 
 
 def department_is_not_in_force(c: EditCase) -> bool:
-    if not c.moves:
+    if not c.changes_offboarding_date:
         return False
-    id = job_datas.department_on(c.tx, c.employment.id, c.last_day)
-    life = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
-    return status_as_of(life, c.last_day) in (EntityStatus.MISSING, EntityStatus.INACTIVE)
+    id = job_datas.department_as_of(c.tx, c.employment.id, c.last_day)
+    timeline = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
+    return status_as_of(timeline, c.last_day) in (EntityStatus.MISSING, EntityStatus.INACTIVE)
 
 
-def _really_ended(c: EditCase) -> IsoDate | None:
+def _actual_end_date(c: EditCase) -> IsoDate | None:
     """When the contract that began last by the last day really ended, where that is known."""
     end = c.contract.get(contracts.ACTUAL_END_DATE) if c.contract else None
     return None if end == FOREVER else end
 
 
-def contract_has_really_ended(c: EditCase) -> bool:
-    return c.moves and (_really_ended(c) or "") >= c.last_day
+def actual_contract_end_is_on_or_after(c: EditCase) -> bool:
+    return c.changes_offboarding_date and (_actual_end_date(c) or "") >= c.last_day
 
 
-def _another_begins_later(c: EditCase) -> bool:
-    return any(start_of(body) > c.last_day for body in c.contracts)
+def _has_later_contract(c: EditCase) -> bool:
+    return any(start_date(body) > c.last_day for body in c.contracts)
 
 
-def contract_begins_later_still(c: EditCase) -> bool:
-    return c.moves and c.contract is not None and _another_begins_later(c)
+def later_contract_exists(c: EditCase) -> bool:
+    return c.changes_offboarding_date and c.contract is not None and _has_later_contract(c)
 
 
 def is_before_every_contract(c: EditCase) -> bool:
-    return c.moves and c.contract is None and _another_begins_later(c)
+    return c.changes_offboarding_date and c.contract is None and _has_later_contract(c)
 
 
-def is_after_the_agreed_end(c: EditCase) -> bool:
-    if not c.moves or c.contract is None or _really_ended(c):
+def is_after_contract_end(c: EditCase) -> bool:
+    if not c.changes_offboarding_date or c.contract is None or _actual_end_date(c):
         return False
     return (c.contract.get("contract_end_date") or FOREVER) < c.last_day
 
 
-def contract_was_closed_before(c: EditCase) -> bool:
-    return c.moves and (_really_ended(c) or FOREVER) < c.last_day
+def actual_contract_end_is_before(c: EditCase) -> bool:
+    return c.changes_offboarding_date and (_actual_end_date(c) or FOREVER) < c.last_day
 
 
 EDIT: Rulebook[EditCase] = Rulebook(
@@ -202,12 +204,12 @@ EDIT: Rulebook[EditCase] = Rulebook(
     [
         Rule(1160102, offboarding_id_is_missing, "`offboarding_id` is missing, empty or no text", "doc"),
         Rule(1160102, update_data_is_malformed, "no list of 1 to 10000 names and texts, or a name is empty", "doc"),
-        Rule(1160102, field_is_given_twice, "`update_data` names one field twice"),
+        Rule(1160102, field_is_repeated, "`update_data` names one field twice"),
         Rule(1160102, field_is_unknown, "the offboarding form has no field of this name"),
         Rule(1160625, offboarding_is_unknown, "there is no offboarding of this id", "doc"),
-        Rule(1160610, somebody_is_out_of_range, "the person is outside the app's data range", "doc"),
+        Rule(1160610, employment_is_outside_data_range, "the person is outside the app's data range", "doc"),
         Rule(1160631, employment_is_missing, "the employment that the offboarding is about does not exist", "doc"),
-        Rule(1160631, last_day_is_over, "another last day, for somebody who has left"),
+        Rule(1160631, employee_has_left, "another last day, for somebody who has left"),
         Rule(1161001, is_under_modification, "an approval of other facts about it is running", "doc"),
         Rule(1161002, is_under_withdrawal, "an approval of its withdrawal is running", "doc"),
         Rule(1160623, status_forbids_editing, "it is Approving, Rejected or Withdrawn", "doc"),
@@ -215,35 +217,25 @@ EDIT: Rulebook[EditCase] = Rulebook(
             1160623, field_is_locked, "a field that the page lists as not editable, or that the system fills in", "doc"
         ),
         Rule(1160624, operator_is_unknown, "`operator_id` is given and names nobody", "doc"),
-        Rule(
-            1160637, ill_formed(InvalidValue.IS_ATTACHMENT, "field_is_an_attachment"), "an attachment is given", "doc"
-        ),
+        Rule(1160637, value_is(InvalidValue.IS_ATTACHMENT, "field_is_an_attachment"), "an attachment is given", "doc"),
         Rule(
             1160638,
-            ill_formed(InvalidValue.NOT_A_DATE, "date_is_malformed"),
+            value_is(InvalidValue.NOT_A_DATE, "date_is_malformed"),
             "no day `YYYY-MM-DD` of the calendar",
             "doc",
         ),
-        Rule(1160639, ill_formed(InvalidValue.NOT_A_BOOLEAN, "bool_is_malformed"), "neither `true` nor `false`", "doc"),
+        Rule(1160639, value_is(InvalidValue.NOT_A_BOOLEAN, "bool_is_malformed"), "neither `true` nor `false`", "doc"),
         Rule(
-            1160630,
-            ill_formed(InvalidValue.NOT_A_NUMBER, "number_is_malformed"),
-            "no number, or too many digits",
-            "doc",
+            1160630, value_is(InvalidValue.NOT_A_NUMBER, "number_is_malformed"), "no number, or too many digits", "doc"
         ),
         Rule(1160604, explanation_is_too_long, "an explanation of a reason of more than 6000 characters", "doc"),
-        Rule(1160617, ill_formed(InvalidValue.NOT_A_URL, "link_is_malformed"), "no absolute http or https address"),
+        Rule(1160617, value_is(InvalidValue.NOT_A_URL, "link_is_malformed"), "no absolute http or https address"),
         Rule(
-            1160618,
-            ill_formed(InvalidValue.TOO_LONG, "text_is_too_long"),
-            "over 255 on one line, 6000 on several",
-            "doc",
+            1160618, value_is(InvalidValue.TOO_LONG, "text_is_too_long"), "over 255 on one line, 6000 on several", "doc"
         ),
-        Rule(
-            1160619, ill_formed(InvalidValue.NOT_AN_OPTION, "option_is_unknown"), "not among the active options", "doc"
-        ),
-        Rule(1160636, person_in_a_field_is_unknown, "a field for people names nobody", "doc"),
-        Rule(1160304, company_in_a_field_is_unknown, "a field for companies names none", "doc"),
+        Rule(1160619, value_is(InvalidValue.NOT_AN_OPTION, "option_is_unknown"), "not among the active options", "doc"),
+        Rule(1160636, referenced_employment_is_unknown, "a field for people names nobody", "doc"),
+        Rule(1160304, referenced_company_is_unknown, "a field for companies names none", "doc"),
         Rule(1160710, block_list_is_contradictory, "on the list without a reason, or a reason without the list", "doc"),
         Rule(1160700, noncompete_agreement_is_contradictory, "enforced without company or a span from the last day on"),
         Rule(1160200, job_change_is_being_approved, "a job change of the person is Approving", "doc"),
@@ -251,11 +243,16 @@ EDIT: Rulebook[EditCase] = Rulebook(
         Rule(1160602, is_before_probation, "it is before the probation starts", "doc"),
         Rule(1160603, is_before_job_change, "it is before an agreed job change takes effect", "doc"),
         Rule(1160300, department_is_not_in_force, "the person's department is not in force on it", "doc"),
-        Rule(1160205, contract_has_really_ended, "the contract of that day has an actual end on or after it", "doc"),
-        Rule(1160204, contract_begins_later_still, "one contract has begun, another begins after it", "doc"),
+        Rule(
+            1160205,
+            actual_contract_end_is_on_or_after,
+            "the contract of that day has an actual end on or after it",
+            "doc",
+        ),
+        Rule(1160204, later_contract_exists, "one contract has begun, another begins after it", "doc"),
         Rule(1160607, is_before_every_contract, "it is before the first contract starts", "doc"),
-        Rule(1160608, is_after_the_agreed_end, "the last contract is not closed and was agreed until before it", "doc"),
-        Rule(1160203, contract_was_closed_before, "the last contract was closed before it", "doc"),
+        Rule(1160608, is_after_contract_end, "the last contract is not closed and was agreed until before it", "doc"),
+        Rule(1160203, actual_contract_end_is_before, "the last contract was closed before it", "doc"),
         Rule(
             1161000,
             GatewayReason.INTERNAL_ERROR,

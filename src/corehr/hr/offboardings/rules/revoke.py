@@ -8,11 +8,11 @@ from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings.records import Status
 from corehr.hr.offboardings.rules.case import (
     Case,
+    employment_is_outside_data_range,
     is_under_modification,
     is_under_withdrawal,
     offboarding_is_unknown,
     operator_is_unknown,
-    somebody_is_out_of_range,
 )
 from corehr.kernel import tenants
 from corehr.kernel.errors import GatewayReason
@@ -24,7 +24,7 @@ def offboarding_id_is_malformed(c: Case) -> bool:
 
 
 def employment_is_missing(c: Case) -> bool:
-    return c.person is None
+    return c.employment_or_none is None
 
 
 def is_withdrawn(c: Case) -> bool:
@@ -38,9 +38,9 @@ def was_rejected(c: Case) -> bool:
 def department_is_not_in_force(c: Case) -> bool:
     """The person would be back in the department of their last day."""
     row = c.offboarding
-    id = job_datas.department_on(c.tx, row["employment_id"], row["offboarding_date"])
-    life = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
-    return status_as_of(life, tenants.today(c.tx)) in (EntityStatus.MISSING, EntityStatus.INACTIVE)
+    id = job_datas.department_as_of(c.tx, row["employment_id"], row["offboarding_date"])
+    timeline = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
+    return status_as_of(timeline, tenants.today(c.tx)) in (EntityStatus.MISSING, EntityStatus.INACTIVE)
 
 
 REVOKE: Rulebook[Case] = Rulebook(
@@ -49,7 +49,7 @@ REVOKE: Rulebook[Case] = Rulebook(
         Rule(1160204, GatewayReason.CLAIMED, "another request is revoking this offboarding at this moment", "doc"),
         Rule(1160102, offboarding_id_is_malformed, "`offboarding_id` is missing, empty or no number", "doc"),
         Rule(1160201, offboarding_is_unknown, "there is no offboarding of this id", "doc"),
-        Rule(1160201, somebody_is_out_of_range, "the person is outside the app's data range"),
+        Rule(1160201, employment_is_outside_data_range, "the person is outside the app's data range"),
         Rule(1160201, employment_is_missing, "the employment that it is about does not exist"),
         Rule(1160202, is_withdrawn, "it is Withdrawn", "doc"),
         Rule(1160102, was_rejected, "it was rejected: the page has no other word for it"),

@@ -8,17 +8,24 @@ from tests.world import World
 Body = dict[str, Any]
 
 
-def who(person: Any) -> Body:
+def user_ids(employment: Any) -> Body:
     """A person in the words of the app that listens."""
-    return {name: person[name] for name in ("union_id", "user_id", "open_id")}
+    return {name: employment[name] for name in ("union_id", "user_id", "open_id")}
 
 
 def job_change(
-    id: str, person: Any, day: str, *, mode: int = 1, type: str = "internal_transfer", process: str = "", key: str = ""
+    id: str,
+    employment: Any,
+    day: str,
+    *,
+    mode: int = 1,
+    type: str = "internal_transfer",
+    process: str = "",
+    key: str = "",
 ) -> Body:
     """job_change.updated_v1 and .status_updated_v2, without `status`."""
     return {
-        "employment_id": person["id"],
+        "employment_id": employment["id"],
         "job_change_id": id,
         "transfer_mode": mode,
         "transfer_type_unique_identifier": type,
@@ -26,118 +33,122 @@ def job_change(
         "process_id": process,
         "effective_date": day,
         "transfer_key": key,
-        "target_user_id": who(person),
+        "target_user_id": user_ids(employment),
     }
 
 
-def changed(id: str, person: Any) -> Body:
+def job_data_changed(id: str, employment: Any) -> Body:
     """job_data.changed_v1."""
     return {
-        "job_data_id": person["job_data_id"],
-        "employment_id": person["id"],
+        "job_data_id": employment["job_data_id"],
+        "employment_id": employment["id"],
         "job_change_id": id,
-        "target_user_id": who(person),
+        "target_user_id": user_ids(employment),
     }
 
 
-def added(id: str, person: Any, at: str, fields: Sequence[str], by: str = "") -> Body:
+def job_change_added(id: str, employment: Any, at: str, fields: Sequence[str], by: str = "") -> Body:
     """employee.domain_event_v2 of a job change that is asked for."""
-    said = {
+    header = {
         "event_type": 5,
         "sub_event_type": 5001,
         "opt_scene": "OpenAPIAddJobChange",
         "opt_desc": "job change added",
     }
-    return said | _in_the_domain(id, person, at, by, "job_change", 1, fields)
+    return header | _employee_domain_event(id, employment, at, by, "job_change", 1, fields)
 
 
-def revoked(id: str, person: Any, at: str, fields: Sequence[str], by: str) -> Body:
+def job_change_revoked(id: str, employment: Any, at: str, fields: Sequence[str], by: str) -> Body:
     """employee.domain_event_v2 of a job change that is taken back."""
-    said = {
+    header = {
         "event_type": 5,
         "sub_event_type": 5003,
         "opt_scene": "OpenAPIRevokeJobChange",
         "opt_desc": "job change revoked",
     }
-    return said | _in_the_domain(id, person, at, by, "job_change", 3, fields)
+    return header | _employee_domain_event(id, employment, at, by, "job_change", 3, fields)
 
 
-def agreed(id: str, person: Any, at: str) -> Body:
+def offboarding_approved(id: str, employment: Any, at: str) -> Body:
     """employee.domain_event_v2 of an offboarding that is agreed to."""
-    said = {
+    header = {
         "event_type": 7,
         "sub_event_type": 7001,
         "opt_scene": "OpenAPIAddOffboarding",
         "opt_desc": "offboarding approved",
     }
-    return said | _in_the_domain(id, person, at, "", "offboarding", 1, ["status"])
+    return header | _employee_domain_event(id, employment, at, "", "offboarding", 1, ["status"])
 
 
-def withdrawn(id: str, person: Any, at: str, by: str = "") -> Body:
+def offboarding_revoked(id: str, employment: Any, at: str, by: str = "") -> Body:
     """employee.domain_event_v2 of an offboarding that is taken back."""
-    said = {
+    header = {
         "event_type": 7,
         "sub_event_type": 7002,
         "opt_scene": "OpenAPIRevokeOffboarding",
         "opt_desc": "offboarding revoked",
     }
-    return said | _in_the_domain(id, person, at, by, "offboarding", 3, ["status"])
+    return header | _employee_domain_event(id, employment, at, by, "offboarding", 3, ["status"])
 
 
-def _in_the_domain(id: str, person: Any, at: str, by: str, entity: str, what: int, fields: Sequence[str]) -> Body:
-    changed = {
+def _employee_domain_event(
+    id: str, employment: Any, at: str, by: str, entity: str, opt_type: int, fields: Sequence[str]
+) -> Body:
+    change = {
         "id": id,
         "entity": entity,
         "agg_entity": "employment",
-        "agg_entity_id": person["id"],
-        "opt_type": what,
+        "agg_entity_id": employment["id"],
+        "opt_type": opt_type,
         "fields": list(fields),
     }
     return {
         "operator_user_id": by,
         "opt_time": at,
         "opt_id": id,
-        "employment_id": person["id"],
-        "data": [changed],
+        "employment_id": employment["id"],
+        "data": [change],
     }
 
 
-def employment(person: Any, *fields: str) -> Body:
+def employment_updated(employment: Any, *fields: str) -> Body:
     """employment.updated_v1."""
-    return {"employment_id": person["id"], "field_changes": list(fields), "target_user_id": who(person)}
+    return {"employment_id": employment["id"], "field_changes": list(fields), "target_user_id": user_ids(employment)}
 
 
-def leaving(id: str, person: Any, process: str = "") -> Body:
+def offboarding_status(id: str, employment: Any, process: str = "") -> Body:
     """offboarding.status_updated_v2 and .updated_v1, without `status`."""
     return {
-        "employment_id": person["id"],
+        "employment_id": employment["id"],
         "offboarding_id": id,
         "process_id": process,
-        "target_user_id": who(person),
+        "target_user_id": user_ids(employment),
     }
 
 
-def facts(id: str, person: Any, at: str, *, process: str = "", by: str = "", hand_over: str = "") -> Body:
+def offboarding_updated(
+    id: str, employment: Any, at: str, *, process: str = "", by: str = "", hand_over: str = ""
+) -> Body:
     """offboarding.updated_v2, without `status`, `checklist_status` and `updated_fields`."""
     return {
         "tenant_id": "1",
         "offboarding_info_id": id,
         "process_id": process,
         "checklist_process_id": hand_over,
-        "employment_id": person["id"],
+        "employment_id": employment["id"],
         "operator": by,
         "updated_time": f"{at}000",
-        "target_user_id": who(person),
+        "target_user_id": user_ids(employment),
     }
 
 
-def checklist(id: str, person: Any, process: str) -> Body:
+def checklist(id: str, employment: Any, process: str) -> Body:
     """offboarding.checklist_updated_v2, without `checklist_status`."""
     return {
-        "employment_id": person["id"],
+        "employment_id": employment["id"],
         "offboarding_id": id,
         "checklist_process_id": process,
-        "target_user_id": who(person),
+        "target_user_id": user_ids(employment),
     }
 
 
@@ -151,8 +162,8 @@ def approval(
         "flow_definition_id": flow,
         "properties": properties,
     }
-    one, two = world.sandbox("GET", f"records/processes/{id}")["tasks"]
-    return process, (_node(process, 1), _node(process, 2)), (_task(process, 1, one), _task(process, 2, two))
+    task_1, task_2 = world.sandbox("GET", f"records/processes/{id}")["tasks"]
+    return process, (_node(process, 1), _node(process, 2)), (_task(process, 1, task_1), _task(process, 2, task_2))
 
 
 def _node(process: Body, number: int) -> Body:

@@ -13,18 +13,18 @@ STATUS_V1 = "corehr.offboarding.updated_v1"
 UPDATED = "corehr.offboarding.updated_v2"
 
 
-def pairs(fields):
+def update_data(fields):
     return [{"field_name": name, "value": value} for name, value in fields.items()]
 
 
 def edit(world, id, fields, *, operator=None, app=ALL, **query):
-    body = {"offboarding_id": id, "update_data": pairs(fields)} | ({"operator_id": operator} if operator else {})
+    body = {"offboarding_id": id, "update_data": update_data(fields)} | ({"operator_id": operator} if operator else {})
     return world.call("POST", EDIT, body, app=app, **query)
 
 
-def edited(world, id, fields, **more):
+def edit_ok(world, id, fields, **more):
     """Edit what can be; the record as it is then."""
-    assert edit(world, id, fields, **more).data == {"data": pairs(fields)}
+    assert edit(world, id, fields, **more).data == {"data": update_data(fields)}
     return record(world, id)
 
 
@@ -33,13 +33,13 @@ def revoke(world, id, *, operator=None, app=ALL, **query):
     return world.call("POST", REVOKE, body, app=app, **query)
 
 
-def revoked(world, id, **more):
+def revoke_ok(world, id, **more):
     """Revoke what can be; the record as it is then."""
     assert revoke(world, id, **more).data == {}
     return record(world, id)
 
 
-def named(world, name, fact="id"):
+def fact_of(world, name, fact="id"):
     return world.names["offboardings"][name][fact]
 
 
@@ -51,39 +51,39 @@ def record(world, id):
     return world.sandbox("GET", f"records/offboardings/{id}")
 
 
-def shifted(day, by):
-    return (date.fromisoformat(day) + timedelta(days=by)).isoformat()
+def add_days(day, days):
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
 
 
-def day(world, by):
-    return shifted(world.today(), by)
+def day_from_today(world, days):
+    return add_days(world.today(), days)
 
 
-def leaving(world, person, last_day, status=Status.NO_NEED_APPROVAL, info=None):
+def create_offboarding(world, employment_id, last_day, status=Status.NO_NEED_APPROVAL, info=None):
     """One more offboarding, of a person who may not exist; its id."""
 
-    def ask(tx):
+    def create(tx):
         id = tx.new_id()
-        row = records.ask(tx, id, person, last_day, info or {}, directly=status is Status.NO_NEED_APPROVAL)
+        row = records.insert(tx, id, employment_id, last_day, info or {}, is_direct=status is Status.NO_NEED_APPROVAL)
         if status is not Status(row["status"]):
-            records.decide(tx, row, status)
+            records.set_decision(tx, row, status)
         return id
 
-    return world.tell(ask)
+    return world.tell(create)
 
 
-def statuses(world, id, type=STATUS):
+def event_statuses(world, id, type=STATUS):
     """The statuses that were told of an offboarding; the past of a demo company is silent."""
     return [e["event"]["status"] for e in world.heard_all(type) if e["subject"] == id]
 
 
-def told(world, id):
+def last_update_event(world, id):
     """The last change of facts that was told of an offboarding."""
     return [e["event"] for e in world.heard_all(UPDATED) if e["subject"] == id][-1]
 
 
-def person_looks(world, id):
+def employment_record(world, id):
     """Everything dated about a person, and the end of their employment."""
-    shown = world.sandbox("GET", f"records/employments/{id}", on="2026-01-05")
-    contracts = {c: world.sandbox("GET", f"records/contracts/{c}")["versions"] for c in shown["contract_ids"]}
-    return {**{n: shown[n] for n in ("end_date", "versions", "job_data", "probation")}, "contracts": contracts}
+    employment = world.sandbox("GET", f"records/employments/{id}", on="2026-01-05")
+    contracts = {c: world.sandbox("GET", f"records/contracts/{c}")["versions"] for c in employment["contract_ids"]}
+    return {**{n: employment[n] for n in ("end_date", "versions", "job_data", "probation")}, "contracts": contracts}

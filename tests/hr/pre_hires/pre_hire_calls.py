@@ -7,7 +7,7 @@ from tests.world import ALL, SECRETS
 OPERATION = "v2.pre_hire.withdraw_onboarding"
 WITHDRAW = "/open-apis/corehr/v2/pre_hires/withdraw_onboarding"
 UPDATED = "corehr.pre_hire.updated_v1"
-MOVED = "corehr.pre_hire.onboarding_task_changed_v2"
+FLOW_CHANGED = "corehr.pre_hire.onboarding_task_changed_v2"
 REASON = "took another offer"
 
 
@@ -15,18 +15,18 @@ def withdraw(world, id, reason=REASON, *, app=ALL):
     return world.call("POST", WITHDRAW, {"pre_hire_id": id, "withdraw_reason": reason}, app=app)
 
 
-def withdrawn(world, id, reason=REASON, *, app=ALL):
+def withdraw_ok(world, id, reason=REASON, *, app=ALL):
     """Withdraw somebody who can be; the record as it is then."""
     assert withdraw(world, id, reason, app=app).data == {"success": True}
     return record(world, id)
 
 
-def asking(id, reason=REASON):
+def withdraw_call(id, reason=REASON):
     """The same as a call for `world.together`."""
     return "POST", WITHDRAW, {"pre_hire_id": id, "withdraw_reason": reason}
 
 
-def named(world, name):
+def id_of(world, name):
     return world.names["pre_hires"][name]["id"]
 
 
@@ -34,10 +34,12 @@ def record(world, id):
     return world.sandbox("GET", f"records/pre_hires/{id}")
 
 
-def expect(world, status=Status.PREBOARDING, flow=FlowStatus.IN_PROGRESS, tasks=(("2", TaskStatus.IN_PROGRESS),)):
+def create_pre_hire(
+    world, status=Status.PREBOARDING, flow=FlowStatus.IN_PROGRESS, tasks=(("2", TaskStatus.IN_PROGRESS),)
+):
     """One more pre-hire; `tasks` are codes and statuses. Its id."""
 
-    def add(tx):
+    def create(tx):
         row = {
             "id": tx.new_id(),
             "name": "Wen Bo",
@@ -48,14 +50,14 @@ def expect(world, status=Status.PREBOARDING, flow=FlowStatus.IN_PROGRESS, tasks=
             "flow_id": world.names["onboarding_flows"]["standard"]["id"],
             "flow_status": flow.value,
         }
-        records.add_pre_hire(tx, row, [(code, f"task {code}", task) for code, task in tasks])
+        records.create(tx, row, [(code, f"task {code}", task) for code, task in tasks])
         return row["id"]
 
-    return world.tell(add)
+    return world.tell(create)
 
 
-def app_with(world, monkeypatch, **wanted):
+def create_app(world, monkeypatch, **fields):
     """A fresh app's id; tests may call with it."""
-    made = world.sandbox("POST", "apps", wanted)
-    monkeypatch.setitem(SECRETS, made["app_id"], made["app_secret"])
-    return made["app_id"]
+    app = world.sandbox("POST", "apps", fields)
+    monkeypatch.setitem(SECRETS, app["app_id"], app["app_secret"])
+    return app["app_id"]

@@ -16,48 +16,48 @@ THURSDAY_10, THURSDAY_11 = "1767837600", "1767841200"
 """5 and 8 January 2026, in Shanghai where nothing else is said: seconds since 1970, as text."""
 
 
-class Story:
+class EventTrace:
     """Time passes only by `at`, so that every moment in an event is known."""
 
     def __init__(self, world: World, listener: Listener) -> None:
         self.world, self._listener = world, listener
-        self._heard: str | None = None
+        self._last_event_id: str | None = None
         self._now = MONDAY_10
         self.at(MONDAY_10)
-        asked = {"url": listener.url, "verification_token": "v-token"}
-        world.sandbox("PUT", f"apps/{ALL}/webhook", asked)
+        webhook = {"url": listener.url, "verification_token": "v-token"}
+        world.sandbox("PUT", f"apps/{ALL}/webhook", webhook)
         listener.requests.clear()
 
-    def at(self, moment: str) -> None:
+    def at(self, epoch_seconds: str) -> None:
         """It is this moment, and everything that was due by now has happened."""
-        self._now = moment
-        self.world.sandbox("PUT", "clock", {"now": datetime.fromtimestamp(int(moment), UTC).isoformat()})
+        self._now = epoch_seconds
+        self.world.sandbox("PUT", "clock", {"now": datetime.fromtimestamp(int(epoch_seconds), UTC).isoformat()})
 
-    def told(self, at: str | None = None) -> list[tuple[str, Any]]:
+    def new_events(self, at: str | None = None) -> list[tuple[str, Any]]:
         """Type, without `corehr.`, and body of every event since the last look; all of them happened at one moment.
 
         The webhook was sent the same, byte for byte; in the order of the log as to events of one subject.
         """
         self.at(self._now)
-        since = {"since": self._heard} if self._heard else {}
+        since = {"since": self._last_event_id} if self._last_event_id else {}
         items = self.world.sandbox("GET", "events", limit=1000, **since)["items"]
         assert {item["create_time"] for item in items} <= {f"{at or self._now}000"}
-        assert self._sent() == self._to_send(items)
+        assert self._received_by_subject() == self._expected_by_subject(items)
         if items:
-            self._heard = items[-1]["event_id"]
+            self._last_event_id = items[-1]["event_id"]
         return [(item["event_type"].removeprefix("corehr."), item["event"]) for item in items]
 
-    def _sent(self) -> dict[str, list[bytes]]:
+    def _received_by_subject(self) -> dict[str, list[bytes]]:
         """By subject, what the webhook was sent since the last look."""
         subjects = {item["event_id"]: item["subject"] for item in self.world.sandbox("GET", "events")["items"]}
-        sent = defaultdict(list)
-        for heard in self._listener.requests:
-            sent[subjects[heard.json["header"]["event_id"]]].append(heard.body)
+        received = defaultdict(list)
+        for request in self._listener.requests:
+            received[subjects[request.json["header"]["event_id"]]].append(request.body)
         self._listener.requests.clear()
-        return sent
+        return received
 
-    def _to_send(self, items: list[Any]) -> dict[str, list[bytes]]:
-        lines = defaultdict(list)
+    def _expected_by_subject(self, items: list[Any]) -> dict[str, list[bytes]]:
+        expected = defaultdict(list)
         for item in items:
             header = {
                 "event_id": item["event_id"],
@@ -68,17 +68,17 @@ class Story:
                 "app_id": ALL,
             }
             body = {"schema": "2.0", "header": header, "event": item["event"]}
-            lines[item["subject"]].append(json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())
-        return lines
+            expected[item["subject"]].append(json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())
+        return expected
 
 
-def london(world: World) -> str:
+def create_london(world: World) -> str:
     """A new work city, where days begin eight hours after those of Shanghai; its id."""
 
-    def open_it(tx: Tx) -> str:
+    def create(tx: Tx) -> str:
         id = tx.new_id()
         body = {"name": {"zh-CN": "伦敦"}, "usages": ["business_site"], "zone": "Europe/London"}
         LOCATION.create(tx, id, "2020-01-01", body)
         return id
 
-    return str(world.tell(open_it))
+    return str(world.tell(create))
