@@ -17,97 +17,97 @@ import msgspec
 
 from bench import bodies, company, load, servers
 from bench.company import HERE
-from corehr.entrypoints.opened import opened
+from corehr.entrypoints.stores import open_for_command
 from corehr.gateway import spec
 from corehr.kernel import outbox
 from corehr.kernel.subscribers import Subscriber, subscribe
 from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
-PEOPLE = 10_000
-SUBJECTS, EACH = 300, 5
-AT_A_TIME = 1000
-PAUSE = 0.02
+COMPANY_SIZE = 10_000
+EMPLOYEES, REQUESTS_PER_EMPLOYEE = 300, 5
+REPLAY_BATCH_SIZE = 1000
+PAUSE_SECONDS = 0.02
 """Seconds a caller rests between two requests: one that thinks, not one that loads."""
 
-IDLE = 300
+IDLE_REQUESTS = 300
 """Requests by which the idle latency is measured."""
 
-AIMS = "aims: 1,000 events/s; median latency within twice the idle one"
+TARGETS = "aims: 1,000 events/s; median latency within twice the idle one"
 
 
 @dataclass(frozen=True)
-class Drained:
+class DrainResult:
     """Events per second, and the median milliseconds of a create, idle and meanwhile."""
 
     store: str
     events: int
     rate: float
-    idle: float
-    meanwhile: float
+    idle_ms: float
+    draining_ms: float
 
-    def line(self) -> str:
+    def table_line(self) -> str:
         """A line of the table."""
-        told = (self.store, f"{self.events:,}", f"{self.rate:,.0f}", f"{self.idle:.1f}", f"{self.meanwhile:.1f}")
-        return f"| {' | '.join(told)} | {self.meanwhile / self.idle:.2f} |"
+        cells = (self.store, f"{self.events:,}", f"{self.rate:,.0f}", f"{self.idle_ms:.1f}", f"{self.draining_ms:.1f}")
+        return f"| {' | '.join(cells)} | {self.draining_ms / self.idle_ms:.2f} |"
 
 
 def measure(events: int, postgres: str | None, *, sqlite: Sequence[int], on_postgres: Sequence[int]) -> None:
     """Queue so many events, start the server, and watch; on each store of which a company is asked for."""
-    source = company.prepared(PEOPLE, SUBJECTS, EACH)
-    staff = company.staff(source, SUBJECTS)
+    source = company.prepare(COMPANY_SIZE, EMPLOYEES, REQUESTS_PER_EMPLOYEE)
+    bench_data = company.load_bench_data(source, EMPLOYEES)
     folder = Path(tempfile.mkdtemp(prefix="corehr-bench-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        seen = []
+        results = []
         if sqlite:
-            seen.append(_measured("SQLite", company.copied(source, folder / "company.db"), staff, events))
-        server = stack.enter_context(servers.postgres(postgres)) if on_postgres else None
+            results.append(_measure("SQLite", company.copy_database(source, folder / "company.db"), bench_data, events))
+        server = stack.enter_context(servers.postgres_server(postgres)) if on_postgres else None
         if server is not None:
             url = server.create("company")
             stack.callback(server.drop, "company")
             company.copy_to_postgres(source, url)
-            company.set_clock_of(url)
+            company.reset_clock(url)
             server.checkpoint()
-            seen.append(_measured("PostgreSQL", url, staff, events))
+            results.append(_measure("PostgreSQL", url, bench_data, events))
     print("| store | events | events/s | create p50 ms, idle | meanwhile | times |")
     print("|---|---:|---:|---:|---:|---:|")
-    for one in seen:
-        print(one.line())
-    print(AIMS)
+    for result in results:
+        print(result.line())
+    print(TARGETS)
 
 
-def _measured(store: str, url: str, staff: company.Staff, events: int) -> Drained:
-    with _subscriber() as port:
-        with servers.serving((*servers.COREHR, "--webhook-to", "127.0.0.0/8"), url) as (_, api):
-            messages = bodies.messages(staff, servers.token(api), EACH, "run")
-            load.drive(api, [next(messages) for _ in range(SUBJECTS)], connections=4)
-            idle = [_latency(api, next(messages)) for _ in range(IDLE)]
-        queued = _queue(url, f"http://127.0.0.1:{port}/events", events)
-        with servers.serving((*servers.COREHR, "--webhook-to", "127.0.0.0/8"), url) as (_, api):
-            meanwhile = []
-            while _count(port)["events"] < queued:
+def _measure(store: str, url: str, bench_data: company.BenchData, events: int) -> DrainResult:
+    with _running_subscriber() as port:
+        with servers.running_server((*servers.COREHR_COMMAND, "--webhook-to", "127.0.0.0/8"), url) as (_, api_port):
+            messages = bodies.messages(bench_data, servers.get_token(api_port), REQUESTS_PER_EMPLOYEE, "run")
+            load.run_load(api_port, [next(messages) for _ in range(EMPLOYEES)], connections=4)
+            idle = [_measure_latency(api_port, next(messages)) for _ in range(IDLE_REQUESTS)]
+        queued = _queue_events(url, f"http://127.0.0.1:{port}/events", events)
+        with servers.running_server((*servers.COREHR_COMMAND, "--webhook-to", "127.0.0.0/8"), url) as (_, api_port):
+            draining = []
+            while _read_counts(port)["events"] < queued:
                 if (message := next(messages, None)) is None:
-                    time.sleep(PAUSE)
+                    time.sleep(PAUSE_SECONDS)
                 else:
-                    meanwhile.append(_latency(api, message))
-            told = _count(port)
-    rate = told["events"] / (told["last"] - told["first"])
-    return Drained(store, queued, rate, median(idle) * 1e3, median(meanwhile) * 1e3)
+                    draining.append(_measure_latency(api_port, message))
+            counts = _read_counts(port)
+    rate = counts["events"] / (counts["last"] - counts["first"])
+    return DrainResult(store, queued, rate, median(idle) * 1e3, median(draining) * 1e3)
 
 
-def _latency(port: int, message: bytes) -> float:
-    time.sleep(PAUSE)
-    return load.drive(port, [message], connections=1).latencies[0]
+def _measure_latency(port: int, message: bytes) -> float:
+    time.sleep(PAUSE_SECONDS)
+    return load.run_load(port, [message], connections=1).latencies[0]
 
 
-def _queue(url: str, to: str, wanted: int) -> int:
+def _queue_events(url: str, webhook_url: str, target: int) -> int:
     """The app subscribes to everything, and the company's past is to be delivered to it: so many events of it."""
-    with opened(url) as store:  # at the world's time: what is due then is due now
-        it = Subscriber(DEFAULT_TENANT_ID, bodies.APP, "webhook", to, "", "token")
-        store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscribe(tx, it, list(spec.load().events)))
-        queued, after, count = 0, 0, AT_A_TIME
-        while queued < wanted and count == AT_A_TIME:
-            last, limit = after, min(AT_A_TIME, wanted - queued)
+    with open_for_command(url) as store:  # at the world's time: what is due then is due now
+        subscriber = Subscriber(DEFAULT_TENANT_ID, bodies.APP, "webhook", webhook_url, "", "token")
+        store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscribe(tx, subscriber, list(spec.load().events)))
+        queued, after, count = 0, 0, REPLAY_BATCH_SIZE
+        while queued < target and count == REPLAY_BATCH_SIZE:
+            last, limit = after, min(REPLAY_BATCH_SIZE, target - queued)
             count, after = store.command_sync(
                 DEFAULT_TENANT_ID,
                 lambda tx: outbox.replay(tx, bodies.APP, since="", after=last, limit=limit),  # noqa: B023  # run at once
@@ -117,7 +117,7 @@ def _queue(url: str, to: str, wanted: int) -> int:
 
 
 @contextmanager
-def _subscriber() -> Iterator[int]:
+def _running_subscriber() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     process = subprocess.Popen([sys.executable, "-m", "bench.subscriber", str(port)], cwd=HERE.parent)
@@ -125,7 +125,7 @@ def _subscriber() -> Iterator[int]:
         deadline = time.monotonic() + 10
         while True:
             try:
-                _count(port)
+                _read_counts(port)
                 break
             except OSError:
                 if time.monotonic() > deadline:
@@ -137,9 +137,9 @@ def _subscriber() -> Iterator[int]:
         process.wait()
 
 
-def _count(port: int) -> dict[str, float]:
+def _read_counts(port: int) -> dict[str, float]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", "/")
-    told: dict[str, float] = msgspec.json.decode(connection.getresponse().read())
+    counts: dict[str, float] = msgspec.json.decode(connection.getresponse().read())
     connection.close()
-    return told
+    return counts

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 HOST = "127.0.0.1"
 """The only machine that is ever put under load."""
 
-_LENGTH = b"content-length: "
-_RIGHT = b'\r\n\r\n{"code":0,'
+_CONTENT_LENGTH = b"content-length: "
+_SUCCESS_MARKER = b'\r\n\r\n{"code":0,'
 
 
-class WrongAnswer(Exception):
+class UnexpectedResponse(Exception):
     """The server answered with something else than code 0, too late, or not at all."""
 
 
 @dataclass(frozen=True)
-class Run:
+class LoadResult:
     """`seconds` is the time from the first request to the last answer; `latencies` are in seconds, sorted."""
 
     seconds: float
@@ -36,66 +36,70 @@ class Run:
 class _Caller:
     """One connection: the next request goes out when the answer to the one before is whole."""
 
-    __slots__ = ("answer", "began", "socket", "whole")
+    __slots__ = ("expected_bytes", "response", "socket", "started_at")
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection((HOST, port), timeout=10)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.answer = b""
-        self.whole = 0
-        self.began = 0.0
+        self.response = b""
+        self.expected_bytes = 0
+        self.started_at = 0.0
 
-    def ask(self, message: bytes) -> None:
-        self.answer, self.whole = b"", 0
-        self.began = time.perf_counter()
+    def send(self, message: bytes) -> None:
+        self.response, self.expected_bytes = b"", 0
+        self.started_at = time.perf_counter()
         self.socket.sendall(message)
 
-    def hear(self) -> bool:
+    def receive(self) -> bool:
         """Read what has come; whether the answer is whole now."""
-        part = self.socket.recv(65536)
-        if not part:
-            raise WrongAnswer("the server closed a connection")
-        self.answer += part
-        if not self.whole:
-            head = self.answer.find(b"\r\n\r\n")
+        chunk = self.socket.recv(65536)
+        if not chunk:
+            raise UnexpectedResponse("the server closed a connection")
+        self.response += chunk
+        if not self.expected_bytes:
+            head = self.response.find(b"\r\n\r\n")
             if head < 0:
                 return False
-            at = self.answer.lower().find(_LENGTH, 0, head) + len(_LENGTH)
-            self.whole = head + 4 + int(self.answer[at : self.answer.find(b"\r\n", at)])
-        return len(self.answer) >= self.whole
+            start = self.response.lower().find(_CONTENT_LENGTH, 0, head) + len(_CONTENT_LENGTH)
+            self.expected_bytes = head + 4 + int(self.response[start : self.response.find(b"\r\n", start)])
+        return len(self.response) >= self.expected_bytes
 
     def check(self) -> None:
-        if not self.answer.startswith(b"HTTP/1.1 200 ") or _RIGHT not in self.answer:
-            raise WrongAnswer(self.answer.decode(errors="replace"))
+        if not self.response.startswith(b"HTTP/1.1 200 ") or _SUCCESS_MARKER not in self.response:
+            raise UnexpectedResponse(self.response.decode(errors="replace"))
 
 
-def drive(port: int, messages: Sequence[bytes], *, connections: int = 16, at_most: float = 60.0) -> Run:
+def run_load(
+    port: int, messages: Sequence[bytes], *, connections: int = 16, timeout_seconds: float = 60.0
+) -> LoadResult:
     """Send every message once; WrongAnswer at the first answer that is none, or after `at_most` seconds."""
     callers = [_Caller(port) for _ in range(min(connections, len(messages)))]
     selector = selectors.DefaultSelector()
-    waiting = iter(messages)
+    remaining = iter(messages)
     latencies: list[float] = []
     try:
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         for caller in callers:
             selector.register(caller.socket, selectors.EVENT_READ, caller)
-            caller.ask(next(waiting))
+            caller.send(next(remaining))
         while len(latencies) < len(messages):
             ready = selector.select(timeout=5)
             now = time.perf_counter()
-            if not ready or now - began > at_most:
-                raise WrongAnswer(f"{len(latencies)} of {len(messages)} answers after {now - began:.0f} seconds")
+            if not ready or now - started_at > timeout_seconds:
+                raise UnexpectedResponse(
+                    f"{len(latencies)} of {len(messages)} answers after {now - started_at:.0f} seconds"
+                )
             for key, _ in ready:
                 caller = key.data
-                if caller.hear():
-                    latencies.append(time.perf_counter() - caller.began)
+                if caller.receive():
+                    latencies.append(time.perf_counter() - caller.started_at)
                     caller.check()
-                    message = next(waiting, None)
+                    message = next(remaining, None)
                     if message is not None:
-                        caller.ask(message)
-        seconds = time.perf_counter() - began
+                        caller.send(message)
+        seconds = time.perf_counter() - started_at
     finally:
         selector.close()
         for caller in callers:
             caller.socket.close()
-    return Run(seconds, sorted(latencies))
+    return LoadResult(seconds, sorted(latencies))

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from bench.bodies import http
-from bench.company import DAYS, Staff
+from bench.bodies import http_post
+from bench.company import OFFBOARDING_DATES, BenchData
 
 _EXPLANATION = "与员工确认后调整了离职日期"
 
@@ -19,44 +19,44 @@ class Operation:
     name: str
     path: str
     kind: str
-    done: str
-    body: Callable[[Staff, str], dict[str, Any]]
+    done_condition: str
+    build_body: Callable[[BenchData, str], dict[str, Any]]
 
     @property
-    def count(self) -> str:
-        return f"SELECT count(*) FROM {self.kind} WHERE {self.done}"
+    def count_query(self) -> str:
+        return f"SELECT count(*) FROM {self.kind} WHERE {self.done_condition}"
 
-    def messages(self, staff: Staff, token: str, ids: Sequence[str]) -> Iterator[bytes]:
+    def messages(self, bench_data: BenchData, token: str, ids: Sequence[str]) -> Iterator[bytes]:
         """HTTP requests, ready to send: one for every record."""
         for id in ids:
-            yield http(self.path, msgspec.json.encode(self.body(staff, id)), token)
+            yield http_post(self.path, msgspec.json.encode(self.build_body(bench_data, id)), token)
 
 
-def _operator(staff: Staff) -> str:
-    return str(staff.world["employments"]["process_admin"]["id"])
+def _operator_id(bench_data: BenchData) -> str:
+    return str(bench_data.named_records["employments"]["process_admin"]["id"])
 
 
-def _edit(staff: Staff, id: str) -> dict[str, Any]:
+def _edit(bench_data: BenchData, id: str) -> dict[str, Any]:
     """The date is the last day: it has more rules than any other, and moves the end of the employment."""
-    pairs = {"reason_explanation": _EXPLANATION, "offboarding_date": DAYS.moved}
-    data = [{"field_name": name, "value": value} for name, value in pairs.items()]
-    return {"offboarding_id": id, "operator_id": _operator(staff), "update_data": data}
+    new_values = {"reason_explanation": _EXPLANATION, "offboarding_date": OFFBOARDING_DATES.edited}
+    update_data = [{"field_name": name, "value": value} for name, value in new_values.items()]
+    return {"offboarding_id": id, "operator_id": _operator_id(bench_data), "update_data": update_data}
 
 
-def _revoke(staff: Staff, id: str) -> dict[str, Any]:
-    return {"offboarding_id": id, "operator_id": _operator(staff)}
+def _revoke(bench_data: BenchData, id: str) -> dict[str, Any]:
+    return {"offboarding_id": id, "operator_id": _operator_id(bench_data)}
 
 
-def _withdraw(staff: Staff, id: str) -> dict[str, Any]:
+def _withdraw(bench_data: BenchData, id: str) -> dict[str, Any]:
     return {"pre_hire_id": id, "withdraw_reason": "候选人接受了其他公司的邀请"}
 
 
-BESIDE = (
+OTHER_OPERATIONS = (
     Operation(
         "offboardings/edit",
         "/open-apis/corehr/v2/offboardings/edit",
         "offboarding",
-        f"offboarding_date = '{DAYS.moved}' AND info LIKE '%{_EXPLANATION}%'",
+        f"offboarding_date = '{OFFBOARDING_DATES.edited}' AND info LIKE '%{_EXPLANATION}%'",
         _edit,
     ),
     Operation(

@@ -12,12 +12,12 @@ TABLES = ("job_change", "reporting_line", "process", "process_task", "event", "i
 _COUNT = "SELECT " + ", ".join(f"(SELECT count(*) FROM {table})" for table in TABLES)
 
 
-def counted(url: str) -> Mapping[str, int]:
+def count_rows(url: str) -> Mapping[str, int]:
     """Rows by table."""
-    return dict(zip(TABLES, numbers(url, _COUNT), strict=True))
+    return dict(zip(TABLES, query_numbers(url, _COUNT), strict=True))
 
 
-def numbers(url: str, query: str) -> list[int]:
+def query_numbers(url: str, query: str) -> list[int]:
     """The numbers in the first row of an answer."""
     if url.startswith("sqlite:///"):
         raw = apsw.Connection(str(Path(url.removeprefix("sqlite:///"))), flags=apsw.SQLITE_OPEN_READONLY)

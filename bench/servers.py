@@ -19,35 +19,35 @@ import psycopg
 from bench.bodies import APP, SECRET
 from bench.company import HERE
 
-COREHR = ("-m", "corehr.entrypoints.cli", "serve", "--rate-limits", "off")
-BARE = ("-m", "bench.bare")
-PATIENCE = 30
+COREHR_COMMAND = ("-m", "corehr.entrypoints.cli", "serve", "--rate-limits", "off")
+BASELINE_COMMAND = ("-m", "bench.bare")
+TIMEOUT_SECONDS = 30
 """Seconds for a server to be ready, or to stop."""
 
-_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
-class NoServer(Exception):
+class ServerNotStarted(Exception):
     """A server did not start; the text is what it said."""
 
 
 @contextmanager
-def serving(command: Sequence[str], url: str) -> Iterator[tuple[int, int]]:
+def running_server(command: Sequence[str], url: str) -> Iterator[tuple[int, int]]:
     """A server process on a database: its process id and port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [sys.executable, *command, "--db", url, "--port", str(port)], cwd=HERE.parent, stdout=said, stderr=said
+            [sys.executable, *command, "--db", url, "--port", str(port)], cwd=HERE.parent, stdout=output, stderr=output
         )
         try:
             _await_ready(process, port)
             yield process.pid, port
-        except BaseException as failed:
+        except BaseException as error:
             _stop(process)
-            said.seek(0)
-            if words := said.read().decode(errors="replace")[-4000:].strip():
-                failed.add_note(f"the server said:\n{words}")
+            output.seek(0)
+            if output_text := output.read().decode(errors="replace")[-4000:].strip():
+                error.add_note(f"the server said:\n{output_text}")
             raise
         finally:
             _stop(process)
@@ -56,47 +56,47 @@ def serving(command: Sequence[str], url: str) -> Iterator[tuple[int, int]]:
 def _stop(process: "subprocess.Popen[bytes]") -> None:
     process.terminate()
     try:
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
 def _await_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise NoServer(f"it ended with {process.returncode}")
+            raise ServerNotStarted(f"it ended with {process.returncode}")
         with suppress(OSError):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
             connection.request("GET", "/readyz")
             if connection.getresponse().status == 200:
                 connection.close()
                 return
         time.sleep(0.05)
-    raise NoServer(f"it was not ready after {PATIENCE} seconds")
+    raise ServerNotStarted(f"it was not ready after {TIMEOUT_SECONDS} seconds")
 
 
-def token(port: int) -> str:
+def get_token(port: int) -> str:
     """A token of the demo company's first app."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     body = msgspec.json.encode({"app_id": APP, "app_secret": SECRET})
     connection.request("POST", "/open-apis/auth/v3/tenant_access_token/internal", body)
-    answer = msgspec.json.decode(connection.getresponse().read())
+    response = msgspec.json.decode(connection.getresponse().read())
     connection.close()
-    return str(answer["tenant_access_token"])
+    return str(response["tenant_access_token"])
 
 
-def cpu(*processes: int) -> float:
+def cpu_seconds(*processes: int) -> float:
     """Seconds of CPU that these processes have used, all their threads, user and system; nan where nobody knows."""
     if not Path("/proc/self/stat").exists():
         return float("nan")
-    used = 0
+    ticks = 0
     for process in processes:
         with suppress(FileNotFoundError):
             fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-            used += int(fields[11]) + int(fields[12])
-    return used / _TICKS
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / _TICKS_PER_SECOND
 
 
 # ------------------------------------------------------------------------------------------------------- PostgreSQL
@@ -111,63 +111,67 @@ class Postgres:
     def create(self, name: str, template: str | None = None) -> str:
         """The address of a fresh database, empty or a copy."""
         self.drop(name)
-        source = _named(template) if template else "template0 ENCODING 'UTF8'"
-        self._run(f"CREATE DATABASE {_named(name)} TEMPLATE {source}")
-        return urlsplit(self._admin)._replace(path=f"/{_named(name)}").geturl()
+        source = _database_name(template) if template else "template0 ENCODING 'UTF8'"
+        self._run(f"CREATE DATABASE {_database_name(name)} TEMPLATE {source}")
+        return urlsplit(self._admin)._replace(path=f"/{_database_name(name)}").geturl()
 
     def drop(self, name: str) -> None:
-        self._run(f"DROP DATABASE IF EXISTS {_named(name)} WITH (FORCE)")
+        self._run(f"DROP DATABASE IF EXISTS {_database_name(name)} WITH (FORCE)")
 
     def backends(self, name: str) -> list[int]:
         """Process ids of the connections to a database."""
-        with psycopg.connect(self._admin, autocommit=True) as raw:
-            rows = raw.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", (_named(name),)).fetchall()
+        with psycopg.connect(self._admin, autocommit=True) as connection:
+            rows = connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE datname = %s", (_database_name(name),)
+            ).fetchall()
         return [row[0] for row in rows]
 
     def checkpoint(self) -> None:
         """So that none comes while something is measured."""
         self._run("CHECKPOINT")
 
-    def _run(self, line: str) -> None:
-        with psycopg.connect(self._admin, autocommit=True) as raw:
-            raw.execute(line.encode())
+    def _run(self, statement: str) -> None:
+        with psycopg.connect(self._admin, autocommit=True) as connection:
+            connection.execute(statement.encode())
 
 
-def _named(name: str) -> str:
+def _database_name(name: str) -> str:
     return f"corehr_bench_{os.getpid()}_{name}"
 
 
 @contextmanager
-def postgres(named: str | None) -> Iterator[Postgres | None]:
+def postgres_server(configured_url: str | None) -> Iterator[Postgres | None]:
     """The server at the address given, else one started for now, durable as by default; None where there is none."""
-    if named:
-        yield Postgres(named)
+    if configured_url:
+        yield Postgres(configured_url)
         return
-    tools = _tools()
-    if tools is None:
+    bin_dir = _postgres_bin_dir()
+    if bin_dir is None:
         yield None
         return
     folder = Path(tempfile.mkdtemp(prefix="corehr-bench-"))
     folder.chmod(0o777)
     try:
         options = f"-k {folder} -c listen_addresses= -c shared_buffers=512MB -c max_wal_size=8GB"
-        _control(tools / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        _control(tools / "pg_ctl", "-D", folder / "data", "-w", "-o", options, "-l", folder / "log", "start")
+        _run_as_postgres(
+            bin_dir / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"
+        )
+        _run_as_postgres(bin_dir / "pg_ctl", "-D", folder / "data", "-w", "-o", options, "-l", folder / "log", "start")
         yield Postgres(f"postgresql://postgres@{quote(str(folder), safe='')}/postgres")
     finally:
-        _control(tools / "pg_ctl", "-D", folder / "data", "-w", "-m", "immediate", "stop", check=False)
+        _run_as_postgres(bin_dir / "pg_ctl", "-D", folder / "data", "-w", "-m", "immediate", "stop", check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _tools() -> Path | None:
+def _postgres_bin_dir() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
     on_path = shutil.which("initdb")
     return found[0].parent if found else (Path(on_path).parent if on_path else None)
 
 
-def _control(*command: str | Path, check: bool = True) -> None:
+def _run_as_postgres(*command: str | Path, check: bool = True) -> None:
     """As PostgreSQL's own user where we are root, since it refuses to run as root."""
     user = {"user": "postgres"} if hasattr(os, "geteuid") and os.geteuid() == 0 else {}
-    done = subprocess.run(command, **user, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # type: ignore[call-overload]
-    if check and done.returncode:
-        raise NoServer(done.stderr.decode(errors="replace"))
+    result = subprocess.run(command, **user, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # type: ignore[call-overload]
+    if check and result.returncode:
+        raise ServerNotStarted(result.stderr.decode(errors="replace"))

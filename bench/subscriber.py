@@ -7,8 +7,8 @@ from typing import Final, cast
 
 import uvloop
 
-TAKEN: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-_LENGTH = b"content-length:"
+ACCEPTED_RESPONSE: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+_CONTENT_LENGTH = b"content-length:"
 
 
 class Count:
@@ -17,7 +17,7 @@ class Count:
     def __init__(self) -> None:
         self.events, self.first, self.last = 0, 0.0, 0.0
 
-    def one_more(self) -> None:
+    def increment(self) -> None:
         self.last = time.time()
         self.first = self.first or self.last
         self.events += 1
@@ -38,21 +38,21 @@ class Connection(asyncio.Protocol):
         while (head := self._buffer.find(b"\r\n\r\n")) >= 0:
             if self._buffer.startswith(b"GET "):
                 self._buffer = self._buffer[head + 4 :]
-                self._tell()
+                self._write_counts()
                 continue
-            at = self._buffer.lower().find(_LENGTH, 0, head) + len(_LENGTH)
-            whole = head + 4 + int(self._buffer[at : self._buffer.find(b"\r\n", at)])
-            if len(self._buffer) < whole:
+            start = self._buffer.lower().find(_CONTENT_LENGTH, 0, head) + len(_CONTENT_LENGTH)
+            request_end = head + 4 + int(self._buffer[start : self._buffer.find(b"\r\n", start)])
+            if len(self._buffer) < request_end:
                 return
-            self._buffer = self._buffer[whole:]
-            self._count.one_more()
-            self._transport.write(TAKEN)
+            self._buffer = self._buffer[request_end:]
+            self._count.increment()
+            self._transport.write(ACCEPTED_RESPONSE)
 
-    def _tell(self) -> None:
+    def _write_counts(self) -> None:
         count = self._count
-        said = b'{"events":%d,"first":%.6f,"last":%.6f}' % (count.events, count.first, count.last)
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(said)
-        self._transport.write(head + said)
+        body = b'{"events":%d,"first":%.6f,"last":%.6f}' % (count.events, count.first, count.last)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self._transport.write(head + body)
 
 
 async def main(port: int) -> None:

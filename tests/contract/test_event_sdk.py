@@ -35,7 +35,7 @@ from tests.world import ALL, SECRETS, World
 KEYS: Final = {"encrypt_key": "密钥 of the subscriber", "verification_token": "a token of the subscriber"}
 WRONG: Final = {name: f"not {value}" for name, value in KEYS.items()}
 EVENTS: Final = spec.load().events
-CAUSED: Final = frozenset(coverage._causes(EVENTS))
+CAUSED: Final = frozenset(coverage._emitting_features(EVENTS))
 """The event types that something causes."""
 
 CUSTOMIZED: Final = {"corehr.onboarding_qr_code.inactive_v2"}

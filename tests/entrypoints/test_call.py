@@ -10,14 +10,14 @@ from click.testing import CliRunner, Result
 
 from corehr.entrypoints.app import COMMANDS, QUERIES
 from corehr.entrypoints.cli import cli
-from corehr.entrypoints.client import is_near
+from corehr.entrypoints.client import is_loopback_url
 from tests.server import Server, serving
 from tests.world import NARROW, NONE, SECRETS
 
 CREATE = "v1.job_change.create"
 REVOKE = "v2.job_change.revoke"
 JOB_DATA = "v2.employees-job_data.query"
-ON_CORE_IDS = ("--query", "user_id_type=people_corehr_id")
+COREHR_ID_QUERY = ("--query", "user_id_type=people_corehr_id")
 
 
 @pytest.fixture(scope="module")
@@ -29,16 +29,16 @@ def server(sqlite_template) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def people(server):
+def employments(server):
     return server.sandbox("GET", "world")["employments"]
 
 
-def call(*words: str, sent: bytes | None = None, **env: str) -> Result:
+def call(*arguments: str, stdin: bytes | None = None, **env: str) -> Result:
     clean = dict.fromkeys(("COREHR_URL", "COREHR_APP_ID", "COREHR_APP_SECRET"))
-    return CliRunner(env={**clean, **env}).invoke(cli, ["call", *words], input=sent)
+    return CliRunner(env={**clean, **env}).invoke(cli, ["call", *arguments], input=stdin)
 
 
-def told(result: Result) -> str:
+def error_line(result: Result) -> str:
     """The one line on stderr."""
     lines = result.stderr.splitlines()
     assert len(lines) == 1, result.stderr
@@ -46,9 +46,9 @@ def told(result: Result) -> str:
     return lines[0]
 
 
-def asking(person: str) -> str:
-    asked = {"transfer_mode": 1, "employment_id": person, "effective_date": "2026-03-01", "transfer_info": {}}
-    return json.dumps(asked | {"transfer_type_unique_identifier": "internal_transfer"})
+def job_change_body(employment_id: str) -> str:
+    body = {"transfer_mode": 1, "employment_id": employment_id, "effective_date": "2026-03-01", "transfer_info": {}}
+    return json.dumps(body | {"transfer_type_unique_identifier": "internal_transfer"})
 
 
 def test_the_operations_that_are_built_are_listed():
@@ -59,69 +59,69 @@ def test_the_operations_that_are_built_are_listed():
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-def test_what_is_answered_is_printed_for_people(server, people):
-    id = people["active"]["id"]
-    asked = json.dumps({"employment_ids": [id]})
-    result = call(JOB_DATA, "--url", server.url, "--data", asked, *ON_CORE_IDS, "--query", "page_size=10")
+def test_the_response_is_printed_for_people(server, employments):
+    id = employments["active"]["id"]
+    body = json.dumps({"employment_ids": [id]})
+    result = call(JOB_DATA, "--url", server.url, "--data", body, *COREHR_ID_QUERY, "--query", "page_size=10")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith('{\n  "code": 0,\n')
     assert json.loads(result.stdout)["data"]["items"][0]["employment_id"] == id
 
 
 @pytest.mark.parametrize("place", ["argument", "file", "stdin"])
-def test_the_body_comes_from_where_it_is_said_to_be(server, people, place, tmp_path):
-    asked = json.dumps({"employment_ids": [people["manager"]["id"]]})
+def test_the_body_comes_from_the_source_named(server, employments, source, tmp_path):
+    body = json.dumps({"employment_ids": [employments["manager"]["id"]]})
     file = tmp_path / "asked.json"
-    file.write_text(asked)
-    data = {"argument": asked, "file": f"@{file}", "stdin": "-"}[place]
-    words = (JOB_DATA, "--url", server.url, "--data", data, *ON_CORE_IDS, "--query", "page_size=1")
-    answer = json.loads(call(*words, sent=asked.encode()).stdout)
-    assert [item["employment_id"] for item in answer["data"]["items"]] == [people["manager"]["id"]]
+    file.write_text(body)
+    data = {"argument": body, "file": f"@{file}", "stdin": "-"}[source]
+    arguments = (JOB_DATA, "--url", server.url, "--data", data, *COREHR_ID_QUERY, "--query", "page_size=1")
+    response = json.loads(call(*arguments, stdin=body.encode()).stdout)
+    assert [item["employment_id"] for item in response["data"]["items"]] == [employments["manager"]["id"]]
 
 
-def test_a_refusal_ends_with_1_and_tells_code_message_and_log_id(server, people):
-    result = call(CREATE, "--url", server.url, "--data", asking(people["leaver"]["id"]), *ON_CORE_IDS)
-    answer = json.loads(result.stdout)
+def test_an_error_ends_with_1_and_prints_code_message_and_log_id(server, employments):
+    result = call(CREATE, "--url", server.url, "--data", job_change_body(employments["leaver"]["id"]), *COREHR_ID_QUERY)
+    response = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert (answer["code"], answer["msg"]) == (1160201, "Has pending offboarding")
-    line = f"corehr: refused: 1160201 Has pending offboarding (log id {answer['error']['log_id']})"
-    assert told(result) == line
+    assert (response["code"], response["msg"]) == (1160201, "Has pending offboarding")
+    line = f"corehr: refused: 1160201 Has pending offboarding (log id {response['error']['log_id']})"
+    assert error_line(result) == line
 
 
 def test_a_parameter_of_the_path_is_one_segment_whatever_is_in_it(server):
     result = call(REVOKE, "--url", server.url, "--path", "job_change_id=7/../ü?x=1", "--data", "{}")
-    assert told(result).startswith("corehr: refused: 1160001 param is invalid (log id ")
-    seen = server.sandbox("GET", "requests?limit=1")["items"][0]
-    assert seen["operation"] == REVOKE
+    assert error_line(result).startswith("corehr: refused: 1160001 param is invalid (log id ")
+    logged = server.sandbox("GET", "requests?limit=1")["items"][0]
+    assert logged["operation"] == REVOKE
 
 
-def test_the_app_may_be_named_or_come_from_the_environment(server, people):
-    words = (CREATE, "--url", server.url, "--data", asking(people["active"]["id"]), *ON_CORE_IDS)
-    assert "refused: 99991672 " in told(call(*words, "--app-id", NONE, "--app-secret", SECRETS[NONE]))
-    assert "refused: 1160200 " in told(call(*words, COREHR_APP_ID=NARROW, COREHR_APP_SECRET=SECRETS[NARROW]))
-    assert "refused: 99991672 " in told(call(*words, "--app-id", NONE)), "the demo's secrets are known"
+def test_the_app_may_be_named_or_come_from_the_environment(server, employments):
+    arguments = (CREATE, "--url", server.url, "--data", job_change_body(employments["active"]["id"]), *COREHR_ID_QUERY)
+    assert "refused: 99991672 " in error_line(call(*arguments, "--app-id", NONE, "--app-secret", SECRETS[NONE]))
+    assert "refused: 1160200 " in error_line(call(*arguments, COREHR_APP_ID=NARROW, COREHR_APP_SECRET=SECRETS[NARROW]))
+    assert "refused: 99991672 " in error_line(call(*arguments, "--app-id", NONE)), "the demo's secrets are known"
 
 
-def test_an_app_that_gets_no_token_is_told_why(server):
+def test_an_app_that_gets_no_token_reads_the_reason(server):
     result = call(REVOKE, "--url", server.url, "--path", "job_change_id=1", "--app-id", NONE, "--app-secret", "guess")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "no token: 10014 app secret invalid (log id " in told(result)
-    assert "give --app-id and --app-secret of an app of this server" in told(result)
+    assert "no token: 10014 app secret invalid (log id " in error_line(result)
+    assert "give --app-id and --app-secret of an app of this server" in error_line(result)
     assert "guess" not in result.output
 
 
 def test_a_server_that_is_not_there_or_is_another_program_ends_with_1(server):
     with closing(socket.socket()) as unused:
         unused.bind(("127.0.0.1", 0))
-        nobody = call("v2.approver.list", "--url", f"http://127.0.0.1:{unused.getsockname()[1]}")
-    assert nobody.exit_code == 1
-    assert "does not answer" in told(nobody)
+        absent = call("v2.approver.list", "--url", f"http://127.0.0.1:{unused.getsockname()[1]}")
+    assert absent.exit_code == 1
+    assert "does not answer" in error_line(absent)
     other = call("v2.approver.list", "--url", f"{server.url}/elsewhere/")
     assert other.exit_code == 1
-    assert "answers HTTP 404, and not as corehr does: see that it is a corehr of this version" in told(other)
+    assert "answers HTTP 404, and not as corehr does: see that it is a corehr of this version" in error_line(other)
 
 
-WRONG = {
+USAGE_ERRORS = {
     "": "say which operation: corehr call --list names them",
     "job_change.create": "no operation job_change.create is built: did you mean v1.job_change.create",
     "payroll": "corehr call --list names those there are",
@@ -145,12 +145,12 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("words", WRONG)
-def test_a_wrong_use_ends_with_2_and_says_what_to_do(words, monkeypatch, tmp_path):
+@pytest.mark.parametrize("words", USAGE_ERRORS)
+def test_a_usage_error_ends_with_2_and_says_what_to_do(command, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    result = call(*words.split())
+    result = call(*command.split())
     assert (result.exit_code, result.stdout) == (2, "")
-    assert WRONG[words] in told(result)
+    assert USAGE_ERRORS[command] in error_line(result)
     assert "hunter2" not in result.output
 
 
@@ -171,5 +171,5 @@ def test_it_has_help():
         ("http://localhost.example.com", False),
     ],
 )
-def test_only_this_machine_is_given_the_secrets_of_the_demo(url, near):
-    assert is_near(url) is near
+def test_only_a_loopback_url_gets_the_secrets_of_the_demo(url, is_loopback):
+    assert is_loopback_url(url) is is_loopback

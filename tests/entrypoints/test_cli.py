@@ -20,20 +20,20 @@ import pytest
 from click.testing import CliRunner, Result
 
 from corehr.entrypoints.cli import cli
-from corehr.entrypoints.opened import DEFAULT
+from corehr.entrypoints.stores import DEFAULT_TENANT_ID
 from corehr.kernel import tenants
 from tests.listener import listening
 from tests.server import serving
 from tests.world import ALL, STORE
 
-SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
-def corehr(*words: str) -> Result:
-    return CliRunner().invoke(cli, words)
+def corehr(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
 
 
-def told(result: Result) -> str:
+def error_line(result: Result) -> str:
     """The one line on stderr."""
     lines = result.stderr.splitlines()
     assert len(lines) == 1, result.stderr
@@ -41,7 +41,7 @@ def told(result: Result) -> str:
     return lines[0]
 
 
-def done(result: Result) -> str:
+def stdout(result: Result) -> str:
     assert result.exit_code == 0, result.stderr
     return result.stdout
 
@@ -55,8 +55,8 @@ def file(tmp_path) -> Path:
 def url(file) -> str:
     """A database with a company."""
     url = f"sqlite:///{file}"
-    done(corehr("db", "upgrade", "--db", url))
-    done(corehr("tenant", "create", "--db", url, "--name", "Acme", "--zone", "Europe/Berlin"))
+    stdout(corehr("db", "upgrade", "--db", url))
+    stdout(corehr("tenant", "create", "--db", url, "--name", "Acme", "--zone", "Europe/Berlin"))
     return url
 
 
@@ -86,11 +86,11 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_has_help(command):
     result = corehr(*command, "--help")
-    assert done(result).startswith("Usage: corehr")
+    assert stdout(result).startswith("Usage: corehr")
     assert result.stderr == ""
 
 
-WRONG = {
+USAGE_ERRORS = {
     "payroll": "No such command 'payroll'",
     "serve": "Missing option '--db'",
     "serve --db mysql://h/d": "no database address: use sqlite:///path/file.db or postgresql://user@host/db",
@@ -117,12 +117,12 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("command", WRONG)
-def test_a_wrong_use_ends_with_2_and_says_what_to_do(command, tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", USAGE_ERRORS)
+def test_a_usage_error_ends_with_2_and_says_what_to_do(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = corehr(*command.split())
     assert result.exit_code == 2
-    assert WRONG[command] in told(result)
+    assert USAGE_ERRORS[command] in error_line(result)
     assert "hunter2" not in result.output
     assert list(tmp_path.iterdir()) == []
 
@@ -135,15 +135,17 @@ def test_no_command_shows_which_there_are():
 
 def test_a_database_is_made_step_by_step_and_each_says_the_next(file):
     url = f"sqlite:///{file}"
-    assert f"corehr db upgrade --db {url}" in told(corehr("app", "list", "--db", url))
-    assert "is up to date now" in done(corehr("db", "upgrade", "--db", url))
-    assert "was up to date already" in done(corehr("db", "upgrade", "--db", url))
+    assert f"corehr db upgrade --db {url}" in error_line(corehr("app", "list", "--db", url))
+    assert "is up to date now" in stdout(corehr("db", "upgrade", "--db", url))
+    assert "was up to date already" in stdout(corehr("db", "upgrade", "--db", url))
 
-    assert f"corehr tenant create --db {url}" in told(corehr("app", "list", "--db", url))
-    assert re.fullmatch(r"tenant_key: [0-9a-f]{16}\n", done(corehr("tenant", "create", "--db", url, "--name", "Acme")))
+    assert f"corehr tenant create --db {url}" in error_line(corehr("app", "list", "--db", url))
+    assert re.fullmatch(
+        r"tenant_key: [0-9a-f]{16}\n", stdout(corehr("tenant", "create", "--db", url, "--name", "Acme"))
+    )
     again = corehr("tenant", "create", "--db", url, "--name", "Acme")
     assert again.exit_code == 2
-    assert "has its company already" in told(again)
+    assert "has its company already" in error_line(again)
 
 
 def test_a_company_has_its_days(url):
@@ -153,29 +155,34 @@ def test_a_company_has_its_days(url):
     from corehr.kernel.settings import open_store
 
     with closing(open_store(url, Clock(), TimeOrderedIds())) as store:
-        made = store.command_sync(DEFAULT, tenants.get)
-        assert made is not None
-        assert (made.name, made.time_zone, made.seed, len(made.server_key)) == ("Acme", "Europe/Berlin", None, 64)
-        assert list(store.command_sync(DEFAULT, last_processed_days)) == ["Europe/Berlin"]
-    assert tenants.DEFAULT_TENANT_ID == DEFAULT
+        tenant = store.command_sync(DEFAULT_TENANT_ID, tenants.get)
+        assert tenant is not None
+        assert (tenant.name, tenant.time_zone, tenant.seed, len(tenant.server_key)) == (
+            "Acme",
+            "Europe/Berlin",
+            None,
+            64,
+        )
+        assert list(store.command_sync(DEFAULT_TENANT_ID, last_processed_days)) == ["Europe/Berlin"]
+    assert tenants.DEFAULT_TENANT_ID == DEFAULT_TENANT_ID
 
 
-def test_an_app_tells_its_secret_once(url):
+def test_an_app_shows_its_secret_once(url):
     result = corehr("app", "create", "--db", url, "--name", "Payroll", "--scopes", "*", "--data-range", "all")
-    made = dict(line.split(": ") for line in done(result).splitlines())
-    assert re.fullmatch("cli_[0-9a-f]{16}", made["app_id"])
-    listed = done(corehr("app", "list", "--db", url))
-    assert listed.split("\t") == [made["app_id"], "custom", "on", "*", "all", "Payroll\n"]
-    assert made["app_secret"] not in listed
+    credentials = dict(line.split(": ") for line in stdout(result).splitlines())
+    assert re.fullmatch("cli_[0-9a-f]{16}", credentials["app_id"])
+    listed = stdout(corehr("app", "list", "--db", url))
+    assert listed.split("\t") == [credentials["app_id"], "custom", "on", "*", "all", "Payroll\n"]
+    assert credentials["app_secret"] not in listed
 
-    fresh = done(corehr("app", "rotate", "--db", url, made["app_id"]))
-    assert fresh.startswith(f"app_id: {made['app_id']}\napp_secret: ")
-    assert made["app_secret"] not in fresh
+    rotated = stdout(corehr("app", "rotate", "--db", url, credentials["app_id"]))
+    assert rotated.startswith(f"app_id: {credentials['app_id']}\napp_secret: ")
+    assert credentials["app_secret"] not in rotated
 
 
 def test_an_app_that_sees_nobody_is_pointed_out(url):
     result = corehr("app", "create", "--db", url, "--name", "A", "--scope", "b:c", "--scope", "a:b")
-    assert done(corehr("app", "list", "--db", url)).split("\t")[3:5] == ["a:b,b:c", "none"]
+    assert stdout(corehr("app", "list", "--db", url)).split("\t")[3:5] == ["a:b,b:c", "none"]
     assert "--data-range all" in result.stderr
 
 
@@ -187,38 +194,38 @@ def test_an_app_that_sees_nobody_is_pointed_out(url):
         (("--scopes", "*", "--data-range", "7,8"), "there is no department 7, 8"),
     ],
 )
-def test_an_app_that_could_not_be_meant_is_not_made(url, words, says):
-    result = corehr("app", "create", "--db", url, "--name", "A", *words)
+def test_an_app_that_could_not_be_meant_is_not_made(url, arguments, message):
+    result = corehr("app", "create", "--db", url, "--name", "A", *arguments)
     assert result.exit_code == 2
-    assert says in told(result)
-    assert done(corehr("app", "list", "--db", url)) == ""
+    assert message in error_line(result)
+    assert stdout(corehr("app", "list", "--db", url)) == ""
 
 
 def test_an_app_that_does_not_exist_has_no_secret(url):
     result = corehr("app", "rotate", "--db", url, "cli_0000000000000000")
     assert result.exit_code == 2
-    assert "there is no app" in told(result)
+    assert "there is no app" in error_line(result)
 
 
 def test_the_address_may_come_from_the_environment(url, monkeypatch):
     monkeypatch.setenv("COREHR_DB", url)
-    assert done(corehr("app", "list")) == ""
+    assert stdout(corehr("app", "list")) == ""
 
 
 # ------------------------------------------------------------------------------------------------------------- failures
 
 
-def _text(file: Path) -> None:
+def _overwrite_with_text(file: Path) -> None:
     file.write_text("Dear diary, " * 100)
 
 
-def _damaged(file: Path) -> None:
+def _damage(file: Path) -> None:
     with file.open("r+b") as raw:
         raw.seek(100)
         raw.write(b"\xff" * 2000)
 
 
-def _locked(file: Path) -> apsw.Connection:
+def _lock(file: Path) -> apsw.Connection:
     connection = apsw.Connection(str(file))
     connection.pragma("journal_mode", "delete")
     connection.execute("BEGIN EXCLUSIVE")
@@ -227,17 +234,21 @@ def _locked(file: Path) -> apsw.Connection:
 
 @pytest.mark.parametrize(
     ("spoil", "says"),
-    [(_text, "is not a database: give --db another file"), (_damaged, "is damaged"), (_locked, "is locked by another")],
+    [
+        (_overwrite_with_text, "is not a database: give --db another file"),
+        (_damage, "is damaged"),
+        (_lock, "is locked by another"),
+    ],
 )
-def test_a_file_that_cannot_be_used_ends_with_1_and_says_what_to_do(url, file, spoil, says, monkeypatch):
+def test_a_file_that_cannot_be_used_ends_with_1_and_says_what_to_do(url, file, spoil, message, monkeypatch):
     monkeypatch.setattr("corehr.entrypoints.schema.PATIENCE", 0)
-    spoiled: Callable[[Path], object] = spoil
-    held = spoiled(file)
+    spoil_file: Callable[[Path], object] = spoil
+    lock_holder = spoil_file(file)
     result = corehr("app", "list", "--db", url)
     assert result.exit_code == 1
-    assert f"{file} {says}" in told(result)
-    if isinstance(held, apsw.Connection):
-        held.close()
+    assert f"{file} {message}" in error_line(result)
+    if isinstance(lock_holder, apsw.Connection):
+        lock_holder.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everything")
@@ -249,16 +260,16 @@ def test_a_file_that_may_not_be_written_ends_with_1_and_says_what_to_do(url, fil
     finally:
         file.parent.chmod(stat.S_IRWXU)
     assert result.exit_code == 1
-    assert "write it and its folder" in told(result)
+    assert "write it and its folder" in error_line(result)
 
 
-def test_a_server_that_does_not_answer_is_said_on_one_line_without_the_password():
+def test_a_server_that_does_not_answer_is_reported_on_one_line_without_the_password():
     with closing(socket.socket()) as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         result = corehr("db", "upgrade", "--db", f"postgresql://me:hunter2@127.0.0.1:{port}/hr")
     assert result.exit_code == 1
-    assert "cannot be reached" in told(result)
+    assert "cannot be reached" in error_line(result)
     assert "hunter2" not in result.output
 
 
@@ -268,20 +279,20 @@ def test_a_server_that_does_not_answer_is_said_on_one_line_without_the_password(
 class Process:
     """A running `corehr`, or a piece of Python that stands for one."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    def told(self) -> str:
+    def read_line(self) -> str:
         """The next line on stderr."""
         assert self.process.stderr is not None
         return self.process.stderr.readline()
 
-    def end(self, number: int) -> tuple[int, str]:
+    def terminate(self, signal_number: int) -> tuple[int, str]:
         """Its exit code after a signal, and what else it said."""
-        self.process.send_signal(number)
-        _, rest = self.process.communicate(timeout=SECONDS)
+        self.process.send_signal(signal_number)
+        _, rest = self.process.communicate(timeout=TIMEOUT_SECONDS)
         return self.process.returncode, rest
 
 
@@ -289,51 +300,51 @@ class Process:
 def start() -> Iterator[Callable[..., Process]]:
     started: list[Process] = []
 
-    def run(*words: str) -> Process:
-        started.append(Process(*words))
+    def start_process(*arguments: str) -> Process:
+        started.append(Process(*arguments))
         return started[-1]
 
-    yield run
-    for one in started:
-        one.process.kill()
-        one.process.communicate()
+    yield start_process
+    for process in started:
+        process.process.kill()
+        process.process.communicate()
 
 
-SERVE = ("-m", "corehr.entrypoints.cli", "serve")
+SERVE_ARGUMENTS = ("-m", "corehr.entrypoints.cli", "serve")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
-def test_it_serves_until_it_is_told_to_stop(url, file, start, number):
-    server = start(*SERVE, "--db", url, "--port", "0")
-    line = server.told()
+def test_it_serves_until_a_signal_stops_it(url, file, start, signal_number):
+    server = start(*SERVE_ARGUMENTS, "--db", url, "--port", "0")
+    line = server.read_line()
     found = re.search(r"Acme is served on (http://127\.0\.0\.1:(\d+))$", line)
     assert found, line
 
     for path in ("/healthz", "/readyz"):
-        with urlopen(found[1] + path, timeout=SECONDS) as answer:
-            assert answer.status == 200
-            assert answer.read() == b'{"status":"ok"}'
-            assert answer.headers["Server"] is None
+        with urlopen(found[1] + path, timeout=TIMEOUT_SECONDS) as response:
+            assert response.status == 200
+            assert response.read() == b'{"status":"ok"}'
+            assert response.headers["Server"] is None
 
     second = corehr("serve", "--db", url, "--port", "0")
     assert second.exit_code == 2
-    assert f"company.db is in use by another corehr process (number {server.process.pid})" in told(second)
-    assert "is in use by another corehr process" in told(corehr("db", "upgrade", "--db", url))
+    assert f"company.db is in use by another corehr process (number {server.process.pid})" in error_line(second)
+    assert "is in use by another corehr process" in error_line(corehr("db", "upgrade", "--db", url))
 
     taken = corehr("serve", "--db", url, "--port", found[2])
     assert taken.exit_code == 1
-    assert f"port {found[2]} of 127.0.0.1 is in use by another program" in told(taken)
+    assert f"port {found[2]} of 127.0.0.1 is in use by another program" in error_line(taken)
 
     # apps are made while it runs
-    done(corehr("app", "create", "--db", url, "--name", "Payroll", "--scopes", "*"))
+    stdout(corehr("app", "create", "--db", url, "--name", "Payroll", "--scopes", "*"))
 
-    assert server.end(number) == (0, "")
+    assert server.end(signal_number) == (0, "")
     assert not file.with_name("company.db-wal").exists(), "the store was not closed"
 
 
 def test_what_runs_is_finished_before_it_stops(start):
     """A request on its way is answered; the application is told only then."""
-    toy = """
+    program = """
         import asyncio, sys
         from types import SimpleNamespace
         from corehr.entrypoints import server
@@ -355,20 +366,20 @@ def test_what_runs_is_finished_before_it_stops(start):
         say = lambda: print(server.base_url(bound), file=sys.stderr, flush=True)
         server.run(SimpleNamespace(asgi=app), bound, say)
     """
-    server = start("-c", textwrap.dedent(toy))
-    base = server.told().strip()
-    answers: list[bytes] = []
+    server = start("-c", textwrap.dedent(program))
+    base = server.read_line().strip()
+    responses: list[bytes] = []
 
-    def ask() -> None:
-        with urlopen(base, timeout=SECONDS) as answer:
-            answers.append(answer.read())
+    def send_request() -> None:
+        with urlopen(base, timeout=TIMEOUT_SECONDS) as response:
+            responses.append(response.read())
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    assert server.told() == "asked\n"
+    thread = threading.Thread(target=send_request)
+    thread.start()
+    assert server.read_line() == "asked\n"
     assert server.end(signal.SIGTERM) == (0, "answered\nclosed\n")
-    asking.join(SECONDS)
-    assert answers == [b"done"]
+    thread.join(TIMEOUT_SECONDS)
+    assert responses == [b"done"]
 
 
 # -- events -----------------------------------------------------------------------------------------------------------
@@ -377,48 +388,48 @@ HIRED = "corehr.employment.created_v1"
 
 
 @pytest.fixture
-def past(sqlite_template) -> Iterator[str]:
+def demo_url(sqlite_template) -> Iterator[str]:
     """A demo company, which has a past."""
     url = sqlite_template.fresh()
     yield url
     sqlite_template.forget(url)
 
 
-def test_an_app_is_told_of_events_and_has_the_past_replayed(past):
+def test_an_app_receives_events_and_has_the_past_replayed(demo_url):
     with listening() as listener:
-        made = corehr("app", "webhook", "--db", past, ALL, "--url", listener.url, "--event", HIRED)
-        assert re.fullmatch(r"verification_token: [0-9a-f]{32}\n", done(made))
-        assert f"--webhook-to 127.0.0.1:{listener.port}" in made.stderr
-        count = done(corehr("event", "replay", "--db", past, ALL))
+        result = corehr("app", "webhook", "--db", demo_url, ALL, "--url", listener.url, "--event", HIRED)
+        assert re.fullmatch(r"verification_token: [0-9a-f]{32}\n", stdout(result))
+        assert f"--webhook-to 127.0.0.1:{listener.port}" in result.stderr
+        count = stdout(corehr("event", "replay", "--db", demo_url, ALL))
         assert re.fullmatch(r"60 events are to be delivered again\.\n", count)
-        waiting = done(corehr("event", "list", "--db", past, ALL, "--waiting")).splitlines()
+        waiting = stdout(corehr("event", "list", "--db", demo_url, ALL, "--waiting")).splitlines()
         assert len(waiting) == 60
         id, type, _, tries, _ = waiting[0].split("\t")
         assert (type, tries) == (HIRED, "0")
-        assert done(corehr("event", "redeliver", "--db", past, id)) == f"{ALL}\n"
-        assert done(corehr("event", "list", "--db", past, ALL)) == ""
+        assert stdout(corehr("event", "redeliver", "--db", demo_url, id)) == f"{ALL}\n"
+        assert stdout(corehr("event", "list", "--db", demo_url, ALL)) == ""
 
-        with serving(past):
+        with serving(demo_url):
             listener.wait_for(lambda: len({e["header"]["event_id"] for e in listener.events}) == 60)
-            while done(corehr("event", "list", "--db", past, ALL, "--waiting")):
+            while stdout(corehr("event", "list", "--db", demo_url, ALL, "--waiting")):
                 time.sleep(0.05)
 
-        assert done(corehr("event", "replay", "--db", past, ALL, "--since", "2026-01-06T00:00:00+08:00")).startswith(
-            "0 "
-        )
-        done(corehr("app", "unsubscribe", "--db", past, ALL))
-        nobody = corehr("event", "replay", "--db", past, ALL)
-        assert nobody.exit_code == 2
-        assert "subscribes to nothing" in told(nobody)
+        assert stdout(
+            corehr("event", "replay", "--db", demo_url, ALL, "--since", "2026-01-06T00:00:00+08:00")
+        ).startswith("0 ")
+        stdout(corehr("app", "unsubscribe", "--db", demo_url, ALL))
+        unsubscribed = corehr("event", "replay", "--db", demo_url, ALL)
+        assert unsubscribed.exit_code == 2
+        assert "subscribes to nothing" in error_line(unsubscribed)
 
 
-def test_where_events_may_not_go_and_which_there_are_not(past):
+def test_where_events_may_not_go_and_which_there_are_not(demo_url):
     with listening() as listener:
         listener.respond = lambda heard: (404, b"")
-        refused = corehr("app", "webhook", "--db", past, ALL, "--url", listener.url)
+        refused = corehr("app", "webhook", "--db", demo_url, ALL, "--url", listener.url)
         assert refused.exit_code == 1
-        assert "url_verification" in told(refused)
-    for words, says in {
+        assert "url_verification" in error_line(refused)
+    for arguments, message in {
         ("webhook", ALL, "--url", "no url"): "no URL",
         ("webhook", ALL, "--url", "http://0x7f.1/"): "--url",
         ("webhook", ALL, "--url", "http://127.0.0.1:1/", "--event", "corehr.pay.day_v1"): "there is no event",
@@ -426,9 +437,9 @@ def test_where_events_may_not_go_and_which_there_are_not(past):
         ("long-connection", STORE): "by webhook only",
         ("unsubscribe", "cli_ffffffffffffffff"): "there is no app",
     }.items():
-        result = corehr("app", words[0], "--db", past, *words[1:])
+        result = corehr("app", arguments[0], "--db", demo_url, *arguments[1:])
         assert result.exit_code == 2
-        assert says in told(result)
-    assert "is told of 75 of 75 events" in corehr("app", "long-connection", "--db", past, ALL).stderr
-    unknown = corehr("event", "redeliver", "--db", past, "0" * 32)
-    assert (unknown.exit_code, "there is no event" in told(unknown)) == (2, True)
+        assert message in error_line(result)
+    assert "is told of 75 of 75 events" in corehr("app", "long-connection", "--db", demo_url, ALL).stderr
+    unknown = corehr("event", "redeliver", "--db", demo_url, "0" * 32)
+    assert (unknown.exit_code, "there is no event" in error_line(unknown)) == (2, True)

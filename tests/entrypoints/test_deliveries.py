@@ -454,7 +454,7 @@ def test_who_moves_the_clock_waits_for_what_is_on_its_way_and_for_no_more(world,
     world.run(asyncio.to_thread(asked.wait, 30))
 
     async def travelling():
-        async with world.house.deliveries.paused():
+        async with world.house.delivery_worker.paused():
             return statuses(listener, id)
 
     async def arriving():

@@ -100,7 +100,7 @@ def test_a_company_that_is_no_demo_is_refused(tmp_path):
     url = f"sqlite:///{tmp_path}/real.db"
     schema.upgrade(url)
     store = open_store(url, Clock(), TimeOrderedIds())
-    store.command_sync("1", lambda tx: tenants.found(tx, "A company", "Asia/Shanghai"))
+    store.command_sync("1", lambda tx: tenants.create_tenant(tx, "A company", "Asia/Shanghai"))
     store.close()
 
     with pytest.raises(UsageError, match="no demo"):

@@ -11,32 +11,32 @@ from tests.world import ALL, CORE_IDS, CREATE, SECRETS, TOKEN, World
 CREATES = 500
 
 
-async def create_until_killed(server, bodies, killing_after):
+async def create_until_killed(server, bodies, kill_after):
     """Sixteen clients create; the server is killed once so many were acknowledged. The ids acknowledged."""
     acknowledged, queue = {}, list(bodies)
     async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
         token = (await client.post(TOKEN, json={"app_id": ALL, "app_secret": SECRETS[ALL]})).json()
         headers = {"authorization": f"Bearer {token['tenant_access_token']}"}
 
-        async def one_client():
+        async def run_client():
             while queue:
                 body = queue.pop()
                 try:
-                    answer = await client.post(CREATE, json=body, params=CORE_IDS, headers=headers)
+                    response = await client.post(CREATE, json=body, params=CORE_IDS, headers=headers)
                 except httpx.TransportError:
                     return
-                assert answer.json()["code"] == 0, answer.text
-                acknowledged[answer.json()["data"]["job_change_id"]] = body["transfer_key"]
-                if len(acknowledged) == killing_after:
+                assert response.json()["code"] == 0, response.text
+                acknowledged[response.json()["data"]["job_change_id"]] = body["transfer_key"]
+                if len(acknowledged) == kill_after:
                     server.kill()
 
-        await asyncio.gather(*[one_client() for _ in range(16)])
+        await asyncio.gather(*[run_client() for _ in range(16)])
     return acknowledged
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(db):
     with serving(db) as server:
-        people = list(server.sandbox("POST", "world/employees", {"count": 50})["employments"].values())
+        employments = list(server.sandbox("POST", "world/employees", {"count": 50})["employments"].values())
         names = server.sandbox("GET", "world")
         today = server.sandbox("GET", "clock")["now"][:10]
         flow = names["transfer_types"]["internal_transfer"]["flow_id"]
@@ -44,7 +44,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(db):
             {
                 "transfer_mode": 2,
                 "flow_id": flow,
-                "employment_id": people[n % 50]["id"],
+                "employment_id": employments[n % 50]["id"],
                 "transfer_type_unique_identifier": "internal_transfer",
                 "effective_date": today,
                 "transfer_key": f"key-{n}",
@@ -57,25 +57,25 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(db):
 
     world = World(db)
     try:
-        rows = world.tell(lambda tx: tx.fetch_all(_every_change()))
+        rows = world.tell(lambda tx: tx.fetch_all(_select_job_changes()))
         by_id = {r["id"]: r for r in rows}
         assert acknowledged.keys() <= by_id.keys()
-        heard = {e["subject"] for e in world.heard_all("corehr.job_change.status_updated_v2")}
+        event_subjects = {e["subject"] for e in world.heard_all("corehr.job_change.status_updated_v2")}
         for id, row in by_id.items():
             if not row["transfer_key"]:
                 continue
-            assert id in heard
+            assert id in event_subjects
             process = world.sandbox("GET", f"records/processes/{row['process_id']}")
             assert [t["status"] for t in process["tasks"]] == [1, 0]
         keys = {r["transfer_key"] for r in rows if r["transfer_key"]}
         assert set(acknowledged.values()) <= keys
-        assert len(heard & by_id.keys()) == len([s for s in heard if s in by_id])
-        assert all(s in by_id for s in heard)
+        assert len(event_subjects & by_id.keys()) == len([s for s in event_subjects if s in by_id])
+        assert all(s in by_id for s in event_subjects)
     finally:
         world.close()
 
 
-def _every_change():
+def _select_job_changes():
     import sqlalchemy as sa
 
     from corehr.hr.job_changes.records import job_change

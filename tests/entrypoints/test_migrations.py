@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 
 from corehr import migrations
 from corehr.entrypoints import schema
-from corehr.entrypoints.schema import State
+from corehr.entrypoints.schema import SchemaState
 from corehr.kernel.settings import UsageError, sqlite_path
 from tests.stores import PostgresTemplate, missing, postgres_server
 from tools.make_migration import declared_metadata
@@ -59,7 +59,7 @@ def pair(request) -> tuple[str, str]:
     return request.getfixturevalue(f"{request.param}_pair")
 
 
-def facts(url: str) -> set[tuple[object, ...]]:
+def schema_objects(url: str) -> set[tuple[object, ...]]:
     """Every table, column, key and index, without what keeps the book of steps."""
     if path := sqlite_path(url):
         with closing(sqlite3.connect(path)) as file:
@@ -73,17 +73,19 @@ def facts(url: str) -> set[tuple[object, ...]]:
 def test_steps_make_what_the_code_declares(pair):
     migrated, created = pair
     schema.upgrade(migrated)
-    with schema.engine(created).begin() as connection:
+    with schema.create_engine(created).begin() as connection:
         declared_metadata().create_all(connection)
 
-    assert facts(migrated) == facts(created), "run  python tools/make_migration.py  (--first while 0001 is unreleased)"
+    assert schema_objects(migrated) == schema_objects(created), (
+        "run  python tools/make_migration.py  (--first while 0001 is unreleased)"
+    )
 
 
 def test_partial_indexes_and_collations_are_among_what_is_compared(sqlite_pair, postgres_pair):
     for url in (sqlite_pair[0], postgres_pair[0]):
         schema.upgrade(url)
-    assert any("superseded_at IS NULL" in str(fact[-1]) for fact in facts(sqlite_pair[0]))
-    found = facts(postgres_pair[0])
+    assert any("superseded_at IS NULL" in str(row[-1]) for row in schema_objects(sqlite_pair[0]))
+    found = schema_objects(postgres_pair[0])
     assert any("superseded_at IS NULL" in str(fact[-1]) for fact in found)
     texts = {fact[-1] for fact in found if len(fact) == 7 and fact[3] == "text"}
     assert texts == {"C"}
@@ -91,17 +93,17 @@ def test_partial_indexes_and_collations_are_among_what_is_compared(sqlite_pair, 
 
 def test_upgrading_again_changes_nothing(pair):
     url = pair[0]
-    assert schema.state(url) is State.EMPTY
-    assert schema.upgrade(url) is State.EMPTY
-    before = facts(url)
-    assert schema.current(url)
-    assert schema.upgrade(url) is State.CURRENT
-    assert facts(url) == before
+    assert schema.state(url) is SchemaState.EMPTY
+    assert schema.upgrade(url) is SchemaState.EMPTY
+    before = schema_objects(url)
+    assert schema.is_current(url)
+    assert schema.upgrade(url) is SchemaState.CURRENT
+    assert schema_objects(url) == before
 
 
 def test_looking_at_a_file_that_is_not_there_does_not_make_it(sqlite_pair):
     url = sqlite_pair[0]
-    assert schema.state(url) is State.EMPTY
+    assert schema.state(url) is SchemaState.EMPTY
     with pytest.raises(UsageError, match=f"corehr db upgrade --db {re.escape(url)}"):
         schema.require_current(url)
     path = sqlite_path(url)
@@ -111,23 +113,23 @@ def test_looking_at_a_file_that_is_not_there_does_not_make_it(sqlite_pair):
 
 def test_a_database_of_another_program_is_left_alone(pair):
     url = pair[0]
-    with schema.engine(url).begin() as connection:
+    with schema.create_engine(url).begin() as connection:
         connection.execute(sa.text("CREATE TABLE recipes (name TEXT)"))
-    before = facts(url)
-    assert schema.state(url) is State.FOREIGN
+    before = schema_objects(url)
+    assert schema.state(url) is SchemaState.UNRELATED
     with pytest.raises(UsageError, match="another program's tables"):
         schema.upgrade(url)
-    assert facts(url) == before
+    assert schema_objects(url) == before
 
 
 def test_a_database_of_a_newer_corehr_is_left_alone(pair):
     url = pair[0]
     schema.upgrade(url)
-    with schema.engine(url).begin() as connection:
+    with schema.create_engine(url).begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    for look in (schema.upgrade, schema.require_current):
+    for function in (schema.upgrade, schema.require_current):
         with pytest.raises(UsageError, match="a newer corehr"):
-            look(url)
+            function(url)
 
 
 def test_a_database_that_cannot_hold_every_name_is_refused(postgres):
@@ -147,23 +149,23 @@ def test_steps_are_taken_all_or_none(pair, monkeypatch):
     url = pair[0]
     from alembic import op
 
-    made = op.create_table
+    create_table = op.create_table
 
-    def break_off(name: str, *args, **kw):
+    def fail_half_way(name: str, *args, **kw):
         if name == "event":
             raise RuntimeError("power cut")
-        return made(name, *args, **kw)
+        return create_table(name, *args, **kw)
 
     with monkeypatch.context() as patch:
-        patch.setattr(op, "create_table", break_off)
+        patch.setattr(op, "create_table", fail_half_way)
         with pytest.raises(RuntimeError, match="power cut"):
             schema.upgrade(url)
-    assert schema.state(url) is State.EMPTY
+    assert schema.state(url) is SchemaState.EMPTY
     schema.upgrade(url)
-    assert schema.current(url)
+    assert schema.is_current(url)
 
 
-def test_file_names_tell_the_last_step():
+def test_file_names_give_the_last_step():
     config = Config()
     config.set_main_option("script_location", "corehr:migrations")
     steps = list(ScriptDirectory.from_config(config).walk_revisions())

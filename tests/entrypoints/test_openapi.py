@@ -23,22 +23,24 @@ SPEC = gateway_spec.load()
 BUILT = sorted({*COMMANDS, *QUERIES})
 
 
-def told(spec: Spec, built: list[str]) -> Any:
+def rendered_document(spec: Spec, built: list[str]) -> Any:
     """The document as whoever asks for it reads it."""
     return json.loads(encode_json(document(spec, built)))
 
 
-DOCUMENT = told(SPEC, BUILT)
+DOCUMENT = rendered_document(SPEC, BUILT)
 
 
-def by_id(found: Any) -> dict[str, Any]:
-    return {operation["operationId"]: operation for path in found["paths"].values() for operation in path.values()}
+def operations_by_id(openapi: Any) -> dict[str, Any]:
+    return {operation["operationId"]: operation for path in openapi["paths"].values() for operation in path.values()}
 
 
-def toy(*body: str, query: tuple[str, ...] = (), response: tuple[str, ...] = (), **facts: Any) -> Any:
+def rendered_operation(
+    *body: str, query: tuple[str, ...] = (), response: tuple[str, ...] = (), **overrides: Any
+) -> Any:
     """What is told of an operation with these fields."""
-    read = FieldParser({"known": ("a", "b")}).parse
-    about: dict[str, Any] = {
+    parse = FieldParser({"known": ("a", "b")}).parse
+    defaults: dict[str, Any] = {
         "id": "v1.thing.create",
         "method": "POST",
         "path": "/things/:thing_id",
@@ -49,37 +51,37 @@ def toy(*body: str, query: tuple[str, ...] = (), response: tuple[str, ...] = (),
         "scopes": ("a:b",),
         "field_scopes": ("a:c",),
         "limits": (RateLimit(1000, 60), RateLimit(50, 1)),
-        "path_params": read(["thing_id string!"], "path"),
-        "query": read(query, "query"),
-        "body": read(body, "body"),
-        "response": read(response, "response"),
+        "path_params": parse(["thing_id string!"], "path"),
+        "query": parse(query, "query"),
+        "body": parse(body, "body"),
+        "response": parse(response, "response"),
         "errors": MappingProxyType({}),
     }
-    operation = Operation(**about | facts)
-    return by_id(told(Spec({operation.id: operation}, {}), [operation.id]))[operation.id]
+    operation = Operation(**defaults | overrides)
+    return operations_by_id(rendered_document(Spec({operation.id: operation}, {}), [operation.id]))[operation.id]
 
 
-def body_of(operation: Any) -> Any:
+def body_schema(operation: Any) -> Any:
     return operation["requestBody"]["content"]["application/json"]["schema"]
 
 
-def data_of(operation: Any) -> Any:
+def data_schema(operation: Any) -> Any:
     return operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["data"]
 
 
-def member(line: str) -> Any:
+def field_schema(line: str) -> Any:
     """What is told of one field of a body."""
-    (told,) = body_of(toy(line))["properties"].values()
-    return told
+    (schema,) = body_schema(rendered_operation(line))["properties"].values()
+    return schema
 
 
-def schemas(found: Any) -> Iterator[Any]:
+def schemas(node: Any) -> Iterator[Any]:
     """Every schema in it, at whatever depth."""
-    for name, one in found.items() if isinstance(found, dict) else enumerate(found):
+    for name, child in node.items() if isinstance(node, dict) else enumerate(node):
         if name == "schema":
-            yield one
-        elif isinstance(one, dict | list):
-            yield from schemas(one)
+            yield child
+        elif isinstance(child, dict | list):
+            yield from schemas(child)
 
 
 # ------------------------------------------------------------------------------------------------ the whole
@@ -94,50 +96,53 @@ def test_it_is_valid_openapi_and_its_schemas_are_valid_json_schema():
 
 def test_every_reference_leads_somewhere():
     text = json.dumps(DOCUMENT)
-    for place in {part.split('"')[0] for part in text.split('"$ref": "#/')[1:]}:
+    for pointer in {part.split('"')[0] for part in text.split('"$ref": "#/')[1:]}:
         found = DOCUMENT
-        for name in place.split("/"):
+        for name in pointer.split("/"):
             found = found[name]
 
 
 @pytest.mark.parametrize("id", BUILT)
-def test_every_operation_that_is_built_is_told_with_every_row_of_its_page(id):
-    operation, page = by_id(DOCUMENT)[id], SPEC.operations[id]
+def test_every_operation_that_is_built_has_every_row_of_its_page(id):
+    operation, page = operations_by_id(DOCUMENT)[id], SPEC.operations[id]
     path = "/".join(f"{{{part[1:]}}}" if part[:1] == ":" else part for part in page.path.split("/"))
     assert operation is DOCUMENT["paths"][path][page.method.lower()]
     assert operation.get("deprecated", False) == page.deprecated
     assert operation["x-scopes"] == list(page.scopes)
     for code, (status, message) in page.errors.items():
-        assert no(operation, status, code)["msg"] == message
+        assert error_example(operation, status, code)["msg"] == message
     for code, (status, message) in PLATFORM_ERRORS.items():
         if code not in page.errors:
-            assert no(operation, status, code)["msg"] == message
+            assert error_example(operation, status, code)["msg"] == message
 
 
-def no(operation: Any, status: int, code: int) -> Any:
+def error_example(operation: Any, status: int, code: int) -> Any:
     """The example of one refusal."""
-    answer = operation["responses"][str(status)]["content"]["application/json"]
-    assert code in answer["schema"]["properties"]["code"]["enum"]
-    example = answer["examples"][str(code)]
+    response = operation["responses"][str(status)]["content"]["application/json"]
+    assert code in response["schema"]["properties"]["code"]["enum"]
+    example = response["examples"][str(code)]
     if "$ref" in example:
         example = DOCUMENT["components"]["examples"][example["$ref"].rpartition("/")[2]]
     assert example["value"]["code"] == code
     return example["value"]
 
 
-def test_what_is_not_built_is_not_told():
-    assert list(by_id(told(SPEC, ["v2.job_change.revoke"]))) == [*by_id(told(SPEC, [])), "v2.job_change.revoke"]
+def test_what_is_not_built_is_absent():
+    assert list(operations_by_id(rendered_document(SPEC, ["v2.job_change.revoke"]))) == [
+        *operations_by_id(rendered_document(SPEC, [])),
+        "v2.job_change.revoke",
+    ]
 
 
-def test_tokens_are_asked_for_where_apps_ask_for_them():
-    told = [path for path in DOCUMENT["paths"] if path.startswith("/open-apis/auth/")]
-    assert told == [
+def test_token_endpoints_are_included():
+    paths = [path for path in DOCUMENT["paths"] if path.startswith("/open-apis/auth/")]
+    assert paths == [
         *CUSTOM_APP_ENDPOINTS,
         tokens.STORE_APP_TOKEN_PATH,
         tokens.STORE_TENANT_TOKEN_PATH,
         tokens.RESEND_TICKET_PATH,
     ]
-    for path in told:
+    for path in paths:
         assert tokens.is_token_endpoint("POST", path)
         assert DOCUMENT["paths"][path]["post"]["security"] == []
 
@@ -146,33 +151,33 @@ def test_tokens_are_asked_for_where_apps_ask_for_them():
 
 
 def test_an_operation_with_what_openapi_has_no_word_for():
-    told = toy(deprecated=True)
-    assert told["deprecated"] is True
-    assert (told["x-scopes"], told["x-field-scopes"], told["x-apps"]) == (["a:b"], ["a:c"], ["custom"])
-    assert told["x-rate-limits"] == [{"calls": 1000, "seconds": 60}, {"calls": 50, "seconds": 1}]
-    assert told["parameters"] == [
+    operation = rendered_operation(deprecated=True)
+    assert operation["deprecated"] is True
+    assert (operation["x-scopes"], operation["x-field-scopes"], operation["x-apps"]) == (["a:b"], ["a:c"], ["custom"])
+    assert operation["x-rate-limits"] == [{"calls": 1000, "seconds": 60}, {"calls": 50, "seconds": 1}]
+    assert operation["parameters"] == [
         {"name": "thing_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     ]
-    assert "requestBody" not in told
+    assert "requestBody" not in operation
 
 
-def test_a_message_of_a_shared_list_is_told_and_one_without_a_code_is_not():
+def test_a_message_of_a_shared_list_is_included_and_one_without_a_code_is_not():
     rows = ((7, "one"), (7, "two"), (0, "none"), (8, "shared"))
-    answer = toy(more_errors=rows, errors=MappingProxyType({8: (403, "own")}))["responses"]
-    assert set(answer["400"]["content"]["application/json"]["examples"]) >= {"7", "7-2"}
-    assert answer["403"]["content"]["application/json"]["schema"]["properties"]["code"]["enum"] == [8]
-    assert {"0", "8"}.isdisjoint(answer["400"]["content"]["application/json"]["examples"])
+    responses = rendered_operation(more_errors=rows, errors=MappingProxyType({8: (403, "own")}))["responses"]
+    assert set(responses["400"]["content"]["application/json"]["examples"]) >= {"7", "7-2"}
+    assert responses["403"]["content"]["application/json"]["schema"]["properties"]["code"]["enum"] == [8]
+    assert {"0", "8"}.isdisjoint(responses["400"]["content"]["application/json"]["examples"])
 
 
-def test_a_file_is_told_as_bytes():
-    assert list(toy(binary=True)["responses"]["200"]["content"]) == ["application/octet-stream"]
+def test_a_file_is_an_octet_stream():
+    assert list(rendered_operation(binary=True)["responses"]["200"]["content"]) == ["application/octet-stream"]
 
 
 # ------------------------------------------------------------------------------------------------ fields
 
 INT64 = {"format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1}
-JUDGED = "The operation itself judges it: what is missing or ill-formed is answered with one of its own codes."
-IN_PROSE = "The page asks for it in its prose; a request without it is not refused for its shape."
+RULEBOOK_NOTE = "The operation itself judges it: what is missing or ill-formed is answered with one of its own codes."
+PROSE_NOTE = "The page asks for it in its prose; a request without it is not refused for its shape."
 
 
 @pytest.mark.parametrize(
@@ -198,37 +203,45 @@ IN_PROSE = "The page asks for it in its prose; a request without it is not refus
         ("x object", {"type": "object"}),
         ("x int[] len:1..3", {"type": "array", "items": {"type": "integer", **INT64}, "minItems": 1, "maxItems": 3}),
         ("x string[] =[]", {"type": "array", "items": {"type": "string"}, "default": []}),
-        ("x string business", {"type": "string", "x-note": JUDGED}),
-        ("x string required-in-prose", {"type": "string", "x-note": IN_PROSE}),
+        ("x string business", {"type": "string", "x-note": RULEBOOK_NOTE}),
+        ("x string required-in-prose", {"type": "string", "x-note": PROSE_NOTE}),
         ("x string deprecated", {"type": "string", "deprecated": True}),
         ("x string idempotency", {"type": "string", "x-idempotency-key": True}),
         ("x string id:user_id_type", {"type": "string", "x-id-type": "user_id_type"}),
         ("x string ref:job,job_level", {"type": "string", "x-refers-to": ["job", "job_level"]}),
     ],
 )
-def test_a_field_is_told_as_its_line_says(line, schema):
-    assert member(line) == schema
+def test_a_field_follows_its_line(line, schema):
+    assert field_schema(line) == schema
 
 
-def test_what_is_demanded_is_required_unless_the_operation_judges_it_or_there_is_a_default():
-    told = toy("a string!", "b string", "c string! business", "d int! =20", query=("q int! 1..9", "r string! business"))
-    assert body_of(told)["required"] == ["a"]
-    assert told["requestBody"]["required"] is True
-    assert {it["name"]: it["required"] for it in told["parameters"]} == {"thing_id": True, "q": True, "r": False}
-    assert toy("c string! business")["requestBody"]["required"] is False
+def test_a_required_field_is_required_unless_the_rulebook_owns_it_or_it_has_a_default():
+    operation = rendered_operation(
+        "a string!", "b string", "c string! business", "d int! =20", query=("q int! 1..9", "r string! business")
+    )
+    assert body_schema(operation)["required"] == ["a"]
+    assert operation["requestBody"]["required"] is True
+    assert {parameter["name"]: parameter["required"] for parameter in operation["parameters"]} == {
+        "thing_id": True,
+        "q": True,
+        "r": False,
+    }
+    assert rendered_operation("c string! business")["requestBody"]["required"] is False
 
 
-def test_members_of_objects_in_lists_are_told():
-    told = body_of(toy("x object[]!", "x[].y object", "x[].y.z string!"))
+def test_members_of_objects_in_lists_are_included():
+    schema = body_schema(rendered_operation("x object[]!", "x[].y object", "x[].y.z string!"))
     inner = {"type": "object", "properties": {"z": {"type": "string"}}, "required": ["z"]}
-    assert told["properties"]["x"] == {"type": "array", "items": {"type": "object", "properties": {"y": inner}}}
+    assert schema["properties"]["x"] == {"type": "array", "items": {"type": "object", "properties": {"y": inner}}}
 
 
-def test_a_parameter_of_the_query_that_is_a_number_in_a_text_is_told_as_the_number():
-    told = toy(query=("page_size string! 1..100", "token string!", "old string deprecated"))["parameters"][1:]
-    assert told[0]["schema"] == {"type": "integer", "minimum": 1, "maximum": 100}
-    assert told[1]["schema"] == {"type": "string", "minLength": 1}, "an empty one counts as absent"
-    assert told[2] == {
+def test_a_numeric_string_in_the_query_is_an_integer():
+    parameters = rendered_operation(query=("page_size string! 1..100", "token string!", "old string deprecated"))[
+        "parameters"
+    ][1:]
+    assert parameters[0]["schema"] == {"type": "integer", "minimum": 1, "maximum": 100}
+    assert parameters[1]["schema"] == {"type": "string", "minLength": 1}, "an empty one counts as absent"
+    assert parameters[2] == {
         "name": "old",
         "in": "query",
         "required": False,
@@ -237,9 +250,9 @@ def test_a_parameter_of_the_query_that_is_a_number_in_a_text_is_told_as_the_numb
     }
 
 
-def test_a_field_of_an_answer_is_never_required_and_tells_which_scopes_show_it():
-    told = data_of(toy(response=("x string! scope:a:c", "y int", "z string 1..9")))
-    assert told == {
+def test_a_field_of_a_response_is_never_required_and_lists_its_scopes():
+    schema = data_schema(rendered_operation(response=("x string! scope:a:c", "y int", "z string 1..9")))
+    assert schema == {
         "type": "object",
         "properties": {
             "x": {"type": "string", "x-scopes": ["a:c"]},

@@ -209,7 +209,7 @@ def test_a_company_that_no_demo_made_is_not_reset(tmp_path):
     url = f"sqlite:///{tmp_path}/real.db"
     schema.upgrade(url)
     store = open_store(url, Clock(), TimeOrderedIds())
-    store.command_sync("1", lambda tx: tenants.found(tx, "A company", "Europe/Berlin"))
+    store.command_sync("1", lambda tx: tenants.create_tenant(tx, "A company", "Europe/Berlin"))
     store.close()
     world = World(url)
     try:

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from corehr.engines.effective_dating import DayRunner
 from corehr.entrypoints import health, schema, server, tenants
-from corehr.entrypoints.failures import Failed
+from corehr.entrypoints.failures import CommandFailed
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
 from corehr.kernel.ids import TimeOrderedIds
@@ -21,68 +21,68 @@ from corehr.kernel.tenants import DEFAULT_TENANT_ID, Tenant
 
 
 @dataclass
-class Served:
+class FakeInstallation:
     store: Store
     clock: Clock
     tenant: Tenant
 
-    def ask(self, path: str) -> tuple[int, dict[str, str]]:
+    def get_json(self, path: str) -> tuple[int, dict[str, str]]:
         async def get() -> httpx.Response:
-            edge = httpx.ASGITransport(Starlette(routes=health.routes(self)))
-            async with httpx.AsyncClient(transport=edge, base_url="http://corehr") as client:
+            transport = httpx.ASGITransport(Starlette(routes=health.routes(self)))
+            async with httpx.AsyncClient(transport=transport, base_url="http://corehr") as client:
                 return await client.get(path)
 
-        answer = asyncio.run(get())
-        return answer.status_code, answer.json()
+        response = asyncio.run(get())
+        return response.status_code, response.json()
 
 
 @pytest.fixture
-def served(tmp_path, monkeypatch) -> Iterator[Served]:
+def installation(tmp_path, monkeypatch) -> Iterator[FakeInstallation]:
     monkeypatch.setattr(health, "PATIENCE", 0.2)
     url = f"sqlite:///{tmp_path}/company.db"
     schema.upgrade(url)
     clock = Clock()
     store = open_store(url, clock, TimeOrderedIds())
-    tenant = store.command_sync(DEFAULT_TENANT_ID, lambda tx: tenants.found(tx, "Acme", "Asia/Shanghai"))
-    yield Served(store, clock, tenant)
+    tenant = store.command_sync(DEFAULT_TENANT_ID, lambda tx: tenants.create_tenant(tx, "Acme", "Asia/Shanghai"))
+    yield FakeInstallation(store, clock, tenant)
     store.close()
 
 
-WELL = (200, {"status": "ok"})
+HEALTHY = (200, {"status": "ok"})
 
 
-def unwell(reason: str) -> tuple[int, dict[str, str]]:
+def unhealthy(reason: str) -> tuple[int, dict[str, str]]:
     return 503, {"status": "unavailable", "reason": reason}
 
 
-def test_it_is_ready_once_every_day_that_has_begun_is_lived(served):
-    assert served.ask("/readyz") == WELL
+def test_it_is_ready_once_every_day_that_has_begun_is_processed(installation):
+    assert installation.get_json("/readyz") == HEALTHY
 
-    tomorrow = served.clock.now(DEFAULT_TENANT_ID) + timedelta(days=1)
-    served.clock.set_now(DEFAULT_TENANT_ID, tomorrow)
-    assert served.ask("/readyz") == unwell("days that have begun are still being lived, in Asia/Shanghai")
-    assert served.ask("/healthz") == WELL
+    tomorrow = installation.clock.now(DEFAULT_TENANT_ID) + timedelta(days=1)
+    installation.clock.set_now(DEFAULT_TENANT_ID, tomorrow)
+    assert installation.get_json("/readyz") == unhealthy("days that have begun are still being lived, in Asia/Shanghai")
+    assert installation.get_json("/healthz") == HEALTHY
 
-    asyncio.run(DayRunner(served.store, served.clock, DEFAULT_TENANT_ID, []).catch_up())
-    assert served.ask("/readyz") == WELL
+    asyncio.run(DayRunner(installation.store, installation.clock, DEFAULT_TENANT_ID, []).catch_up())
+    assert installation.get_json("/readyz") == HEALTHY
 
 
-def test_it_is_not_ready_without_its_store(served, monkeypatch):
+def test_it_is_not_ready_without_its_store(installation, monkeypatch):
     async def silent(*args: object) -> None:
         await asyncio.sleep(10)
 
-    async def broken(*args: object) -> None:
+    async def failing(*args: object) -> None:
         raise OSError("db.internal is on fire")
 
-    monkeypatch.setattr(served.store, "query", silent)
-    assert served.ask("/readyz") == unwell("the store does not answer")
-    monkeypatch.setattr(served.store, "query", broken)
-    assert served.ask("/readyz") == unwell("the store failed: OSError")
-    assert served.ask("/healthz") == WELL
+    monkeypatch.setattr(installation.store, "query", silent)
+    assert installation.get_json("/readyz") == unhealthy("the store does not answer")
+    monkeypatch.setattr(installation.store, "query", failing)
+    assert installation.get_json("/readyz") == unhealthy("the store failed: OSError")
+    assert installation.get_json("/healthz") == HEALTHY
 
 
 @pytest.fixture
-def logging_as_it_was() -> Iterator[None]:
+def restored_logging() -> Iterator[None]:
     root = logging.getLogger()
     before = (root.level, list(root.handlers))
     yield
@@ -109,7 +109,7 @@ def test_a_message_is_one_line(capsys):
 def test_it_says_where_a_client_on_this_machine_finds_it(host, url):
     try:
         bound = server.bind(host, 0)
-    except Failed:
+    except CommandFailed:
         pytest.skip(f"this machine has no {host}")
     with bound:
         assert server.base_url(bound) == f"{url}{bound.getsockname()[1]}"

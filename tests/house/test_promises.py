@@ -4,7 +4,7 @@ import pytest
 
 from corehr.engines.rulebook import Unreachable
 from corehr.entrypoints import docs
-from corehr.entrypoints.app import COMMANDS, QUERIES, RULEBOOKS, check_against
+from corehr.entrypoints.app import COMMANDS, QUERIES, RULEBOOKS, check_rulebooks_match_spec
 from corehr.gateway import spec as gateway_spec
 from corehr.gateway.spec import SpecError
 from corehr.kernel.errors import INVALID_FIELD, GatewayReason
@@ -27,7 +27,7 @@ def test_every_documented_code_is_a_rule_a_reason_or_a_written_never(operation):
 def test_a_contradiction_refuses_to_start():
     trimmed = type(SPEC)({id: o for id, o in SPEC.operations.items() if id != "v2.job_change.revoke"}, SPEC.events)
     with pytest.raises(SpecError, match=r"v2\.job_change\.revoke is built, but the spec does not have it"):
-        check_against(trimmed)
+        check_rulebooks_match_spec(trimmed)
 
 
 def test_every_violation_is_named_once_per_code():
@@ -36,7 +36,7 @@ def test_every_violation_is_named_once_per_code():
         assert len(rows) == len(set(rows)), book.operation
 
 
-@pytest.mark.parametrize("page", sorted(docs.pages()))
+@pytest.mark.parametrize("page", sorted(docs.generated_pages()))
 def test_generated_pages_are_fresh(page, request):
     path = request.config.rootpath / page
-    assert path.read_text() == docs.pages()[page], "run  make docs"
+    assert path.read_text() == docs.generated_pages()[page], "run  make docs"

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from corehr.engines.effective_dating import DayRunner
 from corehr.engines.rulebook import Rulebook
 from corehr.entrypoints import health, openapi, sandbox
-from corehr.entrypoints.directory import HrDirectory
-from corehr.entrypoints.tenants import set_clock
+from corehr.entrypoints.directory import HrIdDirectory
+from corehr.entrypoints.tenants import restore_world_clock
 from corehr.gateway import idempotency
 from corehr.gateway import spec as gateway_spec
 from corehr.gateway.apps import App, AppRegistry
@@ -45,24 +45,24 @@ from corehr.kernel.settings import Settings, UsageError, open_store
 from corehr.kernel.subscribers import Subscriber
 from corehr.kernel.tenants import Tenant
 
-_DECIDED: Final[Sequence[Feature]] = (JOB_DATAS, JOB_CHANGES, OFFBOARDINGS, PRE_HIRES)
+APPROVABLE_FEATURES: Final[Sequence[Feature]] = (JOB_DATAS, JOB_CHANGES, OFFBOARDINGS, PRE_HIRES)
 """Features whose subjects approvals may be about; the order is also that in which a day happens to them."""
 
-_OUTCOMES: Final[Mapping[str, ApprovalCallback]] = {
-    kind: o for f in _DECIDED for kind, o in f.approval_callbacks.items()
+APPROVAL_CALLBACKS: Final[Mapping[str, ApprovalCallback]] = {
+    kind: o for f in APPROVABLE_FEATURES for kind, o in f.approval_callbacks.items()
 }
 
-FEATURES: Final[Sequence[Feature]] = (*_DECIDED, processes.feature(_OUTCOMES))
+FEATURES: Final[Sequence[Feature]] = (*APPROVABLE_FEATURES, processes.feature(APPROVAL_CALLBACKS))
 
 COMMANDS: Final[Mapping[str, Handler]] = {id: h for f in FEATURES for id, h in f.commands.items()}
 QUERIES: Final[Mapping[str, Handler]] = {id: h for f in FEATURES for id, h in f.queries.items()}
 RULEBOOKS: Final[Mapping[str, Rulebook[Any]]] = {book.operation: book for f in FEATURES for book in f.rulebooks}
-RECORDS: Final[Mapping[str, RecordView]] = {kind: show for f in FEATURES for kind, show in f.record_views.items()}
+RECORD_VIEWS: Final[Mapping[str, RecordView]] = {kind: show for f in FEATURES for kind, show in f.record_views.items()}
 
-TICK = 1.0
+TICK_SECONDS = 1.0
 """Seconds between two looks at whether a day has begun."""
 
-TIDY = 3600
+PRUNE_EVERY_TICKS = 3600
 """So many ticks lie between two clearings of what is kept for a time only."""
 
 _log = logging.getLogger(__name__)
@@ -73,15 +73,21 @@ class Installation:
 
     def __init__(self, settings: Settings, spec: Spec, store: Store, clock: Clock, tenant: Tenant) -> None:
         self.settings, self.spec, self.store, self.clock, self.tenant = settings, spec, store, clock, tenant
-        self.days = DayRunner(store, clock, tenant.id, [turn for f in FEATURES for turn in f.daily_jobs])
+        self.day_runner = DayRunner(store, clock, tenant.id, [turn for f in FEATURES for turn in f.daily_jobs])
         self.apps = AppRegistry(store)
-        near = settings.sandbox and settings.sandbox_token is None  # others may call a sandbox that has a token
-        self.envelopes = EventRenderer(spec, directory := HrDirectory())
-        self.webhooks = WebhookClient(EgressPolicy.from_hosts(settings.webhook_hosts, loopback=near))
-        self.connections = LongConnections(self.apps, on_connected=lambda app_id: self.deliveries.wake())
-        self.deliveries = DeliveryWorker(store, tenant.id, self.apps, self.envelopes, self.webhooks, self.connections)
+        loopback_allowed = (
+            settings.sandbox and settings.sandbox_token is None
+        )  # others may call a sandbox that has a token
+        self.event_renderer = EventRenderer(spec, directory := HrIdDirectory())
+        self.webhooks = WebhookClient(EgressPolicy.from_hosts(settings.webhook_hosts, loopback=loopback_allowed))
+        self.connections = LongConnections(self.apps, on_connected=lambda app_id: self.delivery_worker.wake())
+        self.delivery_worker = DeliveryWorker(
+            store, tenant.id, self.apps, self.event_renderer, self.webhooks, self.connections
+        )
         self.tickets = AppTickets(
-            self.apps, self._subscriber, lambda to, body: self.webhooks.post(to.url, body, to.encrypt_key)
+            self.apps,
+            self._subscriber,
+            lambda subscriber, body: self.webhooks.post(subscriber.url, body, subscriber.encrypt_key),
         )
         self.sandbox = sandbox.Sandbox(self) if settings.sandbox else None
         self.gateway = Gateway(
@@ -94,22 +100,22 @@ class Installation:
             apps=self.apps,
             tokens=TokenIssuer(self.apps),
             limiter=RateLimiter(enabled=settings.rate_limits),
-            catch_up=self.caught_up,
+            catch_up=self.catch_up,
             hook=self.sandbox.watch if self.sandbox else None,
             tickets=self.tickets,
             connections=self.connections,
-            on_commit=self.deliveries.wake,
+            on_commit=self.delivery_worker.wake,
         )
-        self.asgi = canonical_headers(_Front(self))
+        self.asgi = canonical_headers(RootApp(self))
         self._background: list[asyncio.Task[None]] = []
 
-    async def caught_up(self, tenant: str) -> None:
+    async def catch_up(self, tenant: str) -> None:
         """Days that have begun are lived before anything else happens."""
-        await self.days.catch_up()
+        await self.day_runner.catch_up()
 
-    def subscribed(self, app: App) -> None:
+    def on_subscribed(self, app: App) -> None:
         """An app has said where its events go; a store app is sent its ticket there at once."""
-        self.deliveries.wake()
+        self.delivery_worker.wake()
         if app.type == "store":
             self.tickets.schedule_push(app)
 
@@ -118,11 +124,11 @@ class Installation:
 
     async def start(self) -> None:
         """Catch up with the days that passed meanwhile, go on living them as they begin, and deliver events."""
-        await self.days.catch_up()
+        await self.day_runner.catch_up()
         await self.store.command(self.tenant.id, outbox.release_all_leases)  # who held a lease is no more
         await self.webhooks.open()
-        running = (self._tick(), self.deliveries.run(), self.tickets.run())
-        self._background = [asyncio.create_task(work) for work in running]
+        background_work = (self._tick(), self.delivery_worker.run(), self.tickets.run())
+        self._background = [asyncio.create_task(work) for work in background_work]
 
     async def stop(self) -> None:
         """Stop living days and delivering; what runs is finished and the store closed."""
@@ -133,23 +139,23 @@ class Installation:
         await self.webhooks.close()
         await asyncio.to_thread(self.store.close)
 
-    async def tidy(self) -> None:
+    async def prune(self) -> None:
         """Forget the idempotency keys that may be used anew, and deliveries long finished."""
         await self.store.command(self.tenant.id, idempotency.prune)
         await self.store.command(self.tenant.id, outbox.prune)
 
     async def _tick(self) -> None:
         for tick in itertools.count(1):
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(TICK_SECONDS)
             try:
-                await self.days.catch_up()
-                if tick % TIDY == 0:
-                    await self.tidy()
+                await self.day_runner.catch_up()
+                if tick % PRUNE_EVERY_TICKS == 0:
+                    await self.prune()
             except Exception:  # noqa: BLE001  # a day that fails must not end the days
                 _log.exception("a day could not be lived; it is tried again")
 
 
-class _Front:
+class RootApp:
     """Ours by path, everything else to the gateway, which answers unknown paths as the platform does."""
 
     def __init__(self, installation: Installation) -> None:
@@ -168,8 +174,8 @@ class _Front:
             yield
             await installation.stop()
 
-        self._own = Starlette(routes=routes, lifespan=lifespan)
-        self._own.router.default = installation.gateway
+        self._internal_routes = Starlette(routes=routes, lifespan=lifespan)
+        self._internal_routes.router.default = installation.gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/open-apis/"):
@@ -177,20 +183,22 @@ class _Front:
         elif scope["type"] == "websocket":
             await self._connections.websocket(scope, receive, send)
         else:
-            await self._own(scope, receive, send)
+            await self._internal_routes(scope, receive, send)
 
 
-def check_against(spec: Spec) -> None:
+def check_rulebooks_match_spec(spec: Spec) -> None:
     """SpecError when code and spec contradict each other: a code nobody documents, or one nobody has decided on."""
     for id in (*COMMANDS, *QUERIES, *RULEBOOKS):
         if id not in spec.operations:
             raise SpecError(f"{id} is built, but the spec does not have it: import it with tools/import_spec.py")
     for id, book in RULEBOOKS.items():
-        documented, bound = set(spec.operations[id].errors), {row.code for row in book.rules}
-        if undecided := sorted(documented - bound):
-            raise SpecError(f"{id} documents {undecided}: bind each to a rule, a reason or a Never in its rulebook")
-        if unheard := sorted(bound - documented - {INVALID_FIELD}):
-            raise SpecError(f"{id} binds {unheard}, which its page does not have: take the row out of its rulebook")
+        documented, covered = set(spec.operations[id].errors), {rule.code for rule in book.rules}
+        if missing := sorted(documented - covered):
+            raise SpecError(f"{id} documents {missing}: bind each to a rule, a reason or a Never in its rulebook")
+        if undocumented := sorted(covered - documented - {INVALID_FIELD}):
+            raise SpecError(
+                f"{id} binds {undocumented}, which its page does not have: take the row out of its rulebook"
+            )
 
 
 def load_tenant(store: Store, settings: Settings, clock: Clock) -> Tenant:
@@ -198,14 +206,14 @@ def load_tenant(store: Store, settings: Settings, clock: Clock) -> Tenant:
     tenant = store.command_sync(settings.tenant, tenants.get)
     if tenant is None:
         raise UsageError(f"there is no tenant yet: make one with  corehr tenant create --db {settings.db} --name NAME")
-    set_clock(clock, tenant)
+    restore_world_clock(clock, tenant)
     return tenant
 
 
 def open_installation(settings: Settings) -> Installation:
     """Everything a server needs, ready to start; WrongUse, on one line, when it cannot be."""
     spec = gateway_spec.load()
-    check_against(spec)
+    check_rulebooks_match_spec(spec)
     clock = Clock()
     store = open_store(settings.db, clock, ids := TimeOrderedIds())
     try:

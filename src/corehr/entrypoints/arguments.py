@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import click
 
-NOW: Final = "2026-01-05T09:00:00+08:00"
+DEFAULT_DEMO_NOW: Final = "2026-01-05T09:00:00+08:00"
 """When a demo begins, unless told otherwise."""
 
 
-class Address(click.ParamType[str]):
+class DatabaseURL(click.ParamType[str]):
     """A database address of one of the two kinds."""
 
     name = "URL"
@@ -25,14 +25,14 @@ class Address(click.ParamType[str]):
                 self.fail(f"{path} is a folder: name a file in it, as sqlite:///{path}/corehr.db", param, ctx)
         elif not value.startswith(("postgresql://", "postgres://")):
             self.fail(
-                f"{shown(value)!r} is no database address: use sqlite:///path/file.db or postgresql://user@host/db",
+                f"{mask_passwords(value)!r} is no database address: use sqlite:///path/file.db or postgresql://user@host/db",
                 param,
                 ctx,
             )
         return value
 
 
-class Moment(click.ParamType[datetime]):
+class Timestamp(click.ParamType[datetime]):
     """A moment with its distance from UTC."""
 
     name = "ISO"
@@ -41,14 +41,14 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            moment = datetime.fromisoformat(value)
+            timestamp = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is not a moment: write it as {NOW}", param, ctx)
-        if moment.tzinfo is None:
-            self.fail(f"{value!r} does not say where on earth: write it as {NOW}", param, ctx)
-        if not 1970 < moment.year < 9000:
+            self.fail(f"{value!r} is not a moment: write it as {DEFAULT_DEMO_NOW}", param, ctx)
+        if timestamp.tzinfo is None:
+            self.fail(f"{value!r} does not say where on earth: write it as {DEFAULT_DEMO_NOW}", param, ctx)
+        if not 1970 < timestamp.year < 9000:
             self.fail(f"{value!r} is too far away: name a year between 1971 and 8999", param, ctx)
-        return moment
+        return timestamp
 
 
 class OnOff(click.Choice[str]):
@@ -61,6 +61,6 @@ class OnOff(click.Choice[str]):
         return value if isinstance(value, bool) else super().convert(value, param, ctx) == "on"
 
 
-def shown(text: str) -> str:
+def mask_passwords(text: str) -> str:
     """Without the password of any address in it."""
     return re.sub(r"(\w://[^\s:/@]*):[^\s@]*@", r"\1@", text)

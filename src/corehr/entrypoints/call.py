@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from corehr.gateway.spec import Operation
 
 
-class Pair(click.ParamType[tuple[str, str]]):
+class NameValue(click.ParamType[tuple[str, str]]):
     """`name=value`."""
 
     name = "NAME=VALUE"
@@ -22,18 +22,18 @@ class Pair(click.ParamType[tuple[str, str]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value
-        name, equals, text = str(value).partition("=")
+        name, equals, raw_value = str(value).partition("=")
         if not (name and equals):
             self.fail(f"{value!r} is no pair: write it as name=value", param, ctx)
-        return name, text
+        return name, raw_value
 
 
 @click.command("call")
 @click.argument("operation", required=False)
 @click.option("--list", "listed", is_flag=True, help="List the operations that are built, instead.")
 @click.option("--data", metavar="JSON", help="The body: JSON, @file, or - for stdin.")
-@click.option("--query", type=Pair(), multiple=True, help="A parameter behind the path; may be repeated.")
-@click.option("--path", type=Pair(), multiple=True, help="A parameter in the path.")
+@click.option("--query", type=NameValue(), multiple=True, help="A parameter behind the path; may be repeated.")
+@click.option("--path", type=NameValue(), multiple=True, help="A parameter in the path.")
 @click.option("--url", default="http://127.0.0.1:8321", envvar="COREHR_URL", show_envvar=True, help="Of the server.")
 @click.option(
     "--app-id",
@@ -58,27 +58,27 @@ def call(
 
     Ends with 0 when the answer's code is 0, with 1 when the server refused.
     """
-    built = _built()
+    built = _built_operations()
     if listed:
-        click.echo("\n".join(f"{id}\t{it.method}\t{it.path}" for id, it in built.items()))
+        click.echo("\n".join(f"{id}\t{op.method}\t{op.path}" for id, op in built.items()))
         return
-    asked = _named(operation, built)
-    names = _path(asked, path)
-    _known("--query", [name for name, _ in query], asked.query, asked)
-    body = _body(asked, data)
+    selected = _get_operation(operation, built)
+    path_values = _path_values(selected, path)
+    _require_known("--query", [name for name, _ in query], selected.query, selected)
+    body = _body(selected, data)
 
     import msgspec
 
     from corehr.entrypoints.client import Client
-    from corehr.entrypoints.failures import Failed
+    from corehr.entrypoints.failures import CommandFailed
 
-    answer = Client(url, *_credentials(url, app_id, app_secret)).call(asked, names, query, body)
-    click.echo(msgspec.json.format(answer.body, indent=2))
-    if answer.code:
-        raise Failed(f"refused: {answer.refusal()}")
+    response = Client(url, *_credentials(url, app_id, app_secret)).call(selected, path_values, query, body)
+    click.echo(msgspec.json.format(response.body, indent=2))
+    if response.code:
+        raise CommandFailed(f"refused: {response.error_line()}")
 
 
-def _built() -> "Mapping[str, Operation]":
+def _built_operations() -> "Mapping[str, Operation]":
     from corehr.entrypoints.app import COMMANDS, QUERIES
     from corehr.gateway import spec
 
@@ -86,30 +86,30 @@ def _built() -> "Mapping[str, Operation]":
     return {id: operations[id] for id in sorted({*COMMANDS, *QUERIES})}
 
 
-def _named(id: str | None, built: "Mapping[str, Operation]") -> "Operation":
+def _get_operation(id: str | None, built: "Mapping[str, Operation]") -> "Operation":
     if id is None:
         raise click.UsageError("say which operation: corehr call --list names them")
     if id not in built:
-        near = get_close_matches(id, built, n=3, cutoff=0.5)
-        advice = f"did you mean {' or '.join(near)}?" if near else "corehr call --list names those there are"
+        similar = get_close_matches(id, built, n=3, cutoff=0.5)
+        advice = f"did you mean {' or '.join(similar)}?" if similar else "corehr call --list names those there are"
         raise click.UsageError(f"no operation {id} is built: {advice}")
     return built[id]
 
 
-def _path(operation: "Operation", pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
-    given = dict(pairs)
-    _known("--path", given, operation.path_params, operation)
+def _path_values(operation: "Operation", pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    values = dict(pairs)
+    _require_known("--path", values, operation.path_params, operation)
     for field in operation.path_params:
-        if not given.get(field.name):
+        if not values.get(field.name):
             raise click.UsageError(f"{operation.id} needs {field.name}: give --path {field.name}=VALUE")
-    return given
+    return values
 
 
-def _known(option: str, names: Iterable[str], fields: "Sequence[Field]", operation: "Operation") -> None:
-    known = [field.name for field in fields]
+def _require_known(option: str, names: Iterable[str], fields: "Sequence[Field]", operation: "Operation") -> None:
+    accepted = [field.name for field in fields]
     for name in names:
-        if name not in known:
-            advice = f"it takes {', '.join(known)}" if known else "it takes none"
+        if name not in accepted:
+            advice = f"it takes {', '.join(accepted)}" if accepted else "it takes none"
             raise click.UsageError(f"{operation.id} has no {option} {name}: {advice}")
 
 
@@ -120,33 +120,33 @@ def _body(operation: "Operation", data: str | None) -> bytes:
         raise click.UsageError(f"{operation.id} takes no body: leave --data out")
     import msgspec
 
-    text = _text(data)
+    text = _read_data(data)
     try:
         msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as why:
-        raise click.UsageError(f'--data is not JSON ({why}): write it as \'{{"name": "value"}}\'') from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(f'--data is not JSON ({error}): write it as \'{{"name": "value"}}\'') from None
     return text
 
 
-def _text(data: str) -> bytes:
+def _read_data(data: str) -> bytes:
     if data == "-":
         return sys.stdin.buffer.read()
     if not data.startswith("@"):
         return data.encode(errors="surrogateescape")
     try:
         return Path(data[1:]).read_bytes()
-    except OSError as why:
-        raise click.UsageError(f"--data {data} cannot be read ({why.strerror}): name a file behind the @") from None
+    except OSError as error:
+        raise click.UsageError(f"--data {data} cannot be read ({error.strerror}): name a file behind the @") from None
 
 
 def _credentials(url: str, app_id: str | None, app_secret: str | None) -> tuple[str, str]:
     """What was given; the demo's own where nothing was and the server is of this machine."""
     if app_id and app_secret:
         return app_id, app_secret
-    from corehr.entrypoints.client import is_near
+    from corehr.entrypoints.client import is_loopback_url
     from corehr.entrypoints.demo.apps import APPS, FIRST
 
-    if not is_near(url):
+    if not is_loopback_url(url):
         raise click.UsageError(f"{url} asks who calls: give --app-id and --app-secret")
     if app_id in APPS and not app_secret:
         return str(app_id), APPS[str(app_id)].secret

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Never
 
 import click
 
-from corehr.entrypoints.arguments import NOW, Address, Moment, OnOff, shown
+from corehr.entrypoints.arguments import DEFAULT_DEMO_NOW, DatabaseURL, OnOff, Timestamp, mask_passwords
 from corehr.entrypoints.call import call
 from corehr.entrypoints.cli_apps import app
 from corehr.entrypoints.cli_events import event
-from corehr.entrypoints.opened import DB, DEFAULT, naming, opened
+from corehr.entrypoints.stores import DATABASE_OPTION, DEFAULT_TENANT_ID, open_for_command, with_database_errors
 
 # What a command needs is imported when it runs, so that --help and a wrong use answer at once.
 if TYPE_CHECKING:
@@ -23,63 +23,65 @@ if TYPE_CHECKING:
     from corehr.kernel.settings import Settings
 
 
-class Commands(click.Group):
+class RootGroup(click.Group):
     """Ends with 0, with 2 after a wrong use, with 1 after a failure; then one line on stderr says what to do."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
         extra |= {"standalone_mode": False, "prog_name": "corehr"}
         try:
             code = super().main(*args, **extra)
-        except click.exceptions.NoArgsIsHelpError as asked:
-            asked.show()
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
             sys.exit(2)
-        except click.UsageError as wrong:
-            more = f" (more: {wrong.ctx.command_path} --help)" if wrong.ctx else ""
-            _end(wrong.format_message().replace("\n", " ") + more, 2)
-        except click.ClickException as wrong:
-            _end(wrong.format_message(), wrong.exit_code)
+        except click.UsageError as error:
+            help_hint = f" (more: {error.ctx.command_path} --help)" if error.ctx else ""
+            _exit_with(error.format_message().replace("\n", " ") + help_hint, 2)
+        except click.ClickException as error:
+            _exit_with(error.format_message(), error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             sys.exit(130)
         except Exception as error:  # noqa: BLE001  # what is not foreseen rises again
-            _end_foreseen(error)
+            _exit_for_known_error(error)
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _end_foreseen(error: Exception) -> Never:
-    from corehr.entrypoints.failures import foreseen
+def _exit_for_known_error(error: Exception) -> Never:
+    from corehr.entrypoints.failures import describe_known_error
     from corehr.kernel.settings import UsageError
 
     if isinstance(error, UsageError):
-        _end(str(error), 2)
-    if line := foreseen(error):
-        _end(line, 1)
+        _exit_with(str(error), 2)
+    if message := describe_known_error(error):
+        _exit_with(message, 1)
     raise error
 
 
-def _end(line: str, code: int) -> Never:
-    click.echo(f"corehr: {shown(line)}", err=True)
-    sys.exit(code)
+def _exit_with(message: str, exit_code: int) -> Never:
+    click.echo(f"corehr: {mask_passwords(message)}", err=True)
+    sys.exit(exit_code)
 
 
-PORT = click.option("--port", type=click.IntRange(0, 65535), default=8321, help="0 takes any that is free.")
-HOST = click.option("--host", default="127.0.0.1", help="The address to listen on; 0.0.0.0 is all of them.")
-LIMITS = click.option("--rate-limits", type=OnOff(), default="on", help="Refuse calls above the documented rates.")
-TOKEN = click.option(
+PORT_OPTION = click.option("--port", type=click.IntRange(0, 65535), default=8321, help="0 takes any that is free.")
+HOST_OPTION = click.option("--host", default="127.0.0.1", help="The address to listen on; 0.0.0.0 is all of them.")
+RATE_LIMITS_OPTION = click.option(
+    "--rate-limits", type=OnOff(), default="on", help="Refuse calls above the documented rates."
+)
+SANDBOX_TOKEN_OPTION = click.option(
     "--sandbox-token",
     envvar="COREHR_SANDBOX_TOKEN",
     show_envvar=True,
     help="What a caller of /sandbox/ must show; needed off loopback.",
 )
-WEBHOOK_TO = click.option(
+WEBHOOK_HOST_OPTION = click.option(
     "--webhook-to",
     multiple=True,
     metavar="HOST",
     help="Let webhooks go to this host, *.domain or network, with :PORT if need be; may be repeated.",
 )
-SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
+CONTEXT_SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
 
-@click.group(cls=Commands, context_settings=SETTINGS)
+@click.group(cls=RootGroup, context_settings=CONTEXT_SETTINGS)
 @click.version_option(package_name="corehr", prog_name="corehr")
 def cli() -> None:
     """A self-hosted core-HR system that speaks the Feishu/Lark CoreHR Open API."""
@@ -89,15 +91,15 @@ def cli() -> None:
 
 
 @cli.command()
-@PORT
-@HOST
+@PORT_OPTION
+@HOST_OPTION
 @click.option("--employees", type=click.IntRange(min=0), default=200, help="How many people work there.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, help="The same seed makes the same company.")
-@click.option("--now", type=Moment(), default=NOW, help="What the time is there when it starts.")
-@click.option("--db", type=Address(), show_default="a temporary folder", help="Where to keep it.")
-@LIMITS
-@TOKEN
-@WEBHOOK_TO
+@click.option("--now", type=Timestamp(), default=DEFAULT_DEMO_NOW, help="What the time is there when it starts.")
+@click.option("--db", type=DatabaseURL(), show_default="a temporary folder", help="Where to keep it.")
+@RATE_LIMITS_OPTION
+@SANDBOX_TOKEN_OPTION
+@WEBHOOK_HOST_OPTION
 def demo(
     *,
     port: int,
@@ -108,26 +110,26 @@ def demo(
     db: str | None,
     rate_limits: bool,
     sandbox_token: str | None,
-    webhook_to: tuple[str, ...],
+    webhook_hosts: tuple[str, ...],
 ) -> None:
     """Start a demo company, with the sandbox on; its webhooks may go to this machine."""
     _require_token(host, sandbox_token)
-    _require_reach(webhook_to)
+    _require_valid_hosts(webhook_hosts)
     from corehr.kernel.settings import Settings
 
-    with _stoppable() as stack:
+    with _exit_on_signals() as stack:
         if db is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="corehr-", ignore_cleanup_errors=True))
             db = f"sqlite:///{folder}/demo.db"
         settings = Settings(
-            db, sandbox=True, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_hosts=webhook_to
+            db, sandbox=True, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_hosts=webhook_hosts
         )
 
         def prepare() -> None:
             from corehr.entrypoints import schema
             from corehr.entrypoints.demo import prepare
 
-            if schema.state(settings.db) is schema.State.EMPTY:
+            if schema.state(settings.db) is schema.SchemaState.EMPTY:
                 schema.upgrade(settings.db)
             schema.require_current(settings.db)
             prepare(settings.db, employees=employees, seed=seed, now=now)
@@ -141,14 +143,14 @@ def demo(
 
 
 @cli.command()
-@DB
-@PORT
-@HOST
+@DATABASE_OPTION
+@PORT_OPTION
+@HOST_OPTION
 @click.option("--workers", type=click.IntRange(min=1), default=1, help="How many processes serve.")
 @click.option("--sandbox", is_flag=True, help="Bend reality at /sandbox/: never with real people.")
-@TOKEN
-@LIMITS
-@WEBHOOK_TO
+@SANDBOX_TOKEN_OPTION
+@RATE_LIMITS_OPTION
+@WEBHOOK_HOST_OPTION
 @click.option("--no-worker", is_flag=True, help="Leave background work to another process.")
 def serve(
     *,
@@ -159,17 +161,17 @@ def serve(
     sandbox: bool,
     sandbox_token: str | None,
     rate_limits: bool,
-    webhook_to: tuple[str, ...],
+    webhook_hosts: tuple[str, ...],
     no_worker: bool,
 ) -> None:
     """Serve a company."""
-    _require_reach(webhook_to)
+    _require_valid_hosts(webhook_hosts)
     if sandbox:
         _require_token(host, sandbox_token)
     elif sandbox_token:
         raise click.UsageError("--sandbox-token without --sandbox guards nothing: give both, or neither")
     if workers > 1:
-        raise click.UsageError(_one_worker(db))
+        raise click.UsageError(_single_worker_message(db))
     if no_worker:
         raise click.UsageError("this version has no other process for background work: leave --no-worker out")
     import logging
@@ -178,20 +180,20 @@ def serve(
     from corehr.kernel.settings import Settings
 
     settings = Settings(
-        db, sandbox=sandbox, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_hosts=webhook_to
+        db, sandbox=sandbox, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_hosts=webhook_hosts
     )
 
-    with naming(db):
+    with with_database_errors(db):
         schema.require_current(db)
 
-    def listening(installation: "Installation", url: str) -> None:
+    def on_listening(installation: "Installation", url: str) -> None:
         logging.getLogger("corehr").info("%s is served on %s", installation.tenant.name, url)
 
-    with _stoppable() as stack:
-        _serve(stack, settings, host, port, listening)
+    with _exit_on_signals() as stack:
+        _serve(stack, settings, host, port, on_listening)
 
 
-def _one_worker(db: str) -> str:
+def _single_worker_message(db: str) -> str:
     if db.startswith("sqlite:"):
         return "a SQLite file has one writing process: leave --workers out, or keep the company on PostgreSQL"
     return "this version serves a company from one process, on PostgreSQL too: leave --workers out"
@@ -199,25 +201,25 @@ def _one_worker(db: str) -> str:
 
 def _require_token(host: str, token: str | None) -> None:
     try:
-        near = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        near = False
-    if not near and not token:
+        is_loopback = False
+    if not is_loopback and not token:
         raise click.UsageError(f"on {host} others could bend the sandbox: give --sandbox-token, or --host 127.0.0.1")
 
 
-def _require_reach(names: tuple[str, ...]) -> None:
-    if names:
+def _require_valid_hosts(hosts: tuple[str, ...]) -> None:
+    if hosts:
         from corehr.gateway.egress import EgressPolicy
 
         try:
-            EgressPolicy.from_hosts(names, loopback=False)
-        except ValueError as why:
-            raise click.UsageError(f"--webhook-to: {why}") from None
+            EgressPolicy.from_hosts(hosts, loopback=False)
+        except ValueError as error:
+            raise click.UsageError(f"--webhook-to: {error}") from None
 
 
 @contextmanager
-def _stoppable() -> Iterator[ExitStack]:
+def _exit_on_signals() -> Iterator[ExitStack]:
     """From here on SIGTERM and SIGINT mean: undo what was begun and end well."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     signal.signal(signal.SIGINT, lambda number, frame: sys.exit(0))
@@ -230,7 +232,7 @@ def _serve(
     settings: "Settings",
     host: str,
     port: int,
-    listening: Callable[["Installation", str], None],
+    on_listening: Callable[["Installation", str], None],
     prepare: Callable[[], None] = lambda: None,
 ) -> None:
     """Hold the port and the file, then `prepare`, open and serve; `listening` hears the installation and its URL."""
@@ -239,12 +241,12 @@ def _serve(
     from corehr.entrypoints.sole_writer import sole_writer
 
     server.configure_logging()
-    bound = stack.enter_context(server.bind(host, port))
+    bound_socket = stack.enter_context(server.bind(host, port))
     stack.enter_context(sole_writer(settings.db))
-    with naming(settings.db):
+    with with_database_errors(settings.db):
         prepare()
         installation = open_installation(settings)
-        server.run(installation, bound, lambda: listening(installation, server.base_url(bound)))
+        server.run(installation, bound_socket, lambda: on_listening(installation, server.base_url(bound_socket)))
 
 
 # ------------------------------------------------------------------------------------------------------------ databases
@@ -256,16 +258,16 @@ def db() -> None:
 
 
 @db.command("upgrade")
-@DB
+@DATABASE_OPTION
 def db_upgrade(db: str) -> None:
     """Make the tables, or bring them up to date."""
     from corehr.entrypoints import schema
     from corehr.entrypoints.sole_writer import sole_writer
 
-    with sole_writer(db), naming(db):
+    with sole_writer(db), with_database_errors(db):
         before = schema.upgrade(db)
-    done = "was up to date already" if before is schema.State.CURRENT else "is up to date now"
-    click.echo(f"The database {done}.")
+    status = "was up to date already" if before is schema.SchemaState.CURRENT else "is up to date now"
+    click.echo(f"The database {status}.")
 
 
 # -------------------------------------------------------------------------------------------------------------- tenants
@@ -277,18 +279,18 @@ def tenant() -> None:
 
 
 @tenant.command("create")
-@DB
+@DATABASE_OPTION
 @click.option("--name", required=True, help="What the company is called.")
 @click.option("--zone", default="Asia/Shanghai", help="Where its days begin, as Europe/Berlin.")
 def tenant_create(db: str, name: str, zone: str) -> None:
     """Found the company in an empty database."""
     from corehr.entrypoints import tenants
 
-    tenants.require_zone(zone)
-    with opened(db, company=False) as store:
-        made = store.command_sync(DEFAULT, lambda tx: tenants.found(tx, name, zone))
-    click.echo(f"tenant_key: {made.tenant_key}")
-    click.echo(f"Next: corehr app create --db {shown(db)} --name NAME --scopes '*' --data-range all", err=True)
+    tenants.require_time_zone(zone)
+    with open_for_command(db, company=False) as store:
+        new_tenant = store.command_sync(DEFAULT_TENANT_ID, lambda tx: tenants.create_tenant(tx, name, zone))
+    click.echo(f"tenant_key: {new_tenant.tenant_key}")
+    click.echo(f"Next: corehr app create --db {mask_passwords(db)} --name NAME --scopes '*' --data-range all", err=True)
 
 
 for command in (app, event, call):

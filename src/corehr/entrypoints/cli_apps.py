@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from corehr.entrypoints.arguments import shown
-from corehr.entrypoints.opened import DB, DEFAULT, opened
+from corehr.entrypoints.arguments import mask_passwords
+from corehr.entrypoints.stores import DATABASE_OPTION, DEFAULT_TENANT_ID, open_for_command
 
 # What a command needs is imported when it runs, so that --help and a wrong use answer at once.
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def app() -> None:
 
 
 @app.command("create")
-@DB
+@DATABASE_OPTION
 @click.option("--name", required=True, help="What the app is called.")
 @click.option("--type", "kind", type=click.Choice(["custom", "store"]), default="custom", help="Of whom it is.")
 @click.option("--scopes", type=click.Choice(["*"]), help="Give it every scope.")
@@ -32,85 +32,85 @@ def app_create(
     *,
     db: str,
     name: str,
-    kind: Literal["custom", "store"],
+    app_type: Literal["custom", "store"],
     scopes: str | None,
-    named: tuple[str, ...],
+    scope_names: tuple[str, ...],
     data_range: str,
     pre_hires: Literal["all", "read", "none"],
 ) -> None:
     """Make an app; its secret is told this once."""
-    if bool(scopes) == bool(named):
+    if bool(scopes) == bool(scope_names):
         raise click.UsageError("say what the app may do: --scopes '*', or --scope once for each scope")
     from corehr.gateway import apps
 
-    departments = [] if data_range in ("all", "none") else [id.strip() for id in data_range.split(",")]
+    department_ids = [] if data_range in ("all", "none") else [id.strip() for id in data_range.split(",")]
 
     def create(tx: "Tx") -> tuple[str, str]:
-        _require_departments(tx, departments)
+        _require_departments(tx, department_ids)
         return apps.create_app(
             tx,
             name,
-            type=kind,
-            scopes=apps.ALL_SCOPES if scopes else frozenset(named),
-            data_range=departments or data_range,
+            type=app_type,
+            scopes=apps.ALL_SCOPES if scopes else frozenset(scope_names),
+            data_range=department_ids or data_range,
             pre_hires=pre_hires,
         )
 
-    with opened(db) as store:
-        _tell(*store.command_sync(DEFAULT, create))
-    if data_range == "none" and kind == "custom":
+    with open_for_command(db) as store:
+        _print_credentials(*store.command_sync(DEFAULT_TENANT_ID, create))
+    if data_range == "none" and app_type == "custom":
         click.echo("It sees nobody: --data-range all makes an app that sees everyone.", err=True)
 
 
 def _require_departments(tx: "Tx", ids: Sequence[str]) -> None:
     from corehr.hr.departments import records as departments
 
-    known = {row["id"] for row in departments.list_by_ids(tx, ids)}
-    if unknown := [id for id in ids if id not in known]:
+    existing = {row["id"] for row in departments.list_by_ids(tx, ids)}
+    if unknown := [id for id in ids if id not in existing]:
         raise click.UsageError(f"there is no department {', '.join(unknown)}: give --data-range ids that exist")
 
 
-def _tell(app_id: str, secret: str) -> None:
+def _print_credentials(app_id: str, secret: str) -> None:
     click.echo(f"app_id: {app_id}\napp_secret: {secret}")
     click.echo("Keep the secret: it is not told again. `corehr app rotate` makes a new one.", err=True)
 
 
 @app.command("list")
-@DB
+@DATABASE_OPTION
 def app_list(db: str) -> None:
     """List the apps: id, type, whether it is enabled, scopes, data range, name."""
     from corehr.gateway import apps
 
-    with opened(db) as store:
-        for it in store.command_sync(DEFAULT, apps.list_apps):
-            scopes = "*" if isinstance(it.scopes, str) else ",".join(sorted(it.scopes))
-            seen = "all" if it.data_range.everyone else ",".join(sorted(it.data_range.departments)) or "none"
-            click.echo("\t".join((it.app_id, it.type, "on" if it.enabled else "off", scopes, seen, it.name)))
+    with open_for_command(db) as store:
+        for app in store.command_sync(DEFAULT_TENANT_ID, apps.list_apps):
+            scopes = "*" if isinstance(app.scopes, str) else ",".join(sorted(app.scopes))
+            data_range = "all" if app.data_range.everyone else ",".join(sorted(app.data_range.departments)) or "none"
+            click.echo("\t".join((app.app_id, app.type, "on" if app.enabled else "off", scopes, data_range, app.name)))
 
 
 @app.command("rotate")
-@DB
+@DATABASE_OPTION
 @click.argument("app_id")
 def app_rotate(db: str, app_id: str) -> None:
     """Give an app a new secret; the old one stops being one at once."""
     from corehr.gateway import apps
 
-    with opened(db) as store:
-        fresh = store.command_sync(DEFAULT, lambda tx: apps.rotate_secret(tx, app_id))
-    if fresh is None:
-        raise _no_app(app_id)
-    _tell(app_id, fresh)
+    with open_for_command(db) as store:
+        new_secret = store.command_sync(DEFAULT_TENANT_ID, lambda tx: apps.rotate_secret(tx, app_id))
+    if new_secret is None:
+        raise _unknown_app_error(app_id)
+    _print_credentials(app_id, new_secret)
 
 
 # --------------------------------------------------------------------------------------------------- where events go
 
-EVENTS = click.option(
+EVENT_OPTION = click.option(
     "--event", "events", multiple=True, metavar="TYPE", help="Tell it of this event; may be repeated. Otherwise of all."
 )
 
 
 @app.command("webhook")
-@DB
+@DATABASE_OPTION
 @click.argument("app_id")
 @click.option("--url", required=True, help="Where its events are posted. It is asked to prove itself first.")
 @click.option(
@@ -121,7 +121,7 @@ EVENTS = click.option(
     help="Encrypt and sign what is posted with this key.",
 )
 @click.option("--verification-token", show_default="a fresh one", help="Told with every event.")
-@EVENTS
+@EVENT_OPTION
 def app_webhook(
     *, db: str, app_id: str, url: str, encrypt_key: str, verification_token: str | None, events: tuple[str, ...]
 ) -> None:
@@ -136,24 +136,24 @@ def app_webhook(
     host = _host(url)
 
     try:
-        reach = EgressPolicy.from_hosts([host], loopback=True)
-    except ValueError as why_not:
-        raise click.UsageError(f"--url: {why_not}") from None
+        egress_policy = EgressPolicy.from_hosts([host], loopback=True)
+    except ValueError as error:
+        raise click.UsageError(f"--url: {error}") from None
 
-    async def prove() -> str | None:
-        webhooks = WebhookClient(reach)
-        await webhooks.open()
+    async def verify() -> str | None:
+        client = WebhookClient(egress_policy)
+        await client.open()
         try:
-            return await webhooks.verify_url(url, encrypt_key, token)
+            return await client.verify_url(url, encrypt_key, token)
         finally:
-            await webhooks.close()
+            await client.close()
 
-    with opened(db) as store:
-        it = require_app(store, app_id)
-        types = _types(it, events)
-        if why := asyncio.run(prove()):
-            raise click.ClickException(why)
-        _subscribe(store, it, "webhook", url, encrypt_key, token, types)
+    with open_for_command(db) as store:
+        app = require_app(store, app_id)
+        event_types = _event_types(app, events)
+        if reason := asyncio.run(verify()):
+            raise click.ClickException(reason)
+        _subscribe(store, app, "webhook", url, encrypt_key, token, event_types)
     click.echo(f"verification_token: {token}")
     click.echo(
         f"The server may call it when it runs with --webhook-to {host}; a sandbox may call this machine.", err=True
@@ -161,28 +161,28 @@ def app_webhook(
 
 
 @app.command("long-connection")
-@DB
+@DATABASE_OPTION
 @click.argument("app_id")
-@EVENTS
+@EVENT_OPTION
 def app_long_connection(*, db: str, app_id: str, events: tuple[str, ...]) -> None:
     """Send an app's events over the connection that its SDK opens."""
-    with opened(db) as store:
-        it = require_app(store, app_id)
-        if it.type == "store":
+    with open_for_command(db) as store:
+        app = require_app(store, app_id)
+        if app.type == "store":
             raise click.UsageError("store apps are told by webhook only: `corehr app webhook`")
-        _subscribe(store, it, "long_connection", "", "", "", _types(it, events))
+        _subscribe(store, app, "long_connection", "", "", "", _event_types(app, events))
 
 
 @app.command("unsubscribe")
-@DB
+@DATABASE_OPTION
 @click.argument("app_id")
 def app_unsubscribe(*, db: str, app_id: str) -> None:
     """Tell an app of nothing any more."""
     from corehr.entrypoints import subscriptions
 
-    with opened(db) as store:
+    with open_for_command(db) as store:
         require_app(store, app_id)
-        store.command_sync(DEFAULT, lambda tx: subscriptions.unsubscribe(tx, app_id))
+        store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscriptions.unsubscribe(tx, app_id))
 
 
 def _host(url: str) -> str:
@@ -194,7 +194,7 @@ def _host(url: str) -> str:
     except ValueError:
         host = port = None
     if not host:
-        raise click.UsageError(f"{shown(url)} is no URL: write it as https://hooks.example.com/corehr")
+        raise click.UsageError(f"{mask_passwords(url)} is no URL: write it as https://hooks.example.com/corehr")
     address = f"[{host}]" if ":" in host else host
     return f"{address}:{port}" if port else address
 
@@ -203,29 +203,29 @@ def require_app(store: "Store", app_id: str) -> "App":
     """The app with this id; a wrong use where there is none."""
     from corehr.gateway import apps
 
-    found = next((it for it in store.command_sync(DEFAULT, apps.list_apps) if it.app_id == app_id), None)
+    found = next((app for app in store.command_sync(DEFAULT_TENANT_ID, apps.list_apps) if app.app_id == app_id), None)
     if found is None:
-        raise _no_app(app_id)
+        raise _unknown_app_error(app_id)
     return found
 
 
-def _no_app(app_id: str) -> click.UsageError:
+def _unknown_app_error(app_id: str) -> click.UsageError:
     return click.UsageError(f"there is no app {app_id}: `corehr app list` names those there are")
 
 
-def _types(app: "App", events: tuple[str, ...]) -> list[str]:
+def _event_types(app: "App", names: tuple[str, ...]) -> list[str]:
     from corehr.entrypoints import subscriptions
     from corehr.gateway import spec
 
-    return subscriptions.resolve_event_types(spec.load(), app, events or "*")
+    return subscriptions.resolve_event_types(spec.load(), app, names or "*")
 
 
 def _subscribe(
-    store: "Store", app: "App", mode: "DeliveryMode", url: str, encrypt_key: str, token: str, types: Sequence[str]
+    store: "Store", app: "App", mode: "DeliveryMode", url: str, encrypt_key: str, token: str, event_types: Sequence[str]
 ) -> None:
     from corehr.gateway import spec
     from corehr.kernel.subscribers import Subscriber, subscribe
 
-    it = Subscriber(app.tenant, app.app_id, mode, url, encrypt_key, token)
-    store.command_sync(DEFAULT, lambda tx: subscribe(tx, it, types))
-    click.echo(f"{app.app_id} is told of {len(types)} of {len(spec.load().events)} events.", err=True)
+    subscriber = Subscriber(app.tenant, app.app_id, mode, url, encrypt_key, token)
+    store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscribe(tx, subscriber, event_types))
+    click.echo(f"{app.app_id} is told of {len(event_types)} of {len(spec.load().events)} events.", err=True)

@@ -9,27 +9,27 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from corehr.entrypoints.failures import Failed
+from corehr.entrypoints.failures import CommandFailed
 from corehr.gateway.headers import LOG_ID
 from corehr.gateway.spec import Operation
 from corehr.gateway.tokens import TENANT_TOKEN_PATH
 from corehr.kernel.settings import UsageError
 
-PATIENCE: Final = 60
+TIMEOUT_SECONDS: Final = 60
 """Seconds to wait for an answer."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClientResponse:
     """What came back: JSON as it was sent, what it says, and the id of the request in the server's log."""
 
     body: bytes
-    members: Mapping[str, Any]
+    json: Mapping[str, Any]
     code: int
     msg: str
     log_id: str
 
-    def refusal(self) -> str:
+    def error_line(self) -> str:
         """Code, message and log id on one line."""
         return f"{self.code} {' '.join(self.msg.split())} (log id {self.log_id})"
 
@@ -39,68 +39,72 @@ class Client:
 
     def __init__(self, url: str, app_id: str, app_secret: str) -> None:
         self._url = url.rstrip("/")
-        self._scheme, self._host, self._port, self._base = _parts(self._url)
+        self._scheme, self._host, self._port, self._base = _split_url(self._url)
         self._app = {"app_id": app_id, "app_secret": app_secret}
 
     def call(
         self, operation: Operation, path: Mapping[str, str], query: Iterable[tuple[str, str]], body: bytes
-    ) -> Answer:
+    ) -> ClientResponse:
         """The answer to one call; Failed when there is none, or no token."""
         segments = operation.path.split("/")
         target = "/".join(quote(path[part[1:]], safe="") if part[:1] == ":" else part for part in segments)
-        asked = urlencode(list(query))
-        token = self._token()
-        return self._ask(operation.method, f"{target}?{asked}" if asked else target, body, token)
+        encoded_query = urlencode(list(query))
+        token = self._fetch_token()
+        return self._send(operation.method, f"{target}?{encoded_query}" if encoded_query else target, body, token)
 
-    def _token(self) -> str:
-        answer = self._ask("POST", TENANT_TOKEN_PATH, msgspec.json.encode(self._app))
-        if answer.code:
-            raise Failed(f"no token: {answer.refusal()}; give --app-id and --app-secret of an app of this server")
-        return str(answer.members.get("tenant_access_token"))
+    def _fetch_token(self) -> str:
+        response = self._send("POST", TENANT_TOKEN_PATH, msgspec.json.encode(self._app))
+        if response.code:
+            raise CommandFailed(
+                f"no token: {response.error_line()}; give --app-id and --app-secret of an app of this server"
+            )
+        return str(response.json.get("tenant_access_token"))
 
-    def _ask(self, method: str, target: str, body: bytes, token: str | None = None) -> Answer:
+    def _send(self, method: str, target: str, body: bytes, token: str | None = None) -> ClientResponse:
         headers = {"Content-Type": "application/json; charset=utf-8"} if body else {}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        kind = HTTPSConnection if self._scheme == "https" else HTTPConnection
-        connection = kind(self._host, self._port, timeout=PATIENCE)
+        connection_class = HTTPSConnection if self._scheme == "https" else HTTPConnection
+        connection = connection_class(self._host, self._port, timeout=TIMEOUT_SECONDS)
         try:
             connection.request(method, self._base + target, body, headers)
             response = connection.getresponse()
-            return _read(response.status, response.getheader(LOG_ID.decode(), "unknown"), response.read(), self._url)
-        except (OSError, HTTPException, UnicodeError) as why:
-            told = str(why) or type(why).__name__
-            raise Failed(
-                f"{self._url} does not answer ({told}): see that a server runs there, or give --url another"
+            return _decode_response(
+                response.status, response.getheader(LOG_ID.decode(), "unknown"), response.read(), self._url
+            )
+        except (OSError, HTTPException, UnicodeError) as error:
+            detail = str(error) or type(error).__name__
+            raise CommandFailed(
+                f"{self._url} does not answer ({detail}): see that a server runs there, or give --url another"
             ) from None
         finally:
             connection.close()
 
 
-def _read(status: int, log_id: str, body: bytes, url: str) -> Answer:
+def _decode_response(status: int, log_id: str, body: bytes, url: str) -> ClientResponse:
     try:
-        members = msgspec.json.decode(body, type=dict[str, Any])
-        return Answer(body, members, int(members["code"]), str(members["msg"]), log_id)
+        decoded = msgspec.json.decode(body, type=dict[str, Any])
+        return ClientResponse(body, decoded, int(decoded["code"]), str(decoded["msg"]), log_id)
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
         advice = "see that it is a corehr of this version, or give --url another"
-        raise Failed(f"{url} answers HTTP {status}, and not as corehr does: {advice}") from None
+        raise CommandFailed(f"{url} answers HTTP {status}, and not as corehr does: {advice}") from None
 
 
-def is_near(url: str) -> bool:
+def is_loopback_url(url: str) -> bool:
     """Whether the URL is of this machine."""
-    host = _parts(url)[1]
+    host = _split_url(url)[1]
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def _parts(url: str) -> tuple[str, str, int | None, str]:
+def _split_url(url: str) -> tuple[str, str, int | None, str]:
     """Scheme, host, port and the path before every other one; WrongUse when these are not to be had."""
     try:
         parts = urlsplit(url)
-        foreign = parts.query or parts.fragment or parts.username
-        if parts.scheme in ("http", "https") and parts.hostname and not foreign:
+        unsupported = parts.query or parts.fragment or parts.username
+        if parts.scheme in ("http", "https") and parts.hostname and not unsupported:
             return parts.scheme, parts.hostname, parts.port, parts.path.rstrip("/")
     except ValueError:
         pass

@@ -34,7 +34,7 @@ def coverage_page(spec: Spec) -> str:
     """The page, without the line that says it is generated."""
     inventory = tomllib.loads((_PACKAGE / "spec" / "inventory.toml").read_text())
     operations, events = inventory["operations"], inventory["events"]
-    causes = _causes(events)
+    emitting_features = _emitting_features(events)
     built = {*COMMANDS, *QUERIES}
     rows = sum(operations[id]["errors"] for id in built)
     return "\n".join(
@@ -44,50 +44,50 @@ def coverage_page(spec: Spec) -> str:
             "|---|---|---|",
             f"| operations | {len(built)} | {len(operations)} |",
             f"| error rows | {rows} | {sum(o['errors'] for o in operations.values())} |",
-            f"| event types with a cause | {len(causes)} | {len(events)} |",
+            f"| event types with a cause | {len(emitting_features)} | {len(events)} |",
             "",
             "## Operations",
             "",
             "| operation | routed | shaped | ruled | by state | announced | tested |",
             "|---|---|---|---|---|---|---|",
-            *(_operation(id, operations[id], spec, causes) for id in sorted(operations)),
+            *(_operation(id, operations[id], spec, emitting_features) for id in sorted(operations)),
             "",
             "## Events",
             "",
             _EVENTS,
             "| event | store apps | data range | any of scopes | caused by |",
             "|---|---|---|---|---|",
-            *(_event(name, spec, causes) for name in sorted(events)),
+            *(_event(name, spec, emitting_features) for name in sorted(events)),
             "",
         ]
     )
 
 
-def _operation(id: str, entry: Mapping[str, Any], spec: Spec, causes: Mapping[str, list[str]]) -> str:
+def _operation(id: str, entry: Mapping[str, Any], spec: Spec, emitting_features: Mapping[str, list[str]]) -> str:
     if id not in COMMANDS and id not in QUERIES:
         return f"| `{id}` | - | {'yes' if id in spec.operations else '-'} | - of {entry['errors']} | - | - | - |"
     documented = spec.operations[id].errors
-    decided = documented.keys() & {row.code for row in RULEBOOKS[id].rules}
+    covered = documented.keys() & {rule.code for rule in RULEBOOKS[id].rules}
     by_state = documented.keys() & {row.code for row in RULEBOOKS[id].rules if callable(row.raised_by)}
     owner = next((f.name for f in FEATURES if id in f.commands), None)
-    announced = sum(1 for by in causes.values() if owner in by)
+    emitted = sum(1 for features in emitting_features.values() if owner in features)
     tested = len(documented) if id in BOOKS else 0
-    ruled = f"{len(decided)} of {len(documented)}"
-    return f"| `{id}` | yes | yes | {ruled} | {len(by_state)} | {announced or '-'} | {tested} |"
+    ruled = f"{len(covered)} of {len(documented)}"
+    return f"| `{id}` | yes | yes | {ruled} | {len(by_state)} | {emitted or '-'} | {tested} |"
 
 
-def _event(name: str, spec: Spec, causes: Mapping[str, list[str]]) -> str:
-    it = spec.events[name]
-    store, data_range = ("yes" if says else "-" for says in ("isv" in it.app_types, it.data_range))
-    return f"| `{name}` | {store} | {data_range} | {len(it.scopes)} | {', '.join(causes.get(name, ['nothing yet']))} |"
+def _event(name: str, spec: Spec, emitting_features: Mapping[str, list[str]]) -> str:
+    event = spec.events[name]
+    store, data_range = ("yes" if applies else "-" for applies in ("isv" in event.app_types, event.data_range))
+    return f"| `{name}` | {store} | {data_range} | {len(event.scopes)} | {', '.join(emitting_features.get(name, ['nothing yet']))} |"
 
 
-def _causes(events: Iterable[str]) -> Mapping[str, list[str]]:
+def _emitting_features(events: Iterable[str]) -> Mapping[str, list[str]]:
     """The features whose words for events (hr/*/events.py) name each event."""
     found: dict[str, list[str]] = {}
     for path in sorted((_PACKAGE / "hr").glob("*/events.py")):
-        named = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
+        constants = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
         for event in events:
-            if event in named:
+            if event in constants:
                 found.setdefault(event, []).append(path.parent.name)
     return found

@@ -10,15 +10,15 @@ from corehr.kernel.db import Tx
 from corehr.kernel.feature import DataRange
 
 
-class HrDirectory:
+class HrIdDirectory:
     """Answers by records; what names nobody is left out."""
 
     def employments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
-        by = people.list_by_user_ids if id_type == "user_id" else people.list_by_people_admin_ids
-        return {row[id_type]: row["id"] for row in by(tx, values)}
+        find = people.list_by_user_ids if id_type == "user_id" else people.list_by_people_admin_ids
+        return {row[id_type]: row["id"] for row in find(tx, values)}
 
     def external_ids_of_employments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
-        return {id: getattr(person, id_type) for id, person in people.get_many(tx, ids).items()}
+        return {id: getattr(employment, id_type) for id, employment in people.get_many(tx, ids).items()}
 
     def departments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
         return {row[id_type]: row["id"] for row in departments.list_by_department_ids(tx, values)}

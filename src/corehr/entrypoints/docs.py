@@ -42,27 +42,29 @@ def _operation(operation: Operation, book: Rulebook[Any]) -> str:
         "| # | HTTP | code | documented sentence | violation | our reading | grade | raised in |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    lines += [_row(number, operation, row) for number, row in enumerate(book.rules, 1)]
+    lines += [_table_row(number, operation, rule) for number, rule in enumerate(book.rules, 1)]
     return "\n".join([*lines, ""])
 
 
-def _row(number: int, operation: Operation, row: Rule[Any]) -> str:
-    if row.code == INVALID_FIELD:
+def _table_row(number: int, operation: Operation, rule: Rule[Any]) -> str:
+    if rule.code == INVALID_FIELD:
         status, sentence = 400, "field validation failed"
     else:
-        status, sentence = operation.errors[row.code]
-    module = getattr(row.raised_by, "__module__", "")
-    where = f"`{module.removeprefix('corehr.')}`" if callable(row.raised_by) else "gateway or nowhere"
-    reading = row.interpretation if callable(row.raised_by) else f"{row.interpretation}: {_why(row)}"
-    cells = (number, status, row.code, sentence, f"`{row.name}`", reading, row.evidence, where)
+        status, sentence = operation.errors[rule.code]
+    module = getattr(rule.raised_by, "__module__", "")
+    raised_in = f"`{module.removeprefix('corehr.')}`" if callable(rule.raised_by) else "gateway or nowhere"
+    interpretation = (
+        rule.interpretation if callable(rule.raised_by) else f"{rule.interpretation}: {_unreachable_reason(rule)}"
+    )
+    cells = (number, status, rule.code, sentence, f"`{rule.name}`", interpretation, rule.evidence, raised_in)
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
-def _why(row: Rule[Any]) -> str:
-    return str(getattr(row.raised_by, "why", getattr(row.raised_by, "value", "")))
+def _unreachable_reason(rule: Rule[Any]) -> str:
+    return str(getattr(rule.raised_by, "why", getattr(rule.raised_by, "value", "")))
 
 
-def pages() -> Mapping[str, str]:
+def generated_pages() -> Mapping[str, str]:
     """Every generated page by its path from the repository's root."""
     spec = gateway_spec.load()
     return {
@@ -75,7 +77,7 @@ def main(arguments: list[str]) -> int:
     """Write the pages, or with --check say which are stale; exit status 1 when one is."""
     check = arguments == ["--check"]
     stale = []
-    for name, text in pages().items():
+    for name, text in generated_pages().items():
         path = Path(name)
         if check:
             if not path.is_file() or path.read_text() != text:

@@ -29,13 +29,13 @@ _SYSTEM = {
 }
 
 
-class Failed(Exception):
+class CommandFailed(Exception):
     """It cannot be done now; the text says on one line why, and what to do."""
 
 
-def foreseen(error: BaseException, db: str = "the database") -> str | None:
+def describe_known_error(error: BaseException, db: str = "the database") -> str | None:
     """The line for an error that needs no traceback; None for one that does. `db` is the address it concerns."""
-    if isinstance(error, Failed):
+    if isinstance(error, CommandFailed):
         return str(error)
     if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig is not None:
         error = error.orig
@@ -51,11 +51,11 @@ def foreseen(error: BaseException, db: str = "the database") -> str | None:
 
 
 def _postgresql(error: psycopg.Error) -> str | None:
-    said = " ".join(str(error).split())
+    detail = " ".join(str(error).split())
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return f"the database does not let this user do that ({said}): grant it the right, or give --db another user"
+        return f"the database does not let this user do that ({detail}): grant it the right, or give --db another user"
     if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
-        return f"--db is not an address PostgreSQL understands ({said}): use postgresql://user@host/db"
+        return f"--db is not an address PostgreSQL understands ({detail}): use postgresql://user@host/db"
     if isinstance(error, psycopg.OperationalError):
-        return f"the database cannot be reached ({said}): see that it runs and that --db names it"
+        return f"the database cannot be reached ({detail}): see that it runs and that --db names it"
     return None

@@ -21,12 +21,12 @@ from corehr.gateway.tokens import (
 )
 from corehr.gateway.validator import INT64_RANGE, has_closed_enum, is_required
 
-Json = dict[str, Any]
-Place = Literal["path", "query", "body", "answer"]
-Rows = dict[int, dict[int, list[str]]]
+JsonObject = dict[str, Any]
+Location = Literal["path", "query", "body", "answer"]
+MessagesByStatus = dict[int, dict[int, list[str]]]
 """Messages by code by HTTP status; none where they are the platform's."""
 
-_ABOUT = """\
+_DESCRIPTION = """\
 Every operation of this server. A request that is refused is answered with a code and a message; a code has no meaning \
 without its operation. An unknown path is answered with 404 and plain text. A member that is null counts as absent, a \
 whole number is written without a point, and U+0000 is refused everywhere.
@@ -38,26 +38,28 @@ them; on a field of an answer, it is left out unless the app has one. `x-field-s
 `x-refers-to`: what the id is of. `x-idempotency-key`: requests with one value of it are the same request.
 `x-note`: what the rest does not say."""
 
-_JUDGED = "The operation itself judges it: what is missing or ill-formed is answered with one of its own codes."
-_IN_PROSE = "The page asks for it in its prose; a request without it is not refused for its shape."
+_RULEBOOK_NOTE = "The operation itself judges it: what is missing or ill-formed is answered with one of its own codes."
+_PROSE_NOTE = "The page asks for it in its prose; a request without it is not refused for its shape."
 _TYPES: Final = {"string": "string", "int": "integer", "boolean": "boolean", "number": "number"}
-_A_LOG_ID = "20261120093512A1B2C3D4E5F6A7B8C9D0"
+_EXAMPLE_LOG_ID = "20261120093512A1B2C3D4E5F6A7B8C9D0"
 
 
-def routes(spec: Spec, built: Iterable[str]) -> list[Route]:
+def routes(spec: Spec, operation_ids: Iterable[str]) -> list[Route]:
     """`/openapi.json`, ready to be sent."""
-    ready = encode_json(document(spec, built))
+    body = encode_json(document(spec, operation_ids))
 
-    async def answer(request: Request) -> Response:
-        return Response(ready, media_type="application/json")
+    async def get_document(request: Request) -> Response:
+        return Response(body, media_type="application/json")
 
-    return [Route("/openapi.json", answer)]
+    return [Route("/openapi.json", get_document)]
 
 
-def document(spec: Spec, built: Iterable[str]) -> Json:
+def document(spec: Spec, operation_ids: Iterable[str]) -> JsonObject:
     """The operations with these ids, and where apps get tokens for them."""
-    paths: dict[str, Json] = {path: {"post": _token_operation(path, place)} for path, place in _TOKENS.items()}
-    for operation in (spec.operations[id] for id in sorted(set(built))):
+    paths: dict[str, JsonObject] = {
+        path: {"post": _token_operation(path, endpoint)} for path, endpoint in _TOKEN_ENDPOINTS.items()
+    }
+    for operation in (spec.operations[id] for id in sorted(set(operation_ids))):
         path = re.sub(":([^/]+)", r"{\1}", operation.path)
         paths.setdefault(path, {})[operation.method.lower()] = _operation(operation)
     return {
@@ -65,7 +67,7 @@ def document(spec: Spec, built: Iterable[str]) -> Json:
         "info": {
             "title": "corehr",
             "version": version("corehr"),
-            "description": _ABOUT,
+            "description": _DESCRIPTION,
             "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -78,10 +80,10 @@ def document(spec: Spec, built: Iterable[str]) -> Json:
 # ------------------------------------------------------------------------------------------------ operations
 
 
-def _operation(operation: Operation) -> Json:
-    answered = {"200": _success(operation)}
-    answered |= {str(status): _refusal(codes) for status, codes in sorted(_rows(operation).items())}
-    found: Json = {"operationId": operation.id, "tags": [operation.id.split(".")[1]], "responses": answered}
+def _operation(operation: Operation) -> JsonObject:
+    responses = {"200": _success_response(operation)}
+    responses |= {str(status): _error_response(codes) for status, codes in sorted(_error_messages(operation).items())}
+    found: JsonObject = {"operationId": operation.id, "tags": [operation.id.split(".")[1]], "responses": responses}
     if operation.deprecated:
         found["deprecated"] = True
     parameters = [_parameter("path", field) for field in operation.path_params]
@@ -101,31 +103,31 @@ def _operation(operation: Operation) -> Json:
     }
 
 
-def _parameter(place: Literal["path", "query"], field: Field) -> Json:
-    schema = _schema(field, place)
-    if schema.get("type") == "string" and (place == "path" or is_required(field)):
+def _parameter(location: Literal["path", "query"], field: Field) -> JsonObject:
+    schema = _schema(field, location)
+    if schema.get("type") == "string" and (location == "path" or is_required(field)):
         schema["minLength"] = schema.get("minLength") or 1  # an empty one counts as absent
     deprecated = {"deprecated": True} if schema.pop("deprecated", False) else {}
     return {
         "name": field.name,
-        "in": place,
-        "required": place == "path" or is_required(field),
+        "in": location,
+        "required": location == "path" or is_required(field),
         **deprecated,
         "schema": schema,
     }
 
 
-def _success(operation: Operation) -> Json:
+def _success_response(operation: Operation) -> JsonObject:
     if operation.binary:
-        return _answer("The file.", {}, media="application/octet-stream")
+        return _response("The file.", {}, media_type="application/octet-stream")
     members = {"code": {"const": 0}, "msg": {"type": "string"}, "data": _object(operation.response, "answer")}
     schema = {"type": "object", "required": list(members), "properties": members}
-    return _answer("It is done, or found.", schema)
+    return _response("It is done, or found.", schema)
 
 
-def _rows(operation: Operation) -> Rows:
+def _error_messages(operation: Operation) -> MessagesByStatus:
     """Every no that the operation may say: its own in the order of its page, then the platform's."""
-    rows: Rows = {}
+    rows: MessagesByStatus = {}
     for code, (status, message) in operation.errors.items():
         rows.setdefault(status, {})[code] = [message]
     for code, message in operation.shared_errors:
@@ -138,53 +140,58 @@ def _rows(operation: Operation) -> Rows:
     return rows
 
 
-def _refusal(codes: Mapping[int, list[str]]) -> Json:
-    examples: Json = {}
+def _error_response(codes: Mapping[int, list[str]]) -> JsonObject:
+    examples: JsonObject = {}
     for code, messages in codes.items():
         if not messages:
             examples[str(code)] = {"$ref": f"#/components/examples/{code}"}
         for number, message in enumerate(messages, 1):
             examples[str(code) if number == 1 else f"{code}-{number}"] = _example(code, message)
     schema = {"allOf": [{"$ref": "#/components/schemas/Refusal"}], "properties": {"code": {"enum": list(codes)}}}
-    return _answer("It is refused: `code` and `msg` say why.", schema, examples, limited=RATE_LIMITED in codes)
+    return _response("It is refused: `code` and `msg` say why.", schema, examples, rate_limited=RATE_LIMITED in codes)
 
 
-def _example(code: int, message: str) -> Json:
-    error = {"log_id": _A_LOG_ID, "troubleshooter": f"… log_id={_A_LOG_ID}"}
+def _example(code: int, message: str) -> JsonObject:
+    error = {"log_id": _EXAMPLE_LOG_ID, "troubleshooter": f"… log_id={_EXAMPLE_LOG_ID}"}
     return {"value": {"code": code, "msg": message, "error": error}}
 
 
-def _answer(
-    says: str, schema: Json, examples: Json | None = None, *, media: str = "application/json", limited: bool = False
-) -> Json:
-    names = [LOG_ID, REQUEST_ID, *((RATE_LIMIT_LIMIT, RATE_LIMIT_RESET) if limited else ())]
+def _response(
+    description: str,
+    schema: JsonObject,
+    examples: JsonObject | None = None,
+    *,
+    media_type: str = "application/json",
+    rate_limited: bool = False,
+) -> JsonObject:
+    names = [LOG_ID, REQUEST_ID, *((RATE_LIMIT_LIMIT, RATE_LIMIT_RESET) if rate_limited else ())]
     headers = {name.decode(): {"$ref": f"#/components/headers/{name.decode()}"} for name in names}
     content = {"schema": schema} | ({"examples": examples} if examples else {})
-    return {"description": says, "headers": headers, "content": {media: content}}
+    return {"description": description, "headers": headers, "content": {media_type: content}}
 
 
 # ------------------------------------------------------------------------------------------------ fields
 
 
-def _object(fields: Iterable[Field], place: Place) -> Json:
-    found: Json = {"type": "object", "properties": {field.name: _schema(field, place) for field in fields}}
-    demanded = [field.name for field in fields if is_required(field)] if place != "answer" else []
-    return found | ({"required": demanded} if demanded else {})
+def _object(fields: Iterable[Field], location: Location) -> JsonObject:
+    found: JsonObject = {"type": "object", "properties": {field.name: _schema(field, location) for field in fields}}
+    required_names = [field.name for field in fields if is_required(field)] if location != "answer" else []
+    return found | ({"required": required_names} if required_names else {})
 
 
-def _schema(field: Field, place: Place) -> Json:
+def _schema(field: Field, location: Location) -> JsonObject:
     if field.item is not None:
         low, high = field.length or (0, None)
-        found = {"type": "array", "items": _schema(field.item, place)} | _limits("Items", low or None, high)
+        found = {"type": "array", "items": _schema(field.item, location)} | _limits("Items", low or None, high)
     elif field.type == "object":
-        found = _object(field.fields, place) if field.fields else {"type": "object"}
+        found = _object(field.fields, location) if field.fields else {"type": "object"}
     else:
-        found = _scalar(field, place)
-    return found | _about(field)
+        found = _scalar(field, location)
+    return found | _annotations(field)
 
 
-def _scalar(field: Field, place: Place) -> Json:
-    found: Json = {"type": _TYPES[field.type]}
+def _scalar(field: Field, location: Location) -> JsonObject:
+    found: JsonObject = {"type": _TYPES[field.type]}
     if field.enum:
         found["enum" if has_closed_enum(field) else "examples"] = field.enum
     if field.type == "int" and not has_closed_enum(field):
@@ -192,7 +199,7 @@ def _scalar(field: Field, place: Place) -> Json:
         low, high = INT64_RANGE[0] if low is None else low, INT64_RANGE[1] if high is None else high
         found |= {"format": "int64"} | _limits("imum", low, high)
     elif field.type == "string" and field.range is not None:  # a number in a text
-        found |= _number_in_text(*field.range, place)
+        found |= _numeric_string(*field.range, location)
     elif field.range is not None:
         found |= _limits("imum", *field.range)
     if field.length is not None:
@@ -204,23 +211,23 @@ def _scalar(field: Field, place: Place) -> Json:
     return found
 
 
-def _number_in_text(low: float | None, high: float | None, place: Place) -> Json:
+def _numeric_string(low: float | None, high: float | None, location: Location) -> JsonObject:
     """In a body it may also come as the number itself."""
-    if place == "answer":
+    if location == "answer":
         return {}
     limits = _limits("imum", low, high)
     return limits | (
-        {"type": ["string", "integer"], "pattern": "^-?[0-9]{1,19}$"} if place == "body" else {"type": "integer"}
+        {"type": ["string", "integer"], "pattern": "^-?[0-9]{1,19}$"} if location == "body" else {"type": "integer"}
     )
 
 
-def _limits(what: str, low: float | None, high: float | None) -> Json:
-    return {f"{end}{what}": limit for end, limit in (("min", low), ("max", high)) if limit is not None}
+def _limits(suffix: str, low: float | None, high: float | None) -> JsonObject:
+    return {f"{prefix}{suffix}": limit for prefix, limit in (("min", low), ("max", high)) if limit is not None}
 
 
-def _about(field: Field) -> Json:
+def _annotations(field: Field) -> JsonObject:
     """What is said of the field besides the shape of its values."""
-    note = _JUDGED if field.rulebook_owned else _IN_PROSE if field.required_in_prose else None
+    note = _RULEBOOK_NOTE if field.rulebook_owned else _PROSE_NOTE if field.required_in_prose else None
     found = {
         "default": field.default,
         "deprecated": field.deprecated,
@@ -237,66 +244,70 @@ def _about(field: Field) -> Json:
 # ------------------------------------------------------------------------------------------------ tokens, shared parts
 
 
-class _TokenPlace(NamedTuple):
+class _TokenEndpoint(NamedTuple):
     """What an app must send there, the tokens it is answered, with their prefix, and the codes of a refusal."""
 
-    asked: Sequence[str]
-    given: Mapping[str, str]
-    refusals: Sequence[int]
+    request_fields: Sequence[str]
+    token_prefixes: Mapping[str, str]
+    error_codes: Sequence[int]
 
 
-_SECRET = ("app_id", "app_secret")
-_TOKENS: Mapping[str, _TokenPlace] = {
+_APP_CREDENTIALS = ("app_id", "app_secret")
+_TOKEN_ENDPOINTS: Mapping[str, _TokenEndpoint] = {
     **{
-        path: _TokenPlace(_SECRET, dict.fromkeys(names, "t-"), (10003, 10005, 10014))
+        path: _TokenEndpoint(_APP_CREDENTIALS, dict.fromkeys(names, "t-"), (10003, 10005, 10014))
         for path, names in CUSTOM_APP_ENDPOINTS.items()
     },
-    STORE_APP_TOKEN_PATH: _TokenPlace(
-        (*_SECRET, "app_ticket"), {"app_access_token": "a-"}, (10003, 10005, 10012, 10014)
+    STORE_APP_TOKEN_PATH: _TokenEndpoint(
+        (*_APP_CREDENTIALS, "app_ticket"), {"app_access_token": "a-"}, (10003, 10005, 10012, 10014)
     ),
-    STORE_TENANT_TOKEN_PATH: _TokenPlace(
+    STORE_TENANT_TOKEN_PATH: _TokenEndpoint(
         ("app_access_token", "tenant_key"), {"tenant_access_token": "t-"}, (10003, 10013, 10014)
     ),
-    RESEND_TICKET_PATH: _TokenPlace(_SECRET, {}, (10003, 10014, 10016)),
+    RESEND_TICKET_PATH: _TokenEndpoint(_APP_CREDENTIALS, {}, (10003, 10014, 10016)),
 }
 
 
-def _token_operation(path: str, place: _TokenPlace) -> Json:
+def _token_operation(path: str, endpoint: _TokenEndpoint) -> JsonObject:
     """How an app asks for a token, or for its ticket; it is answered with HTTP 200, whether it is yes or no."""
-    asked = {name: {"type": "string", "minLength": 1} for name in place.asked}
-    yes: Json = {"code": {"const": 0}, "msg": {"type": "string"}}
-    if place.given:
-        yes["expire"] = {"type": "integer", "minimum": 1}
-    yes |= {name: {"type": "string", "pattern": f"^{prefix}"} for name, prefix in place.given.items()}
-    no = {"code": {"enum": place.refusals}, "msg": {"type": "string"}}
-    kinds = [{"type": "object", "required": list(members), "properties": members} for members in (yes, no)]
-    answered = _answer("A token and the seconds it lives; or, with a code, why there is none.", {"oneOf": kinds})
-    schema = {"type": "object", "required": list(asked), "properties": asked}
+    request_properties = {name: {"type": "string", "minLength": 1} for name in endpoint.request_fields}
+    success: JsonObject = {"code": {"const": 0}, "msg": {"type": "string"}}
+    if endpoint.token_prefixes:
+        success["expire"] = {"type": "integer", "minimum": 1}
+    success |= {name: {"type": "string", "pattern": f"^{prefix}"} for name, prefix in endpoint.token_prefixes.items()}
+    failure = {"code": {"enum": endpoint.error_codes}, "msg": {"type": "string"}}
+    variants = [{"type": "object", "required": list(members), "properties": members} for members in (success, failure)]
+    response = _response("A token and the seconds it lives; or, with a code, why there is none.", {"oneOf": variants})
+    schema = {"type": "object", "required": list(request_properties), "properties": request_properties}
     return {
         "operationId": path.removeprefix("/open-apis/").replace("/", "."),
         "tags": ["auth"],
         "security": [],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
-        "responses": {"200": answered},
+        "responses": {"200": response},
     }
 
 
-def _components() -> Json:
-    text, whole = {"type": "string"}, {"type": "integer"}
+def _components() -> JsonObject:
+    text, integer = {"type": "string"}, {"type": "integer"}
     headers = {
         LOG_ID: ("The id of this request in the log.", True, text),
         REQUEST_ID: ("The id the client gave the request, or the log id.", True, text),
-        RATE_LIMIT_LIMIT: ("So many calls are allowed, where the rate is what was exceeded.", False, whole),
-        RATE_LIMIT_RESET: ("Seconds until calls are taken again.", False, whole),
+        RATE_LIMIT_LIMIT: ("So many calls are allowed, where the rate is what was exceeded.", False, integer),
+        RATE_LIMIT_RESET: ("Seconds until calls are taken again.", False, integer),
     }
-    about: Json = {"log_id": text, "troubleshooter": text, "field_violations": {"type": "array", "items": _violation()}}
-    about["permission_violations"] = {"type": "array", "items": {"type": "object"}}
-    error = {"type": "object", "required": ["log_id", "troubleshooter"], "properties": about}
-    members = {"code": whole, "msg": text, "error": error}
+    error_properties: JsonObject = {
+        "log_id": text,
+        "troubleshooter": text,
+        "field_violations": {"type": "array", "items": _field_violation()},
+    }
+    error_properties["permission_violations"] = {"type": "array", "items": {"type": "object"}}
+    error = {"type": "object", "required": ["log_id", "troubleshooter"], "properties": error_properties}
+    members = {"code": integer, "msg": text, "error": error}
     return {
         "headers": {
-            name.decode(): {"description": says, "required": always, "schema": schema}
-            for name, (says, always, schema) in headers.items()
+            name.decode(): {"description": description, "required": always, "schema": schema}
+            for name, (description, always, schema) in headers.items()
         },
         "schemas": {"Refusal": {"type": "object", "required": list(members), "properties": members}},
         "examples": {str(code): _example(code, message) for code, (_, message) in PLATFORM_ERRORS.items()},
@@ -310,6 +321,6 @@ def _components() -> Json:
     }
 
 
-def _violation() -> Json:
+def _field_violation() -> JsonObject:
     members = {name: {"type": "string"} for name in ("field", "description", "value")}
     return {"type": "object", "required": ["field", "description"], "properties": members}

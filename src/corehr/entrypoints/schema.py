@@ -11,87 +11,87 @@ import sqlalchemy as sa
 from corehr.kernel.settings import UsageError, sqlite_path
 from corehr.migrations import HEAD, REVISIONS
 
-PATIENCE = 10
+TIMEOUT_SECONDS = 10
 """Seconds to wait for a database server, or for another program to let go of a file."""
 
 _LOCK: Final = 0x636F7265  # two upgrades of one PostgreSQL database follow each other
 
 
-class State(Enum):
+class SchemaState(Enum):
     """How a database stands to this program."""
 
     EMPTY = "it holds no tables yet"
     CURRENT = "it is what this program needs"
     OLD = "an older corehr made it"
     NEWER = "a newer corehr made it"
-    FOREIGN = "it holds tables that are not corehr's"
+    UNRELATED = "it holds tables that are not corehr's"
 
 
-def state(url: str) -> State:
+def state(url: str) -> SchemaState:
     """How the database stands; a SQLite file that does not exist is EMPTY and is not made."""
     revision, tables = _read_sqlite(url) if sqlite_path(url) else _read_postgresql(url)
     if revision is None:
-        return State.FOREIGN if tables else State.EMPTY
+        return SchemaState.UNRELATED if tables else SchemaState.EMPTY
     if revision == HEAD:
-        return State.CURRENT
-    return State.OLD if revision in REVISIONS else State.NEWER
+        return SchemaState.CURRENT
+    return SchemaState.OLD if revision in REVISIONS else SchemaState.NEWER
 
 
-def current(url: str) -> bool:
+def is_current(url: str) -> bool:
     """Has the database exactly the tables that this program needs?"""
-    return state(url) is State.CURRENT
+    return state(url) is SchemaState.CURRENT
 
 
 def require_current(url: str) -> None:
     """WrongUse, naming the command that mends it, unless the database is current."""
     found = state(url)
-    if found in (State.EMPTY, State.OLD):
+    if found in (SchemaState.EMPTY, SchemaState.OLD):
         raise UsageError(f"this database is not ready, {found.value}: run  corehr db upgrade --db {url}")
-    _refuse_strange(found)
+    _require_ours(found)
 
 
-def upgrade(url: str) -> State:
+def upgrade(url: str) -> SchemaState:
     """Give the database the tables this program needs, all or none; what it was before.
 
     WrongUse when it is another program's or a newer one's.
     """
     found = state(url)
-    _refuse_strange(found)
-    if found is not State.CURRENT:
-        _run_steps(url)
+    _require_ours(found)
+    if found is not SchemaState.CURRENT:
+        _run_migrations(url)
     return found
 
 
-def _refuse_strange(found: State) -> None:
-    if found is State.NEWER:
+def _require_ours(found: SchemaState) -> None:
+    if found is SchemaState.NEWER:
         raise UsageError("a newer corehr made this database: install that version, or give --db another database")
-    if found is State.FOREIGN:
+    if found is SchemaState.UNRELATED:
         raise UsageError("this database holds another program's tables: give corehr one of its own with --db")
 
 
-def engine(url: str) -> sa.Engine:
+def create_engine(url: str) -> sa.Engine:
     """A SQLAlchemy engine, for schema changes only; its transactions hold on SQLite too."""
     if path := sqlite_path(url):
-        made = sa.create_engine(
+        engine = sa.create_engine(
             "sqlite://",
-            creator=lambda: sqlite3.connect(path, timeout=PATIENCE, isolation_level=None),
+            creator=lambda: sqlite3.connect(path, timeout=TIMEOUT_SECONDS, isolation_level=None),
             poolclass=sa.NullPool,
         )
         # the driver would begin its transactions only before a change of rows, not of tables
-        sa.event.listen(made, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-        return made
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        return engine
     # connected by the driver itself, so that an address means here exactly what it means to the store
     return sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=sa.NullPool)
 
 
-def _run_steps(url: str) -> None:
+def _run_migrations(url: str) -> None:
     # Alembic takes a tenth of a second to load: only a start that needs it waits for it
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "corehr:migrations")
-    with engine(url).begin() as connection:
+    with create_engine(url).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         config.attributes["connection"] = connection
@@ -105,17 +105,17 @@ def _read_sqlite(url: str) -> tuple[str | None, int]:
         return None, 0
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
-        connection.set_busy_timeout(PATIENCE * 1000)
+        connection.set_busy_timeout(TIMEOUT_SECONDS * 1000)
         names = [str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        at = _revision(connection.execute, "alembic_version" in names)
+        revision = _revision(connection.execute, "alembic_version" in names)
     finally:
         connection.close()
-    return at, len(names)
+    return revision, len(names)
 
 
 def _read_postgresql(url: str) -> tuple[str | None, int]:
     """The revision the first schema of the search path is at, and how many tables it holds; WrongUse unless UTF-8."""
-    with psycopg.connect(url, connect_timeout=PATIENCE) as connection:
+    with psycopg.connect(url, connect_timeout=TIMEOUT_SECONDS) as connection:
         if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
             raise UsageError(
                 f"this database keeps text as {encoding}, names need UTF-8: "
@@ -126,7 +126,7 @@ def _read_postgresql(url: str) -> tuple[str | None, int]:
         return _revision(connection.execute, "alembic_version" in names), len(names)
 
 
-def _revision(execute: Any, known: bool) -> str | None:
+def _revision(execute: Any, has_table: bool) -> str | None:
     query: LiteralString = "SELECT version_num FROM alembic_version"
-    row = next(iter(execute(query)), None) if known else None
+    row = next(iter(execute(query)), None) if has_table else None
     return str(row[0]) if row else None

@@ -15,20 +15,20 @@ from types import FrameType
 import uvicorn
 
 from corehr.entrypoints.app import Installation
-from corehr.entrypoints.failures import Failed
+from corehr.entrypoints.failures import CommandFailed
 from corehr.kernel.clock import to_timestamp
 
 BACKLOG = 2048
 """Connections that wait to be accepted: a burst waits for a moment instead of being refused."""
 
-KEEP_ALIVE = 75
+KEEP_ALIVE_SECONDS = 75
 """Seconds an idle connection stays open: longer than the minute after which proxies and clients' pools let go of it,
 so that none of them writes into a connection that we are just closing."""
 
-LONGEST_FRAME = 2**16
+MAX_WEBSOCKET_MESSAGE_BYTES = 2**16
 """Bytes of a websocket's message that are read: an acknowledgement has a few hundred."""
 
-FINISH = 30
+SHUTDOWN_TIMEOUT_SECONDS = 30
 """Seconds that what runs may take to finish after a signal."""
 
 
@@ -36,30 +36,30 @@ def bind(host: str, port: int) -> socket.socket:
     """A socket that has the address, but does not listen yet; Failed when it cannot be had. Port 0 is any free one."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, kind, protocol)
+        bound_socket = socket.socket(family, kind, protocol)
     except OSError:
-        raise Failed(f"{host} is no address of this machine: give --host another one") from None
+        raise CommandFailed(f"{host} is no address of this machine: give --host another one") from None
     try:
         if os.name == "posix":  # elsewhere it would take the port from who has it
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except OSError as why:
-        bound.close()
-        raise Failed(_unbound(why, host, port)) from None
-    return bound
+            bound_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound_socket.bind(address)
+    except OSError as error:
+        bound_socket.close()
+        raise CommandFailed(_bind_error_message(error, host, port)) from None
+    return bound_socket
 
 
-def _unbound(why: OSError, host: str, port: int) -> str:
-    if why.errno == errno.EADDRINUSE:
+def _bind_error_message(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
         return f"port {port} of {host} is in use by another program: stop that one, or give --port another number"
-    if why.errno in (errno.EACCES, errno.EPERM):
+    if error.errno in (errno.EACCES, errno.EPERM):
         return f"port {port} may not be used by you: give --port a number above 1023"
     return f"{host} is no address of this machine: give --host another one"
 
 
-def base_url(bound: socket.socket) -> str:
+def base_url(bound_socket: socket.socket) -> str:
     """Where a client on this machine finds the socket."""
-    host, port = bound.getsockname()[:2]
+    host, port = bound_socket.getsockname()[:2]
     address = ip_address(host)
     if address.is_unspecified:
         address = ip_address("127.0.0.1" if address.version == 4 else "::1")
@@ -69,21 +69,21 @@ def base_url(bound: socket.socket) -> str:
 class _Server(uvicorn.Server):
     """Says when it listens, and ends quietly on a signal instead of passing it on."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
-        self._listening = listening
+        self._on_listening = on_listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        _spare_what_stays()
-        self._listening()
+        _freeze_gc()
+        self._on_listening()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 
 
-def _spare_what_stays() -> None:
+def _freeze_gc() -> None:
     """Spec, shapes and statements live as long as the process: a full collection need not walk them each time.
 
     A request makes next to no cycles, so a young collection every few hundred objects finds nothing.
@@ -93,7 +93,7 @@ def _spare_what_stays() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def run(installation: Installation, bound: socket.socket, listening: Callable[[], None]) -> None:
+def run(installation: Installation, bound_socket: socket.socket, on_listening: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT: then nothing new is accepted, what runs is finished and the store closed.
 
     `listening` is called once, when the port really accepts. Failed when starting fails; the log says why.
@@ -103,7 +103,7 @@ def run(installation: Installation, bound: socket.socket, listening: Callable[[]
         loop="auto",  # uvloop where there is one
         http="httptools",
         ws="websockets-sansio",
-        ws_max_size=LONGEST_FRAME,
+        ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         ws_ping_interval=None,  # clients ping us
         ws_per_message_deflate=False,  # 40 KiB of memory for each connection
         lifespan="on",
@@ -111,47 +111,47 @@ def run(installation: Installation, bound: socket.socket, listening: Callable[[]
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=FINISH,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
     )
-    server = _Server(config, listening)
+    server = _Server(config, on_listening)
     try:
-        server.run(sockets=[bound])
+        server.run(sockets=[bound_socket])
     except SystemExit:
-        raise Failed("the server could not start: the lines above say why") from None
-    except OSError as why:
-        if why.errno != errno.EADDRINUSE:
+        raise CommandFailed("the server could not start: the lines above say why") from None
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
             raise
-        host, port = bound.getsockname()[:2]
-        raise Failed(_unbound(why, host, port)) from None  # taken between bind and listen
+        host, port = bound_socket.getsockname()[:2]
+        raise CommandFailed(_bind_error_message(error, host, port)) from None  # taken between bind and listen
 
 
-class _OneLine(logging.Formatter):
+class OneLineFormatter(logging.Formatter):
     """Moment, level, who, what. A traceback takes more lines only where a person is watching."""
 
-    def __init__(self, *, watched: bool) -> None:
+    def __init__(self, *, interactive: bool) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
-        self._watched = watched
+        self._interactive = interactive
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # logging's name
         return to_timestamp(datetime.fromtimestamp(record.created, UTC))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
-        return _folded(super().formatMessage(record))
+        return _escape_newlines(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        return text if self._watched else _folded(text)
+        return text if self._interactive else _escape_newlines(text)
 
 
-def _folded(text: str) -> str:
+def _escape_newlines(text: str) -> str:
     return "\\n".join(text.splitlines())
 
 
 def configure_logging() -> None:
     """Everything of note goes to stderr, one line each."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_OneLine(watched=sys.stderr.isatty()))
+    handler.setFormatter(OneLineFormatter(interactive=sys.stderr.isatty()))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for noisy in ("uvicorn", "alembic", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for logger_name in ("uvicorn", "alembic", "asyncio"):
+        logging.getLogger(logger_name).setLevel(logging.WARNING)

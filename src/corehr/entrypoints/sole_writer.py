@@ -32,13 +32,13 @@ def sole_writer(url: str) -> Iterator[None]:
     path = path.resolve()
     lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        _take(lock, path)
+        _acquire(lock, path)
         yield
     finally:
         os.close(lock)
 
 
-def _take(lock: int, path: Path) -> None:
+def _acquire(lock: int, path: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -47,8 +47,8 @@ def _take(lock: int, path: Path) -> None:
             f"{path.name} is in use by another corehr process (number {holder or 'unknown'}): "
             "stop that one, or give --db another file"
         ) from None
-    except OSError as why:
-        _log.warning("this file system has no locks (%s): make sure that nobody else serves %s", why.strerror, path)
+    except OSError as error:
+        _log.warning("this file system has no locks (%s): make sure that nobody else serves %s", error.strerror, path)
         return
     with suppress(OSError):  # who it is matters only to a message
         os.truncate(lock, 0)

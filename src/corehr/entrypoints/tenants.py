@@ -11,15 +11,15 @@ from corehr.kernel.settings import UsageError
 from corehr.kernel.tenants import Tenant
 
 
-def found(
+def create_tenant(
     tx: Tx,
     name: str,
-    zone: str,
+    time_zone: str,
     *,
-    key: str | None = None,
+    tenant_key: str | None = None,
     server_key: str | None = None,
     seed: str | None = None,
-    world: bool = False,
+    keep_world_clock: bool = False,
 ) -> Tenant:
     """The transaction's tenant, made; WrongUse when it exists or there is no such zone.
 
@@ -29,31 +29,31 @@ def found(
     """
     if tenants.get(tx):
         raise UsageError("this database has its company already: give --db another one")
-    require_zone(zone)
-    it = Tenant(
+    require_time_zone(time_zone)
+    tenant = Tenant(
         id=tx.tenant,
-        tenant_key=key or random_hex(16),
+        tenant_key=tenant_key or random_hex(16),
         name=name,
-        time_zone=zone,
+        time_zone=time_zone,
         server_key=server_key or random_hex(64),
-        world_time=tx.recorded_at if world else None,
-        world_time_set_at=to_timestamp(real_now()) if world else None,
+        world_time=tx.recorded_at if keep_world_clock else None,
+        world_time_set_at=to_timestamp(real_now()) if keep_world_clock else None,
         seed=seed,
     )
-    tenants.insert(tx, it)
-    open_zone(tx, zone)
-    return it
+    tenants.insert(tx, tenant)
+    open_zone(tx, time_zone)
+    return tenant
 
 
-def require_zone(zone: str) -> None:
+def require_time_zone(time_zone: str) -> None:
     """WrongUse unless it is a time zone's name, as Asia/Shanghai."""
     try:
-        ZoneInfo(zone)
+        ZoneInfo(time_zone)
     except (KeyError, ValueError, OSError):
-        raise UsageError(f"there is no time zone {zone!r}: name one as Asia/Shanghai or Europe/Berlin") from None
+        raise UsageError(f"there is no time zone {time_zone!r}: name one as Asia/Shanghai or Europe/Berlin") from None
 
 
-def set_clock(clock: Clock, tenant: Tenant) -> None:
+def restore_world_clock(clock: Clock, tenant: Tenant) -> None:
     """The tenant's time goes on from where its world's clock was set, if it ever was."""
     if tenant.world_time and tenant.world_time_set_at:
         clock.set_now(

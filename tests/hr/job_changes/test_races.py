@@ -145,10 +145,10 @@ def test_a_transfer_key_is_forgotten_after_a_day(world):
     info = {"target_department": world.names["departments"]["other"]["id"]}
     first = world.change(employment_id, info, transfer_key="k").data["job_change_id"]
     world.travel(hours=23)
-    world.run(world.house.tidy())
+    world.run(world.house.prune())
     assert world.change(employment_id, info, transfer_key="k").data["job_change_id"] == first
     world.travel(hours=2)
     assert count(world, "idempotency", app_id="cli_a000000000000001") == 1
-    world.run(world.house.tidy())
+    world.run(world.house.prune())
     assert count(world, "idempotency", app_id="cli_a000000000000001") == 0
     assert world.change(employment_id, info, transfer_key="k").code == 1160601

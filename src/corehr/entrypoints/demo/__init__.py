@@ -94,5 +94,13 @@ def _open(made: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
     made.world["employments"] = dict(described.describe_people(tx, names, made.almanac.today, server_key))
     described.describe_departments(tx, made.world, server_key)
     company.save(tx, made)
-    tenants.found(tx, "Demo company", ZONE, key=server_key[:16], server_key=server_key, seed=str(made.seed), world=True)
+    tenants.create_tenant(
+        tx,
+        "Demo company",
+        ZONE,
+        tenant_key=server_key[:16],
+        server_key=server_key,
+        seed=str(made.seed),
+        keep_world_clock=True,
+    )
     open_zone(tx, FAR_ZONE)

@@ -51,7 +51,7 @@ class Events:
                 found = tx.fetch_all(event_log.SELECT_SINCE_BY_TYPE, type=type, since=since, limit=limit)
             else:
                 found = tx.fetch_all(event_log.SELECT_SINCE, since=since, limit=limit)
-            return shown(tx, house.envelopes, app, found)
+            return shown(tx, house.event_renderer, app, found)
 
         return {"items": await house.store.query(house.tenant.id, read)}
 

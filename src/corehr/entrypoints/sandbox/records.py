@@ -111,9 +111,9 @@ class Records:
 
     async def get(self, request: Request) -> JsonObject:
         """`on` is a day, today when it is left out; `known` a moment, the present one when it is left out."""
-        from corehr.entrypoints.app import RECORDS
+        from corehr.entrypoints.app import RECORD_VIEWS
 
-        shows = {**SHOWS, **RECORDS}
+        shows = {**SHOWS, **RECORD_VIEWS}
         kind, id = request.path_params["kind"], request.path_params["id"]
         show = shows.get(kind)
         if show is None:

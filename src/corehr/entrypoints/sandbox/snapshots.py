@@ -81,7 +81,7 @@ class Snapshots:
     async def _exchanging(self, now: datetime) -> AsyncIterator[None]:
         """Inside, the rows are exchanged; no day is lived and no request served that belongs to the other world."""
         house = self._installation
-        async with self._travel.lock, self._watch.closed(), house.days.paused(), house.deliveries.paused():
+        async with self._travel.lock, self._watch.closed(), house.day_runner.paused(), house.delivery_worker.paused():
             house.clock.set_now(house.tenant.id, now)
             yield
             house.clock.set_now(house.tenant.id, now)

@@ -68,7 +68,7 @@ class Subscribers:
             return _shown(tx, it)
 
         shown = await house.store.command(app.tenant, subscribe)
-        house.subscribed(app)
+        house.on_subscribed(app)
         return shown
 
     async def _prove(self, app: App, it: Subscriber) -> None:
@@ -102,7 +102,7 @@ class Subscribers:
             count = await subscriptions.replay(house.store, app.tenant, app.app_id, wanted.since)
         except UsageError as why:
             raise Refused(HTTPStatus.CONFLICT, str(why)) from None
-        house.deliveries.wake()
+        house.delivery_worker.wake()
         return {"count": count}
 
     async def redeliver(self, request: Request) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Subscribers:
             apps = await house.store.command(house.tenant.id, lambda tx: subscriptions.redeliver(tx, id, wanted.app_id))
         except UsageError as why:
             raise Refused(HTTPStatus.NOT_FOUND, str(why)) from None
-        house.deliveries.wake()
+        house.delivery_worker.wake()
         return {"app_ids": apps}
 
     async def _app(self, request: Request) -> App:

@@ -75,8 +75,8 @@ class Travel:
         if to - self._now() > FARTHEST:
             raise _too_far()
         house = self._installation
-        async with house.deliveries.paused():
-            await house.days.advance_to(to, house.deliveries)
+        async with house.delivery_worker.paused():
+            await house.day_runner.advance_to(to, house.delivery_worker)
         at, real = to_timestamp(self._now()), to_timestamp(real_now())
         await house.store.command(house.tenant.id, lambda tx: tenants.set_clock(tx, at, real))
         return self.told()

@@ -29,23 +29,29 @@ from corehr.kernel.db import Tx
 from corehr.kernel.errors import BusinessError
 from corehr.kernel.statements import bind, of_tenant, statement
 
-AT_ONCE = 100
+BATCH_SIZE = 100
 """Records at most in one command."""
 
 
 @dataclass(frozen=True)
-class Days:
+class OffboardingDates:
     """`last`: the people leave after it; `moved`: the last day that the measured edits give them."""
 
-    last: IsoDate
-    moved: IsoDate
+    planned: IsoDate
+    edited: IsoDate
 
 
-def could_move(tx: Tx, id: str, days: Days) -> bool:
+def can_change_date(tx: Tx, employment_id: str, dates: OffboardingDates) -> bool:
     """Whether no rule of the edit would keep this person from leaving on the other day."""
-    person = people.get(tx, id)
-    row = {"id": "0", "employment_id": id, "status": Status.APPROVED, OFFBOARDING_DATE: days.last, "info": INFO}
-    case = EditCase(tx, "0", None, row, person, EVERYONE, [{"field_name": OFFBOARDING_DATE, "value": days.moved}])
+    employment = people.get(tx, employment_id)
+    row = {
+        "id": "0",
+        "employment_id": employment_id,
+        "status": Status.APPROVED,
+        OFFBOARDING_DATE: dates.planned,
+        "info": INFO,
+    }
+    case = EditCase(tx, "0", None, row, employment, EVERYONE, [{"field_name": OFFBOARDING_DATE, "value": dates.edited}])
     try:
         EDIT.check(case)
     except BusinessError:
@@ -53,65 +59,72 @@ def could_move(tx: Tx, id: str, days: Days) -> bool:
     return True
 
 
-def add_offboardings(leavers: Sequence[str], days: Days, tx: Tx) -> None:
+def create_offboardings(leavers: Sequence[str], dates: OffboardingDates, tx: Tx) -> None:
     """One for each, asked for, approved by their manager and the HR partner, and waiting for the last day."""
     flow_id = read_names(tx)["flows"]["offboarding"]["id"]
     nodes = processes.flow_nodes(tx, flow_id)
     assert nodes is not None
-    for person in people.get_many(tx, leavers).values():
-        id, now = tx.new_id(), version_as_of(versions.timeline(tx, "job_data", person.job_data_id), tenants.today(tx))
-        manager = now.body[people.DIRECT_MANAGER] if now else None
-        process_id, _ = processes.start(tx, flow_id, nodes, (APPROVAL_SUBJECT, id), person.id, manager, person.id)
-        offboardings.insert(tx, id, person.id, days.last, INFO, process_id=process_id)
+    for employment in people.get_many(tx, leavers).values():
+        id, job_data = (
+            tx.new_id(),
+            version_as_of(versions.timeline(tx, "job_data", employment.job_data_id), tenants.today(tx)),
+        )
+        manager = job_data.body[people.DIRECT_MANAGER] if job_data else None
+        process_id, _ = processes.start(
+            tx, flow_id, nodes, (APPROVAL_SUBJECT, id), employment.id, manager, employment.id
+        )
+        offboardings.insert(tx, id, employment.id, dates.planned, INFO, process_id=process_id)
         while task := next((t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING), None):
             DECIDE(tx, ApproverAnswer(process_id, task.id, APPROVE, task.approver, by_system=False, reason=""))
 
 
-def add_pre_hires(wanted: int, first_day: IsoDate, tx: Tx) -> None:
+def create_pre_hires(count: int, first_day: IsoDate, tx: Tx) -> None:
     """Expected people whose onboarding has begun: of six tasks one is done, one skipped, four are open."""
-    world = read_names(tx)
-    it = next(w for w in newcomers.WANTED if w.name == "preboarding")
-    called = {**pre_hires.SYSTEM_TASKS, newcomers.OWN_TASK[0]: newcomers.OWN_TASK[1]}
-    tasks = [(code, called[code], it.tasks[code]) for code in newcomers.ORDER]
-    for _ in range(wanted):
+    named_records = read_names(tx)
+    plan = next(w for w in newcomers.WANTED if w.name == "preboarding")
+    task_names = {**pre_hires.SYSTEM_TASKS, newcomers.OWN_TASK[0]: newcomers.OWN_TASK[1]}
+    tasks = [(code, task_names[code], plan.tasks[code]) for code in newcomers.ORDER]
+    for _ in range(count):
         row = {
             "id": tx.new_id(),
             "name": "Wen Bo",
-            "onboarding_status": it.status.value,
+            "onboarding_status": plan.status.value,
             "onboarding_date": first_day,
-            "department_id": world["departments"]["active"]["id"],
-            "offer": _offer(world),
-            "flow_id": world["onboarding_flows"]["standard"]["id"],
-            "flow_status": it.flow.value,
+            "department_id": named_records["departments"]["active"]["id"],
+            "offer": _offer(named_records),
+            "flow_id": named_records["onboarding_flows"]["standard"]["id"],
+            "flow_status": plan.flow.value,
         }
         pre_hires.create(tx, row, tasks)
 
 
-def _offer(world: World) -> dict[str, Any]:
+def _offer(named_records: World) -> dict[str, Any]:
     kinds = {"job_id": "jobs", "job_family_id": "job_families", "job_level_id": "job_levels"}
-    return {field: world[kind]["active"]["id"] for field, kind in kinds.items()}
+    return {field: named_records[kind]["active"]["id"] for field, kind in kinds.items()}
 
 
-def prepare(tell: Callable[[Callable[[Tx], None]], Any], leavers: Sequence[str], each: int, days: Days) -> None:
+def prepare(
+    run_command: Callable[[Callable[[Tx], None]], Any], leavers: Sequence[str], per_leaver: int, dates: OffboardingDates
+) -> None:
     """`each` records of both kinds for every leaver, turn by turn; `tell` runs one command."""
-    for _ in range(each):
-        for start in range(0, len(leavers), AT_ONCE):
-            some = leavers[start : start + AT_ONCE]
-            tell(partial(add_offboardings, some, days))
-            tell(partial(add_pre_hires, len(some), days.last))
+    for _ in range(per_leaver):
+        for start in range(0, len(leavers), BATCH_SIZE):
+            batch = leavers[start : start + BATCH_SIZE]
+            run_command(partial(create_offboardings, batch, dates))
+            run_command(partial(create_pre_hires, len(batch), dates.planned))
 
 
-_OFFBOARDINGS = statement(
+_SELECT_OFFBOARDINGS = statement(
     sa.select(offboarding.c.id)
     .where(of_tenant(offboarding), offboarding.c.created_at >= bind("since"), offboarding.c.status == "Approved")
     .order_by(offboarding.c.id)
 )
-_PRE_HIRES = statement(
+_SELECT_PRE_HIRES = statement(
     sa.select(pre_hire.c.id).where(of_tenant(pre_hire), pre_hire.c.created_at >= bind("since")).order_by(pre_hire.c.id)
 )
 
 
-def made(tx: Tx, since: str) -> dict[str, list[str]]:
+def list_seeded(tx: Tx, since: str) -> dict[str, list[str]]:
     """The ids of the records that were made here, by kind, in the order in which they were made."""
-    found = {"offboarding": _OFFBOARDINGS, "pre_hire": _PRE_HIRES}
-    return {kind: [row["id"] for row in tx.fetch_all(query, since=since)] for kind, query in found.items()}
+    queries = {"offboarding": _SELECT_OFFBOARDINGS, "pre_hire": _SELECT_PRE_HIRES}
+    return {kind: [row["id"] for row in tx.fetch_all(query, since=since)] for kind, query in queries.items()}

@@ -38,19 +38,23 @@ _decode = msgspec.json.decode
 _encode = msgspec.json.encode
 
 
-def _blank(table: sa.Table) -> dict[str, Any]:
+def _blank_row(table: sa.Table) -> dict[str, Any]:
     """Something for every column, so that a new one needs no word here."""
-    texts = {column.name: "" if isinstance(column.type, sa.Text) else 0 for column in table.columns}
-    return {name: None if table.c[name].nullable else value for name, value in texts.items()}
+    values = {column.name: "" if isinstance(column.type, sa.Text) else 0 for column in table.columns}
+    return {name: None if table.c[name].nullable else value for name, value in values.items()}
 
 
-_ADD_CHANGE, _CHANGE = insert_into(job_change), _blank(job_change)
-_ADD_LINE, _LINE = insert_into(reporting_line), _blank(reporting_line)
-_ADD_PROCESS, _PROCESS = insert_into(process), _blank(process)
-_ADD_TASK, _TASK = insert_into(task), _blank(task)
-_ADD_KEY = insert_into(idempotency)
-_OF_CHANGE = ("corehr.job_change.updated_v1", "corehr.job_change.status_updated_v2", "corehr.employee.domain_event_v2")
-_OF_PROCESS = (
+_INSERT_JOB_CHANGE, _BLANK_JOB_CHANGE = insert_into(job_change), _blank_row(job_change)
+_INSERT_REPORTING_LINE, _BLANK_REPORTING_LINE = insert_into(reporting_line), _blank_row(reporting_line)
+_INSERT_PROCESS, _BLANK_PROCESS = insert_into(process), _blank_row(process)
+_INSERT_TASK, _BLANK_TASK = insert_into(task), _blank_row(task)
+_INSERT_IDEMPOTENCY_KEY = insert_into(idempotency)
+_JOB_CHANGE_EVENT_TYPES = (
+    "corehr.job_change.updated_v1",
+    "corehr.job_change.status_updated_v2",
+    "corehr.employee.domain_event_v2",
+)
+_PROCESS_EVENT_TYPES = (
     "corehr.process.status.update_v2",
     "corehr.process.approver.updated_v2",
     "corehr.process.node.updated_v2",
@@ -58,12 +62,12 @@ _OF_PROCESS = (
 )
 
 
-def write(body: dict[str, Any], tx: Tx) -> bytes:
+def write_rows(body: dict[str, Any], tx: Tx) -> bytes:
     """The rows of a job change with an approval of two tasks, and the answer."""
     info, employment_id, key = body["transfer_info"], body["employment_id"], body["transfer_key"]
-    id, process_id, at = tx.new_id(), tx.new_id(), tx.recorded_at
+    id, process_id, recorded_at = tx.new_id(), tx.new_id(), tx.recorded_at
     row = {
-        **_CHANGE,
+        **_BLANK_JOB_CHANGE,
         "id": id,
         "employment_id": employment_id,
         "status": "Approving",
@@ -82,15 +86,15 @@ def write(body: dict[str, Any], tx: Tx) -> bytes:
         "targets": _side(info, "target_"),
         "originals": _side(info, "original_"),
         "target_department_id": info["target_department"],
-        "created_at": at,
-        "updated_at": at,
+        "created_at": recorded_at,
+        "updated_at": recorded_at,
     }
-    tx.execute(_ADD_CHANGE, **row)
+    tx.execute(_INSERT_JOB_CHANGE, **row)
     tx.execute_many(
-        _ADD_LINE,
+        _INSERT_REPORTING_LINE,
         [
             {
-                **_LINE,
+                **_BLANK_REPORTING_LINE,
                 "line": line,
                 "employment_id": employment_id,
                 "source_id": id,
@@ -101,8 +105,8 @@ def write(body: dict[str, Any], tx: Tx) -> bytes:
             for line in REPORTING_LINES
         ],
     )
-    _start(tx, process_id, id, body)
-    _announce(tx, id, process_id, body)
+    _insert_process(tx, process_id, id, body)
+    _emit_events(tx, id, process_id, body)
     data = {
         "job_change_id": id,
         "employment_id": employment_id,
@@ -114,25 +118,25 @@ def write(body: dict[str, Any], tx: Tx) -> bytes:
         "created_time": "1767574800000",
         "transfer_info": info,
     }
-    answer = _encode(data)
+    encoded_data = _encode(data)
     tx.execute(
-        _ADD_KEY,
+        _INSERT_IDEMPOTENCY_KEY,
         app_id="cli_a000000000000001",
         operation="v1.job_change.create",
         key=key,
-        result=answer.decode(),
-        recorded_at=at,
+        result=encoded_data.decode(),
+        recorded_at=recorded_at,
     )
-    return b'{"code":0,"msg":"success","data":' + answer + b"}"
+    return b'{"code":0,"msg":"success","data":' + encoded_data + b"}"
 
 
 def _side(info: dict[str, Any], side: str) -> str:
     return _encode({name: value for name, value in info.items() if name.startswith(side)}).decode()
 
 
-def _start(tx: Tx, process_id: str, subject_id: str, body: dict[str, Any]) -> None:
+def _insert_process(tx: Tx, process_id: str, subject_id: str, body: dict[str, Any]) -> None:
     row = {
-        **_PROCESS,
+        **_BLANK_PROCESS,
         "id": process_id,
         "flow_id": body["flow_id"],
         "subject_kind": "job_change",
@@ -142,12 +146,12 @@ def _start(tx: Tx, process_id: str, subject_id: str, body: dict[str, Any]) -> No
         "status": 1,
         "created_at": tx.recorded_at,
     }
-    tx.execute(_ADD_PROCESS, **row)
+    tx.execute(_INSERT_PROCESS, **row)
     tx.execute_many(
-        _ADD_TASK,
+        _INSERT_TASK,
         [
             {
-                **_TASK,
+                **_BLANK_TASK,
                 "id": tx.new_id(),
                 "process_id": process_id,
                 "node": node,
@@ -160,8 +164,8 @@ def _start(tx: Tx, process_id: str, subject_id: str, body: dict[str, Any]) -> No
     )
 
 
-def _announce(tx: Tx, id: str, process_id: str, body: dict[str, Any]) -> None:
-    of_change = {
+def _emit_events(tx: Tx, id: str, process_id: str, body: dict[str, Any]) -> None:
+    job_change_payload = {
         "employment_id": body["employment_id"],
         "job_change_id": id,
         "transfer_mode": body["transfer_mode"],
@@ -172,7 +176,7 @@ def _announce(tx: Tx, id: str, process_id: str, body: dict[str, Any]) -> None:
         "status": 1,
         "transfer_key": body["transfer_key"],
     }
-    of_process = {
+    process_payload = {
         "process_id": process_id,
         "status": 1,
         "biz_type": "job_change",
@@ -180,10 +184,10 @@ def _announce(tx: Tx, id: str, process_id: str, body: dict[str, Any]) -> None:
         "node_definition_id": f"{body['flow_id']}_node_1",
         "properties": 1,
     }
-    for type in _OF_CHANGE:
-        tx.emit(Event(type, id, of_change))
-    for type in _OF_PROCESS:
-        tx.emit(Event(type, process_id, of_process))
+    for type in _JOB_CHANGE_EVENT_TYPES:
+        tx.emit(Event(type, id, job_change_payload))
+    for type in _PROCESS_EVENT_TYPES:
+        tx.emit(Event(type, process_id, process_payload))
 
 
 def application(store: Store) -> Starlette:
@@ -191,7 +195,9 @@ def application(store: Store) -> Starlette:
 
     async def create(request: Request) -> Response:
         body = _decode(await request.body())
-        return Response(await store.command(DEFAULT_TENANT_ID, partial(write, body)), media_type="application/json")
+        return Response(
+            await store.command(DEFAULT_TENANT_ID, partial(write_rows, body)), media_type="application/json"
+        )
 
     async def ready(request: Request) -> Response:
         return Response(b"ok")

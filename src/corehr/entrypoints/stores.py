@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from corehr.entrypoints.arguments import Address
+from corehr.entrypoints.arguments import DatabaseURL
 
 # What a command needs is imported when it runs, so that --help and a wrong use answer at once.
 if TYPE_CHECKING:
     from corehr.kernel.db import Store
 
-DEFAULT: Final = "1"
+DEFAULT_TENANT_ID: Final = "1"
 """The tenant: `kernel.tenants.DEFAULT`, without loading the kernel."""
 
-DB = click.option(
+DATABASE_OPTION = click.option(
     "--db",
-    type=Address(),
+    type=DatabaseURL(),
     required=True,
     envvar="COREHR_DB",
     show_envvar=True,
@@ -26,38 +26,38 @@ DB = click.option(
 
 
 @contextmanager
-def naming(db: str) -> Iterator[None]:
+def with_database_errors(db: str) -> Iterator[None]:
     """A foreseen failure of the database inside is told with the address it concerns."""
-    from corehr.entrypoints.failures import Failed, foreseen
+    from corehr.entrypoints.failures import CommandFailed, describe_known_error
 
     try:
         yield
     except Exception as error:
-        line = foreseen(error, db)
-        if line is None:
+        message = describe_known_error(error, db)
+        if message is None:
             raise
-        raise Failed(line) from None
+        raise CommandFailed(message) from None
 
 
 @contextmanager
-def opened(db: str, *, company: bool = True) -> Iterator["Store"]:
+def open_for_command(db: str, *, tenant_required: bool = True) -> Iterator["Store"]:
     """The store at an address, its schema current; with `company`, WrongUse unless there is one, and at its time."""
     from corehr.entrypoints import schema
-    from corehr.entrypoints.tenants import set_clock
+    from corehr.entrypoints.tenants import restore_world_clock
     from corehr.kernel import tenants
     from corehr.kernel.clock import Clock
     from corehr.kernel.ids import TimeOrderedIds
     from corehr.kernel.settings import UsageError, open_store
 
-    with naming(db):
+    with with_database_errors(db):
         schema.require_current(db)
         clock = Clock()
         store = open_store(db, clock, TimeOrderedIds())
         try:
-            tenant = store.command_sync(DEFAULT, tenants.get)
+            tenant = store.command_sync(DEFAULT_TENANT_ID, tenants.get)
             if tenant is not None:
-                set_clock(clock, tenant)
-            elif company:
+                restore_world_clock(clock, tenant)
+            elif tenant_required:
                 raise UsageError(f"there is no company yet: run  corehr tenant create --db {db} --name NAME")
             yield store
         finally:
