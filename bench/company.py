@@ -20,8 +20,8 @@ from bench import offboardings
 from corehr.engines import versions
 from corehr.engines.timeline import version_as_of
 from corehr.entrypoints import demo, schema
-from corehr.entrypoints.demo.company import World, read_names
-from corehr.entrypoints.demo.people import EVERYONE, asked
+from corehr.entrypoints.demo.demo_build import NamedRecords, get_named_records
+from corehr.entrypoints.demo.people import ALL_EMPLOYEES, job_change_request
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employments import records as people
 from corehr.hr.job_changes import commands
@@ -92,7 +92,7 @@ class BenchData:
     """What the requests on one company are made of."""
 
     server_key: str
-    named_records: World
+    named_records: NamedRecords
     employees: Sequence[BenchEmployee]
     record_ids: Mapping[str, Sequence[str]]
     """Ids of the offboardings and pre-hires that wait for the other operations, by kind."""
@@ -181,7 +181,7 @@ def _candidate_ids(tx: Tx) -> list[str]:
 
 
 def _complete_job_data(ids: Sequence[str], tx: Tx) -> None:
-    dotted_manager_id = read_names(tx)["employments"]["top"]["id"]
+    dotted_manager_id = get_named_records(tx)["employments"]["top"]["id"]
     for id in ids:
         targets = {
             people.DOTTED_MANAGER: dotted_manager_id,
@@ -190,7 +190,7 @@ def _complete_job_data(ids: Sequence[str], tx: Tx) -> None:
             "custom_fields": [{"custom_api_name": "name", "value": "231"}],
         }
         with suppress(BusinessError):  # somebody with plans of their own
-            commands.create(tx, asked(id, "internal_transfer", TODAY, targets), EVERYONE)
+            commands.create(tx, job_change_request(id, "internal_transfer", TODAY, targets), ALL_EMPLOYEES)
 
 
 # ----------------------------------------------------------------------------------------------------------- copies
@@ -251,7 +251,7 @@ def _read_bench_data(tx: Tx, count: int) -> BenchData:
     tenant = tenants.get(tx)
     assert tenant is not None
     found: list[BenchEmployee] = []
-    named_records = read_names(tx)
+    named_records = get_named_records(tx)
     unusable_department_ids = {named_records["departments"][name]["id"] for name in ("full", "closing")}
     ids = [row["employment_id"] for row in tx.fetch_all(_SELECT_COMPLETED_EMPLOYMENTS, day=TODAY)]
     for start in range(0, len(ids), 100):

@@ -11,9 +11,9 @@ from corehr.engines import versions
 from corehr.engines.approvals import TaskStatus
 from corehr.engines.timeline import version_as_of
 from corehr.entrypoints.demo import pre_hires as newcomers
-from corehr.entrypoints.demo.company import World, read_names
-from corehr.entrypoints.demo.offboardings import DECIDE, INFO
-from corehr.entrypoints.demo.people import EVERYONE
+from corehr.entrypoints.demo.demo_build import NamedRecords, get_named_records
+from corehr.entrypoints.demo.offboardings import DEFAULT_INFO, answer_task
+from corehr.entrypoints.demo.people import ALL_EMPLOYEES
 from corehr.hr.employments import records as people
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import APPROVAL_SUBJECT, OFFBOARDING_DATE, Status, offboarding
@@ -49,9 +49,11 @@ def can_change_date(tx: Tx, employment_id: str, dates: OffboardingDates) -> bool
         "employment_id": employment_id,
         "status": Status.APPROVED,
         OFFBOARDING_DATE: dates.planned,
-        "info": INFO,
+        "info": DEFAULT_INFO,
     }
-    case = EditCase(tx, "0", None, row, employment, EVERYONE, [{"field_name": OFFBOARDING_DATE, "value": dates.edited}])
+    case = EditCase(
+        tx, "0", None, row, employment, ALL_EMPLOYEES, [{"field_name": OFFBOARDING_DATE, "value": dates.edited}]
+    )
     try:
         EDIT.check(case)
     except BusinessError:
@@ -61,7 +63,7 @@ def can_change_date(tx: Tx, employment_id: str, dates: OffboardingDates) -> bool
 
 def create_offboardings(leavers: Sequence[str], dates: OffboardingDates, tx: Tx) -> None:
     """One for each, asked for, approved by their manager and the HR partner, and waiting for the last day."""
-    flow_id = read_names(tx)["flows"]["offboarding"]["id"]
+    flow_id = get_named_records(tx)["flows"]["offboarding"]["id"]
     nodes = processes.flow_nodes(tx, flow_id)
     assert nodes is not None
     for employment in people.get_many(tx, leavers).values():
@@ -73,17 +75,17 @@ def create_offboardings(leavers: Sequence[str], dates: OffboardingDates, tx: Tx)
         process_id, _ = processes.start(
             tx, flow_id, nodes, (APPROVAL_SUBJECT, id), employment.id, manager, employment.id
         )
-        offboardings.insert(tx, id, employment.id, dates.planned, INFO, process_id=process_id)
+        offboardings.insert(tx, id, employment.id, dates.planned, DEFAULT_INFO, process_id=process_id)
         while task := next((t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING), None):
-            DECIDE(tx, ApproverAnswer(process_id, task.id, APPROVE, task.approver, by_system=False, reason=""))
+            answer_task(tx, ApproverAnswer(process_id, task.id, APPROVE, task.approver, by_system=False, reason=""))
 
 
 def create_pre_hires(count: int, first_day: IsoDate, tx: Tx) -> None:
     """Expected people whose onboarding has begun: of six tasks one is done, one skipped, four are open."""
-    named_records = read_names(tx)
-    plan = next(w for w in newcomers.WANTED if w.name == "preboarding")
-    task_names = {**pre_hires.SYSTEM_TASKS, newcomers.OWN_TASK[0]: newcomers.OWN_TASK[1]}
-    tasks = [(code, task_names[code], plan.tasks[code]) for code in newcomers.ORDER]
+    named_records = get_named_records(tx)
+    plan = next(w for w in newcomers.PRE_HIRE_PLANS if w.name == "preboarding")
+    task_names = {**pre_hires.SYSTEM_TASKS, newcomers.COMPANY_TASK[0]: newcomers.COMPANY_TASK[1]}
+    tasks = [(code, task_names[code], plan.tasks[code]) for code in newcomers.TASK_ORDER]
     for _ in range(count):
         row = {
             "id": tx.new_id(),
@@ -93,12 +95,12 @@ def create_pre_hires(count: int, first_day: IsoDate, tx: Tx) -> None:
             "department_id": named_records["departments"]["active"]["id"],
             "offer": _offer(named_records),
             "flow_id": named_records["onboarding_flows"]["standard"]["id"],
-            "flow_status": plan.flow.value,
+            "flow_status": plan.flow_status.value,
         }
         pre_hires.create(tx, row, tasks)
 
 
-def _offer(named_records: World) -> dict[str, Any]:
+def _offer(named_records: NamedRecords) -> dict[str, Any]:
     kinds = {"job_id": "jobs", "job_family_id": "job_families", "job_level_id": "job_levels"}
     return {field: named_records[kind]["active"]["id"] for field, kind in kinds.items()}
 

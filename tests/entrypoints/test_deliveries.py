@@ -27,8 +27,8 @@ REVOKE = "/open-apis/corehr/v2/offboardings/revoke"
 
 @pytest.fixture
 def listener():
-    with listening() as it:
-        yield it
+    with listening() as server:
+        yield server
 
 
 def subscribe(world: World, listener, app=ALL, events="*", **more):
@@ -40,7 +40,7 @@ def move(world: World, name="active", **body):
     return world.change(world.person(name)["id"], {"target_department": other}, **body).data["job_change_id"]
 
 
-def attempts(world: World, app=ALL, since=None):
+def list_attempts(world: World, app=ALL, since=None):
     """Per event that is meant for the app: its type, subject, state and attempts."""
     query = {"since": since} if since else {}
     return [
@@ -51,11 +51,11 @@ def attempts(world: World, app=ALL, since=None):
     ]
 
 
-def said(tries):
-    return [t["said"] for t in tries]
+def details(attempts):
+    return [t["said"] for t in attempts]
 
 
-def told(listener):
+def received(listener):
     return [(e["header"]["event_type"], e["event"].get("status")) for e in listener.events]
 
 
@@ -79,17 +79,19 @@ def test_an_event_is_sent_in_its_envelope(world, listener):
         "tenant_key": world.names["apps"]["store"]["tenant_key"],
         "app_id": ALL,
     }
-    at = datetime.fromtimestamp(int(first["header"]["create_time"]) / 1000, datetime.fromisoformat(before).tzinfo)
-    assert timedelta() <= at - datetime.fromisoformat(before) < timedelta(minutes=1)
+    created_at = datetime.fromtimestamp(
+        int(first["header"]["create_time"]) / 1000, datetime.fromisoformat(before).tzinfo
+    )
+    assert timedelta() <= created_at - datetime.fromisoformat(before) < timedelta(minutes=1)
     active = world.person("active")
     assert first["event"]["target_user_id"] == {k: active[k] for k in ("open_id", "union_id", "user_id")}
     assert (first["event"]["job_change_id"], first["event"]["status"], second["event"]["status"]) == (id, 6, 5)
-    [raw] = [heard for heard in listener.requests if heard.body.startswith(b'{"schema"')][:1]
+    [raw] = [request for request in listener.requests if request.body.startswith(b'{"schema"')][:1]
     assert json.dumps(first, separators=(",", ":"), ensure_ascii=False).encode() == raw.body
     assert raw.headers["content-type"] == "application/json; charset=utf-8"
 
 
-def test_each_app_is_told_in_its_own_words(world, listener):
+def test_each_app_receives_its_own_rendering(world, listener):
     narrow = world.sandbox(
         "POST", "apps", {"scopes": ["corehr:job_change.status_update_event:read"], "data_range": "all"}
     )["app_id"]
@@ -97,20 +99,20 @@ def test_each_app_is_told_in_its_own_words(world, listener):
     subscribe(world, listener, app=narrow, events=[STATUS])
     move(world)
     world.travel(minutes=1)
-    words = {e["header"]["app_id"]: e["event"]["target_user_id"] for e in listener.events}
-    assert list(words[ALL]) == ["union_id", "user_id", "open_id"]
-    assert list(words[narrow]) == ["union_id", "open_id"]
-    assert words[ALL]["union_id"] == words[narrow]["union_id"]
-    assert words[ALL]["open_id"] != words[narrow]["open_id"]
+    target_user_ids = {e["header"]["app_id"]: e["event"]["target_user_id"] for e in listener.events}
+    assert list(target_user_ids[ALL]) == ["union_id", "user_id", "open_id"]
+    assert list(target_user_ids[narrow]) == ["union_id", "open_id"]
+    assert target_user_ids[ALL]["union_id"] == target_user_ids[narrow]["union_id"]
+    assert target_user_ids[ALL]["open_id"] != target_user_ids[narrow]["open_id"]
 
 
-def test_who_is_out_of_range_is_not_told_of_where_the_range_is_asked(world, listener):
+def test_an_employee_outside_the_data_range_is_skipped_where_the_event_checks_it(world, listener):
     """The event of version 1 says itself that it asks for no range; that of version 2 does."""
     subscribe(world, listener, app=PART, events=[STATUS, V1])
     move(world, "outside_range")
     world.travel(minutes=1)
     assert {e["header"]["event_type"] for e in listener.events} == {V1}
-    outcomes = {(type, state, *said(tries)) for type, _, state, tries in attempts(world, PART)}
+    outcomes = {(type, state, *details(tries)) for type, _, state, tries in list_attempts(world, PART)}
     assert outcomes == {
         (V1, "delivered", "HTTP 200"),
         (STATUS, "withheld", "the person is outside the app's data range"),
@@ -127,32 +129,35 @@ def test_only_what_was_subscribed_to_is_sent(world, listener):
     subscribe(world, listener, events=[CHANGED])
     move(world)
     world.travel(minutes=1)
-    assert [type for type, _ in told(listener)] == [CHANGED]
+    assert [type for type, _ in received(listener)] == [CHANGED]
 
 
-def test_what_is_unsubscribed_meanwhile_is_withheld(world, listener):
+def test_what_is_unsubscribed_meanwhile_is_skipped(world, listener):
     subscribe(world, listener, events=[STATUS, CHANGED])
-    listener.respond = lambda heard: accept_all(heard) if b"challenge" in heard.body else (500, b"not now")
+    listener.respond = lambda request: accept_all(request) if b"challenge" in request.body else (500, b"not now")
     move(world)
     world.travel(minutes=1)
     listener.respond = accept_all
     subscribe(world, listener, events=[CHANGED])
     world.travel(hours=8)
-    assert {(type, state) for type, _, state, _ in attempts(world)} == {(STATUS, "withheld"), (CHANGED, "delivered")}
+    assert {(type, state) for type, _, state, _ in list_attempts(world)} == {
+        (STATUS, "withheld"),
+        (CHANGED, "delivered"),
+    }
 
 
 # -- subscribing ----------------------------------------------------------------------------------------------------
 
 
-def refusal(world, app, body, status=400):
-    answer = world.request("PUT", f"/sandbox/apps/{app}/webhook", body)
-    assert answer.status == status, answer.body
-    return answer.json["error"]
+def subscribe_error(world, app, body, status=400):
+    response = world.request("PUT", f"/sandbox/apps/{app}/webhook", body)
+    assert response.status == status, response.body
+    return response.json["error"]
 
 
-def test_a_url_must_prove_itself(world, listener):
-    listener.respond = lambda heard: (200, b'{"challenge":"another"}')
-    assert "challenge" in refusal(world, ALL, {"url": listener.url})
+def test_a_url_must_be_verified(world, listener):
+    listener.respond = lambda request: (200, b'{"challenge":"another"}')
+    assert "challenge" in subscribe_error(world, ALL, {"url": listener.url})
     assert world.request("GET", f"/sandbox/apps/{ALL}/webhook").status == 404
     listener.respond = accept_all
     assert subscribe(world, listener)["url"] == listener.url
@@ -160,8 +165,8 @@ def test_a_url_must_prove_itself(world, listener):
 
 
 def test_nothing_is_sent_but_to_this_machine(world):
-    assert "--webhook-to" in refusal(world, ALL, {"url": "http://192.0.2.1/events"})
-    assert "--webhook-to" in refusal(world, ALL, {"url": "http://[::ffff:192.0.2.1]/events"})
+    assert "--webhook-to" in subscribe_error(world, ALL, {"url": "http://192.0.2.1/events"})
+    assert "--webhook-to" in subscribe_error(world, ALL, {"url": "http://[::ffff:192.0.2.1]/events"})
 
 
 @pytest.mark.parametrize(
@@ -175,38 +180,38 @@ def test_nothing_is_sent_but_to_this_machine(world):
     ],
     ids=["a sandbox", "one that others may call", "allowed there", "production", "allowed in production"],
 )
-def test_who_may_have_this_machine_called(db, settings, may):
-    house = open_installation(Settings(db, **settings))
+def test_which_settings_allow_loopback_webhooks(db, settings, allowed):
+    installation = open_installation(Settings(db, **settings))
 
-    async def verified(url):
-        await house.webhooks.open()
+    async def verify(url):
+        await installation.webhooks.open()
         try:
-            return await house.webhooks.verify_url(url, "", "token")
+            return await installation.webhooks.verify_url(url, "", "token")
         finally:
-            await house.webhooks.close()
+            await installation.webhooks.close()
 
     try:
-        with listening() as near:
-            said = asyncio.run(verified(near.url))
+        with listening() as server:
+            reason = asyncio.run(verify(server.url))
     finally:
-        house.store.close()
-    assert said is None if may else "--webhook-to" in said
+        installation.store.close()
+    assert reason is None if allowed else "--webhook-to" in reason
 
 
 def test_an_event_needs_one_of_its_scopes(world, listener):
-    assert "corehr:job_change.status_update_event:read" in refusal(
+    assert "corehr:job_change.status_update_event:read" in subscribe_error(
         world, NONE, {"url": listener.url, "events": [STATUS]}
     )
-    assert "no scope for any event" in refusal(world, NONE, {"url": listener.url})
-    assert "name an event" in refusal(world, ALL, {"url": listener.url, "events": []})
+    assert "no scope for any event" in subscribe_error(world, NONE, {"url": listener.url})
+    assert "name an event" in subscribe_error(world, ALL, {"url": listener.url, "events": []})
     assert subscribe(world, listener, app=STORE, events=[])["events"] == []
     assert subscribe(world, listener, app=NARROW, events=[STATUS])["events"] == [STATUS]
 
 
 def test_an_event_must_be_there_and_for_this_kind_of_app(world, listener):
-    assert "no event" in refusal(world, ALL, {"url": listener.url, "events": ["corehr.nothing.happened_v1"]})
+    assert "no event" in subscribe_error(world, ALL, {"url": listener.url, "events": ["corehr.nothing.happened_v1"]})
     custom_only = "corehr.employee.domain_event_v2"
-    assert "store" in refusal(world, STORE, {"url": listener.url, "events": [custom_only]})
+    assert "store" in subscribe_error(world, STORE, {"url": listener.url, "events": [custom_only]})
     assert subscribe(world, listener, events=[custom_only])["events"] == [custom_only]
 
 
@@ -218,18 +223,18 @@ def test_every_event_there_is(world, listener):
 
 
 def test_a_long_connection_is_for_custom_apps_and_has_no_url(world, listener):
-    assert "webhook only" in refusal(world, STORE, {"mode": "long_connection"})
-    assert "no url" in refusal(world, ALL, {"mode": "long_connection", "url": listener.url})
+    assert "webhook only" in subscribe_error(world, STORE, {"mode": "long_connection"})
+    assert "no url" in subscribe_error(world, ALL, {"mode": "long_connection", "url": listener.url})
     assert world.sandbox("PUT", f"apps/{ALL}/webhook", {"mode": "long_connection"})["mode"] == "long_connection"
 
 
-def test_what_waited_for_who_unsubscribed_is_given_up(world, listener):
+def test_waiting_events_of_an_unsubscribed_app_become_dead(world, listener):
     subscribe(world, listener, events=[STATUS])
     listener.stop()
     move(world)
     world.travel(minutes=1)
     world.sandbox("DELETE", f"apps/{ALL}/webhook")
-    assert {(state, said(tries)[-1]) for _, _, state, tries in attempts(world)} == {
+    assert {(state, details(tries)[-1]) for _, _, state, tries in list_attempts(world)} == {
         ("given_up", "the app unsubscribed")
     }
     listener.start()
@@ -238,21 +243,21 @@ def test_what_waited_for_who_unsubscribed_is_given_up(world, listener):
     assert listener.events == []
 
 
-def test_who_unsubscribes_is_told_of_nothing_more(world, listener):
+def test_an_unsubscribed_app_receives_nothing_more(world, listener):
     subscribe(world, listener)
     world.sandbox("DELETE", f"apps/{ALL}/webhook")
     move(world)
     world.travel(hours=8)
-    assert (listener.events, attempts(world)) == ([], [])
-    assert refusal(world, "cli_ffffffffffffffff", {"url": listener.url}, 404) == "there is no such app"
+    assert (listener.events, list_attempts(world)) == ([], [])
+    assert subscribe_error(world, "cli_ffffffffffffffff", {"url": listener.url}, 404) == "there is no such app"
 
 
 # -- again and again ------------------------------------------------------------------------------------------------
 
 
-def moments(world, tries):
-    first = datetime.fromisoformat(tries[0]["at"])
-    return [round((datetime.fromisoformat(t["at"]) - first).total_seconds()) for t in tries]
+def seconds_since_first(world, attempts):
+    first = datetime.fromisoformat(attempts[0]["at"])
+    return [round((datetime.fromisoformat(t["at"]) - first).total_seconds()) for t in attempts]
 
 
 def test_a_subscriber_that_was_down_for_an_hour_gets_everything_by_the_fourth_retry(world, listener):
@@ -260,16 +265,16 @@ def test_a_subscriber_that_was_down_for_an_hour_gets_everything_by_the_fourth_re
     listener.stop()
     move(world)
     world.travel(hours=1)
-    assert {state for _, _, state, _ in attempts(world)} == {"waiting"}
+    assert {state for _, _, state, _ in list_attempts(world)} == {"waiting"}
     listener.start()
     world.travel(hours=7)
     lines: dict = {}
-    for type, subject, state, tries in attempts(world):
+    for type, subject, state, tries in list_attempts(world):
         assert (state, tries[-1]["said"]) == ("delivered", "HTTP 200"), type
         assert len(tries) <= 5
         lines.setdefault(subject, []).append(tries)
     for head, *_ in lines.values():  # what is behind it goes with it
-        assert moments(world, head) == [0, 15, 315, 3915]
+        assert seconds_since_first(world, head) == [0, 15, 315, 3915]
     events = [e["event_id"] for e in world.sandbox("GET", "events")["items"]]
     assert sorted(e["header"]["event_id"] for e in listener.events) == sorted(events)
 
@@ -280,22 +285,22 @@ def test_a_subscriber_that_was_down_for_a_day_can_have_it_all_replayed(world, li
     since = world.sandbox("GET", "clock")["now"]
     move(world)
     world.travel(days=1)
-    given_up = attempts(world)
-    assert {state for _, _, state, _ in given_up} == {"given_up"}
+    dead = list_attempts(world)
+    assert {state for _, _, state, _ in dead} == {"given_up"}
     heads: dict = {}
-    for type, subject, _, tries in given_up:
+    for type, subject, _, tries in dead:
         assert tries, f"{type} was never tried"
         heads.setdefault(subject, tries)
     for tries in heads.values():
-        assert moments(world, tries) == [0, 15, 315, 3915, 25515]
-        assert set(said(tries)) == {"connection refused"}
+        assert seconds_since_first(world, tries) == [0, 15, 315, 3915, 25515]
+        assert set(details(tries)) == {"connection refused"}
     listed = world.sandbox("GET", "events", delivery="given_up")["items"]
     assert [e["event_id"] for e in listed] == [e["event_id"] for e in world.sandbox("GET", "events")["items"]]
 
     listener.start()
-    assert world.sandbox("POST", f"apps/{ALL}/replay", {"since": since})["count"] == len(given_up)
+    assert world.sandbox("POST", f"apps/{ALL}/replay", {"since": since})["count"] == len(dead)
     world.travel(minutes=1)
-    assert {state for _, _, state, _ in attempts(world)} == {"delivered"}
+    assert {state for _, _, state, _ in list_attempts(world)} == {"delivered"}
     assert sorted(e["header"]["event_id"] for e in listener.events) == sorted(e["event_id"] for e in listed)
     assert world.sandbox("GET", "events", delivery="given_up")["items"] == []
 
@@ -309,7 +314,7 @@ def test_days_and_retries_come_in_the_order_of_time(world, listener):
     tomorrow = move(world, "active_2", effective_date="2026-01-06")
     world.travel(seconds=1)
     listener.requests.clear()
-    listener.respond = lambda heard: (503, b"") if CHANGED.encode() in heard.body else accept_all(heard)
+    listener.respond = lambda request: (503, b"") if CHANGED.encode() in request.body else accept_all(request)
     for id in [e["event_id"] for e in world.heard(CHANGED)]:
         world.sandbox("POST", f"events/{id}/redeliver")
     world.travel(days=1)
@@ -318,7 +323,7 @@ def test_days_and_retries_come_in_the_order_of_time(world, listener):
     assert today in [e["event"]["job_change_id"] for e in listener.events[midnight:]]
 
 
-def test_one_event_is_delivered_again(world, listener):
+def test_one_event_is_redelivered(world, listener):
     subscribe(world, listener, events=[CHANGED])
     move(world)
     world.travel(minutes=1)
@@ -327,10 +332,10 @@ def test_one_event_is_delivered_again(world, listener):
     assert world.sandbox("POST", f"events/{id}/redeliver") == {"app_ids": [ALL]}
     world.travel(minutes=1)
     assert listener.events == [event, event]
-    for wrong in ("0" * 32, "zz", id[:-1] + ("0" if id[-1] != "0" else "1")):
-        assert world.request("POST", f"/sandbox/events/{wrong}/redeliver").status == 404
-    answer = world.request("POST", f"/sandbox/events/{id}/redeliver", {"app_id": NONE})
-    assert (answer.status, "does not subscribe" in answer.json["error"]) == (404, True)
+    for unknown_id in ("0" * 32, "zz", id[:-1] + ("0" if id[-1] != "0" else "1")):
+        assert world.request("POST", f"/sandbox/events/{unknown_id}/redeliver").status == 404
+    response = world.request("POST", f"/sandbox/events/{id}/redeliver", {"app_id": NONE})
+    assert (response.status, "does not subscribe" in response.json["error"]) == (404, True)
 
 
 def test_a_new_subscriber_can_have_the_past(world, listener):
@@ -353,50 +358,50 @@ def test_a_new_subscriber_can_have_the_past(world, listener):
 def test_the_events_of_one_subject_keep_their_order(world, listener):
     """The first one fails twice: what comes after it waits, and nobody else does."""
     subscribe(world, listener, events=[STATUS])
-    bad, fails = world.person("active")["id"].encode(), iter([500, 500])
-    listener.respond = lambda heard: (next(fails, 200) if bad in heard.body else 200, b"busy")
-    one, two = move(world), move(world, "active_2")
+    failing_employment, failures = world.person("active")["id"].encode(), iter([500, 500])
+    listener.respond = lambda request: (next(failures, 200) if failing_employment in request.body else 200, b"busy")
+    first, second = move(world), move(world, "active_2")
     world.travel(seconds=1)
-    assert statuses(listener, one) == [6]
-    assert statuses(listener, two) == [6, 5]
+    assert statuses(listener, first) == [6]
+    assert statuses(listener, second) == [6, 5]
     world.travel(minutes=6)
-    assert statuses(listener, one) == [6, 6, 6, 5]
-    assert statuses(listener, two) == [6, 5]
+    assert statuses(listener, first) == [6, 6, 6, 5]
+    assert statuses(listener, second) == [6, 5]
 
 
 def statuses(listener, job_change):
     return [e["event"]["status"] for e in listener.events if e["event"]["job_change_id"] == job_change]
 
 
-def test_an_event_nobody_can_take_lets_the_next_one_by_in_the_end(world, listener):
+def test_an_event_that_always_fails_unblocks_its_lane_once_dead(world, listener):
     """A handler that fails on one type: what waits behind it is sent when that one is given up."""
     subscribe(world, listener, events=[V1, STATUS])
-    listener.respond = lambda heard: (500, b"no processor") if V1.encode() in heard.body else accept_all(heard)
+    listener.respond = lambda request: (500, b"no processor") if V1.encode() in request.body else accept_all(request)
     id = move(world)
     world.travel(hours=8)
-    outcomes = [(type, state, len(tries)) for type, subject, state, tries in attempts(world) if subject == id]
+    outcomes = [(type, state, len(tries)) for type, subject, state, tries in list_attempts(world) if subject == id]
     assert outcomes == [
         (V1, "given_up", 5),
         (STATUS, "delivered", 1),
         (V1, "given_up", 1),
         (STATUS, "delivered", 1),
     ]
-    assert said(attempts(world)[0][3])[0] == "HTTP 500: no processor"
+    assert details(list_attempts(world)[0][3])[0] == "HTTP 500: no processor"
 
 
-def test_a_slow_subscriber_holds_up_nobody_else(world, listener):
-    let_go = threading.Event()
+def test_a_slow_subscriber_delays_no_other(world, listener):
+    released = threading.Event()
     with listening() as slow:
         subscribe(world, slow, app=STORE, events=[STATUS])
-        slow.respond = lambda heard: (200 if let_go.wait(30) else 500, b"")
+        slow.respond = lambda request: (200 if released.wait(30) else 500, b"")
         subscribe(world, listener, events=[STATUS])
         id = move(world)
         world.run(asyncio.to_thread(listener.wait_for, lambda: statuses(listener, id) == [6, 5]))
-        assert {state for _, _, state, _ in attempts(world, STORE)} == {"waiting"}
-        let_go.set()
+        assert {state for _, _, state, _ in list_attempts(world, STORE)} == {"waiting"}
+        released.set()
 
 
-def test_a_disabled_app_is_told_of_nothing_until_it_is_enabled(world, listener):
+def test_a_disabled_app_receives_nothing_until_it_is_enabled(world, listener):
     subscribe(world, listener, events=[STATUS])
     world.tell(lambda tx: set_enabled(tx, ALL, enabled=False))
     world.run(asyncio.sleep(1.1))  # apps are known for a second
@@ -409,14 +414,14 @@ def test_a_disabled_app_is_told_of_nothing_until_it_is_enabled(world, listener):
     assert listener.events
 
 
-def test_an_app_that_is_disabled_in_the_middle_is_told_no_more(world, listener, monkeypatch):
+def test_an_app_that_is_disabled_in_the_middle_receives_no_more(world, listener, monkeypatch):
     monkeypatch.setattr(deliveries, "BATCH", 1)
     subscribe(world, listener, events=[CHANGED])
-    house = world.house
+    installation = world.house
 
-    def disable(heard):
-        house.store.command_sync(house.tenant.id, lambda tx: set_enabled(tx, ALL, enabled=False))
-        monkeypatch.setattr(house.apps, "_read_at", float("-inf"))  # as if a second had passed
+    def disable(request):
+        installation.store.command_sync(installation.tenant.id, lambda tx: set_enabled(tx, ALL, enabled=False))
+        monkeypatch.setattr(installation.apps, "_read_at", float("-inf"))  # as if a second had passed
         return 200, b""
 
     listener.respond = disable
@@ -425,45 +430,45 @@ def test_an_app_that_is_disabled_in_the_middle_is_told_no_more(world, listener, 
     assert len(listener.events) == 1
 
 
-def test_an_event_that_is_not_known_any_more_holds_up_nothing(world, listener):
+def test_an_event_of_an_unknown_type_blocks_nothing(world, listener):
     """As after another version was installed: what nobody knows is withheld, the rest goes on."""
     subscribe(world, listener, events=[STATUS])
-    gone = "corehr.payslip.printed_v1"
-    world.tell(lambda tx: tx.execute(insert_into(subscribers.subscription), type=gone, app_id=ALL))
-    world.tell(lambda tx: tx.emit(Event(gone, "1", {})))
+    unknown_type = "corehr.payslip.printed_v1"
+    world.tell(lambda tx: tx.execute(insert_into(subscribers.subscription), type=unknown_type, app_id=ALL))
+    world.tell(lambda tx: tx.emit(Event(unknown_type, "1", {})))
     move(world)
     world.travel(seconds=1)
-    assert [(type, state) for type, _, state, _ in attempts(world)] == [
-        (gone, "withheld"),
+    assert [(type, state) for type, _, state, _ in list_attempts(world)] == [
+        (unknown_type, "withheld"),
         (STATUS, "delivered"),
         (STATUS, "delivered"),
     ]
 
 
-def test_who_moves_the_clock_waits_for_what_is_on_its_way_and_for_no_more(world, listener):
+def test_advancing_the_clock_waits_for_deliveries_under_way_and_for_no_more(world, listener):
     """Two events of one subject, and a subscriber that takes its time over the first."""
     subscribe(world, listener, events=[STATUS])
-    asked, go = threading.Event(), threading.Event()
+    received_first, released = threading.Event(), threading.Event()
 
-    def slowly(heard):
-        asked.set()
-        return (200 if go.wait(30) else 500, b"")
+    def respond_slowly(request):
+        received_first.set()
+        return (200 if released.wait(30) else 500, b"")
 
-    listener.respond = slowly
+    listener.respond = respond_slowly
     id = move(world)
-    world.run(asyncio.to_thread(asked.wait, 30))
+    world.run(asyncio.to_thread(received_first.wait, 30))
 
-    async def travelling():
+    async def pause():
         async with world.house.delivery_worker.paused():
             return statuses(listener, id)
 
-    async def arriving():
-        journey = asyncio.create_task(travelling())
+    async def pause_then_release():
+        pausing = asyncio.create_task(pause())
         await asyncio.sleep(0)
-        go.set()
-        return await journey
+        released.set()
+        return await pausing
 
-    assert world.run(arriving()) == [6]
+    assert world.run(pause_then_release()) == [6]
     world.travel(seconds=1)
     assert statuses(listener, id) == [6, 5]
 
@@ -471,23 +476,25 @@ def test_who_moves_the_clock_waits_for_what_is_on_its_way_and_for_no_more(world,
 # -- long connections that nobody opens --------------------------------------------------------------------------------
 
 
-def test_without_a_connection_events_wait_and_are_given_up_in_the_end(world):
+def test_without_a_connection_events_wait_and_become_dead_in_the_end(world):
     world.sandbox("PUT", f"apps/{ALL}/webhook", {"mode": "long_connection", "events": [STATUS]})
     move(world)
     world.travel(hours=7)
-    assert {(state, len(tries)) for _, _, state, tries in attempts(world)} == {("waiting", 0)}
+    assert {(state, len(tries)) for _, _, state, tries in list_attempts(world)} == {("waiting", 0)}
     world.travel(hours=1)
-    assert {(state, *said(tries)) for _, _, state, tries in attempts(world)} == {("given_up", "no connection was open")}
+    assert {(state, *details(tries)) for _, _, state, tries in list_attempts(world)} == {
+        ("given_up", "no connection was open")
+    }
 
 
 def test_a_connection_that_is_lost_again_costs_no_attempt(world, monkeypatch):
     world.sandbox("PUT", f"apps/{ALL}/webhook", {"mode": "long_connection", "events": [STATUS]})
-    there = iter([True])  # when it is looked for; when something is to be sent, no longer
-    monkeypatch.setattr(world.house.connections, "connected", lambda app_id: next(there, False))
+    connected = iter([True])  # when it is looked for; when something is to be sent, no longer
+    monkeypatch.setattr(world.house.connections, "connected", lambda app_id: next(connected, False))
     move(world)
     world.travel(seconds=1)
-    assert next(there, None) is None
-    assert [(state, tries) for _, _, state, tries in attempts(world)] == [("waiting", [])] * 2
+    assert next(connected, None) is None
+    assert [(state, tries) for _, _, state, tries in list_attempts(world)] == [("waiting", [])] * 2
     leases = world.tell(lambda tx: tx.fetch_all(select_by(outbox.delivery, "app_id"), app_id=ALL))
     assert {row["leased_until"] for row in leases} == {0}
 
@@ -500,25 +507,25 @@ def test_a_restored_world_delivers_what_it_had_still_to_deliver(world, listener)
     listener.stop()
     move(world)
     world.travel(minutes=1)
-    kept = world.sandbox("POST", "snapshots")["id"]
+    snapshot_id = world.sandbox("POST", "snapshots")["id"]
     world.travel(days=1)
-    assert [state for _, _, state, _ in attempts(world)] == ["given_up"]
+    assert [state for _, _, state, _ in list_attempts(world)] == ["given_up"]
     listener.start()
-    world.sandbox("POST", f"snapshots/{kept}/restore")
+    world.sandbox("POST", f"snapshots/{snapshot_id}/restore")
     world.travel(hours=2)
-    assert [(state, len(tries)) for _, _, state, tries in attempts(world)] == [("delivered", 3)]
+    assert [(state, len(tries)) for _, _, state, tries in list_attempts(world)] == [("delivered", 3)]
     world.sandbox("POST", "reset")
     assert world.request("GET", f"/sandbox/apps/{ALL}/webhook").status == 404
 
 
-def test_what_an_offboarding_says_in_the_night(world, listener):
+def test_midnight_announces_an_offboarding(world, listener):
     """Somebody's last day passes: midnight announces it, at midnight."""
     subscribe(world, listener, events=[RESIGNED])
     world.travel(days=120)
-    stamps = [int(e["header"]["create_time"]) for e in listener.events]
-    assert stamps
-    assert stamps == sorted(stamps)
-    assert {state for _, _, state, _ in attempts(world)} == {"delivered"}
-    recorded = [(e["create_time"], e["deliveries"][0]["attempts"][0]["at"]) for e in world.heard(RESIGNED)]
-    for at, attempt in recorded:
-        assert int(datetime.fromisoformat(attempt).timestamp() * 1000) == int(at)
+    create_times = [int(e["header"]["create_time"]) for e in listener.events]
+    assert create_times
+    assert create_times == sorted(create_times)
+    assert {state for _, _, state, _ in list_attempts(world)} == {"delivered"}
+    times = [(e["create_time"], e["deliveries"][0]["attempts"][0]["at"]) for e in world.heard(RESIGNED)]
+    for create_time, attempt in times:
+        assert int(datetime.fromisoformat(attempt).timestamp() * 1000) == int(create_time)

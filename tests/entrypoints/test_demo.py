@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from corehr.entrypoints import demo, schema, tenants
-from corehr.entrypoints.demo import rows
-from corehr.entrypoints.demo.apps import APPS, without_field_scopes
+from corehr.entrypoints.demo import tenant_rows
+from corehr.entrypoints.demo.apps import APPS, api_scopes_without_field_scopes
 from corehr.gateway.apps import list_apps
 from corehr.kernel.clock import Clock, to_timestamp
 from corehr.kernel.ids import TimeOrderedIds
@@ -18,7 +18,7 @@ from tests.world import ALL, NARROW, PART, World
 
 REAL_TIME = {("app", "created_at"), ("tenant", "world_set_at")}
 
-NAMED = {
+NAMES_BY_KIND = {
     "employments": "active active_2 manager top intern future_hire leaver left future_job_data fixed_end process_admin "
     "no_admin outside_range",
     "departments": "root active other disabled disabled_next_month full",
@@ -38,7 +38,7 @@ NAMED = {
     "department_closing under_modification under_withdrawal",
     "processes": "waiting",
 }
-FACTS = {
+FACTS_BY_KIND = {
     "employments": "id open_id union_id user_id people_admin_id onboarding_date direct_manager department job "
     "job_data_id",
     "departments": "id open_department_id department_id",
@@ -49,18 +49,18 @@ FACTS = {
 }
 
 
-def prepared(folder, name="demo", **options):
+def prepare_demo(folder, name="demo", **options):
     url = f"sqlite:///{folder}/{name}.db"
     schema.upgrade(url)
     demo.prepare(url, **{"employees": 60, **options})
     return url
 
 
-def contents(url):
+def all_rows(url):
     """Every row, but for what holds real time."""
     store = open_store(url, Clock(), TimeOrderedIds())
     try:
-        tables = store.command_sync("1", rows.read)
+        tables = store.command_sync("1", tenant_rows.read)
     finally:
         store.close()
     return {
@@ -73,24 +73,27 @@ def contents(url):
 
 
 def test_one_seed_and_one_moment_make_one_company(tmp_path):
-    assert contents(prepared(tmp_path, "a")) == contents(prepared(tmp_path, "b"))
+    assert all_rows(prepare_demo(tmp_path, "a")) == all_rows(prepare_demo(tmp_path, "b"))
 
 
 def test_another_seed_makes_another_company(tmp_path):
-    assert contents(prepared(tmp_path, "a"))["employment"] != contents(prepared(tmp_path, "b", seed=2))["employment"]
+    assert (
+        all_rows(prepare_demo(tmp_path, "a"))["employment"]
+        != all_rows(prepare_demo(tmp_path, "b", seed=2))["employment"]
+    )
 
 
 def test_a_company_that_is_there_is_left_as_it_is(tmp_path):
-    url = prepared(tmp_path)
-    before = contents(url)
+    url = prepare_demo(tmp_path)
+    before = all_rows(url)
 
     demo.prepare(url, employees=60)
 
-    assert contents(url) == before
+    assert all_rows(url) == before
 
 
 def test_another_seed_is_refused_on_a_company_that_is_there(tmp_path):
-    url = prepared(tmp_path)
+    url = prepare_demo(tmp_path)
 
     with pytest.raises(UsageError, match="--seed 1"):
         demo.prepare(url, employees=60, seed=2)
@@ -118,19 +121,19 @@ def test_too_few_people_are_refused(tmp_path):
 def test_what_an_interrupted_attempt_left_behind_does_not_matter(tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path}/broken.db"
     schema.upgrade(url)
-    with monkeypatch.context() as broken:
-        broken.setattr(demo.departures, "_disable_soon", lambda company, tx: 1 / 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(demo.departures, "_disable_soon", lambda build, tx: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             demo.prepare(url, employees=60)
 
     demo.prepare(url, employees=60)
 
-    assert contents(url) == contents(prepared(tmp_path, "whole"))
+    assert all_rows(url) == all_rows(prepare_demo(tmp_path, "whole"))
 
 
 def test_nothing_was_recorded_later_than_now(tmp_path):
     now = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
-    tables = contents(prepared(tmp_path, now=now))
+    tables = all_rows(prepare_demo(tmp_path, now=now))
     recorded = {
         row[column]
         for table in tables.values()
@@ -144,34 +147,34 @@ def test_nothing_was_recorded_later_than_now(tmp_path):
 
 
 def test_events_are_in_order_of_time(tmp_path):
-    moments = [row["at"] for row in sorted(contents(prepared(tmp_path))["event"], key=lambda row: row["seq"])]
+    timestamps = [row["at"] for row in sorted(all_rows(prepare_demo(tmp_path))["event"], key=lambda row: row["seq"])]
 
-    assert moments == sorted(moments)
+    assert timestamps == sorted(timestamps)
 
 
 # -- what is in it -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", NAMED)
+@pytest.mark.parametrize("kind", NAMES_BY_KIND)
 def test_every_name_of_the_contract_is_there_with_its_facts(world, kind):
-    assert set(NAMED[kind].split()) <= world.names[kind].keys()
+    assert set(NAMES_BY_KIND[kind].split()) <= world.names[kind].keys()
     for facts in world.names[kind].values():
-        assert set(FACTS.get(kind, "id").split()) <= facts.keys()
+        assert set(FACTS_BY_KIND.get(kind, "id").split()) <= facts.keys()
 
 
 @pytest.mark.parametrize("people", [60, 200])
-def test_it_has_as_many_people_as_were_asked_for_and_lines_eight_deep(tmp_path, people):
-    tables = contents(prepared(tmp_path, employees=people))
-    above = {
+def test_it_has_the_requested_number_of_people_and_reporting_lines_eight_deep(tmp_path, employees):
+    tables = all_rows(prepare_demo(tmp_path, employees=employees))
+    manager_of = {
         row["employment_id"]: row["manager_id"] for row in tables["reporting_line"] if row["line"].startswith("dir")
     }
 
     def level(id):
-        return 1 + level(above[id]) if id in above else 1
+        return 1 + level(manager_of[id]) if id in manager_of else 1
 
-    assert len(tables["employment"]) == people
-    assert max(map(level, above)) == 8
-    assert len({row["user_id"] for row in tables["employment"]}) == people
+    assert len(tables["employment"]) == employees
+    assert max(map(level, manager_of)) == 8
+    assert len({row["user_id"] for row in tables["employment"]}) == employees
     assert all(re.fullmatch("[a-z0-9]{8}", row["user_id"]) for row in tables["employment"])
 
 
@@ -184,26 +187,26 @@ def test_departments_are_four_deep(world):
     assert depth(world.names["departments"]["root"]["id"]) == 1
 
 
-def test_job_changes_stand_as_their_names_say(world):
-    for status in NAMED["job_changes"].split():
-        named = world.names["job_changes"][status]
-        shown = world.sandbox("GET", f"records/job_changes/{named['id']}")
-        assert (shown["status"], shown["employment_id"]) == (status, named["employment_id"])
-        assert (shown["process_id"] or "") == named["process_id"]
+def test_job_changes_have_the_status_of_their_name(world):
+    for status in NAMES_BY_KIND["job_changes"].split():
+        facts = world.names["job_changes"][status]
+        record = world.sandbox("GET", f"records/job_changes/{facts['id']}")
+        assert (record["status"], record["employment_id"]) == (status, facts["employment_id"])
+        assert (record["process_id"] or "") == facts["process_id"]
 
 
-def test_offboardings_stand_as_their_names_say(world):
+def test_offboardings_have_the_status_of_their_name(world):
     statuses: Counter[str] = Counter()
-    for name, named in world.names["offboardings"].items():
-        shown = world.sandbox("GET", f"records/offboardings/{named['id']}")
-        statuses[shown["status"]] += 1
-        assert shown["status"] == (name if name[0].isupper() else "Approved")
-        assert shown["offboarding_date"] == named["offboarding_date"]
-        assert ("edit_date" in named) == name[0].islower()
+    for name, facts in world.names["offboardings"].items():
+        record = world.sandbox("GET", f"records/offboardings/{facts['id']}")
+        statuses[record["status"]] += 1
+        assert record["status"] == (name if name[0].isupper() else "Approved")
+        assert record["offboarding_date"] == facts["offboarding_date"]
+        assert ("edit_date" in facts) == name[0].islower()
     assert len(statuses) == 6
 
 
-def test_somebody_waits_for_an_answer(world):
+def test_a_process_waits_for_its_approver(world):
     waiting = world.names["processes"]["waiting"]
 
     assert waiting["approver_employment_id"] == world.person("manager")["id"]
@@ -227,31 +230,31 @@ def test_a_family_and_a_level_share_no_pathway(world):
 
 def test_an_open_id_belongs_to_one_app(world):
     for app_id in (ALL, NARROW):
-        asked = {"employment_ids": [world.person("active")["open_ids"][app_id]]}
-        answer = world.call("POST", "/open-apis/corehr/v2/employees/job_datas/query", asked, app=ALL, page_size=10)
-        assert bool(answer.data["items"]) == (app_id == ALL)
+        body = {"employment_ids": [world.person("active")["open_ids"][app_id]]}
+        response = world.call("POST", "/open-apis/corehr/v2/employees/job_datas/query", body, app=ALL, page_size=10)
+        assert bool(response.data["items"]) == (app_id == ALL)
 
 
 def test_the_part_app_sees_active_and_not_outside_range(world):
-    def seen(name):
-        asked = {"employment_ids": [world.person(name)["id"]]}
+    def query_as_part(name):
+        body = {"employment_ids": [world.person(name)["id"]]}
         query = {"page_size": 10, "user_id_type": "people_corehr_id"}
-        return world.call("POST", "/open-apis/corehr/v2/employees/job_datas/query", asked, app=PART, **query)
+        return world.call("POST", "/open-apis/corehr/v2/employees/job_datas/query", body, app=PART, **query)
 
-    assert seen("active").data["items"]
-    assert seen("outside_range").code == 1160023
+    assert query_as_part("active").data["items"]
+    assert query_as_part("outside_range").code == 1160023
 
 
 def test_the_narrow_app_may_call_everything_and_see_no_field_of_its_own_scope(world):
     apps = {app.app_id: app for app in world.tell(list_apps)}
     narrow, spec = apps[NARROW], world.house.spec
-    shown = {scope for operation in spec.operations.values() for scope in operation.field_scopes}
-    forced = {o.scopes[0] for o in spec.operations.values() if o.scopes and set(o.scopes) <= shown}
+    field_scopes = {scope for operation in spec.operations.values() for scope in operation.field_scopes}
+    forced = {o.scopes[0] for o in spec.operations.values() if o.scopes and set(o.scopes) <= field_scopes}
 
     assert set(apps) == set(APPS)
     assert all(narrow.has_any_scope(operation.scopes) for operation in spec.operations.values())
-    assert narrow.scopes == without_field_scopes(spec)
-    assert not narrow.scopes & (shown - forced)
+    assert narrow.scopes == api_scopes_without_field_scopes(spec)
+    assert not narrow.scopes & (field_scopes - forced)
     assert not narrow.data_range.everyone
     assert not narrow.data_range.departments
 
@@ -259,25 +262,25 @@ def test_the_narrow_app_may_call_everything_and_see_no_field_of_its_own_scope(wo
 # -- what it says of itself ----------------------------------------------------------------------------------------
 
 
-def said_to(world: World):
+def banner_calls(world: World):
     """The bodies in the banner's two calls."""
     text = demo.banner(world.house, "http://127.0.0.1:8321")
     return text, [json.loads(body) for body in re.findall("-d '(.*?)'", text)]
 
 
 def test_the_banner_names_an_app_and_calls_that_work(world):
-    text, (credentials, asked) = said_to(world)
+    text, (credentials, job_change_body) = banner_calls(world)
     token = world.request("POST", "/open-apis/auth/v3/tenant_access_token/internal", credentials).json
     headers = {"authorization": f"Bearer {token['tenant_access_token']}"}
 
-    answer = world.request("POST", "/open-apis/corehr/v1/job_changes", asked, headers=headers)
+    response = world.request("POST", "/open-apis/corehr/v1/job_changes", job_change_body, headers=headers)
 
-    assert answer.data["status"] == 2
+    assert response.data["status"] == 2
     assert credentials["app_id"] in text
     assert all(len(line) < 300 for line in text.splitlines())
 
 
 def test_the_banner_of_a_resumed_company_works_as_well(world):
     for _ in range(2):
-        _, (_, asked) = said_to(world)
-        assert world.call("POST", "/open-apis/corehr/v1/job_changes", asked).data["status"] == 2
+        _, (_, job_change_body) = banner_calls(world)
+        assert world.call("POST", "/open-apis/corehr/v1/job_changes", job_change_body).data["status"] == 2

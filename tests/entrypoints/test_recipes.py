@@ -7,19 +7,19 @@ import pytest
 
 from corehr.entrypoints import demo, schema
 from corehr.entrypoints.app import RULEBOOKS
-from corehr.entrypoints.sandbox.recipes import BOOKS
+from corehr.entrypoints.sandbox.recipes import RECIPES
 from corehr.gateway import spec as gateway_spec
 from tests.world import ALL, World
 
 SPEC = gateway_spec.load()
-NOT_FOR_ITS_SCOPES = {
+MADE_BY_FAULT_DESPITE_RULE = {
     "v2.employees-job_data.query": {1160023},
     "v2.offboarding.edit": {1160610},
     "v2.pre_hire.withdraw_onboarding": {1161097},
 }
 """What a rule raises, and never for the app of the recipes, which sees and may do everything."""
 
-MOMENTS = (
+START_TIMES = (
     "2024-02-29T23:00:00+08:00",
     "2026-12-31T16:30:00+00:00",
     "2025-01-31T00:00:01+08:00",
@@ -27,59 +27,65 @@ MOMENTS = (
 )
 
 
-def made(world: World, call):
+def send(world: World, call):
     """One call of a recipe, by the app that has every scope."""
     app = ALL if call["path"].startswith("/open-apis/") else None
     return world.request(call["method"], call["path"], call["body"], query=call["query"], app=app)
 
 
-def wrong(world: World, operation: str):
+def failing_recipes(world: World, operation: str):
     """What every recipe of an operation answered, and should not have."""
     found = []
     for code, recipe in world.names["recipes"][operation].items():
         for call in recipe["setup"]:
-            assert made(world, call).status == 200
+            assert send(world, call).status == 200
         before = world.fingerprint()
-        answer = made(world, recipe["request"])
-        status, msg = SPEC.operations[operation].errors[int(code)]
-        as_documented = re.fullmatch(re.sub(r"\\{\\{\w+\\}\\}", ".+", re.escape(msg)), answer.json["msg"])
-        if (answer.status, answer.code) != (status, int(code)) or not as_documented or world.fingerprint() != before:
-            found.append((code, answer.says()))
+        response = send(world, recipe["request"])
+        status, message = SPEC.operations[operation].errors[int(code)]
+        as_documented = re.fullmatch(re.sub(r"\\{\\{\w+\\}\\}", ".+", re.escape(message)), response.json["msg"])
+        if (
+            (response.status, response.code) != (status, int(code))
+            or not as_documented
+            or world.fingerprint() != before
+        ):
+            found.append((code, response.says()))
     return found
 
 
-@pytest.mark.parametrize("operation", BOOKS)
+@pytest.mark.parametrize("operation", RECIPES)
 def test_each_recipe_answers_its_code_and_changes_nothing(world, operation):
-    assert wrong(world, operation) == []
+    assert failing_recipes(world, operation) == []
 
 
-@pytest.mark.parametrize("operation", BOOKS)
+@pytest.mark.parametrize("operation", RECIPES)
 def test_there_is_a_recipe_for_every_documented_code(world, operation):
     codes = {int(code) for code in world.names["recipes"][operation]}
 
     assert codes == set(SPEC.operations[operation].errors)
 
 
-@pytest.mark.parametrize("operation", BOOKS)
+@pytest.mark.parametrize("operation", RECIPES)
 def test_only_what_no_state_raises_is_made_by_a_fault(world, operation):
-    book = RULEBOOKS[operation]
-    by_state = {row.code for row in book.rules if callable(row.raised_by)}
+    rulebook = RULEBOOKS[operation]
+    by_state = {rule.code for rule in rulebook.rules if callable(rule.raised_by)}
     by_fault = {
         int(code)
         for code, recipe in world.names["recipes"][operation].items()
         if any(call["path"] == "/sandbox/faults" for call in recipe["setup"])
     }
 
-    assert by_fault & by_state == NOT_FOR_ITS_SCOPES.get(operation, set())
+    assert by_fault & by_state == MADE_BY_FAULT_DESPITE_RULE.get(operation, set())
 
 
-@pytest.mark.parametrize("now", MOMENTS)
+@pytest.mark.parametrize("now", START_TIMES)
 def test_recipes_hold_whenever_the_company_was_made(tmp_path, now):
     url = f"sqlite:///{tmp_path}/then.db"
     schema.upgrade(url)
     demo.prepare(url, employees=60, now=datetime.fromisoformat(now))
     world = World(url)
     try:
-        assert {operation: wrong(world, operation) for operation in BOOKS} == {operation: [] for operation in BOOKS}
+        assert {operation: failing_recipes(world, operation) for operation in RECIPES} == {
+            operation: [] for operation in RECIPES
+        }
     finally:
         world.close()

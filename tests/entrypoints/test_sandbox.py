@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from corehr.entrypoints import schema, tenants
-from corehr.entrypoints.demo import rows
+from corehr.entrypoints.demo import tenant_rows
 from corehr.kernel.clock import Clock
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.settings import open_store
 from tests.world import CREATE, World
 
 REAL_TIME = {("app", "created_at"), ("tenant", "world_set_at"), ("tenant", "world_now")}
-SENSELESS = [
+MALFORMED = [
     ("clock", "PUT", {"now": "2026-03-01"}),
     ("clock", "PUT", {"now": "2026-03-01T00:00:00"}),
     ("clock", "PUT", {"now": 5}),
@@ -60,41 +60,41 @@ UNDOCUMENTED = [
 ]
 
 
-def contents(world):
+def all_rows(world):
     """Every row, but for what holds real time."""
     return {
         name: sorted(repr({k: v for k, v in row.items() if (name, k) not in REAL_TIME}) for row in table)
-        for name, table in world.tell(rows.read).items()
+        for name, table in world.tell(tenant_rows.read).items()
     }
 
 
-def asked(world, path, body=None, method="PUT", **query):
+def sandbox_error(world, path, body=None, method="PUT", **query):
     """A call of the sandbox that is expected to be refused: its status and why."""
-    answer = world.request(method, f"/sandbox/{path}", body, query=query)
-    assert isinstance(answer.json["error"], str)
-    assert "\n" not in answer.json["error"]
-    return answer.status, answer.json["error"]
+    response = world.request(method, f"/sandbox/{path}", body, query=query)
+    assert isinstance(response.json["error"], str)
+    assert "\n" not in response.json["error"]
+    return response.status, response.json["error"]
 
 
 def now(world):
     return datetime.fromisoformat(world.sandbox("GET", "clock")["now"])
 
 
-def move(world, name="active", to="other", **body):
+def request_move(world, name="active", department="other", **body):
     """Somebody moves to another department."""
-    info = {"target_department": world.names["departments"][to]["id"]}
+    info = {"target_department": world.names["departments"][department]["id"]}
     return world.change(world.person(name)["id"], info, **body)
 
 
-def moved(world, *who, **body):
+def move_employee(world, *employee_and_target, **body):
     """They did."""
-    return move(world, *who, **body).data["job_change_id"]
+    return request_move(world, *employee_and_target, **body).data["job_change_id"]
 
 
 # -- the clock -----------------------------------------------------------------------------------------------------
 
 
-def test_the_clock_starts_where_the_demo_was_told_to_and_ticks(world):
+def test_the_clock_starts_at_the_moment_of_the_demo_and_ticks(world):
     started = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
 
     assert started <= now(world) < started + timedelta(minutes=30)
@@ -105,34 +105,34 @@ def test_time_goes_forward_to_a_moment_and_by_days_hours_and_minutes(world):
     world.sandbox("PUT", "clock", {"now": "2026-02-01T00:00:00Z"})
     assert now(world).isoformat()[:16] == "2026-02-01T08:00"
 
-    answer = world.sandbox("POST", "clock/advance", {"days": 1, "hours": 2, "minutes": 3})
+    clock = world.sandbox("POST", "clock/advance", {"days": 1, "hours": 2, "minutes": 3})
 
-    assert answer["now"][:15] == "2026-02-02T10:03"[:15]
+    assert clock["now"][:15] == "2026-02-02T10:03"[:15]
 
 
-def test_every_day_in_between_is_lived(world):
+def test_every_day_in_between_is_processed(world):
     waiting = world.names["job_changes"]["NoNeedApproval"]
     world.travel(days=24)
     assert world.sandbox("GET", f"records/job_changes/{waiting['id']}")["status"] == "NoNeedApproval"
 
     world.travel(days=1)
 
-    shown = world.sandbox("GET", f"records/job_changes/{waiting['id']}")
-    assert shown["status"] == "Transformed"
-    assert shown["updated_at"].startswith("2026-01-29T16:00:00")
+    record = world.sandbox("GET", f"records/job_changes/{waiting['id']}")
+    assert record["status"] == "Transformed"
+    assert record["updated_at"].startswith("2026-01-29T16:00:00")
 
 
 def test_time_does_not_go_back(world):
-    status, why = asked(world, "clock", {"now": "2025-12-31T00:00:00+08:00"})
+    status, reason = sandbox_error(world, "clock", {"now": "2025-12-31T00:00:00+08:00"})
 
     assert status == 409
-    assert "snapshot" in why
+    assert "snapshot" in reason
 
 
-def test_what_makes_no_sense_is_said_to_in_json(world):
-    answered = [(path, body, asked(world, path, body, method)[0]) for path, method, body in SENSELESS]
+def test_malformed_calls_are_refused_in_json(world):
+    statuses = [(path, body, sandbox_error(world, path, body, method)[0]) for path, method, body in MALFORMED]
 
-    assert [one for one in answered if one[2] != 400] == []
+    assert [result for result in statuses if result[2] != 400] == []
 
 
 def test_a_restart_finds_the_clock_where_it_was(db):
@@ -151,20 +151,20 @@ def test_a_restart_finds_the_clock_where_it_was(db):
 
 
 def test_a_snapshot_brings_everything_back_and_time_with_it(world):
-    moved(world)
-    before, at = contents(world), now(world)
+    move_employee(world)
+    before, taken_at = all_rows(world), now(world)
     id = world.sandbox("POST", "snapshots")["id"]
     world.travel(days=60)
-    moved(world, "active_2")
+    move_employee(world, "active_2")
     world.hire(2)
 
-    answer = world.sandbox("POST", f"snapshots/{id}/restore")
+    clock = world.sandbox("POST", f"snapshots/{id}/restore")
 
-    assert contents(world) == before
-    assert timedelta() <= datetime.fromisoformat(answer["now"]) - at < timedelta(minutes=5)
+    assert all_rows(world) == before
+    assert timedelta() <= datetime.fromisoformat(clock["now"]) - taken_at < timedelta(minutes=5)
 
 
-def test_days_are_lived_again_after_a_restore(world):
+def test_days_are_processed_again_after_a_restore(world):
     waiting = world.names["job_changes"]["NoNeedApproval"]["id"]
     id = world.sandbox("POST", "snapshots")["id"]
 
@@ -178,31 +178,31 @@ def test_days_are_lived_again_after_a_restore(world):
 def test_a_snapshot_can_lie_ahead(world):
     early = world.sandbox("POST", "snapshots")["id"]
     world.travel(days=26)
-    late, later = world.sandbox("POST", "snapshots")["id"], contents(world)
+    late, later = world.sandbox("POST", "snapshots")["id"], all_rows(world)
     world.sandbox("POST", f"snapshots/{early}/restore")
 
     world.sandbox("POST", f"snapshots/{late}/restore")
 
-    assert contents(world) == later
+    assert all_rows(world) == later
     assert now(world).isoformat().startswith("2026-01-31")
 
 
 def test_an_unknown_snapshot_is_not_found(world):
-    assert asked(world, "snapshots/nope/restore", method="POST")[0] == 404
+    assert sandbox_error(world, "snapshots/nope/restore", method="POST")[0] == 404
 
 
 def test_a_reset_makes_the_company_as_it_first_was(world):
-    before = contents(world)
-    moved(world)
+    before = all_rows(world)
+    move_employee(world)
     world.travel(days=60)
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1160500}])
 
-    answer = world.sandbox("POST", "reset")
+    clock = world.sandbox("POST", "reset")
 
-    assert contents(world) == before
-    assert answer["now"].startswith("2026-01-05T09:")
+    assert all_rows(world) == before
+    assert clock["now"].startswith("2026-01-05T09:")
     assert world.sandbox("GET", "faults") == []
-    assert move(world).data["status"] == 2
+    assert request_move(world).data["status"] == 2
 
 
 def test_a_company_that_no_demo_made_is_not_reset(tmp_path):
@@ -213,8 +213,8 @@ def test_a_company_that_no_demo_made_is_not_reset(tmp_path):
     store.close()
     world = World(url)
     try:
-        assert asked(world, "reset", method="POST")[0] == 409
-        assert asked(world, "world/employees", {"count": 1}, "POST")[0] == 409
+        assert sandbox_error(world, "reset", method="POST")[0] == 409
+        assert sandbox_error(world, "world/employees", {"count": 1}, "POST")[0] == 409
         assert world.sandbox("GET", "world") == {"recipes": {}}
     finally:
         world.close()
@@ -227,16 +227,16 @@ def test_a_fault_answers_a_documented_error_and_changes_nothing(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1163012, "times": 1}])
     before = world.fingerprint()
 
-    assert move(world).says() == (400, 1163012, "Insufficient headcount")
+    assert request_move(world).says() == (400, 1163012, "Insufficient headcount")
     assert world.fingerprint() == before
     assert world.sandbox("GET", "faults") == []
-    assert move(world).code == 0
+    assert request_move(world).code == 0
 
 
 def test_an_undocumented_fault_is_refused_and_nothing_is_set(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1160500}])
 
-    assert [fault for fault in UNDOCUMENTED if asked(world, "faults", [fault])[0] != 400] == []
+    assert [fault for fault in UNDOCUMENTED if sandbox_error(world, "faults", [fault])[0] != 400] == []
     assert world.sandbox("GET", "faults") == [{"operation": "v1.job_change.create", "code": 1160500}]
 
 
@@ -244,19 +244,19 @@ def test_faults_can_be_taken_away(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1160500}])
     world.sandbox("DELETE", "faults")
 
-    assert move(world).code == 0
+    assert request_move(world).code == 0
 
 
 def test_a_fault_that_is_never_likely_never_happens(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1160500, "probability": 0}])
 
-    assert move(world).code == 0
+    assert request_move(world).code == 0
 
 
 def test_latency_passes_while_locks_are_held(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "latency_ms": 300}])
-    person = world.person("active")["id"]
-    body = world.asking(person, {"target_department": world.names["departments"]["other"]["id"]})
+    employment_id = world.person("active")["id"]
+    body = world.asking(employment_id, {"target_department": world.names["departments"]["other"]["id"]})
     ids = {"user_id_type": "people_corehr_id"}
     started = time.monotonic()
 
@@ -267,42 +267,42 @@ def test_latency_passes_while_locks_are_held(world):
     assert sorted([first.code, second.code]) == [0, 1160601]
 
 
-def test_a_dropped_answer_is_lost_and_the_work_is_done(world):
+def test_a_dropped_response_is_lost_and_the_work_is_done(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "drop": True, "times": 1}])
     target = world.names["departments"]["other"]["id"]
 
     with pytest.raises(ConnectionResetError):
-        move(world)
+        request_move(world)
 
     assert world.job_data(world.person("active")["id"], world.today())["department_id"] == target
-    assert move(world).code == 1160601
+    assert request_move(world).code == 1160601
 
 
 def test_times_are_counted_under_load(world):
     world.sandbox("PUT", "faults", [{"operation": "v2.approver.list", "code": 1160500, "times": 3}])
     query = {"user_id": world.person("manager")["id"], "user_id_type": "people_corehr_id", "page_size": 10}
 
-    answers = world.together([("GET", "/open-apis/corehr/v2/approvers", None, query)] * 8)
+    responses = world.together([("GET", "/open-apis/corehr/v2/approvers", None, query)] * 8)
 
-    assert sorted(answer.code for answer in answers) == [0] * 5 + [1160500] * 3
+    assert sorted(response.code for response in responses) == [0] * 5 + [1160500] * 3
 
 
-def test_while_a_world_is_exchanged_requests_wait(world):
-    person = world.person("active")["id"]
-    body = world.asking(person, {"target_department": world.names["departments"]["other"]["id"]})
+def test_while_the_world_is_reset_requests_wait(world):
+    employment_id = world.person("active")["id"]
+    body = world.asking(employment_id, {"target_department": world.names["departments"]["other"]["id"]})
 
     query, app = {"user_id_type": "people_corehr_id"}, "cli_a000000000000001"
 
     async def both():
         reset = asyncio.ensure_future(world._request("POST", "/sandbox/reset", None))
-        answers = []
+        responses = []
         while not reset.done():
-            answers.append(await world._request("POST", CREATE, body, query=query, app=app))
-        return answers, await reset
+            responses.append(await world._request("POST", CREATE, body, query=query, app=app))
+        return responses, await reset
 
-    answers, reset = world.run(both())
+    responses, reset = world.run(both())
 
     assert reset.status == 200
-    assert {answer.code for answer in answers} <= {0, 1160601}
+    assert {response.code for response in responses} <= {0, 1160601}
     # who came while it was going on was served by the new company
-    assert answers[-1].code == 0
+    assert responses[-1].code == 0

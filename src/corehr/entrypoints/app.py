@@ -101,7 +101,7 @@ class Installation:
             tokens=TokenIssuer(self.apps),
             limiter=RateLimiter(enabled=settings.rate_limits),
             catch_up=self.catch_up,
-            hook=self.sandbox.watch if self.sandbox else None,
+            hook=self.sandbox.hook if self.sandbox else None,
             tickets=self.tickets,
             connections=self.connections,
             on_commit=self.delivery_worker.wake,

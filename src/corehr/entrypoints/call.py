@@ -144,7 +144,7 @@ def _credentials(url: str, app_id: str | None, app_secret: str | None) -> tuple[
     if app_id and app_secret:
         return app_id, app_secret
     from corehr.entrypoints.client import is_loopback_url
-    from corehr.entrypoints.demo.apps import APPS, FIRST
+    from corehr.entrypoints.demo.apps import APPS, DEFAULT_APP_ID
 
     if not is_loopback_url(url):
         raise click.UsageError(f"{url} asks who calls: give --app-id and --app-secret")
@@ -152,4 +152,4 @@ def _credentials(url: str, app_id: str | None, app_secret: str | None) -> tuple[
         return str(app_id), APPS[str(app_id)].secret
     if app_id or app_secret:
         raise click.UsageError("an app has an id and a secret: give --app-id and --app-secret, or neither")
-    return FIRST, APPS[FIRST].secret
+    return DEFAULT_APP_ID, APPS[DEFAULT_APP_ID].secret

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import corehr
 from corehr.entrypoints.app import COMMANDS, FEATURES, QUERIES, RULEBOOKS
-from corehr.entrypoints.sandbox.recipes import BOOKS
+from corehr.entrypoints.sandbox.recipes import RECIPES
 from corehr.gateway.spec import Spec
 
 _PACKAGE: Final = Path(corehr.__file__).parent
@@ -71,7 +71,7 @@ def _operation(id: str, entry: Mapping[str, Any], spec: Spec, emitting_features:
     by_state = documented.keys() & {row.code for row in RULEBOOKS[id].rules if callable(row.raised_by)}
     owner = next((f.name for f in FEATURES if id in f.commands), None)
     emitted = sum(1 for features in emitting_features.values() if owner in features)
-    tested = len(documented) if id in BOOKS else 0
+    tested = len(documented) if id in RECIPES else 0
     ruled = f"{len(covered)} of {len(documented)}"
     return f"| `{id}` | yes | yes | {ruled} | {len(by_state)} | {emitted or '-'} | {tested} |"
 

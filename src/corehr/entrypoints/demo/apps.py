@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from corehr.entrypoints.demo.company import Company
+from corehr.entrypoints.demo.demo_build import DemoBuild
 from corehr.gateway import spec as gateway_spec
 from corehr.gateway.apps import ALL_SCOPES, AppType, Scopes, create_app
 from corehr.gateway.fields import Field
@@ -19,7 +19,7 @@ class DemoApp:
 
     name: str
     secret: str
-    says: str
+    description: str
     type: AppType = "custom"
     scopes: Literal["all", "none", "narrow"] = "all"
     data_range: Literal["all", "none", "part"] = "all"
@@ -42,51 +42,53 @@ APPS: Final[Mapping[str, DemoApp]] = {
         "part", "demo-secret-part", "every scope, sees one department and its children", data_range="part"
     ),
 }
-FIRST: Final = next(iter(APPS))
+DEFAULT_APP_ID: Final = next(iter(APPS))
 
 
-def add_apps(tx: Tx, company: Company) -> None:
+def create_apps(tx: Tx, build: DemoBuild) -> None:
     """All of them, under the ids and secrets that the documents name."""
-    inside = company.named("departments", "range")
+    department_id = build.id_of("departments", "range")
     scopes: Mapping[str, Scopes] = {
         "all": ALL_SCOPES,
         "none": frozenset(),
-        "narrow": without_field_scopes(gateway_spec.load()),
+        "narrow": api_scopes_without_field_scopes(gateway_spec.load()),
     }
-    for app_id, it in APPS.items():
-        seen: Literal["all", "none"] | Collection[str] = [inside] if it.data_range == "part" else it.data_range
+    for app_id, app in APPS.items():
+        data_range: Literal["all", "none"] | Collection[str] = (
+            [department_id] if app.data_range == "part" else app.data_range
+        )
         create_app(
             tx,
-            it.name,
-            type=it.type,
-            scopes=scopes[it.scopes],
-            data_range=seen,
-            pre_hires=it.pre_hires,
+            app.name,
+            type=app.type,
+            scopes=scopes[app.scopes],
+            data_range=data_range,
+            pre_hires=app.pre_hires,
             app_id=app_id,
-            app_secret=it.secret,
+            app_secret=app.secret,
             created_at=tx.recorded_at,
         )
-        company.name("apps", it.name, app_id, app_secret=it.secret, type=it.type)
+        build.register("apps", app.name, app_id, app_secret=app.secret, type=app.type)
 
 
-def without_field_scopes(spec: Spec) -> frozenset[str]:
+def api_scopes_without_field_scopes(spec: Spec) -> frozenset[str]:
     """Enough for every operation and event, and nothing that shows a field.
 
     Where all the scopes of an operation are also some field's, it could not be called without one: it keeps the first.
     """
     entries: list[Operation | EventType] = [*spec.operations.values(), *spec.events.values()]
-    shown = frozenset(scope for entry in entries for scope in _of_fields(entry))
-    kept = frozenset(scope for entry in entries for scope in entry.scopes) - shown
-    uncallable = [entry.scopes[0] for entry in entries if entry.scopes and kept.isdisjoint(entry.scopes)]
-    return kept | frozenset(uncallable)
+    field_scopes = frozenset(scope for entry in entries for scope in _scopes_of_fields(entry))
+    api_scopes = frozenset(scope for entry in entries for scope in entry.scopes) - field_scopes
+    uncallable = [entry.scopes[0] for entry in entries if entry.scopes and api_scopes.isdisjoint(entry.scopes)]
+    return api_scopes | frozenset(uncallable)
 
 
-def _of_fields(entry: Operation | EventType) -> frozenset[str]:
+def _scopes_of_fields(entry: Operation | EventType) -> frozenset[str]:
     fields = (*entry.body, *entry.query, *entry.response) if isinstance(entry, Operation) else entry.body
-    return frozenset(entry.field_scopes) | frozenset(scope for field in fields for scope in _of_field(field))
+    return frozenset(entry.field_scopes) | frozenset(scope for field in fields for scope in _scopes_of_field(field))
 
 
-def _of_field(field: Field) -> frozenset[str]:
+def _scopes_of_field(field: Field) -> frozenset[str]:
     own = {*field.scopes, *(scope for scopes in field.value_scopes.values() for scope in scopes)}
     inner = (*field.fields, *((field.item,) if field.item else ()))
-    return frozenset(own).union(*(_of_field(one) for one in inner))
+    return frozenset(own).union(*(_scopes_of_field(inner_field) for inner_field in inner))

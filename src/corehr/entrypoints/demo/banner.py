@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from corehr.entrypoints.demo.apps import APPS, FIRST
-from corehr.entrypoints.demo.company import made, read_names
+from corehr.entrypoints.demo.apps import APPS, DEFAULT_APP_ID
+from corehr.entrypoints.demo.demo_build import find_demo_company, get_named_records
 from corehr.gateway.tokens import TENANT_TOKEN_PATH
 from corehr.hr.job_datas import records as job_datas
 from corehr.kernel.clock import IsoDate
@@ -13,54 +13,54 @@ from corehr.kernel.db import Tx, encode_json
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
-_CREATE = "/open-apis/corehr/v1/job_changes"
+_JOB_CHANGES_PATH = "/open-apis/corehr/v1/job_changes"
 
 
 def banner(installation: "Installation", base_url: str) -> str:
     """The text, without a newline at its end."""
 
-    def read(tx: Tx) -> str:
-        company, names = made(tx), read_names(tx)
+    def render(tx: Tx) -> str:
+        demo_company, names = find_demo_company(tx), get_named_records(tx)
         now = tx.now.astimezone(ZoneInfo(installation.tenant.time_zone))
-        who = f"Demo company, {company[1]} people" if company else "Company"
+        title = f"Demo company, {demo_company[1]} people" if demo_company else "Company"
         active = names["employments"]["active"]
         today = now.date().isoformat()
-        there = job_datas.department_as_of(tx, active["id"], today)
+        current_department = job_datas.department_as_of(tx, active["id"], today)
         other, another = (names["departments"][name]["id"] for name in ("other", "active"))
         return "\n".join(
             [
-                f"{who}: {base_url}",
+                f"{title}: {base_url}",
                 "",
-                f"  app id      {FIRST}",
-                f"  secret      {APPS[FIRST].secret}",
+                f"  app id      {DEFAULT_APP_ID}",
+                f"  secret      {APPS[DEFAULT_APP_ID].secret}",
                 f"  Open API    {base_url}/open-apis/",
                 f"  described   {base_url}/openapi.json",
                 f"  sandbox     {base_url}/sandbox/world   the records that have names",
                 f"              {base_url}/sandbox/clock   what time it is there: {now:%Y-%m-%d %H:%M}",
-                f"  events      {base_url}/sandbox/events   what happened; PUT sandbox/apps/{FIRST}/webhook says",
+                f"  events      {base_url}/sandbox/events   what happened; PUT sandbox/apps/{DEFAULT_APP_ID}/webhook says",
                 "              where it is to be told: docs/events.md",
                 "",
                 "Move somebody to another department:",
                 "",
-                *_curl(base_url, active["open_id"], another if there == other else other, today),
+                *_curl(base_url, active["open_id"], another if current_department == other else other, today),
             ]
         )
 
-    return installation.store.command_sync(installation.tenant.id, read)
+    return installation.store.command_sync(installation.tenant.id, render)
 
 
 def _curl(base_url: str, employment: str, department: str, day: IsoDate) -> list[str]:
-    asked = {
+    body = {
         "transfer_mode": 1,
         "employment_id": employment,
         "transfer_type_unique_identifier": "internal_transfer",
         "effective_date": day,
         "transfer_info": {"target_department": department},
     }
-    secret = {"app_id": FIRST, "app_secret": APPS[FIRST].secret}
+    credentials = {"app_id": DEFAULT_APP_ID, "app_secret": APPS[DEFAULT_APP_ID].secret}
     return [
         f"TOKEN=$(curl -s {base_url}{TENANT_TOKEN_PATH} \\",
-        f'  -d \'{encode_json(secret).decode()}\' | sed \'s/.*"tenant_access_token":"\\([^"]*\\)".*/\\1/\')',
-        f'curl {base_url}{_CREATE} -H "Authorization: Bearer $TOKEN" \\',
-        f"  -d '{encode_json(asked).decode()}'",
+        f'  -d \'{encode_json(credentials).decode()}\' | sed \'s/.*"tenant_access_token":"\\([^"]*\\)".*/\\1/\')',
+        f'curl {base_url}{_JOB_CHANGES_PATH} -H "Authorization: Bearer $TOKEN" \\',
+        f"  -d '{encode_json(body).decode()}'",
     ]

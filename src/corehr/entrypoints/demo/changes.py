@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any, Final
 
 from corehr.engines.approvals import TaskStatus
-from corehr.entrypoints.demo.apps import FIRST
-from corehr.entrypoints.demo.company import Company
-from corehr.entrypoints.demo.people import EVERYONE, asked
-from corehr.entrypoints.demo.plans import Plan
+from corehr.entrypoints.demo.apps import DEFAULT_APP_ID
+from corehr.entrypoints.demo.demo_build import DemoBuild
+from corehr.entrypoints.demo.people import ALL_EMPLOYEES, job_change_request
+from corehr.entrypoints.demo.plans import PersonSeed
 from corehr.gateway import opaque_ids
 from corehr.hr.job_changes import commands, records
 from corehr.hr.processes import records as processes
@@ -19,44 +19,44 @@ from corehr.hr.transfer_types import records as transfer_types
 from corehr.hr.transfer_types.records import TransferType
 from corehr.kernel.db import Tx
 
-TYPES: Final = (
+TRANSFER_TYPES: Final = (
     ("internal_transfer", "内部调动", "Internal transfer"),
     ("promotion", "晋升", "Promotion"),
     ("organization_adjustment", "组织调整", "Organisation adjustment"),
 )
 """Transfer types by unique identifier; the last one cannot be asked for and is called `system_only`."""
 
-ANSWER: Final = make_answer_task({commands.APPROVAL_SUBJECT: commands.on_decided})
+answer_task: Final = make_answer_task({commands.APPROVAL_SUBJECT: commands.on_decided})
 
 
 @dataclass(frozen=True)
-class Wanted:
+class JobChangePlan:
     """One job change: how many days ago it was asked for, when it takes effect, and who said what to it since."""
 
     status: str
-    asked: int
-    effective: int
-    answers: tuple[bool, ...] | None
+    requested_days_ago: int
+    effective_in_days: int
+    approvals: tuple[bool, ...] | None
     """None without approval; else what the first approvers said, a day after each other."""
 
 
-WANTED: Final = (
-    Wanted("Transformed", 24, -24, None),
-    Wanted("Cancelled", 20, 30, ()),
-    Wanted("Rejected", 16, 30, (False,)),
-    Wanted("Approved", 12, 20, (True, True)),
-    Wanted("NoNeedApproval", 6, 25, None),
-    Wanted("Approving", 4, 30, ()),
+JOB_CHANGE_PLANS: Final = (
+    JobChangePlan("Transformed", 24, -24, None),
+    JobChangePlan("Cancelled", 20, 30, ()),
+    JobChangePlan("Rejected", 16, 30, (False,)),
+    JobChangePlan("Approved", 12, 20, (True, True)),
+    JobChangePlan("NoNeedApproval", 6, 25, None),
+    JobChangePlan("Approving", 4, 30, ()),
 )
 
 
-def add_types(tx: Tx, company: Company) -> None:
+def create_transfer_types(tx: Tx, build: DemoBuild) -> None:
     """Transfer types and the flows they name; the flows themselves need people."""
-    for type_id, zh, en in TYPES:
-        system_only = type_id == TYPES[-1][0]
+    for type_id, zh, en in TRANSFER_TYPES:
+        system_only = type_id == TRANSFER_TYPES[-1][0]
         flow_id = None if system_only else new_flow_id(tx)
         transfer_types.create(tx, TransferType(tx.tenant, type_id, zh, en, flow_id, 1, int(system_only)))
-        company.name("transfer_types", "system_only" if system_only else type_id, type_id, flow_id=flow_id)
+        build.register("transfer_types", "system_only" if system_only else type_id, type_id, flow_id=flow_id)
 
 
 def new_flow_id(tx: Tx) -> str:
@@ -64,33 +64,43 @@ def new_flow_id(tx: Tx) -> str:
     return f"people_{tx.new_id()}_{tx.new_id()}"
 
 
-def add_flows(company: Company, people: Mapping[str, Plan], tx: Tx) -> None:
+def create_flows(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx) -> None:
     """Both flows ask the direct manager, then the HR partner."""
-    nodes = [processes.Node([processes.DIRECT_MANAGER], True), processes.Node([people["hr_partner"].id], True)]
-    for type_id, zh, en in TYPES[:-1]:
-        flow_id = company.world["transfer_types"][type_id]["flow_id"]
+    nodes = [processes.Node([processes.DIRECT_MANAGER], True), processes.Node([people_by_name["hr_partner"].id], True)]
+    for type_id, zh, en in TRANSFER_TYPES[:-1]:
+        flow_id = build.named_records["transfer_types"][type_id]["flow_id"]
         processes.create_flow(tx, flow_id, f"{zh}审批", f"{en} approval", nodes)
-    processes.grant_role(tx, people["process_admin"].id, processes.PROCESS_ADMINISTRATOR)
+    processes.grant_role(tx, people_by_name["process_admin"].id, processes.PROCESS_ADMINISTRATOR)
 
 
-def schedule(company: Company, people: Mapping[str, Plan]) -> None:
+def schedule_job_changes(build: DemoBuild, people_by_name: Mapping[str, PersonSeed]) -> None:
     """One job change per status, the oldest first."""
-    flow = company.world["transfer_types"]["internal_transfer"]["flow_id"]
-    for wanted in WANTED:
-        plan = people[f"job_change_{wanted.status}"]
-        with_flow = None if wanted.answers is None else flow
-        day = company.almanac.day(wanted.effective)
-        _on(company, wanted.asked, partial(_ask, company, plan, wanted.status, day, with_flow))
-        for at, approve in enumerate(wanted.answers or ()):
-            _on(company, wanted.asked - 1 - at, partial(_answer, company, wanted.status, approve))
-        if wanted.status == records.Status.CANCELLED:
-            _on(company, wanted.asked - 1, partial(_revoke, company, people["process_admin"]))
+    flow = build.named_records["transfer_types"]["internal_transfer"]["flow_id"]
+    for job_change_plan in JOB_CHANGE_PLANS:
+        plan = people_by_name[f"job_change_{job_change_plan.status}"]
+        with_flow = None if job_change_plan.approvals is None else flow
+        day = build.dates.day(job_change_plan.effective_in_days)
+        _schedule(
+            build,
+            job_change_plan.requested_days_ago,
+            partial(_create_job_change, build, plan, job_change_plan.status, day, with_flow),
+        )
+        for index, approve in enumerate(job_change_plan.approvals or ()):
+            _schedule(
+                build,
+                job_change_plan.requested_days_ago - 1 - index,
+                partial(_answer_next_task, build, job_change_plan.status, approve),
+            )
+        if job_change_plan.status == records.Status.CANCELLED:
+            _schedule(
+                build, job_change_plan.requested_days_ago - 1, partial(_revoke, build, people_by_name["process_admin"])
+            )
     for name, effective, with_flow in (("after_job_change", 45, None), ("approving_change", 50, flow)):
-        plan, day = people[f"leaving_{name}"], company.almanac.day(effective)
-        _on(company, 26, partial(_ask, company, plan, name, day, with_flow))
+        plan, day = people_by_name[f"leaving_{name}"], build.dates.day(effective)
+        _schedule(build, 26, partial(_create_job_change, build, plan, name, day, with_flow))
 
 
-def describe(tx: Tx, company: Company, server_key: str) -> None:
+def name_processes(tx: Tx, build: DemoBuild, server_key: str) -> None:
     """Processes by the state they are in, with their tasks; what waits for whom."""
     for name, status in (
         ("waiting", "Approving"),
@@ -98,31 +108,31 @@ def describe(tx: Tx, company: Company, server_key: str) -> None:
         ("rejected", "Rejected"),
         ("recalled", "Cancelled"),
     ):
-        process_id = company.world["job_changes"][status]["process_id"]
+        process_id = build.named_records["job_changes"][status]["process_id"]
         tasks = processes.list_tasks(tx, process_id)
         first = next((t for t in tasks if t.status is TaskStatus.PENDING), tasks[0])
-        said = [{"approver_id": t.id, "employment_id": t.approver, "status": int(t.status)} for t in tasks]
-        about = company.named("job_changes", status)
-        company.name(
+        task_facts = [{"approver_id": t.id, "employment_id": t.approver, "status": int(t.status)} for t in tasks]
+        job_change_id = build.id_of("job_changes", status)
+        build.register(
             "processes",
             name,
             process_id,
             approver_id=first.id,
             approver_employment_id=first.approver,
-            approver_open_id=opaque_ids.encode_open_id(server_key, FIRST, first.approver),
-            job_change_id=about,
-            tasks=said,
+            approver_open_id=opaque_ids.encode_open_id(server_key, DEFAULT_APP_ID, first.approver),
+            job_change_id=job_change_id,
+            tasks=task_facts,
         )
 
 
-def _on(company: Company, days_ago: int, work: Callable[[Tx], None]) -> None:
-    company.at(company.almanac.morning(company.almanac.day(-days_ago)), work)
+def _schedule(build: DemoBuild, days_ago: int, work: Callable[[Tx], None]) -> None:
+    build.schedule(build.dates.at_nine(build.dates.day(-days_ago)), work)
 
 
-def _ask(company: Company, plan: Plan, name: str, day: str, flow_id: str | None, tx: Tx) -> None:
-    targets: dict[str, Any] = {"department_id": company.named("departments", "active")}
-    row = commands.create(tx, asked(plan.id, "internal_transfer", day, targets, flow_id), EVERYONE)
-    company.name(
+def _create_job_change(build: DemoBuild, plan: PersonSeed, name: str, day: str, flow_id: str | None, tx: Tx) -> None:
+    targets: dict[str, Any] = {"department_id": build.id_of("departments", "active")}
+    row = commands.create(tx, job_change_request(plan.id, "internal_transfer", day, targets, flow_id), ALL_EMPLOYEES)
+    build.register(
         "job_changes",
         name,
         row["id"],
@@ -133,14 +143,14 @@ def _ask(company: Company, plan: Plan, name: str, day: str, flow_id: str | None,
     )
 
 
-def _answer(company: Company, status: str, approve: bool, tx: Tx) -> None:
+def _answer_next_task(build: DemoBuild, status: str, approve: bool, tx: Tx) -> None:
     """Whoever's turn it is says yes or no."""
-    process_id = company.world["job_changes"][status]["process_id"]
+    process_id = build.named_records["job_changes"][status]["process_id"]
     task = next(t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING)
-    verdict, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
-    ANSWER(tx, ApproverAnswer(process_id, task.id, verdict, task.approver, by_system=False, reason=reason))
+    status_code, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
+    answer_task(tx, ApproverAnswer(process_id, task.id, status_code, task.approver, by_system=False, reason=reason))
 
 
-def _revoke(company: Company, administrator: Plan, tx: Tx) -> None:
-    refused = commands.revoke(tx, company.named("job_changes", "Cancelled"), administrator.id, EVERYONE)
-    assert refused is None, refused
+def _revoke(build: DemoBuild, administrator: PersonSeed, tx: Tx) -> None:
+    error = commands.revoke(tx, build.id_of("job_changes", "Cancelled"), administrator.id, ALL_EMPLOYEES)
+    assert error is None, error

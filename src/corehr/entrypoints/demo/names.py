@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from corehr.entrypoints.demo.chance import Chance
+from corehr.entrypoints.demo.random import SeededRandom
 
 SURNAMES: Final = (
     ("王", "wang"), ("李", "li"), ("张", "zhang"), ("刘", "liu"), ("陈", "chen"), ("杨", "yang"), ("黄", "huang"),
@@ -10,7 +10,7 @@ SURNAMES: Final = (
     ("胡", "hu"), ("郭", "guo"), ("何", "he"), ("林", "lin"), ("罗", "luo"), ("高", "gao"), ("郑", "zheng"),
     ("梁", "liang"), ("谢", "xie"), ("宋", "song"), ("唐", "tang"), ("许", "xu"), ("韩", "han"), ("冯", "feng"),
 )  # fmt: skip
-GIVEN: Final = (
+GIVEN_NAMES: Final = (
     ("伟", "wei"), ("芳", "fang"), ("娜", "na"), ("敏", "min"), ("静", "jing"), ("丽", "li"), ("强", "qiang"),
     ("磊", "lei"), ("军", "jun"), ("洋", "yang"), ("勇", "yong"), ("艳", "yan"), ("杰", "jie"), ("娟", "juan"),
     ("涛", "tao"), ("明", "ming"), ("超", "chao"), ("霞", "xia"), ("平", "ping"), ("刚", "gang"), ("桂英", "guiying"),
@@ -22,13 +22,13 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH: Final = 8
 
 
-def person(chance: Chance, number: int) -> tuple[str, str]:
+def generate_name_and_id(random: SeededRandom, number: int) -> tuple[str, str]:
     """A name, and a user id of eight characters that no other number has."""
-    surname, given = chance.one_of(SURNAMES), chance.one_of(GIVEN)
-    return surname[0] + given[0], user_id(surname[1] + given[1], number)
+    surname, given_name = random.choice(SURNAMES), random.choice(GIVEN_NAMES)
+    return surname[0] + given_name[0], make_user_id(surname[1] + given_name[1], number)
 
 
-def user_id(pinyin: str, number: int) -> str:
+def make_user_id(pinyin: str, number: int) -> str:
     """Four letters of pinyin and the number, to the base 36, in four digits."""
     digits = ""
     while number or not digits:

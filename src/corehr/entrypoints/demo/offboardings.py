@@ -7,9 +7,9 @@ from typing import Any, Final
 from corehr.engines.approvals import TaskStatus
 from corehr.engines.custom_fields import FieldDefinition, FieldType, Value
 from corehr.entrypoints.demo.changes import new_flow_id
-from corehr.entrypoints.demo.characters import LEAVES, NEW_DATE
-from corehr.entrypoints.demo.company import Company
-from corehr.entrypoints.demo.plans import Plan
+from corehr.entrypoints.demo.demo_build import DemoBuild
+from corehr.entrypoints.demo.named_people import EDIT_DATE_DAYS, OFFBOARDING_DAYS
+from corehr.entrypoints.demo.plans import PersonSeed
 from corehr.hr.custom_fields import records as custom_fields
 from corehr.hr.offboardings import commands, records
 from corehr.hr.offboardings.records import APPROVAL_SUBJECT, MODIFICATION, WITHDRAWAL, Status
@@ -19,7 +19,7 @@ from corehr.hr.processes.rules import APPROVE, REJECT, ApproverAnswer
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
-STATUSES: Final = {
+OFFBOARDING_PLANS: Final = {
     "Offboarded": ("left", 45, -35),
     "Rejected": ("leaving_Rejected", 10, 30),
     "Withdrawn": ("leaving_Withdrawn", 10, 30),
@@ -29,16 +29,16 @@ STATUSES: Final = {
 }
 """Who leaves, how many days ago that was asked for, and how many days from today they do."""
 
-ASKED: Final = 8
+REQUESTED_DAYS_AGO: Final = 8
 """Days ago on which the offboardings of LEAVES were asked for."""
 
-INFO: Final[Mapping[str, Value]] = {
+DEFAULT_INFO: Final[Mapping[str, Value]] = {
     "reason": "career_change_saas",
     "reason_explanation": "家庭原因，回老家发展",
     "retain_account": False,
 }
 
-FIELDS: Final[tuple[tuple[str, str, str, FieldType, dict[str, Any]], ...]] = (
+CUSTOM_FIELDS: Final[tuple[tuple[str, str, str, FieldType, dict[str, Any]], ...]] = (
     ("text", "去向", "Where to", FieldType.TEXT, {}),
     ("multi_line", "交接说明", "Hand-over notes", FieldType.TEXT, {"multi_line": True}),
     ("bool", "已归还电脑", "Computer returned", FieldType.BOOL, {}),
@@ -62,82 +62,92 @@ FIELDS: Final[tuple[tuple[str, str, str, FieldType, dict[str, Any]], ...]] = (
 )
 """What the company adds to the form, by name."""
 
-DECIDE: Final = make_answer_task({APPROVAL_SUBJECT: commands.on_decided})
+answer_task: Final = make_answer_task({APPROVAL_SUBJECT: commands.on_decided})
 
 
-def schedule(company: Company, cast: Mapping[str, Plan]) -> None:
+def schedule_offboardings(build: DemoBuild, people_by_name: Mapping[str, PersonSeed]) -> None:
     """The form and the flow from the first day on; who leaves, in order of time."""
-    founded = company.almanac.founded
-    company.at(company.almanac.morning(founded), partial(_prepare, company, cast))
-    for name, (called, asked, days) in STATUSES.items():
-        _on(company, asked, partial(_offboard, company, cast, name, cast[called], company.almanac.day(days)))
-    _on(company, 34, partial(_leave, company))
-    for name, days in LEAVES.items():
-        plan, day = cast[f"leaving_{name}"], company.almanac.day(days)
-        _on(company, ASKED, partial(_offboard, company, cast, name, plan, day))
-    _on(company, ASKED - 1, partial(_reconsider, company, cast))
-
-
-def _on(company: Company, days_ago: int, work: Any) -> None:
-    company.at(company.almanac.morning(company.almanac.day(-days_ago)), work)
-
-
-def _prepare(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
-    """The direct manager is asked, then the HR partner."""
-    nodes = [processes.Node([processes.DIRECT_MANAGER], True), processes.Node([cast["hr_partner"].id], True)]
-    flow_id = company.name("flows", "offboarding", new_flow_id(tx))
-    processes.create_flow(tx, flow_id, "离职审批", "Offboarding approval", nodes)
-    for number, (name, zh, en, kind, more) in enumerate(FIELDS, 1):
-        called, options = f"custom_field_{number}__c", more.get("options", ())
-        custom_fields.create(
-            tx, records.FORM, FieldDefinition(called, kind, **{**more, "options": frozenset(options)}), zh, en
+    founded = build.dates.founded
+    build.schedule(build.dates.at_nine(founded), partial(_create_form_and_flow, build, people_by_name))
+    for name, (record_name, days_ago, days) in OFFBOARDING_PLANS.items():
+        _schedule(
+            build,
+            days_ago,
+            partial(
+                _create_offboarding, build, people_by_name, name, people_by_name[record_name], build.dates.day(days)
+            ),
         )
-        company.name("offboarding_fields", name, called, field_name=called, options=list(options))
+    _schedule(build, 34, partial(_apply_due, build))
+    for name, days in OFFBOARDING_DAYS.items():
+        plan, day = people_by_name[f"leaving_{name}"], build.dates.day(days)
+        _schedule(build, REQUESTED_DAYS_AGO, partial(_create_offboarding, build, people_by_name, name, plan, day))
+    _schedule(build, REQUESTED_DAYS_AGO - 1, partial(_start_modification_and_withdrawal, build, people_by_name))
 
 
-def _offboard(company: Company, cast: Mapping[str, Plan], name: str, plan: Plan, day: IsoDate, tx: Tx) -> None:
+def _schedule(build: DemoBuild, days_ago: int, work: Any) -> None:
+    build.schedule(build.dates.at_nine(build.dates.day(-days_ago)), work)
+
+
+def _create_form_and_flow(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx) -> None:
+    """The direct manager is asked, then the HR partner."""
+    nodes = [processes.Node([processes.DIRECT_MANAGER], True), processes.Node([people_by_name["hr_partner"].id], True)]
+    flow_id = build.register("flows", "offboarding", new_flow_id(tx))
+    processes.create_flow(tx, flow_id, "离职审批", "Offboarding approval", nodes)
+    for number, (name, zh, en, kind, attributes) in enumerate(CUSTOM_FIELDS, 1):
+        field_name, options = f"custom_field_{number}__c", attributes.get("options", ())
+        custom_fields.create(
+            tx, records.FORM, FieldDefinition(field_name, kind, **{**attributes, "options": frozenset(options)}), zh, en
+        )
+        build.register("offboarding_fields", name, field_name, field_name=field_name, options=list(options))
+
+
+def _create_offboarding(
+    build: DemoBuild, people_by_name: Mapping[str, PersonSeed], name: str, plan: PersonSeed, day: IsoDate, tx: Tx
+) -> None:
     """An offboarding, as far as its name says; those that are only names of states are agreed to."""
-    id, status = tx.new_id(), Status(name) if name in STATUSES else Status.APPROVED
-    directly = status is Status.NO_NEED_APPROVAL
-    process_id = None if directly else _ask(company, (APPROVAL_SUBJECT, id), plan, tx)
-    records.insert(tx, id, plan.id, day, INFO, process_id=process_id, is_direct=directly)
-    company.name("offboardings", name, id, employment_id=plan.id, offboarding_date=day, process_id=process_id or "")
-    if name in LEAVES:
-        company.world["offboardings"][name]["edit_date"] = company.almanac.day(NEW_DATE)
+    id, status = tx.new_id(), Status(name) if name in OFFBOARDING_PLANS else Status.APPROVED
+    is_direct = status is Status.NO_NEED_APPROVAL
+    process_id = None if is_direct else _start_approval(build, (APPROVAL_SUBJECT, id), plan, tx)
+    records.insert(tx, id, plan.id, day, DEFAULT_INFO, process_id=process_id, is_direct=is_direct)
+    build.register("offboardings", name, id, employment_id=plan.id, offboarding_date=day, process_id=process_id or "")
+    if name in OFFBOARDING_DAYS:
+        build.named_records["offboardings"][name]["edit_date"] = build.dates.day(EDIT_DATE_DAYS)
     if process_id and status in (Status.APPROVED, Status.OFFBOARDED, Status.REJECTED):
-        _answer(tx, process_id, approve=status is not Status.REJECTED)
+        _answer_all_tasks(tx, process_id, approve=status is not Status.REJECTED)
     elif process_id and status is Status.WITHDRAWN:
         processes.cancel(tx, process_id)
-        records.mark_withdrawn(tx, records.get_existing(tx, id), cast["process_admin"].id)
+        records.mark_withdrawn(tx, records.get_existing(tx, id), people_by_name["process_admin"].id)
 
 
-def _ask(company: Company, about: tuple[str, str], plan: Plan, tx: Tx, properties: int = processes.NORMAL) -> str:
-    flow_id = company.named("flows", "offboarding")
+def _start_approval(
+    build: DemoBuild, subject: tuple[str, str], plan: PersonSeed, tx: Tx, properties: int = processes.NORMAL
+) -> str:
+    flow_id = build.id_of("flows", "offboarding")
     nodes = processes.flow_nodes(tx, flow_id)
     assert nodes is not None
     manager = plan.manager.id if plan.manager else None
-    return processes.start(tx, flow_id, nodes, about, plan.id, manager, plan.id, properties=properties)[0]
+    return processes.start(tx, flow_id, nodes, subject, plan.id, manager, plan.id, properties=properties)[0]
 
 
-def _answer(tx: Tx, process_id: str, *, approve: bool) -> None:
+def _answer_all_tasks(tx: Tx, process_id: str, *, approve: bool) -> None:
     """Everybody who is asked says yes, or the first one no."""
     while task := next((t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING), None):
-        verdict, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
-        DECIDE(tx, ApproverAnswer(process_id, task.id, verdict, task.approver, by_system=False, reason=reason))
+        status_code, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
+        answer_task(tx, ApproverAnswer(process_id, task.id, status_code, task.approver, by_system=False, reason=reason))
 
 
-def _leave(company: Company, tx: Tx) -> None:
+def _apply_due(build: DemoBuild, tx: Tx) -> None:
     """The last day of the one who has left is over."""
-    commands.apply_due(tx, company.named("offboardings", "Offboarded"))
+    commands.apply_due(tx, build.id_of("offboardings", "Offboarded"))
 
 
-def _reconsider(company: Company, cast: Mapping[str, Plan], tx: Tx) -> None:
+def _start_modification_and_withdrawal(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx) -> None:
     """One asks for other facts, one asks to stay; both are still waiting for an answer."""
     for name, kind, properties in (
         ("under_modification", MODIFICATION, processes.CORRECTION),
         ("under_withdrawal", WITHDRAWAL, processes.REVOCATION),
     ):
-        facts, plan = company.world["offboardings"][name], cast[f"leaving_{name}"]
-        facts["approval_process_id"] = _ask(company, (kind, facts["id"]), plan, tx, properties)
-    changed = records.get_existing(tx, company.named("offboardings", "under_modification"))
-    records.propose(tx, changed, {"reason": "family_related_reason_saas"})
+        facts, plan = build.named_records["offboardings"][name], people_by_name[f"leaving_{name}"]
+        facts["approval_process_id"] = _start_approval(build, (kind, facts["id"]), plan, tx, properties)
+    offboarding = records.get_existing(tx, build.id_of("offboardings", "under_modification"))
+    records.propose(tx, offboarding, {"reason": "family_related_reason_saas"})

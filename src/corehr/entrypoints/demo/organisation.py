@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from corehr.engines.entity import Entity
-from corehr.entrypoints.demo.almanac import FAR_ZONE, ZONE
-from corehr.entrypoints.demo.company import Company
-from corehr.entrypoints.demo.places import Organisation
+from corehr.entrypoints.demo.dates import ABROAD_TIME_ZONE, TIME_ZONE
+from corehr.entrypoints.demo.demo_build import DemoBuild
+from corehr.entrypoints.demo.organisation_ids import OrganisationIds
 from corehr.hr.companies.records import COMPANY
 from corehr.hr.cost_centers import records as cost_centers
 from corehr.hr.cost_centers.records import COST_CENTER
@@ -38,13 +38,13 @@ ENTITIES: Final[Mapping[str, Entity]] = {
 }
 """By the kinds of the world's names."""
 
-NAMED: Final = ("active", "other", "disabled")
+EXTRA_NAMES: Final = ("active", "other", "disabled")
 """What every kind has beside what its people use."""
 
-Words = tuple[str, str]
+BilingualName = tuple[str, str]
 """Chinese and English."""
 
-PLAIN: Final[Mapping[str, tuple[Words, ...]]] = {
+USED_RECORDS: Final[Mapping[str, tuple[BilingualName, ...]]] = {
     "companies": (("星河科技（北京）有限公司", "Galaxy Beijing"), ("星河科技（上海）有限公司", "Galaxy Shanghai")),
     "employee_types": (("全职", "Regular"), ("实习", "Intern")),
     "working_hours_types": (("标准工时", "Standard hours"), ("不定时工时", "Flexible hours")),
@@ -58,165 +58,176 @@ PLAIN: Final[Mapping[str, tuple[Words, ...]]] = {
 }
 """What the people of the company use, by kind: names in Chinese and English."""
 
-_FUTURE: Final = 180
+_FUTURE_COST_CENTER_DAYS: Final = 180
 """Days from today until the cost centre `future` is there."""
 
-ANYWHERE: Final = ("business_site", "social_security_contribution")
+ALL_LOCATION_USAGES: Final = ("business_site", "social_security_contribution")
 
 
-class Founding:
+class OrganisationSeed:
     """The command in which a company sets itself up."""
 
-    def __init__(self, tx: Tx, company: Company) -> None:
-        self._tx, self._company = tx, company
-        self._day: IsoDate = company.almanac.founded
+    def __init__(self, tx: Tx, build: DemoBuild) -> None:
+        self._tx, self._build = tx, build
+        self._day: IsoDate = build.dates.founded
         self._codes: dict[str, int] = {}
-        self.organisation = Organisation()
+        self.organisation = OrganisationIds()
 
-    def set_up(self) -> Organisation:
+    def create_all(self) -> OrganisationIds:
         """Everything there was on the first day."""
         self.organisation.pathways = [self._tx.new_id(), self._tx.new_id()]
         self.organisation.calendar = self._tx.new_id()
-        for kind in PLAIN:
-            self._plain(kind)
-            self._named(kind)
-        self._locations()
-        self._tell_what_is_apart()
-        self._jobs()
-        self._cost_centers()
-        self._departments()
+        for kind in USED_RECORDS:
+            self._create_used_records(kind)
+            self._create_extra_records(kind)
+        self._create_locations()
+        self._link_disjoint_pathways()
+        self._create_jobs()
+        self._create_cost_centers()
+        self._create_departments()
         return self.organisation
 
-    def _plain(self, kind: str) -> None:
+    def _create_used_records(self, kind: str) -> None:
         """What people use; families and levels go with every pathway."""
-        for at, words in enumerate(PLAIN[kind]):
+        for index, bilingual_name in enumerate(USED_RECORDS[kind]):
             body: dict[str, Any] = {}
             if kind in ("job_families", "job_levels"):
                 body["pathway_ids"] = self.organisation.pathways
             elif kind == "locations":
-                body = {"usages": list(ANYWHERE), "zone": FAR_ZONE if at == len(PLAIN[kind]) - 1 else ZONE}
+                body = {
+                    "usages": list(ALL_LOCATION_USAGES),
+                    "zone": ABROAD_TIME_ZONE if index == len(USED_RECORDS[kind]) - 1 else TIME_ZONE,
+                }
             elif kind == "employee_types":
-                body["subtype_ids"] = self._subtypes(words[1])
-            self.organisation.plain.setdefault(kind, []).append(self._add(kind, words, body))
+                body["subtype_ids"] = self._create_subtypes(bilingual_name[1])
+            self.organisation.by_kind.setdefault(kind, []).append(self._create_record(kind, bilingual_name, body))
 
-    def _named(self, kind: str) -> None:
+    def _create_extra_records(self, kind: str) -> None:
         """`active`, `other`, `disabled`; family `active` and level `other` share no pathway, all else do."""
         if kind in ("locations", "cost_centers"):
             return
-        common, apart = self.organisation.pathways
+        common, separate = self.organisation.pathways
         pathways = {
-            "job_families": {"active": [common], "other": [common, apart]},
-            "job_levels": {"active": [common], "other": [apart]},
+            "job_families": {"active": [common], "other": [common, separate]},
+            "job_levels": {"active": [common], "other": [separate]},
         }.get(kind)
-        for name in NAMED:
+        for name in EXTRA_NAMES:
             body: dict[str, Any] = {}
             if pathways:
-                body["pathway_ids"] = pathways.get(name, [common, apart])
+                body["pathway_ids"] = pathways.get(name, [common, separate])
             elif kind == "employee_types":
-                body["subtype_ids"] = self._subtypes(name)
-            self._name(kind, name, body)
+                body["subtype_ids"] = self._create_subtypes(name)
+            self._create_named_record(kind, name, body)
 
-    def _tell_what_is_apart(self) -> None:
+    def _link_disjoint_pathways(self) -> None:
         """The family and the level that share no pathway say so."""
-        world = self._company.world
-        family, level = world["job_families"]["active"], world["job_levels"]["other"]
+        named_records = self._build.named_records
+        family, level = named_records["job_families"]["active"], named_records["job_levels"]["other"]
         family["disjoint_level"], level["disjoint_family"] = level["id"], family["id"]
 
-    def _subtypes(self, of: str) -> list[str]:
+    def _create_subtypes(self, employee_type: str) -> list[str]:
         ids = [self._tx.new_id(), self._tx.new_id()]
-        self.organisation.subtypes[of] = ids
+        self.organisation.subtypes[employee_type] = ids
         return ids
 
-    def _locations(self) -> None:
+    def _create_locations(self) -> None:
         for name, usage in (
             ("work_city", "business_site"),
             ("work_city_2", "business_site"),
             ("social_security_city", "social_security_contribution"),
             ("disabled", "business_site"),
         ):
-            self._name("locations", name, {"usages": [usage], "zone": ZONE})
+            self._create_named_record("locations", name, {"usages": [usage], "zone": TIME_ZONE})
 
-    def _jobs(self) -> None:
+    def _create_jobs(self) -> None:
         """`matching` goes with what people have and with what is `active`, `mismatching` with what is `other`."""
-        family, level = self.organisation.plain["job_families"][0], self.organisation.plain["job_levels"]
-        named = self._company.named
-        self._name(
+        family, level = self.organisation.by_kind["job_families"][0], self.organisation.by_kind["job_levels"]
+        id_of = self._build.id_of
+        self._create_named_record(
             "jobs",
             "matching",
             {
-                "job_family_ids": [family, named("job_families", "active")],
-                "job_level_ids": [*level, named("job_levels", "active")],
+                "job_family_ids": [family, id_of("job_families", "active")],
+                "job_level_ids": [*level, id_of("job_levels", "active")],
             },
         )
-        self._name(
+        self._create_named_record(
             "jobs",
             "mismatching",
             {
-                "job_family_ids": [named("job_families", "other")],
-                "job_level_ids": [named("job_levels", "other")],
+                "job_family_ids": [id_of("job_families", "other")],
+                "job_level_ids": [id_of("job_levels", "other")],
             },
         )
 
-    def _cost_centers(self) -> None:
-        parent = self._name("cost_centers", "parent", {"parent_id": None})
+    def _create_cost_centers(self) -> None:
+        parent = self._create_named_record("cost_centers", "parent", {"parent_id": None})
         for name in ("leaf", "leaf_2", "disabled", "disabled_next_month"):
-            self._name("cost_centers", name, {"parent_id": parent})
-        self._day = self._company.almanac.day(_FUTURE)
-        self._name("cost_centers", "future", {"parent_id": parent})
-        self._company.world["cost_centers"]["future"]["valid_from"] = self._day
-        self._day = self._company.almanac.founded
+            self._create_named_record("cost_centers", name, {"parent_id": parent})
+        self._day = self._build.dates.day(_FUTURE_COST_CENTER_DAYS)
+        self._create_named_record("cost_centers", "future", {"parent_id": parent})
+        self._build.named_records["cost_centers"]["future"]["valid_from"] = self._day
+        self._day = self._build.dates.founded
 
-    def _departments(self) -> None:
+    def _create_departments(self) -> None:
         """A tree four deep that widens with the company, and departments that only have names."""
-        org, name = self.organisation, self._company.name
-        teams = max(4, self._company.employees // 12)
-        org.root = self._department("总部", "Headquarters", None)
-        org.divisions = [self._level("事业部", "Division", n, org.root) for n in range(max(2, int(teams**0.5)))]
+        org, register = self.organisation, self._build.register
+        teams = max(4, self._build.employees // 12)
+        org.root = self._create_department("总部", "Headquarters", None)
+        org.divisions = [
+            self._create_numbered_department("事业部", "Division", n, org.root) for n in range(max(2, int(teams**0.5)))
+        ]
         org.sections = [
-            self._level("部", "Department", n, org.divisions[n % len(org.divisions)])
+            self._create_numbered_department("部", "Department", n, org.divisions[n % len(org.divisions)])
             for n in range(max(2, int(teams**0.75)))
         ]
-        org.teams = [self._level("组", "Team", n, org.sections[n % len(org.sections)]) for n in range(teams)]
-        inside, outside = org.divisions[0], org.divisions[-1]
-        made = {
+        org.teams = [
+            self._create_numbered_department("组", "Team", n, org.sections[n % len(org.sections)]) for n in range(teams)
+        ]
+        first_division, last_division = org.divisions[0], org.divisions[-1]
+        named_departments = {
             "root": org.root,
-            "range": inside,
+            "range": first_division,
             "home": org.teams[0],
-            "active": self._department("客户成功部", "Customer success", inside),
-            "other": self._department("数据平台部", "Data platform", outside),
-            "disabled": self._department("旧业务部", "Former business", inside),
-            "disabled_next_month": self._department("过渡项目部", "Transition project", inside),
-            "closing": self._department("收尾项目部", "Closing project", inside),
-            "full": self._department("审计部", "Audit", outside),
+            "active": self._create_department("客户成功部", "Customer success", first_division),
+            "other": self._create_department("数据平台部", "Data platform", last_division),
+            "disabled": self._create_department("旧业务部", "Former business", first_division),
+            "disabled_next_month": self._create_department("过渡项目部", "Transition project", first_division),
+            "closing": self._create_department("收尾项目部", "Closing project", first_division),
+            "full": self._create_department("审计部", "Audit", last_division),
         }
-        for called, id in made.items():
-            name("departments", called, id)
+        for record_name, id in named_departments.items():
+            register("departments", record_name, id)
 
-    def _level(self, zh: str, en: str, number: int, parent: str) -> str:
-        return self._department(f"{zh}{number + 1}", f"{en} {number + 1}", parent)
+    def _create_numbered_department(self, zh: str, en: str, number: int, parent: str) -> str:
+        return self._create_department(f"{zh}{number + 1}", f"{en} {number + 1}", parent)
 
-    def _department(self, zh: str, en: str, parent: str | None) -> str:
-        id, code = self._tx.new_id(), self._code("departments")
+    def _create_department(self, zh: str, en: str, parent: str | None) -> str:
+        id, code = self._tx.new_id(), self._next_code("departments")
         body = {"code": code, "name": {"zh-CN": zh, "en-US": en}, "parent_id": parent}
         departments.create(self._tx, id, code, self._day, body)
         if parent:
-            self.organisation.above[id] = parent
+            self.organisation.parent[id] = parent
         return id
 
-    def _name(self, kind: str, name: str, body: Mapping[str, Any]) -> str:
-        words = (f"{name}", f"{kind} {name}")
-        return self._company.name(kind, name, self._add(kind, words, body), **body)
+    def _create_named_record(self, kind: str, name: str, body: Mapping[str, Any]) -> str:
+        bilingual_name = (f"{name}", f"{kind} {name}")
+        return self._build.register(kind, name, self._create_record(kind, bilingual_name, body), **body)
 
-    def _add(self, kind: str, words: Words, more: Mapping[str, Any]) -> str:
+    def _create_record(self, kind: str, bilingual_name: BilingualName, fields: Mapping[str, Any]) -> str:
         id = self._tx.new_id()
-        body = {"code": self._code(kind), "name": {"zh-CN": words[0], "en-US": words[1]}, **more}
+        body = {
+            "code": self._next_code(kind),
+            "name": {"zh-CN": bilingual_name[0], "en-US": bilingual_name[1]},
+            **fields,
+        }
         if kind == "cost_centers":
             cost_centers.create(self._tx, id, self._day, body)
         else:
             ENTITIES[kind].create(self._tx, id, self._day, body)
         return id
 
-    def _code(self, kind: str) -> str:
+    def _next_code(self, kind: str) -> str:
         self._codes[kind] = self._codes.get(kind, 0) + 1
         initials = "".join(word[0] for word in kind.split("_")).upper()
         return f"{initials}{self._codes[kind]:06d}"

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from corehr.entrypoints.demo.almanac import Almanac, later, months_later
-from corehr.entrypoints.demo.company import Company
-from corehr.entrypoints.demo.places import Organisation
-from corehr.entrypoints.demo.plans import Plan, Terms
+from corehr.entrypoints.demo.dates import DemoDates, add_days, add_months
+from corehr.entrypoints.demo.demo_build import DemoBuild
+from corehr.entrypoints.demo.organisation_ids import OrganisationIds
+from corehr.entrypoints.demo.plans import ContractTerms, PersonSeed
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employments import records as people
 from corehr.hr.job_changes import commands as job_changes
@@ -21,73 +21,76 @@ from corehr.kernel.feature import DataRange
 
 T = TypeVar("T")
 
-AT_ONCE: Final = 500
+BATCH_SIZE: Final = 500
 """People at most in one command."""
 
-NOTICE: Final = 14
+HIRED_DAYS_BEFORE_QUARTER: Final = 14
 """Days before a quarter begins on which its new people are written down."""
 
 PROBATION_MONTHS: Final = 6
-EVERYONE: Final = DataRange(everyone=True)
+ALL_EMPLOYEES: Final = DataRange(everyone=True)
 
 
-class Staffing:
+class PeopleSeed:
     """Puts the lives of planned people on the company's agenda."""
 
-    def __init__(self, company: Company, organisation: Organisation) -> None:
-        self._company, self._organisation = company, organisation
+    def __init__(self, build: DemoBuild, organisation: OrganisationIds) -> None:
+        self._build, self._organisation = build, organisation
 
     @property
-    def _almanac(self) -> Almanac:
-        return self._company.almanac
+    def _dates(self) -> DemoDates:
+        return self._build.dates
 
-    def schedule(self, everybody: Sequence[Plan]) -> None:
+    def schedule(self, plans: Sequence[PersonSeed]) -> None:
         """Hiring a while before the quarter in which they start, renewals and promotions on its first day."""
-        quarters = self._almanac.quarters
-        hired: list[list[Plan]] = [[] for _ in quarters]
-        renewed: list[list[tuple[Plan, Terms]]] = [[] for _ in quarters]
-        promoted: list[list[Plan]] = [[] for _ in quarters]
-        for plan in everybody:
-            at = self._almanac.quarter_of(plan.onboarding)
-            hired[-1 if at is None else at].append(plan)
+        quarters = self._dates.quarters
+        hired: list[list[PersonSeed]] = [[] for _ in quarters]
+        renewed: list[list[tuple[PersonSeed, ContractTerms]]] = [[] for _ in quarters]
+        promoted: list[list[PersonSeed]] = [[] for _ in quarters]
+        for plan in plans:
+            quarter = self._dates.quarter_index(plan.onboarding)
+            hired[-1 if quarter is None else quarter].append(plan)
             for terms in plan.contracts[1:]:
-                at = self._almanac.quarter_of(terms.start)
-                renewed[-1 if at is None else at].append((plan, terms))
-            if plan.promoted is not None:
-                promoted[plan.promoted].append(plan)
-        for first, new, again, up in zip(quarters, hired, renewed, promoted, strict=True):
-            before = self._almanac.morning(later(first, -NOTICE))
-            for some in _in_parts(new):
-                self._company.at(before, partial(self._hire, some))
-            for pairs in _in_parts(again):
-                self._company.at(self._almanac.morning(first), partial(self._renew, pairs))
-            for some in _in_parts(up):
-                self._company.at(self._almanac.morning(first), partial(self._promote, some, first))
+                quarter = self._dates.quarter_index(terms.start)
+                renewed[-1 if quarter is None else quarter].append((plan, terms))
+            if plan.promotion_quarter is not None:
+                promoted[plan.promotion_quarter].append(plan)
+        for first, to_hire, to_renew, to_promote in zip(quarters, hired, renewed, promoted, strict=True):
+            hired_at = self._dates.at_nine(add_days(first, -HIRED_DAYS_BEFORE_QUARTER))
+            for batch in _batches(to_hire):
+                self._build.schedule(hired_at, partial(self._hire, batch))
+            for renewals in _batches(to_renew):
+                self._build.schedule(self._dates.at_nine(first), partial(self._renew, renewals))
+            for batch in _batches(to_promote):
+                self._build.schedule(self._dates.at_nine(first), partial(self._promote, batch, first))
 
-    def _hire(self, some: Sequence[Plan], tx: Tx) -> None:
-        for plan in some:
-            hire(tx, plan, job_data(self._organisation, plan), self._almanac.today, self._company_of(plan))
+    def _hire(self, plans: Sequence[PersonSeed], tx: Tx) -> None:
+        for plan in plans:
+            hire(tx, plan, job_data(self._organisation, plan), self._dates.today, self._company_id_of(plan))
 
-    def _renew(self, some: Sequence[tuple[Plan, Terms]], tx: Tx) -> None:
-        for plan, terms in some:
-            body = contract(plan, terms, self._company_of(plan), signing_type="renewed")
+    def _renew(self, renewals: Sequence[tuple[PersonSeed, ContractTerms]], tx: Tx) -> None:
+        for plan, terms in renewals:
+            body = contract_body(plan, terms, self._company_id_of(plan), signing_type="renewed")
             contracts.sign(tx, plan.id, terms.start, body, ("renewal", plan.id))
 
-    def _promote(self, some: Sequence[Plan], day: IsoDate, tx: Tx) -> None:
-        plain = self._organisation.plain
-        for plan in some:
-            at = _rank(plan) + 1
-            targets = {"job_level_id": plain["job_levels"][at], "job_grade_id": plain["job_grades"][at]}
-            job_changes.create(tx, asked(plan.id, "promotion", day, targets), EVERYONE)
+    def _promote(self, plans: Sequence[PersonSeed], day: IsoDate, tx: Tx) -> None:
+        by_kind = self._organisation.by_kind
+        for plan in plans:
+            level_index = _level_index(plan) + 1
+            targets = {
+                "job_level_id": by_kind["job_levels"][level_index],
+                "job_grade_id": by_kind["job_grades"][level_index],
+            }
+            job_changes.create(tx, job_change_request(plan.id, "promotion", day, targets), ALL_EMPLOYEES)
 
-    def _company_of(self, plan: Plan) -> str:
-        return self._organisation.plain["companies"][plan.place % 2]
+    def _company_id_of(self, plan: PersonSeed) -> str:
+        return self._organisation.by_kind["companies"][plan.location_index % 2]
 
 
-def hire(tx: Tx, plan: Plan, first: dict[str, Any], today: IsoDate, company_id: str) -> None:
+def hire(tx: Tx, plan: PersonSeed, job_data_body: dict[str, Any], today: IsoDate, company_id: str) -> None:
     """Somebody comes: employment, job data, first contract, and probation when that is not over long since."""
     plan.id, plan.job_data_id = tx.new_id(), tx.new_id()
-    person = people.Employment(
+    employment = people.Employment(
         tenant=tx.tenant,
         id=plan.id,
         user_id=plan.user_id,
@@ -97,56 +100,56 @@ def hire(tx: Tx, plan: Plan, first: dict[str, Any], today: IsoDate, company_id: 
         onboarding_date=plan.onboarding,
         end_date=None,
     )
-    regular = months_later(plan.onboarding, PROBATION_MONTHS)
+    regular_from = add_months(plan.onboarding, PROBATION_MONTHS)
     facts = {
         "employee_number": f"N{plan.user_id[-4:]}",
         "seniority_date": plan.onboarding,
-        "regular_employee_start_date": regular,
+        "regular_employee_start_date": regular_from,
     }
-    people.create(tx, person, facts)
-    job_datas.create(tx, plan.job_data_id, plan.id, plan.onboarding, first)
+    people.create(tx, employment, facts)
+    job_datas.create(tx, plan.job_data_id, plan.id, plan.onboarding, job_data_body)
     if plan.contracts:
         terms = plan.contracts[0]
-        body = contract(plan, terms, company_id, signing_type="new")
+        body = contract_body(plan, terms, company_id, signing_type="new")
         contracts.sign(tx, plan.id, terms.start, body, ("onboarding", plan.id))
-    on_probation = plan.probation or (plan.onboarding, later(regular, -1))
-    if on_probation[1] >= today:
-        start, end = on_probation
+    probation_period = plan.probation or (plan.onboarding, add_days(regular_from, -1))
+    if probation_period[1] >= today:
+        start, end = probation_period
         body = {"probation_start_date": start, "probation_end_date": end}
         probation.create(tx, plan.id, plan.onboarding, body)
 
 
-def job_data(org: Organisation, plan: Plan) -> dict[str, Any]:
+def job_data(org: OrganisationIds, plan: PersonSeed) -> dict[str, Any]:
     """A person's first job data, every field set but the lines that lead nowhere."""
-    plain, rank = org.plain, _rank(plan)
-    kind = plan.place % 3
+    by_kind, level_index = org.by_kind, _level_index(plan)
+    job_index = plan.location_index % 3
     return {
         "assignment_start_reason": "onboarding",
         "department_id": plan.department_id,
         people.DIRECT_MANAGER: plan.manager.id if plan.manager else None,
-        people.DOTTED_MANAGER: plan.dotted.id if plan.dotted else None,
-        "work_location_id": plain["locations"][plan.place],
-        "social_security_city_id": plain["locations"][plan.place],
-        "job_id": plain["jobs"][kind],
-        "job_family_id": plain["job_families"][kind],
-        "job_level_id": plain["job_levels"][rank],
-        "job_grade_id": plain["job_grades"][rank],
+        people.DOTTED_MANAGER: plan.dotted_manager.id if plan.dotted_manager else None,
+        "work_location_id": by_kind["locations"][plan.location_index],
+        "social_security_city_id": by_kind["locations"][plan.location_index],
+        "job_id": by_kind["jobs"][job_index],
+        "job_family_id": by_kind["job_families"][job_index],
+        "job_level_id": by_kind["job_levels"][level_index],
+        "job_grade_id": by_kind["job_grades"][level_index],
         "pathway_id": org.pathways[0],
-        "position_id": plain["positions"][kind],
-        "employee_type_id": plain["employee_types"][0],
+        "position_id": by_kind["positions"][job_index],
+        "employee_type_id": by_kind["employee_types"][0],
         "employee_subtype_id": org.subtypes["Regular"][0],
-        "working_hours_type_id": plain["working_hours_types"][0],
+        "working_hours_type_id": by_kind["working_hours_types"][0],
         "working_calendar_id": org.calendar,
         "weekly_working_hours": "40",
         "work_shift": "non_work_shift",
         "compensation_type": "salary",
-        "cost_center_rates": [{"cost_center_id": plain["cost_centers"][kind], "rate": 100}],
-        "service_company_id": plain["companies"][0],
+        "cost_center_rates": [{"cost_center_id": by_kind["cost_centers"][job_index], "rate": 100}],
+        "service_company_id": by_kind["companies"][0],
         **plan.job_data,
     }
 
 
-def contract(plan: Plan, terms: Terms, company_id: str, *, signing_type: str) -> dict[str, Any]:
+def contract_body(plan: PersonSeed, terms: ContractTerms, company_id: str, *, signing_type: str) -> dict[str, Any]:
     """What a contract says; `actual_end_date` only where it was closed."""
     body = {
         "company_id": company_id,
@@ -160,7 +163,7 @@ def contract(plan: Plan, terms: Terms, company_id: str, *, signing_type: str) ->
     return {**body, "actual_end_date": terms.actual_end} if terms.actual_end else body
 
 
-def asked(
+def job_change_request(
     employment_id: str,
     transfer_type: str,
     effective_date: IsoDate,
@@ -186,11 +189,11 @@ def asked(
     )
 
 
-def _rank(plan: Plan) -> int:
+def _level_index(plan: PersonSeed) -> int:
     """Which of the levels and grades somebody starts at: the higher in the line, the higher; one is kept free."""
     return max(0, 5 - (plan.level + 1) // 2)
 
 
-def _in_parts(things: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(things), AT_ONCE):
-        yield things[start : start + AT_ONCE]
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), BATCH_SIZE):
+        yield items[start : start + BATCH_SIZE]

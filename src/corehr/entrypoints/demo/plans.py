@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from corehr.entrypoints.demo import names
-from corehr.entrypoints.demo.almanac import Almanac, later, years_later
-from corehr.entrypoints.demo.company import Company
-from corehr.entrypoints.demo.places import Organisation
+from corehr.entrypoints.demo.dates import DemoDates, add_days, add_years
+from corehr.entrypoints.demo.demo_build import DemoBuild
+from corehr.entrypoints.demo.organisation_ids import OrganisationIds
 from corehr.kernel.clock import IsoDate
 
-DEEPEST: Final = 8
+MAX_REPORTING_DEPTH: Final = 8
 """Levels of the longest reporting line."""
 
-LONGEST_START: Final = 75
+MAX_START_OFFSET_DAYS: Final = 75
 """Days from the beginning of a quarter within which its people start."""
 
 
-class Terms(NamedTuple):
+class ContractTerms(NamedTuple):
     """A contract: `end` is the last day it was agreed for, `actual_end` the day it was closed."""
 
     start: IsoDate
@@ -26,7 +26,7 @@ class Terms(NamedTuple):
 
 
 @dataclass(eq=False, slots=True)
-class Plan:
+class PersonSeed:
     """A person. `job_data` is what differs from everybody's; `level` counts from the top of the reporting line.
 
     `id` and `job_data_id` are known once the person is hired.
@@ -36,14 +36,14 @@ class Plan:
     user_id: str
     onboarding: IsoDate
     department_id: str
-    manager: "Plan | None"
-    dotted: "Plan | None"
-    contracts: Sequence[Terms]
-    called: str | None = None
+    manager: "PersonSeed | None"
+    dotted_manager: "PersonSeed | None"
+    contracts: Sequence[ContractTerms]
+    record_name: str | None = None
     job_data: dict[str, Any] = field(default_factory=dict)
     probation: tuple[IsoDate, IsoDate] | None = None
-    promoted: int | None = None
-    place: int = 0
+    promotion_quarter: int | None = None
+    location_index: int = 0
     id: str = ""
     job_data_id: str = ""
 
@@ -52,91 +52,91 @@ class Plan:
         return 1 if self.manager is None else self.manager.level + 1
 
 
-class Planning:
+class PeoplePlanner:
     """Makes the plans: heads of every department, people with a name, and everybody else in their teams."""
 
-    def __init__(self, company: Company, organisation: Organisation) -> None:
-        self._company, self._organisation = company, organisation
-        self.everybody: list[Plan] = []
-        self.heads: dict[str, Plan] = {}
+    def __init__(self, build: DemoBuild, organisation: OrganisationIds) -> None:
+        self._build, self._organisation = build, organisation
+        self.plans: list[PersonSeed] = []
+        self.heads: dict[str, PersonSeed] = {}
 
     @property
-    def almanac(self) -> Almanac:
-        return self._company.almanac
+    def dates(self) -> DemoDates:
+        return self._build.dates
 
-    def person(
+    def plan_person(
         self,
         department_id: str,
-        manager: Plan | None,
+        manager: PersonSeed | None,
         onboarding: IsoDate,
-        called: str | None = None,
-        contracts: Sequence[Terms] | None = None,
+        record_name: str | None = None,
+        contracts: Sequence[ContractTerms] | None = None,
         **more: Any,
-    ) -> Plan:
+    ) -> PersonSeed:
         """One more person; with the contracts that follow from how long they have been there, unless given."""
-        name, user_id = names.person(self._company.chance, len(self.everybody) + 1)
-        plan = Plan(
+        name, user_id = names.generate_name_and_id(self._build.random, len(self.plans) + 1)
+        plan = PersonSeed(
             name=name,
             user_id=user_id,
             onboarding=onboarding,
             department_id=department_id,
             manager=manager,
-            dotted=more.pop("dotted", None),
-            contracts=signed(onboarding, self.almanac.today) if contracts is None else contracts,
-            called=called,
+            dotted_manager=more.pop("dotted", None),
+            contracts=contract_terms(onboarding, self.dates.today) if contracts is None else contracts,
+            record_name=record_name,
             **more,
         )
-        self.everybody.append(plan)
+        self.plans.append(plan)
         return plan
 
-    def lead(self) -> None:
+    def plan_heads(self) -> None:
         """Somebody at the head of every department but the ones that only have names; `heads` by department."""
-        org, founded = self._organisation, self.almanac.founded
-        top = self.heads[org.root] = self.person(org.root, None, founded, "top")
-        for at, department in enumerate((*org.divisions, *org.sections, *org.teams)):
-            manager = self.heads[org.above[department]]
-            called = "manager" if department == org.teams[0] else None
-            started = later(founded, self._company.chance.between(0, LONGEST_START) if at else 0)
-            head = self.person(department, manager, started, called, dotted=top, place=at % 3)
+        org, founded = self._organisation, self.dates.founded
+        top = self.heads[org.root] = self.plan_person(org.root, None, founded, "top")
+        for index, department in enumerate((*org.divisions, *org.sections, *org.teams)):
+            manager = self.heads[org.parent[department]]
+            record_name = "manager" if department == org.teams[0] else None
+            started = add_days(founded, self._build.random.randint(0, MAX_START_OFFSET_DAYS) if index else 0)
+            head = self.plan_person(department, manager, started, record_name, dotted=top, place=index % 3)
             self.heads[department] = head
 
-    def fill(self, until: int) -> None:
+    def plan_teams(self, employee_count: int) -> None:
         """The rest of the teams: the second one in a line of `DEEPEST`, the others by twos."""
         teams = self._organisation.teams[1:]
-        crews = [[self.heads[team]] for team in teams]
-        spine = DEEPEST - crews[0][0].level
-        for number in range(until - len(self.everybody)):
-            crew = crews[0] if number < spine else crews[number % len(teams)]
-            manager = crew[-1] if number < spine else crew[(len(crew) - 1) // 2]
-            if manager.level >= DEEPEST:
-                manager = crew[0]
-            crew.append(self._member(crew[0].department_id, manager))
+        members_by_team = [[self.heads[team]] for team in teams]
+        chain_length = MAX_REPORTING_DEPTH - members_by_team[0][0].level
+        for number in range(employee_count - len(self.plans)):
+            members = members_by_team[0] if number < chain_length else members_by_team[number % len(teams)]
+            manager = members[-1] if number < chain_length else members[(len(members) - 1) // 2]
+            if manager.level >= MAX_REPORTING_DEPTH:
+                manager = members[0]
+            members.append(self._plan_member(members[0].department_id, manager))
 
-    def _member(self, department_id: str, manager: Plan) -> Plan:
+    def _plan_member(self, department_id: str, manager: PersonSeed) -> PersonSeed:
         """Hired in a quarter not before the manager's; with luck promoted once since then."""
-        chance, quarters = self._company.chance, self.almanac.quarters
-        earliest = self.almanac.quarter_of(manager.onboarding) or 0
-        quarter = chance.between(earliest, len(quarters) - 2)
-        started = later(quarters[quarter], chance.between(0, LONGEST_START))
-        promoted = quarter + chance.between(4, 10)
-        far = chance.happens(0.03)
-        return self.person(
+        random, quarters = self._build.random, self.dates.quarters
+        earliest = self.dates.quarter_index(manager.onboarding) or 0
+        quarter = random.randint(earliest, len(quarters) - 2)
+        started = add_days(quarters[quarter], random.randint(0, MAX_START_OFFSET_DAYS))
+        promotion_quarter = quarter + random.randint(4, 10)
+        is_abroad = random.chance(0.03)
+        return self.plan_person(
             department_id,
             manager,
             max(started, manager.onboarding),
-            dotted=self.heads[self._organisation.divisions[-1]] if chance.happens(0.25) else None,
-            promoted=promoted if promoted < len(quarters) and chance.happens(0.7) else None,
-            place=3 if far else chance.between(0, 2),
+            dotted=self.heads[self._organisation.divisions[-1]] if random.chance(0.25) else None,
+            promoted=promotion_quarter if promotion_quarter < len(quarters) and random.chance(0.7) else None,
+            place=3 if is_abroad else random.randint(0, 2),
         )
 
 
-def signed(onboarding: IsoDate, today: IsoDate) -> list[Terms]:
+def contract_terms(onboarding: IsoDate, today: IsoDate) -> list[ContractTerms]:
     """The contracts of somebody who stays: three years, then five, then without an end."""
     contracts, start = [], onboarding
     for years in (3, 5):
-        end = later(years_later(start, years), -1)
-        contracts.append(Terms(start, end))
-        start = later(end, 1)
+        end = add_days(add_years(start, years), -1)
+        contracts.append(ContractTerms(start, end))
+        start = add_days(end, 1)
         if start > today:
             return contracts
-    return [*contracts, Terms(start, None)]
+    return [*contracts, ContractTerms(start, None)]

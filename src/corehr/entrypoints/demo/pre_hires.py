@@ -6,88 +6,91 @@ from functools import partial
 from typing import Final
 
 from corehr.entrypoints.demo import names
-from corehr.entrypoints.demo.apps import FIRST
-from corehr.entrypoints.demo.company import Company
+from corehr.entrypoints.demo.apps import DEFAULT_APP_ID
+from corehr.entrypoints.demo.demo_build import DemoBuild
 from corehr.hr.pre_hires import commands, records
 from corehr.hr.pre_hires.records import SYSTEM_TASKS, FlowStatus, Status, TaskStatus
 from corehr.hr.pre_hires.rules import WithdrawOnboarding
 from corehr.kernel.db import Tx
 
-OWN_TASK: Final = ("6f0f6f4e-2c53-4d0e-9a8f-3f0d4f7a1c11", "领取电脑")
+COMPANY_TASK: Final = ("6f0f6f4e-2c53-4d0e-9a8f-3f0d4f7a1c11", "领取电脑")
 """The task that this company adds to those every flow may have: fetching a computer."""
 
-ORDER: Final = ("1", "3", "2", "9", OWN_TASK[0], "4")
-_DONE: Final = dict.fromkeys(ORDER, TaskStatus.COMPLETED)
-_BEGUN: Final = {
+TASK_ORDER: Final = ("1", "3", "2", "9", COMPANY_TASK[0], "4")
+_ALL_COMPLETED: Final = dict.fromkeys(TASK_ORDER, TaskStatus.COMPLETED)
+_IN_PROGRESS: Final = {
     "1": TaskStatus.COMPLETED,
     "3": TaskStatus.SKIPPED,
     "2": TaskStatus.IN_PROGRESS,
     "9": TaskStatus.NOT_STARTED,
-    OWN_TASK[0]: TaskStatus.NOT_STARTED,
+    COMPANY_TASK[0]: TaskStatus.NOT_STARTED,
     "4": TaskStatus.UNINITIALIZED,
 }
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PreHirePlan:
     """One pre-hire: how many days ago they were written down, and their first day, counted from today."""
 
     name: str
     status: Status
-    flow: FlowStatus
+    flow_status: FlowStatus
     tasks: Mapping[str, TaskStatus]
-    written: int
-    first_day: int
+    created_days_ago: int
+    starts_in_days: int
 
 
-WANTED: Final = (
-    Wanted("completed", Status.COMPLETED, FlowStatus.COMPLETED, _DONE, 58, -14),
-    Wanted("deleted", Status.DELETED, FlowStatus.EXPIRED, _BEGUN, 48, 10),
-    Wanted("day_one", Status.DAY_ONE, FlowStatus.COMPLETED, _DONE, 40, 3),
-    Wanted("withdrawn", Status.PREBOARDING, FlowStatus.IN_PROGRESS, _BEGUN, 32, 20),
-    Wanted("stuck", Status.PREBOARDING, FlowStatus.OTHERS, {**_BEGUN, "2": TaskStatus.EXCEPTION}, 22, 15),
-    Wanted("preboarding", Status.PREBOARDING, FlowStatus.IN_PROGRESS, _BEGUN, 14, 30),
+PRE_HIRE_PLANS: Final = (
+    PreHirePlan("completed", Status.COMPLETED, FlowStatus.COMPLETED, _ALL_COMPLETED, 58, -14),
+    PreHirePlan("deleted", Status.DELETED, FlowStatus.EXPIRED, _IN_PROGRESS, 48, 10),
+    PreHirePlan("day_one", Status.DAY_ONE, FlowStatus.COMPLETED, _ALL_COMPLETED, 40, 3),
+    PreHirePlan("withdrawn", Status.PREBOARDING, FlowStatus.IN_PROGRESS, _IN_PROGRESS, 32, 20),
+    PreHirePlan("stuck", Status.PREBOARDING, FlowStatus.OTHERS, {**_IN_PROGRESS, "2": TaskStatus.EXCEPTION}, 22, 15),
+    PreHirePlan("preboarding", Status.PREBOARDING, FlowStatus.IN_PROGRESS, _IN_PROGRESS, 14, 30),
 )
 
 
-def schedule(company: Company) -> None:
+def schedule_pre_hires(build: DemoBuild) -> None:
     """They are written down the oldest first; one is withdrawn some days later."""
-    almanac = company.almanac
-    company.at(almanac.morning(almanac.founded), partial(_add_flow, company))
-    for wanted in WANTED:
-        person, _ = names.person(company.chance, 0)
-        company.at(almanac.morning(almanac.day(-wanted.written)), partial(_add, company, wanted, person))
-    company.at(almanac.morning(almanac.day(-27)), partial(_withdraw, company))
+    dates = build.dates
+    build.schedule(dates.at_nine(dates.founded), partial(_create_flow, build))
+    for pre_hire_plan in PRE_HIRE_PLANS:
+        person_name, _ = names.generate_name_and_id(build.random, 0)
+        build.schedule(
+            dates.at_nine(dates.day(-pre_hire_plan.created_days_ago)),
+            partial(_create_pre_hire, build, pre_hire_plan, person_name),
+        )
+    build.schedule(dates.at_nine(dates.day(-27)), partial(_withdraw, build))
 
 
-def _add_flow(company: Company, tx: Tx) -> None:
-    id = company.name("onboarding_flows", "standard", tx.new_id())
+def _create_flow(build: DemoBuild, tx: Tx) -> None:
+    id = build.register("onboarding_flows", "standard", tx.new_id())
     records.create_flow(tx, id, "标准入职流程", "Standard onboarding")
 
 
-def _add(company: Company, wanted: Wanted, person: str, tx: Tx) -> None:
-    plain, id, first_day = company.organisation.plain, tx.new_id(), company.almanac.day(wanted.first_day)
+def _create_pre_hire(build: DemoBuild, pre_hire_plan: PreHirePlan, person_name: str, tx: Tx) -> None:
+    by_kind, id, first_day = build.organisation.by_kind, tx.new_id(), build.dates.day(pre_hire_plan.starts_in_days)
     row = {
         "id": id,
-        "name": person,
-        "onboarding_status": wanted.status.value,
+        "name": person_name,
+        "onboarding_status": pre_hire_plan.status.value,
         "onboarding_date": first_day,
-        "department_id": company.organisation.teams[0],
+        "department_id": build.organisation.teams[0],
         "offer": {
-            "job_id": plain["jobs"][0],
-            "job_family_id": plain["job_families"][0],
-            "job_level_id": plain["job_levels"][0],
-            "employee_type_id": plain["employee_types"][0],
-            "work_location_id": plain["locations"][0],
+            "job_id": by_kind["jobs"][0],
+            "job_family_id": by_kind["job_families"][0],
+            "job_level_id": by_kind["job_levels"][0],
+            "employee_type_id": by_kind["employee_types"][0],
+            "work_location_id": by_kind["locations"][0],
         },
-        "flow_id": company.named("onboarding_flows", "standard"),
-        "flow_status": wanted.flow.value,
+        "flow_id": build.id_of("onboarding_flows", "standard"),
+        "flow_status": pre_hire_plan.flow_status.value,
     }
-    called = {**SYSTEM_TASKS, OWN_TASK[0]: OWN_TASK[1]}
-    records.create(tx, row, [(code, called[code], wanted.tasks[code]) for code in ORDER])
-    company.name("pre_hires", wanted.name, id, onboarding_date=first_day)
+    task_names = {**SYSTEM_TASKS, COMPANY_TASK[0]: COMPANY_TASK[1]}
+    records.create(tx, row, [(code, task_names[code], pre_hire_plan.tasks[code]) for code in TASK_ORDER])
+    build.register("pre_hires", pre_hire_plan.name, id, onboarding_date=first_day)
 
 
-def _withdraw(company: Company, tx: Tx) -> None:
-    id, reason = company.named("pre_hires", "withdrawn"), "候选人接受了其他公司的邀请"
-    commands.withdraw(tx, WithdrawOnboarding(id, reason, FIRST, "all"))
+def _withdraw(build: DemoBuild, tx: Tx) -> None:
+    id, reason = build.id_of("pre_hires", "withdrawn"), "候选人接受了其他公司的邀请"
+    commands.withdraw(tx, WithdrawOnboarding(id, reason, DEFAULT_APP_ID, "all"))

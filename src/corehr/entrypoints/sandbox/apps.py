@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 from starlette.requests import Request
 
-from corehr.entrypoints.sandbox.door import bad, read
+from corehr.entrypoints.sandbox.router import bad_request, parse_body
 from corehr.gateway import opaque_ids
 from corehr.gateway.apps import ALL_SCOPES, AppType, create_app
 from corehr.hr.departments import records as departments
@@ -18,59 +18,59 @@ from corehr.kernel.ids import UNKNOWN_ID
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
-Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+IdText = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
 
-class Departments(msgspec.Struct, forbid_unknown_fields=True):
+class DepartmentRange(msgspec.Struct, forbid_unknown_fields=True):
     """Ids of any kind that departments have."""
 
-    departments: list[Id]
+    departments: list[IdText]
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+class CreateAppBody(msgspec.Struct, forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*$")] = "sandbox app"
     type: AppType = "custom"
-    scopes: Literal["*"] | list[Id] = "*"
-    data_range: Literal["all", "none"] | Departments = "all"
+    scopes: Literal["*"] | list[IdText] = "*"
+    data_range: Literal["all", "none"] | DepartmentRange = "all"
     pre_hires: PreHireAccess = "all"
 
 
-class Apps:
+class AppRoutes:
     """POST apps."""
 
     def __init__(self, installation: "Installation") -> None:
         self._installation = installation
 
-    async def post(self, request: Request) -> dict[str, Any]:
+    async def create_app(self, request: Request) -> dict[str, Any]:
         """Its id and secret; Refused when its range names a department that does not exist."""
-        wanted, house = await read(request, Wanted), self._installation
+        body, installation = await parse_body(request, CreateAppBody), self._installation
 
-        def add(tx: Tx) -> tuple[str, str]:
-            seen: Literal["all", "none"] | Collection[str] = (
-                wanted.data_range
-                if isinstance(wanted.data_range, str)
-                else _departments(tx, house.tenant.server_key, wanted.data_range.departments)
+        def create(tx: Tx) -> tuple[str, str]:
+            data_range: Literal["all", "none"] | Collection[str] = (
+                body.data_range
+                if isinstance(body.data_range, str)
+                else _resolve_departments(tx, installation.tenant.server_key, body.data_range.departments)
             )
             return create_app(
                 tx,
-                wanted.name,
-                type=wanted.type,
-                scopes=ALL_SCOPES if wanted.scopes == ALL_SCOPES else frozenset(wanted.scopes),
-                data_range=seen,
-                pre_hires=wanted.pre_hires,
+                body.name,
+                type=body.type,
+                scopes=ALL_SCOPES if body.scopes == ALL_SCOPES else frozenset(body.scopes),
+                data_range=data_range,
+                pre_hires=body.pre_hires,
             )
 
-        app_id, secret = await house.store.command(house.tenant.id, add)
+        app_id, secret = await installation.store.command(installation.tenant.id, create)
         return {"app_id": app_id, "app_secret": secret}
 
 
-def _departments(tx: Tx, server_key: str, named: Sequence[str]) -> list[str]:
+def _resolve_departments(tx: Tx, server_key: str, department_ids: Sequence[str]) -> list[str]:
     """CoreHR ids of departments named by that, by open_department_id or by department_id."""
-    speak = opaque_ids.open_department_ids(server_key)
-    made = {id: read for id in named if (read := speak.decode(id)) != UNKNOWN_ID}
-    own = {row["department_id"]: row["id"] for row in departments.list_by_department_ids(tx, named)}
-    ids = {id: made.get(id) or own.get(id) or id for id in named}
-    there = {row["id"] for row in departments.list_by_ids(tx, list(ids.values()))}
-    if unknown := [name for name, id in ids.items() if id not in there]:
-        raise bad(f"there is no department {unknown[0]}")
+    codec = opaque_ids.open_department_ids(server_key)
+    by_open_id = {id: decoded for id in department_ids if (decoded := codec.decode(id)) != UNKNOWN_ID}
+    by_own_id = {row["department_id"]: row["id"] for row in departments.list_by_department_ids(tx, department_ids)}
+    ids = {id: by_open_id.get(id) or by_own_id.get(id) or id for id in department_ids}
+    existing = {row["id"] for row in departments.list_by_ids(tx, list(ids.values()))}
+    if unknown := [name for name, id in ids.items() if id not in existing]:
+        raise bad_request(f"there is no department {unknown[0]}")
     return sorted(set(ids.values()))

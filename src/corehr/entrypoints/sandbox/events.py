@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from starlette.requests import Request
 
-from corehr.entrypoints.demo.apps import FIRST
-from corehr.entrypoints.sandbox.door import Refused, bad, whole
+from corehr.entrypoints.demo.apps import DEFAULT_APP_ID
+from corehr.entrypoints.sandbox.router import SandboxError, bad_request, positive_int
 from corehr.gateway.apps import App
 from corehr.gateway.envelopes import EventRenderer
 from corehr.kernel import event_log, outbox
@@ -18,30 +18,34 @@ from corehr.kernel.ids import SEEDED_IDS_START
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
-MOST: Final = 10_000
-USUAL: Final = 1000
-MADE: Final = SEEDED_IDS_START + (1 << 32)
+MAX_LIMIT: Final = 10_000
+DEFAULT_LIMIT: Final = 1000
+SEED_EVENTS_END: Final = SEEDED_IDS_START + (1 << 32)
 """Beyond the events by which a demo company was made."""
 
 
-class Events:
+class EventRoutes:
     """GET events."""
 
     def __init__(self, installation: "Installation") -> None:
         self._installation = installation
 
-    async def get(self, request: Request) -> dict[str, Any]:
+    async def list_events(self, request: Request) -> dict[str, Any]:
         """In order; from `since` on, or, when that is left out, from when the demo company was made."""
-        house, query = self._installation, request.query_params
-        app = await house.apps.get(query.get("app_id", FIRST))
-        if app is None or app.tenant != house.tenant.id:
-            raise Refused(HTTPStatus.NOT_FOUND, "there is no such app")
-        since, limit, type = _since(query.get("since")), whole(request, "limit", USUAL, MOST), query.get("type")
+        installation, query = self._installation, request.query_params
+        app = await installation.apps.get(query.get("app_id", DEFAULT_APP_ID))
+        if app is None or app.tenant != installation.tenant.id:
+            raise SandboxError(HTTPStatus.NOT_FOUND, "there is no such app")
+        since, limit, type = (
+            _parse_since(query.get("since")),
+            positive_int(request, "limit", DEFAULT_LIMIT, MAX_LIMIT),
+            query.get("type"),
+        )
         if type is not None and not type.isprintable():
-            raise bad("type must be the name of an event")
-        state = _state(query.get("delivery"))
+            raise bad_request("type must be the name of an event")
+        state = _parse_state(query.get("delivery"))
         if state and type:
-            raise bad("ask for a type or for a state of delivery, not for both")
+            raise bad_request("ask for a type or for a state of delivery, not for both")
 
         def read(tx: Tx) -> list[dict[str, Any]]:
             if state:
@@ -51,12 +55,12 @@ class Events:
                 found = tx.fetch_all(event_log.SELECT_SINCE_BY_TYPE, type=type, since=since, limit=limit)
             else:
                 found = tx.fetch_all(event_log.SELECT_SINCE, since=since, limit=limit)
-            return shown(tx, house.event_renderer, app, found)
+            return render_events(tx, installation.event_renderer, app, found)
 
-        return {"items": await house.store.query(house.tenant.id, read)}
+        return {"items": await installation.store.query(installation.tenant.id, read)}
 
 
-def shown(tx: Tx, envelopes: EventRenderer, app: App, rows: Sequence[Row]) -> list[dict[str, Any]]:
+def render_events(tx: Tx, envelopes: EventRenderer, app: App, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Events as an app is told of them, and what became of their deliveries to whichever app."""
     deliveries = outbox.list_by_events(tx, [row["seq"] for row in rows])
     return [
@@ -65,27 +69,27 @@ def shown(tx: Tx, envelopes: EventRenderer, app: App, rows: Sequence[Row]) -> li
             "event_type": row["type"],
             "create_time": epoch_millis(parse_timestamp(row["at"])),
             "subject": row["subject"],
-            "event": words,
+            "event": body,
             "deliveries": deliveries.get(row["seq"], []),
         }
-        for row, words in zip(rows, envelopes.bodies_for(tx, app, rows), strict=True)
+        for row, body in zip(rows, envelopes.bodies_for(tx, app, rows), strict=True)
     ]
 
 
-def _state(text: str | None) -> Literal["waiting", "given_up"] | None:
+def _parse_state(text: str | None) -> Literal["waiting", "given_up"] | None:
     match text:
         case None | "waiting" | "given_up":
             return text
-    raise bad("delivery must be waiting or given_up")
+    raise bad_request("delivery must be waiting or given_up")
 
 
-def _since(id: str | None) -> int:
+def _parse_since(id: str | None) -> int:
     if id is None:
-        return MADE
+        return SEED_EVENTS_END
     try:
-        place = event_log.seq_of(id)
+        seq = event_log.seq_of(id)
     except ValueError:
-        raise bad("since must be the id of an event: 32 hexadecimal digits") from None
-    if place >= 1 << 63:
-        raise bad("there is no such event")
-    return place
+        raise bad_request("since must be the id of an event: 32 hexadecimal digits") from None
+    if seq >= 1 << 63:
+        raise bad_request("there is no such event")
+    return seq

@@ -3,91 +3,91 @@
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from corehr.entrypoints.sandbox.recipes import Facts, Request
+    from corehr.entrypoints.sandbox.recipes import RecipeCall, RecipeContext
 
 _PATH: Final = "/open-apis/corehr/v2/offboardings"
-_NOBODY: Final = "1"
+_UNKNOWN_RECORD_ID: Final = "1"
 
 
 def edit(
-    facts: "Facts", fields: dict[str, str] | None = None, name: str = "Approved", operator: str | None = None
-) -> "Request":
+    context: "RecipeContext", fields: dict[str, str] | None = None, name: str = "Approved", operator: str | None = None
+) -> "RecipeCall":
     """The reason of somebody who is leaving is told at length; `fields` is what is edited instead."""
-    told = {"reason_explanation": "moves to another city"} if fields is None else fields
-    pairs = [{"field_name": field, "value": value} for field, value in told.items()]
-    body = {"offboarding_id": facts("offboardings", name), "update_data": pairs}
+    values = {"reason_explanation": "moves to another city"} if fields is None else fields
+    updates = [{"field_name": field, "value": value} for field, value in values.items()]
+    body = {"offboarding_id": context("offboardings", name), "update_data": updates}
     body |= {"operator_id": operator} if operator else {}
     return {"method": "POST", "path": f"{_PATH}/edit", "query": {}, "body": body}
 
 
-def edits(facts: "Facts") -> "dict[int, Request]":
-    unknown = edit(facts)
-    unknown["body"] = {**unknown["body"], "offboarding_id": _NOBODY}
+def refused_edits(context: "RecipeContext") -> "dict[int, RecipeCall]":
+    unknown = edit(context)
+    unknown["body"] = {**unknown["body"], "offboarding_id": _UNKNOWN_RECORD_ID}
     return {
-        1160102: edit(facts, {}),
+        1160102: edit(context, {}),
         1160625: unknown,
-        1160631: edit(facts, {"offboarding_date": facts.today}, "Offboarded"),
-        1161001: edit(facts, name="under_modification"),
-        1161002: edit(facts, name="under_withdrawal"),
-        1160623: edit(facts, {"status": "Approved"}),
-        1160624: edit(facts, operator=_NOBODY),
-        **_of_values(facts),
-        **_of_states(facts),
+        1160631: edit(context, {"offboarding_date": context.today}, "Offboarded"),
+        1161001: edit(context, name="under_modification"),
+        1161002: edit(context, name="under_withdrawal"),
+        1160623: edit(context, {"status": "Approved"}),
+        1160624: edit(context, operator=_UNKNOWN_RECORD_ID),
+        **_about_values(context),
+        **_about_offboarding_date(context),
     }
 
 
-def _of_values(facts: "Facts") -> "dict[int, Request]":
-    def of(name: str, value: str) -> "Request":
-        return edit(facts, {facts("offboarding_fields", name): value})
+def _about_values(context: "RecipeContext") -> "dict[int, RecipeCall]":
+    def edit_field(name: str, value: str) -> "RecipeCall":
+        return edit(context, {context("offboarding_fields", name): value})
 
     return {
-        1160637: of("attachment", "file"),
-        1160638: of("date", "2026-02-30"),
-        1160639: of("bool", "yes"),
-        1160630: of("number", "1.005"),
-        1160604: edit(facts, {"reason_explanation": "x" * 6001}),
-        1160617: of("url", "no address"),
-        1160618: of("text", "x" * 256),
-        1160619: of("enum", "option_9"),
-        1160636: of("person", _NOBODY),
-        1160304: edit(facts, {"noncompete_agreement_company": _NOBODY}),
-        1160710: edit(facts, {"add_block_list": "true"}),
-        1160700: edit(facts, {"enforce_noncompete_agreement": "true"}),
+        1160637: edit_field("attachment", "file"),
+        1160638: edit_field("date", "2026-02-30"),
+        1160639: edit_field("bool", "yes"),
+        1160630: edit_field("number", "1.005"),
+        1160604: edit(context, {"reason_explanation": "x" * 6001}),
+        1160617: edit_field("url", "no address"),
+        1160618: edit_field("text", "x" * 256),
+        1160619: edit_field("enum", "option_9"),
+        1160636: edit_field("person", _UNKNOWN_RECORD_ID),
+        1160304: edit(context, {"noncompete_agreement_company": _UNKNOWN_RECORD_ID}),
+        1160710: edit(context, {"add_block_list": "true"}),
+        1160700: edit(context, {"enforce_noncompete_agreement": "true"}),
     }
 
 
-def _of_states(facts: "Facts") -> "dict[int, Request]":
+def _about_offboarding_date(context: "RecipeContext") -> "dict[int, RecipeCall]":
     """Another last day, on which something stands in its way."""
 
-    def on(name: str) -> "Request":
-        return edit(facts, {"offboarding_date": facts("offboardings", name, "edit_date")}, name)
+    def move_date(name: str) -> "RecipeCall":
+        return edit(context, {"offboarding_date": context("offboardings", name, "edit_date")}, name)
 
     return {
-        1160200: on("approving_change"),
-        1160601: edit(facts, {"offboarding_date": "2000-01-01"}),
-        1160602: on("probation_later"),
-        1160603: on("after_job_change"),
-        1160300: on("department_closing"),
-        1160205: on("contract_ended"),
-        1160204: on("contract_future"),
-        1160607: on("contract_starts_later"),
-        1160608: on("fixed_term"),
-        1160203: on("contract_closed"),
+        1160200: move_date("approving_change"),
+        1160601: edit(context, {"offboarding_date": "2000-01-01"}),
+        1160602: move_date("probation_later"),
+        1160603: move_date("after_job_change"),
+        1160300: move_date("department_closing"),
+        1160205: move_date("contract_ended"),
+        1160204: move_date("contract_future"),
+        1160607: move_date("contract_starts_later"),
+        1160608: move_date("fixed_term"),
+        1160203: move_date("contract_closed"),
     }
 
 
-def revoke(facts: "Facts", name: str = "Approved", id: str | None = None) -> "Request":
+def revoke(context: "RecipeContext", name: str = "Approved", id: str | None = None) -> "RecipeCall":
     """Somebody stays after all."""
-    body = {"offboarding_id": facts("offboardings", name) if id is None else id}
+    body = {"offboarding_id": context("offboardings", name) if id is None else id}
     return {"method": "POST", "path": f"{_PATH}/revoke", "query": {}, "body": body}
 
 
-def revokes(facts: "Facts") -> "dict[int, Request]":
+def refused_revokes(context: "RecipeContext") -> "dict[int, RecipeCall]":
     return {
-        1160102: revoke(facts, id=""),
-        1160201: revoke(facts, id=_NOBODY),
-        1160202: revoke(facts, "Withdrawn"),
-        1160203: revoke(facts, "department_disabled"),
-        1160205: revoke(facts, "under_modification"),
-        1160206: revoke(facts, "under_withdrawal"),
+        1160102: revoke(context, id=""),
+        1160201: revoke(context, id=_UNKNOWN_RECORD_ID),
+        1160202: revoke(context, "Withdrawn"),
+        1160203: revoke(context, "department_disabled"),
+        1160205: revoke(context, "under_modification"),
+        1160206: revoke(context, "under_withdrawal"),
     }

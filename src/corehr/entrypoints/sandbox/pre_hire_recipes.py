@@ -3,20 +3,20 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from corehr.entrypoints.sandbox.recipes import Facts, Request
+    from corehr.entrypoints.sandbox.recipes import RecipeCall, RecipeContext
 
 
-def withdraw(facts: "Facts", name: str = "preboarding", reason: str = "took another offer") -> "Request":
+def withdraw(context: "RecipeContext", name: str = "preboarding", reason: str = "took another offer") -> "RecipeCall":
     """Somebody who is expected will not come."""
     path = "/open-apis/corehr/v2/pre_hires/withdraw_onboarding"
-    body = {"pre_hire_id": facts("pre_hires", name), "withdraw_reason": reason}
+    body = {"pre_hire_id": context("pre_hires", name), "withdraw_reason": reason}
     return {"method": "POST", "path": path, "query": {}, "body": body}
 
 
-def withdraws(facts: "Facts") -> "dict[int, Request]":
+def refused_withdrawals(context: "RecipeContext") -> "dict[int, RecipeCall]":
     return {
-        1161001: withdraw(facts, reason="x" * 501),
-        1161094: withdraw(facts, "stuck"),
-        1161105: withdraw(facts, "deleted"),
-        1161129: withdraw(facts, "completed"),
+        1161001: withdraw(context, reason="x" * 501),
+        1161094: withdraw(context, "stuck"),
+        1161105: withdraw(context, "deleted"),
+        1161129: withdraw(context, "completed"),
     }

@@ -6,54 +6,54 @@ A recipe is a valid request and what differs in it; where no state raises a code
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from corehr.entrypoints.demo.almanac import later
-from corehr.entrypoints.demo.company import World
+from corehr.entrypoints.demo.dates import add_days
+from corehr.entrypoints.demo.demo_build import NamedRecords
 from corehr.entrypoints.sandbox import offboarding_recipes, pre_hire_recipes
 from corehr.gateway.spec import Spec
 from corehr.kernel.clock import IsoDate
 
-Request = dict[str, Any]
+RecipeCall = dict[str, Any]
 Recipe = dict[str, Any]
 """`setup`, calls to make before, and `request`; each call is method, path, query and body."""
 
-NOBODY: Final = "1"
+UNKNOWN_RECORD_ID: Final = "1"
 """An id that no record has."""
 
 
-class Facts:
+class RecipeContext:
     """What recipes are made of: names of records, and the day on which the company was made."""
 
-    def __init__(self, world: World, today: IsoDate) -> None:
-        self.world, self.today = world, today
+    def __init__(self, named_records: NamedRecords, today: IsoDate) -> None:
+        self.named_records, self.today = named_records, today
 
     def __call__(self, kind: str, name: str, fact: str = "id") -> Any:
-        return self.world[kind][name][fact]
+        return self.named_records[kind][name][fact]
 
     def day(self, days: int) -> IsoDate:
-        return later(self.today, days)
+        return add_days(self.today, days)
 
 
-Makes = Callable[[Facts], Mapping[int, Request]]
+RecipeBuilder = Callable[[RecipeContext], Mapping[int, RecipeCall]]
 
 
-def recipes(world: World, spec: Spec, today: IsoDate) -> dict[str, dict[str, Recipe]]:
+def build_recipes(named_records: NamedRecords, spec: Spec, today: IsoDate) -> dict[str, dict[str, Recipe]]:
     """By operation and code: `{"setup": […], "request": {…}}`."""
-    facts = Facts(world, today)
-    made: dict[str, dict[str, Recipe]] = {}
-    for operation, (valid, refused) in BOOKS.items():
-        by_state = refused(facts)
-        made[operation] = {
-            str(code): _by_state(by_state[code]) if code in by_state else _by_fault(operation, code, valid(facts))
+    context = RecipeContext(named_records, today)
+    by_operation: dict[str, dict[str, Recipe]] = {}
+    for operation, (valid, build_refused) in RECIPES.items():
+        by_state = build_refused(context)
+        by_operation[operation] = {
+            str(code): _by_state(by_state[code]) if code in by_state else _by_fault(operation, code, valid(context))
             for code in sorted(spec.operations[operation].errors)
         }
-    return made
+    return by_operation
 
 
-def _by_state(request: Request) -> Recipe:
-    return {"setup": [], "request": request}
+def _by_state(call: RecipeCall) -> Recipe:
+    return {"setup": [], "request": call}
 
 
-def _by_fault(operation: str, code: int, valid: Request) -> Recipe:
+def _by_fault(operation: str, code: int, valid: RecipeCall) -> Recipe:
     fault = {"operation": operation, "code": code, "times": 1}
     put = {"method": "PUT", "path": "/sandbox/faults", "query": {}, "body": [fault]}
     return {"setup": [put], "request": valid}
@@ -62,52 +62,55 @@ def _by_fault(operation: str, code: int, valid: Request) -> Recipe:
 # -- v1.job_change.create ----------------------------------------------------------------------------------------
 
 
-def create(facts: Facts, info: Mapping[str, Any] | None = None, **body: Any) -> Request:
+def create(context: RecipeContext, info: Mapping[str, Any] | None = None, **body: Any) -> RecipeCall:
     """`active` moves to another department today; `info` is what is asked for instead, `body` what is beside it."""
-    asked = {
+    default_body = {
         "transfer_mode": 1,
-        "employment_id": facts("employments", "active", "open_id"),
+        "employment_id": context("employments", "active", "open_id"),
         "transfer_type_unique_identifier": "internal_transfer",
-        "effective_date": facts.today,
-        "transfer_info": {"target_department": facts("departments", "other")} if info is None else dict(info),
+        "effective_date": context.today,
+        "transfer_info": {"target_department": context("departments", "other")} if info is None else dict(info),
     }
-    return {"method": "POST", "path": "/open-apis/corehr/v1/job_changes", "query": {}, "body": {**asked, **body}}
+    return {"method": "POST", "path": "/open-apis/corehr/v1/job_changes", "query": {}, "body": {**default_body, **body}}
 
 
-def _creates(facts: Facts) -> dict[int, Request]:
+def _refused_creates(context: RecipeContext) -> dict[int, RecipeCall]:
     return {
-        **_of_people(facts),
-        **_of_things(facts),
-        **_of_managers(facts),
-        **_of_cost_centers(facts),
-        **_of_contracts(facts),
-        **_of_fit(facts),
+        **_about_employment(context),
+        **_about_references(context),
+        **_about_managers(context),
+        **_about_cost_centers(context),
+        **_about_contracts(context),
+        **_about_job_fit(context),
     }
 
 
-def _of_people(facts: Facts) -> dict[int, Request]:
-    def of(name: str) -> Request:
-        return create(facts, employment_id=facts("employments", name, "open_id"))
+def _about_employment(context: RecipeContext) -> dict[int, RecipeCall]:
+    def create_for(name: str) -> RecipeCall:
+        return create(context, employment_id=context("employments", name, "open_id"))
 
-    same = {"target_department": facts("employments", "active", "department")}
-    stale = {"original_department": facts("departments", "active"), "target_department": facts("departments", "other")}
+    same = {"target_department": context("employments", "active", "department")}
+    stale = {
+        "original_department": context("departments", "active"),
+        "target_department": context("departments", "other"),
+    }
     return {
-        1160100: create(facts, transfer_type_unique_identifier=facts("transfer_types", "system_only")),
-        1160200: create(facts, employment_id="ou_nobody"),
-        1160201: of("leaver"),
-        1160202: of("job_change_NoNeedApproval"),
-        1160500: create(facts, transfer_mode=2, flow_id=NOBODY),
-        1160501: of("future_hire"),
-        1160502: of("left"),
-        1160600: create(facts, {}),
-        1160601: create(facts, same),
-        1160700: create(facts, stale),
-        1162002: of("future_job_data"),
-        1164003: of("fixed_end"),
+        1160100: create(context, transfer_type_unique_identifier=context("transfer_types", "system_only")),
+        1160200: create(context, employment_id="ou_nobody"),
+        1160201: create_for("leaver"),
+        1160202: create_for("job_change_NoNeedApproval"),
+        1160500: create(context, transfer_mode=2, flow_id=UNKNOWN_RECORD_ID),
+        1160501: create_for("future_hire"),
+        1160502: create_for("left"),
+        1160600: create(context, {}),
+        1160601: create(context, same),
+        1160700: create(context, stale),
+        1162002: create_for("future_job_data"),
+        1164003: create_for("fixed_end"),
     }
 
 
-def _of_things(facts: Facts) -> dict[int, Request]:
+def _about_references(context: RecipeContext) -> dict[int, RecipeCall]:
     """Things that do not exist, are disabled, or are used for what they are not."""
     unknown = {1160300: "department", 1160301: "work_location", 1160302: "job", 1160303: "job_family"}
     disabled = {
@@ -120,151 +123,151 @@ def _of_things(facts: Facts) -> dict[int, Request]:
         1163003: ("job_family", "job_families"),
     }
     return {
-        **{code: create(facts, {f"target_{field}": NOBODY}) for code, field in unknown.items()},
-        **{code: create(facts, {f"target_{f}": facts(kind, "disabled")}) for code, (f, kind) in disabled.items()},
-        1163016: create(facts, {"target_work_location": facts("locations", "social_security_city")}),
-        1163017: create(facts, {"target_social_security_city": facts("locations", "work_city")}),
-        1163015: create(facts, {"target_weekly_working_hours": "169"}),
+        **{code: create(context, {f"target_{field}": UNKNOWN_RECORD_ID}) for code, field in unknown.items()},
+        **{code: create(context, {f"target_{f}": context(kind, "disabled")}) for code, (f, kind) in disabled.items()},
+        1163016: create(context, {"target_work_location": context("locations", "social_security_city")}),
+        1163017: create(context, {"target_social_security_city": context("locations", "work_city")}),
+        1163015: create(context, {"target_weekly_working_hours": "169"}),
     }
 
 
-def _of_managers(facts: Facts) -> dict[int, Request]:
-    def to(line: str, manager: str, employee: str = "active") -> Request:
-        info = {f"target_{line}_manager": facts("employments", manager)}
-        return create(facts, info, employment_id=facts("employments", employee, "open_id"))
+def _about_managers(context: RecipeContext) -> dict[int, RecipeCall]:
+    def assign(line: str, manager: str, employee: str = "active") -> RecipeCall:
+        info = {f"target_{line}_manager": context("employments", manager)}
+        return create(context, info, employment_id=context("employments", employee, "open_id"))
 
     return {
-        1160400: to("direct", "active", "manager"),
-        1160401: to("dotted", "active_2", "manager"),
-        1164000: to("direct", "future_hire"),
-        1164001: to("direct", "left"),
-        1164002: to("dotted", "future_hire"),
-        1165000: to("dotted", "left"),
+        1160400: assign("direct", "active", "manager"),
+        1160401: assign("dotted", "active_2", "manager"),
+        1164000: assign("direct", "future_hire"),
+        1164001: assign("direct", "left"),
+        1164002: assign("dotted", "future_hire"),
+        1165000: assign("dotted", "left"),
     }
 
 
-def _of_cost_centers(facts: Facts) -> dict[int, Request]:
-    def charge(*shares: tuple[str, int]) -> Request:
-        rates = [{"cost_center_id": facts("cost_centers", name), "rate": rate} for name, rate in shares]
-        return create(facts, {"target_cost_center_rate": rates})
+def _about_cost_centers(context: RecipeContext) -> dict[int, RecipeCall]:
+    def charge(*shares: tuple[str, int]) -> RecipeCall:
+        rates = [{"cost_center_id": context("cost_centers", name), "rate": rate} for name, rate in shares]
+        return create(context, {"target_cost_center_rate": rates})
 
-    half = [{"cost_center_id": facts("cost_centers", "leaf")}]
+    half = [{"cost_center_id": context("cost_centers", "leaf")}]
     return {
         1163018: charge(("leaf", 0), ("leaf_2", 100)),
         1163019: charge(("leaf", 50), ("leaf", 50)),
         1163020: charge(("disabled", 100)),
         1163021: charge(("leaf", 101)),
-        1163022: create(facts, {"target_cost_center_rate": half}),
+        1163022: create(context, {"target_cost_center_rate": half}),
         1163023: charge(("parent", 100)),
-        1163024: create(facts, {"target_cost_center_rate": "no list"}),
-        1163025: create(facts, {"target_cost_center_rate": [{"cost_center_id": NOBODY, "rate": 100}]}),
+        1163024: create(context, {"target_cost_center_rate": "no list"}),
+        1163025: create(context, {"target_cost_center_rate": [{"cost_center_id": UNKNOWN_RECORD_ID, "rate": 100}]}),
         1163026: charge(("disabled_next_month", 100)),
     }
 
 
-def _of_contracts(facts: Facts) -> dict[int, Request]:
+def _about_contracts(context: RecipeContext) -> dict[int, RecipeCall]:
     """None of these may change alone, so the department does as well."""
 
-    def also(**info: Any) -> Request:
-        return create(facts, {"target_department": facts("departments", "other"), **info})
+    def with_department(**info: Any) -> RecipeCall:
+        return create(context, {"target_department": context("departments", "other"), **info})
 
-    end = facts("employments", "active", "contract_end_date")
+    end = context("employments", "active", "contract_end_date")
     return {
-        1165001: also(target_contract_start_date=later(end, 2)),
-        1165002: also(target_probation_end_date=facts.day(-1)),
-        1165005: also(target_contract_end_date=facts.day(-1)),
-        1165006: also(target_contract_start_date=facts.day(20), target_contract_end_date=facts.day(10)),
+        1165001: with_department(target_contract_start_date=add_days(end, 2)),
+        1165002: with_department(target_probation_end_date=context.day(-1)),
+        1165005: with_department(target_contract_end_date=context.day(-1)),
+        1165006: with_department(target_contract_start_date=context.day(20), target_contract_end_date=context.day(10)),
     }
 
 
-def _of_fit(facts: Facts) -> dict[int, Request]:
-    job, family = facts("jobs", "mismatching"), facts("job_families", "other")
-    apart = {
-        "target_job_family": facts("job_families", "active"),
-        "target_job_level": facts("job_levels", "other"),
+def _about_job_fit(context: RecipeContext) -> dict[int, RecipeCall]:
+    job, family = context("jobs", "mismatching"), context("job_families", "other")
+    disjoint = {
+        "target_job_family": context("job_families", "active"),
+        "target_job_level": context("job_levels", "other"),
     }
     return {
-        1163004: create(facts, {"target_job": job}),
-        1163005: create(facts, {"target_job": job, "target_job_family": family}),
-        1163010: create(facts, apart),
-        1163012: create(facts, {"target_department": facts("departments", "full")}),
+        1163004: create(context, {"target_job": job}),
+        1163005: create(context, {"target_job": job, "target_job_family": family}),
+        1163010: create(context, disjoint),
+        1163012: create(context, {"target_department": context("departments", "full")}),
     }
 
 
 # -- v2.job_change.revoke ----------------------------------------------------------------------------------------
 
 
-def revoke(facts: Facts, job_change_id: str | None = None) -> Request:
+def revoke(context: RecipeContext, job_change_id: str | None = None) -> RecipeCall:
     """The process administrator takes back a change that waits for its day."""
-    id = job_change_id or facts("job_changes", "NoNeedApproval")
-    operator = facts("employments", "process_admin", "open_id")
+    id = job_change_id or context("job_changes", "NoNeedApproval")
+    operator = context("employments", "process_admin", "open_id")
     path = f"/open-apis/corehr/v2/job_changes/{id}/revoke"
     return {"method": "POST", "path": path, "query": {}, "body": {"operator_id": operator}}
 
 
-def _revokes(facts: Facts) -> dict[int, Request]:
-    return {1160001: revoke(facts, NOBODY)}
+def _refused_revokes(context: RecipeContext) -> dict[int, RecipeCall]:
+    return {1160001: revoke(context, UNKNOWN_RECORD_ID)}
 
 
 # -- v2.process-approver.update ----------------------------------------------------------------------------------
 
 
-def answer(facts: Facts, process: str = "waiting", **body: Any) -> Request:
+def answer_task(context: RecipeContext, process: str = "waiting", **body: Any) -> RecipeCall:
     """Whoever is asked first approves."""
-    process_id, task_id = facts("processes", process), facts("processes", process, "approver_id")
-    user = facts("processes", process, "approver_open_id")
+    process_id, task_id = context("processes", process), context("processes", process, "approver_id")
+    user = context("processes", process, "approver_open_id")
     path = f"/open-apis/corehr/v2/processes/{process_id}/approvers/{task_id}"
     return {"method": "PUT", "path": path, "query": {}, "body": {"status": 3, "user_id": user, **body}}
 
 
-def _answers(facts: Facts) -> dict[int, Request]:
+def _refused_answers(context: RecipeContext) -> dict[int, RecipeCall]:
     return {
-        1161001: answer(facts, "approved"),
-        1161002: answer(facts, status=5),
-        1161003: answer(facts, user_id=facts("employments", "active", "open_id")),
-        1161005: answer(facts, "recalled"),
+        1161001: answer_task(context, "approved"),
+        1161002: answer_task(context, status=5),
+        1161003: answer_task(context, user_id=context("employments", "active", "open_id")),
+        1161005: answer_task(context, "recalled"),
     }
 
 
 # -- v2.approver.list --------------------------------------------------------------------------------------------
 
 
-def tasks(facts: Facts, query: Mapping[str, str] | None = None) -> Request:
+def list_tasks(context: RecipeContext, query: Mapping[str, str] | None = None) -> RecipeCall:
     """What `manager` is asked."""
-    asked = {"user_id": facts("employments", "manager", "open_id"), "page_size": "20", **(query or {})}
-    return {"method": "GET", "path": "/open-apis/corehr/v2/approvers", "query": asked, "body": None}
+    default_query = {"user_id": context("employments", "manager", "open_id"), "page_size": "20", **(query or {})}
+    return {"method": "GET", "path": "/open-apis/corehr/v2/approvers", "query": default_query, "body": None}
 
 
-def _lists(facts: Facts) -> dict[int, Request]:
+def _refused_lists(context: RecipeContext) -> dict[int, RecipeCall]:
     return {
-        1160001: tasks(facts, {"user_id": "ou_nobody"}),
-        1160101: tasks(facts, {"page_token": "no page"}),
-        1160121: tasks(facts, {"approver_status": "99"}),
+        1160001: list_tasks(context, {"user_id": "ou_nobody"}),
+        1160101: list_tasks(context, {"page_token": "no page"}),
+        1160121: list_tasks(context, {"approver_status": "99"}),
     }
 
 
 # -- v2.employees-job_data.query ---------------------------------------------------------------------------------
 
 
-def query(facts: Facts, **body: Any) -> Request:
+def query_job_data(context: RecipeContext, **body: Any) -> RecipeCall:
     """The job data of `active`."""
-    asked = {"employment_ids": [facts("employments", "active", "open_id")], **body}
+    default_body = {"employment_ids": [context("employments", "active", "open_id")], **body}
     path = "/open-apis/corehr/v2/employees/job_datas/query"
-    return {"method": "POST", "path": path, "query": {"page_size": "10"}, "body": asked}
+    return {"method": "POST", "path": path, "query": {"page_size": "10"}, "body": default_body}
 
 
-def _queries(facts: Facts) -> dict[int, Request]:
-    return {1160013: query(facts, data_date="2026-13-01")}
+def _refused_queries(context: RecipeContext) -> dict[int, RecipeCall]:
+    return {1160013: query_job_data(context, data_date="2026-13-01")}
 
 
-BOOKS: Final[Mapping[str, tuple[Callable[[Facts], Request], Makes]]] = {
-    "v1.job_change.create": (create, _creates),
-    "v2.job_change.revoke": (revoke, _revokes),
-    "v2.process-approver.update": (answer, _answers),
-    "v2.approver.list": (tasks, _lists),
-    "v2.employees-job_data.query": (query, _queries),
-    "v2.offboarding.edit": (offboarding_recipes.edit, offboarding_recipes.edits),
-    "v2.offboarding.revoke": (offboarding_recipes.revoke, offboarding_recipes.revokes),
-    "v2.pre_hire.withdraw_onboarding": (pre_hire_recipes.withdraw, pre_hire_recipes.withdraws),
+RECIPES: Final[Mapping[str, tuple[Callable[[RecipeContext], RecipeCall], RecipeBuilder]]] = {
+    "v1.job_change.create": (create, _refused_creates),
+    "v2.job_change.revoke": (revoke, _refused_revokes),
+    "v2.process-approver.update": (answer_task, _refused_answers),
+    "v2.approver.list": (list_tasks, _refused_lists),
+    "v2.employees-job_data.query": (query_job_data, _refused_queries),
+    "v2.offboarding.edit": (offboarding_recipes.edit, offboarding_recipes.refused_edits),
+    "v2.offboarding.revoke": (offboarding_recipes.revoke, offboarding_recipes.refused_revokes),
+    "v2.pre_hire.withdraw_onboarding": (pre_hire_recipes.withdraw, pre_hire_recipes.refused_withdrawals),
 }
 """By operation: a valid request, and by code what is refused because of how things stand."""

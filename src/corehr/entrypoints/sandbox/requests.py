@@ -10,24 +10,24 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 
-from corehr.entrypoints.sandbox.door import whole
+from corehr.entrypoints.sandbox.router import positive_int
 from corehr.gateway.pipeline import Exchange
 from corehr.kernel.clock import to_timestamp
 
-KEPT: Final = 1000
-LONGEST: Final = 65_536
+MAX_REQUESTS: Final = 1000
+MAX_LOGGED_BODY_BYTES: Final = 65_536
 """Bytes of a body or an answer that are kept; of a longer one only the length is."""
 
 MASK: Final = "***"
-_HIDDEN: Final = re.compile(
+_SECRET_NAMES: Final = re.compile(
     r"secret|password|access_token|refresh_token|verification_token|encrypt_key|ticket"
     r"|national_id|identification|id_number|bank_account|account_number|card_number",
     re.IGNORECASE,
 )
-_IN_A_URL: Final = re.compile(r"(?<=[?&]access_key=)[^&]*|(?<=[?&]ticket=)[^&]*")
+_URL_SECRETS: Final = re.compile(r"(?<=[?&]access_key=)[^&]*|(?<=[?&]ticket=)[^&]*")
 """What lets a client in at the address of its long connection."""
 
-_NAMING: Final = ("field_name", "custom_api_name", "variable_api_name", "key", "name")
+_NAME_KEYS: Final = ("field_name", "custom_api_name", "variable_api_name", "key", "name")
 """Members by which an object says whose value it holds."""
 
 _NATIONAL_ID: Final = re.compile(r"(?<![0-9A-Za-z_])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
@@ -35,96 +35,96 @@ _NATIONAL_ID: Final = re.compile(r"(?<![0-9A-Za-z_])[0-9]{17}[0-9Xx](?![0-9A-Za-
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class LoggedRequest:
     """One request as it is kept, bodies as they were sent."""
 
-    at: datetime
+    logged_at: datetime
     method: str
     path: str
     operation: str | None
-    app: str | None
+    app_id: str | None
     status: int
     code: int
-    rule: str | None
+    refused_by: str | None
     log_id: str
-    body: bytes | int
-    answer: bytes | int
+    request_body: bytes | int
+    response_body: bytes | int
 
 
-class Requests:
+class RequestLog:
     """The log, in memory."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._noted: deque[Noted] = deque(maxlen=KEPT)
+        self._logged: deque[LoggedRequest] = deque(maxlen=MAX_REQUESTS)
 
-    def note(self, exchange: Exchange) -> None:
-        self._noted.append(
-            Noted(
-                at=self._now(),
+    def append(self, exchange: Exchange) -> None:
+        self._logged.append(
+            LoggedRequest(
+                logged_at=self._now(),
                 method=exchange.method,
                 path=exchange.path,
                 operation=exchange.operation,
-                app=exchange.app_id,
+                app_id=exchange.app_id,
                 status=exchange.status,
                 code=exchange.code,
-                rule=exchange.refused_by,
+                refused_by=exchange.refused_by,
                 log_id=exchange.log_id,
-                body=_kept(exchange.request_body),
-                answer=_kept(exchange.response_body),
+                request_body=_truncate(exchange.request_body),
+                response_body=_truncate(exchange.response_body),
             )
         )
 
-    async def get(self, request: Request) -> Mapping[str, Any]:
+    async def list_requests(self, request: Request) -> Mapping[str, Any]:
         """GET: the last `limit` of them, oldest first."""
-        limit = whole(request, "limit", 100, KEPT)
-        return {"items": [_told(one) for one in list(self._noted)[-limit:]]}
+        limit = positive_int(request, "limit", 100, MAX_REQUESTS)
+        return {"items": [_to_json(logged) for logged in list(self._logged)[-limit:]]}
 
 
-def _kept(raw: bytes) -> bytes | int:
-    return raw if len(raw) <= LONGEST else len(raw)
+def _truncate(raw: bytes) -> bytes | int:
+    return raw if len(raw) <= MAX_LOGGED_BODY_BYTES else len(raw)
 
 
-def _told(one: Noted) -> Mapping[str, Any]:
+def _to_json(logged: LoggedRequest) -> Mapping[str, Any]:
     return {
-        "at": to_timestamp(one.at),
-        "method": one.method,
-        "path": one.path,
-        "operation": one.operation,
-        "app": one.app,
-        "status": one.status,
-        "code": one.code,
-        "rule": one.rule,
-        "log_id": one.log_id,
-        "body": _readable(one.body),
-        "answer": _readable(one.answer),
+        "at": to_timestamp(logged.logged_at),
+        "method": logged.method,
+        "path": logged.path,
+        "operation": logged.operation,
+        "app": logged.app_id,
+        "status": logged.status,
+        "code": logged.code,
+        "rule": logged.refused_by,
+        "log_id": logged.log_id,
+        "body": _masked_body(logged.request_body),
+        "answer": _masked_body(logged.response_body),
     }
 
 
-def _readable(raw: bytes | int) -> Any:
+def _masked_body(raw: bytes | int) -> Any:
     """JSON, masked; a text that says how long it was for what is no JSON."""
     if isinstance(raw, int):
         return f"({raw} bytes)"
     if not raw:
         return None
     try:
-        return masked(msgspec.json.decode(raw))
+        return mask(msgspec.json.decode(raw))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return f"(no JSON, {len(raw)} bytes)"
 
 
-def masked(value: Any) -> Any:
+def mask(value: Any) -> Any:
     """The same without secrets, tokens, national ids and bank accounts."""
     if isinstance(value, dict):
-        telling = any(isinstance(n := value.get(name), str) and _HIDDEN.search(n) for name in _NAMING)
+        names_a_secret = any(isinstance(n := value.get(name), str) and _SECRET_NAMES.search(n) for name in _NAME_KEYS)
         return {
-            name: MASK if _HIDDEN.search(name) or (telling and name not in _NAMING) else masked(inner)
+            name: MASK if _SECRET_NAMES.search(name) or (names_a_secret and name not in _NAME_KEYS) else mask(inner)
             for name, inner in value.items()
         }
     if isinstance(value, list):
-        return _each(value)
-    return _NATIONAL_ID.sub(MASK, _IN_A_URL.sub(MASK, value)) if isinstance(value, str) else value
+        return _mask_all(value)
+    return _NATIONAL_ID.sub(MASK, _URL_SECRETS.sub(MASK, value)) if isinstance(value, str) else value
 
 
-def _each(values: Sequence[Any]) -> list[Any]:
-    return [masked(value) for value in values]
+def _mask_all(values: Sequence[Any]) -> list[Any]:
+    return [mask(value) for value in values]

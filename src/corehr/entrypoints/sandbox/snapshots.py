@@ -14,12 +14,12 @@ import msgspec
 from starlette.requests import Request
 
 from corehr.entrypoints import demo
-from corehr.entrypoints.demo import rows
-from corehr.entrypoints.demo.company import made
-from corehr.entrypoints.sandbox.door import Refused
+from corehr.entrypoints.demo import tenant_rows
+from corehr.entrypoints.demo.demo_build import find_demo_company
+from corehr.entrypoints.sandbox.clock import ClockRoutes
 from corehr.entrypoints.sandbox.faults import Faults
-from corehr.entrypoints.sandbox.travel import Travel
-from corehr.entrypoints.sandbox.watch import Watch
+from corehr.entrypoints.sandbox.hook import SandboxHook
+from corehr.entrypoints.sandbox.router import SandboxError
 from corehr.kernel import outbox, tenants
 from corehr.kernel.clock import real_now, to_timestamp
 from corehr.kernel.db import Tx
@@ -28,11 +28,11 @@ from corehr.kernel.ids import random_hex
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
-KEPT: Final = 200
+MAX_SNAPSHOTS: Final = 200
 """Snapshots in memory; of more, the oldest are forgotten."""
 
 
-class Kept(NamedTuple):
+class Snapshot(NamedTuple):
     """A world at a moment: its rows by table, packed."""
 
     now: datetime
@@ -42,56 +42,69 @@ class Kept(NamedTuple):
 class Snapshots:
     """Takes and restores them, and resets the world to what the demo made."""
 
-    def __init__(self, installation: "Installation", travel: Travel, watch: Watch, faults: Faults) -> None:
-        self._installation, self._travel, self._watch, self._faults = installation, travel, watch, faults
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+    def __init__(self, installation: "Installation", clock: ClockRoutes, hook: SandboxHook, faults: Faults) -> None:
+        self._installation, self._clock, self._hook, self._faults = installation, clock, hook, faults
+        self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
 
-    async def take(self, request: Request) -> dict[str, Any]:
+    async def create(self, request: Request) -> dict[str, Any]:
         """POST: the id by which the world as it is now can be had again."""
-        house, id = self._installation, random_hex(16)
-        async with self._travel.lock:
-            self._kept[id] = await house.store.query(house.tenant.id, _kept)
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        installation, id = self._installation, random_hex(16)
+        async with self._clock.lock:
+            self._snapshots[id] = await installation.store.query(installation.tenant.id, _capture)
+        while len(self._snapshots) > MAX_SNAPSHOTS:
+            self._snapshots.popitem(last=False)
         return {"id": id}
 
     async def restore(self, request: Request) -> dict[str, Any]:
         """POST …/restore: the world is as it was; what time it is, too."""
-        kept = self._kept.get(request.path_params["id"])
-        if kept is None:
-            raise Refused(HTTPStatus.NOT_FOUND, "there is no such snapshot: they live as long as the server runs")
-        async with self._exchanging(kept.now):
-            house = self._installation
-            await house.store.command(house.tenant.id, partial(_put_back, kept))
-        return self._travel.told()
+        snapshot = self._snapshots.get(request.path_params["id"])
+        if snapshot is None:
+            raise SandboxError(HTTPStatus.NOT_FOUND, "there is no such snapshot: they live as long as the server runs")
+        async with self._exclusive_world(snapshot.now):
+            installation = self._installation
+            await installation.store.command(installation.tenant.id, partial(_restore_rows, snapshot))
+        return self._clock.to_json()
 
     async def reset(self, request: Request) -> dict[str, Any]:
         """POST reset: the demo company as it was first made, without faults; Refused when there never was one."""
-        house = self._installation
-        company = await house.store.query(house.tenant.id, made)
-        if company is None:
-            raise Refused(HTTPStatus.CONFLICT, "`corehr demo` did not make this database: it is not reset")
-        seed, employees, now = company
+        installation = self._installation
+        demo_company = await installation.store.query(installation.tenant.id, find_demo_company)
+        if demo_company is None:
+            raise SandboxError(HTTPStatus.CONFLICT, "`corehr demo` did not make this database: it is not reset")
+        seed, employees, now = demo_company
         self._faults.clear()
-        async with self._exchanging(now):
-            await asyncio.to_thread(demo.build, house.store, employees=employees, seed=seed, now=now)
-        return self._travel.told()
+        async with self._exclusive_world(now):
+            await asyncio.to_thread(demo.rebuild, installation.store, employees=employees, seed=seed, now=now)
+        return self._clock.to_json()
 
     @asynccontextmanager
-    async def _exchanging(self, now: datetime) -> AsyncIterator[None]:
+    async def _exclusive_world(self, now: datetime) -> AsyncIterator[None]:
         """Inside, the rows are exchanged; no day is lived and no request served that belongs to the other world."""
-        house = self._installation
-        async with self._travel.lock, self._watch.closed(), house.day_runner.paused(), house.delivery_worker.paused():
-            house.clock.set_now(house.tenant.id, now)
+        installation = self._installation
+        async with (
+            self._clock.lock,
+            self._hook.drained(),
+            installation.day_runner.paused(),
+            installation.delivery_worker.paused(),
+        ):
+            installation.clock.set_now(installation.tenant.id, now)
             yield
-            house.clock.set_now(house.tenant.id, now)
+            installation.clock.set_now(installation.tenant.id, now)
 
 
-def _kept(tx: Tx) -> Kept:
-    return Kept(tx.now, {name: zlib.compress(msgspec.msgpack.encode(of), 1) for name, of in rows.read(tx).items()})
+def _capture(tx: Tx) -> Snapshot:
+    return Snapshot(
+        tx.now,
+        {
+            name: zlib.compress(msgspec.msgpack.encode(table_rows), 1)
+            for name, table_rows in tenant_rows.read(tx).items()
+        },
+    )
 
 
-def _put_back(kept: Kept, tx: Tx) -> None:
-    rows.put_back(tx, {name: msgspec.msgpack.decode(zlib.decompress(raw)) for name, raw in kept.tables.items()})
+def _restore_rows(snapshot: Snapshot, tx: Tx) -> None:
+    tenant_rows.replace_rows(
+        tx, {name: msgspec.msgpack.decode(zlib.decompress(packed)) for name, packed in snapshot.tables.items()}
+    )
     outbox.release_all_leases(tx)  # of whatever was under way when it was kept
-    tenants.set_clock(tx, to_timestamp(kept.now), to_timestamp(real_now()))
+    tenants.set_clock(tx, to_timestamp(snapshot.now), to_timestamp(real_now()))

@@ -9,7 +9,7 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from corehr.entrypoints import subscriptions
-from corehr.entrypoints.sandbox.door import Refused, bad, read
+from corehr.entrypoints.sandbox.router import SandboxError, bad_request, parse_body
 from corehr.gateway.apps import App
 from corehr.kernel import subscribers
 from corehr.kernel.db import Tx
@@ -20,121 +20,133 @@ from corehr.kernel.subscribers import Subscriber
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
-Text = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
+ShortText = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
+NameText = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+class SubscriptionBody(msgspec.Struct, forbid_unknown_fields=True):
     mode: Literal["webhook", "long_connection"] = "webhook"
     url: Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*$")] = ""
-    encrypt_key: Text = ""
-    verification_token: Text | None = None
-    events: Literal["*"] | list[Name] = "*"
+    encrypt_key: ShortText = ""
+    verification_token: ShortText | None = None
+    events: Literal["*"] | list[NameText] = "*"
 
 
-class Again(msgspec.Struct, forbid_unknown_fields=True):
-    app_id: Name | None = None
+class RedeliverBody(msgspec.Struct, forbid_unknown_fields=True):
+    app_id: NameText | None = None
 
 
-class Replay(msgspec.Struct, forbid_unknown_fields=True):
+class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
     since: Annotated[datetime, Meta(tz=True)] | None = None
 
 
-class Subscribers:
+class SubscriptionRoutes:
     """PUT, GET and DELETE apps/{app_id}/webhook, POST apps/{app_id}/replay, POST events/{id}/redeliver."""
 
     def __init__(self, installation: "Installation") -> None:
         self._installation = installation
 
-    async def put(self, request: Request) -> dict[str, Any]:
+    async def set_subscription(self, request: Request) -> dict[str, Any]:
         """The app is told of its events there from now on; Refused when the address does not prove to be its own."""
-        app, wanted, house = await self._app(request), await read(request, Wanted), self._installation
-        it = Subscriber(
+        app, body, installation = (
+            await self._get_app(request),
+            await parse_body(request, SubscriptionBody),
+            self._installation,
+        )
+        subscriber = Subscriber(
             tenant=app.tenant,
             app_id=app.app_id,
-            mode=wanted.mode,
-            url=wanted.url,
-            encrypt_key=wanted.encrypt_key,
-            verification_token=random_hex() if wanted.verification_token is None else wanted.verification_token,
+            mode=body.mode,
+            url=body.url,
+            encrypt_key=body.encrypt_key,
+            verification_token=random_hex() if body.verification_token is None else body.verification_token,
         )
         try:
-            types = subscriptions.resolve_event_types(house.spec, app, wanted.events)
-        except UsageError as why:
-            raise bad(str(why)) from None
-        await self._prove(app, it)
+            types = subscriptions.resolve_event_types(installation.spec, app, body.events)
+        except UsageError as error:
+            raise bad_request(str(error)) from None
+        await self._verify_url(app, subscriber)
 
         def subscribe(tx: Tx) -> dict[str, Any]:
-            subscribers.subscribe(tx, it, types)
-            return _shown(tx, it)
+            subscribers.subscribe(tx, subscriber, types)
+            return _to_json(tx, subscriber)
 
-        shown = await house.store.command(app.tenant, subscribe)
-        house.on_subscribed(app)
-        return shown
+        subscription = await installation.store.command(app.tenant, subscribe)
+        installation.on_subscribed(app)
+        return subscription
 
-    async def _prove(self, app: App, it: Subscriber) -> None:
-        if it.mode == "long_connection":
-            if it.url or it.encrypt_key:
-                raise bad("a long connection has no url and no encrypt_key: the app connects here")
+    async def _verify_url(self, app: App, subscriber: Subscriber) -> None:
+        if subscriber.mode == "long_connection":
+            if subscriber.url or subscriber.encrypt_key:
+                raise bad_request("a long connection has no url and no encrypt_key: the app connects here")
             if app.type == "store":
-                raise bad("store apps are told by webhook only: give a url")
+                raise bad_request("store apps are told by webhook only: give a url")
             return
-        if not it.url:
-            raise bad('give a url, or "mode": "long_connection"')
-        why = await self._installation.webhooks.verify_url(it.url, it.encrypt_key, it.verification_token)
-        if why is not None:
-            raise bad(why)
+        if not subscriber.url:
+            raise bad_request('give a url, or "mode": "long_connection"')
+        reason = await self._installation.webhooks.verify_url(
+            subscriber.url, subscriber.encrypt_key, subscriber.verification_token
+        )
+        if reason is not None:
+            raise bad_request(reason)
 
-    async def get(self, request: Request) -> dict[str, Any]:
+    async def get_subscription(self, request: Request) -> dict[str, Any]:
         """Where the app's events go now."""
-        app, house = await self._app(request), self._installation
-        return await house.store.query(app.tenant, lambda tx: _shown(tx, _known(tx, app)))
+        app, installation = await self._get_app(request), self._installation
+        return await installation.store.query(app.tenant, lambda tx: _to_json(tx, _get_existing(tx, app)))
 
-    async def delete(self, request: Request) -> dict[str, Any]:
+    async def delete_subscription(self, request: Request) -> dict[str, Any]:
         """The app is told of nothing any more."""
-        app, house = await self._app(request), self._installation
-        await house.store.command(app.tenant, lambda tx: subscriptions.unsubscribe(tx, app.app_id))
+        app, installation = await self._get_app(request), self._installation
+        await installation.store.command(app.tenant, lambda tx: subscriptions.unsubscribe(tx, app.app_id))
         return {}
 
     async def replay(self, request: Request) -> dict[str, Any]:
         """Deliver again what was recorded since a moment of the world, or ever."""
-        app, wanted, house = await self._app(request), await read(request, Replay), self._installation
+        app, body, installation = (
+            await self._get_app(request),
+            await parse_body(request, ReplayBody),
+            self._installation,
+        )
         try:
-            count = await subscriptions.replay(house.store, app.tenant, app.app_id, wanted.since)
-        except UsageError as why:
-            raise Refused(HTTPStatus.CONFLICT, str(why)) from None
-        house.delivery_worker.wake()
+            count = await subscriptions.replay(installation.store, app.tenant, app.app_id, body.since)
+        except UsageError as error:
+            raise SandboxError(HTTPStatus.CONFLICT, str(error)) from None
+        installation.delivery_worker.wake()
         return {"count": count}
 
     async def redeliver(self, request: Request) -> dict[str, Any]:
         """Deliver one event again, to one app or to all that subscribe to it."""
-        wanted, house = await read(request, Again), self._installation
+        body, installation = await parse_body(request, RedeliverBody), self._installation
         id = request.path_params["id"]
         try:
-            apps = await house.store.command(house.tenant.id, lambda tx: subscriptions.redeliver(tx, id, wanted.app_id))
-        except UsageError as why:
-            raise Refused(HTTPStatus.NOT_FOUND, str(why)) from None
-        house.delivery_worker.wake()
+            apps = await installation.store.command(
+                installation.tenant.id, lambda tx: subscriptions.redeliver(tx, id, body.app_id)
+            )
+        except UsageError as error:
+            raise SandboxError(HTTPStatus.NOT_FOUND, str(error)) from None
+        installation.delivery_worker.wake()
         return {"app_ids": apps}
 
-    async def _app(self, request: Request) -> App:
+    async def _get_app(self, request: Request) -> App:
         app = await self._installation.apps.get(request.path_params["app_id"])
         if app is None or app.tenant != self._installation.tenant.id:
-            raise Refused(HTTPStatus.NOT_FOUND, "there is no such app")
+            raise SandboxError(HTTPStatus.NOT_FOUND, "there is no such app")
         return app
 
 
-def _known(tx: Tx, app: App) -> Subscriber:
-    it = subscribers.get(tx, app.app_id)
-    if it is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "the app is told of nothing: PUT says where its events go")
-    return it
+def _get_existing(tx: Tx, app: App) -> Subscriber:
+    subscriber = subscribers.get(tx, app.app_id)
+    if subscriber is None:
+        raise SandboxError(HTTPStatus.NOT_FOUND, "the app is told of nothing: PUT says where its events go")
+    return subscriber
 
 
-def _shown(tx: Tx, it: Subscriber) -> dict[str, Any]:
+def _to_json(tx: Tx, subscriber: Subscriber) -> dict[str, Any]:
     return {
-        "mode": it.mode,
-        "url": it.url,
-        "encrypt_key": it.encrypt_key,
-        "verification_token": it.verification_token,
-        "events": sorted(subscribers.list_event_types(tx, it.app_id)),
+        "mode": subscriber.mode,
+        "url": subscriber.url,
+        "encrypt_key": subscriber.encrypt_key,
+        "verification_token": subscriber.verification_token,
+        "events": sorted(subscribers.list_event_types(tx, subscriber.app_id)),
     }

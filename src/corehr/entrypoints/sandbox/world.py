@@ -10,15 +10,15 @@ from starlette.requests import Request
 from corehr.engines import versions
 from corehr.engines.timeline import version_as_of
 from corehr.entrypoints.demo import names as people_names
-from corehr.entrypoints.demo.almanac import later, years_later
-from corehr.entrypoints.demo.chance import Chance
-from corehr.entrypoints.demo.company import add_names, made, read_names
-from corehr.entrypoints.demo.described import describe_people
+from corehr.entrypoints.demo.dates import add_days, add_years
+from corehr.entrypoints.demo.demo_build import find_demo_company, get_named_records, insert_named_records
+from corehr.entrypoints.demo.named_facts import employment_facts
 from corehr.entrypoints.demo.people import hire
-from corehr.entrypoints.demo.plans import Plan, Terms
-from corehr.entrypoints.sandbox.door import Refused, read
-from corehr.entrypoints.sandbox.recipes import recipes
-from corehr.entrypoints.sandbox.travel import Travel
+from corehr.entrypoints.demo.plans import ContractTerms, PersonSeed
+from corehr.entrypoints.demo.random import SeededRandom
+from corehr.entrypoints.sandbox.clock import ClockRoutes
+from corehr.entrypoints.sandbox.recipes import build_recipes
+from corehr.entrypoints.sandbox.router import SandboxError, parse_body
 from corehr.hr.job_datas import records as job_datas
 from corehr.kernel.clock import IsoDate, local_date
 from corehr.kernel.db import Tx
@@ -26,72 +26,75 @@ from corehr.kernel.db import Tx
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
-FIRST_EXTRA: Final = 1_000_000
+EXTRA_EMPLOYEE_NUMBERS_START: Final = 1_000_000
 """The number from which user ids of extra people are made: no demo company has so many."""
 
-_EXTRA: Final = "extra_"
+_EXTRA_PREFIX: Final = "extra_"
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+class HireBody(msgspec.Struct, forbid_unknown_fields=True):
     count: Annotated[int, Meta(ge=1, le=1000)]
 
 
-class World:
+class WorldRoutes:
     """GET world and POST world/employees."""
 
-    def __init__(self, installation: "Installation", travel: Travel) -> None:
-        self._installation, self._travel = installation, travel
+    def __init__(self, installation: "Installation", clock: ClockRoutes) -> None:
+        self._installation, self._clock = installation, clock
 
-    async def get(self, request: Request) -> dict[str, Any]:
-        house = self._installation
+    async def get_world(self, request: Request) -> dict[str, Any]:
+        installation = self._installation
 
         def read_all(tx: Tx) -> dict[str, Any]:
-            company, named = made(tx), read_names(tx)
-            today = local_date(company[2], house.tenant.time_zone) if company else ""
-            return {**named, "recipes": recipes(named, house.spec, today) if company else {}}
+            demo_company, named_records = find_demo_company(tx), get_named_records(tx)
+            today = local_date(demo_company[2], installation.tenant.time_zone) if demo_company else ""
+            return {
+                **named_records,
+                "recipes": build_recipes(named_records, installation.spec, today) if demo_company else {},
+            }
 
-        told = await house.store.query(house.tenant.id, read_all)
-        for facts in told.get("apps", {}).values():
-            app = await house.apps.get(facts["id"])
+        world = await installation.store.query(installation.tenant.id, read_all)
+        for facts in world.get("apps", {}).values():
+            app = await installation.apps.get(facts["id"])
             if app is not None and app.type == "store":
-                facts |= {"app_ticket": house.tickets.current(app), "tenant_key": app.tenant_key}
-        return told
+                facts |= {"app_ticket": installation.tickets.current(app), "tenant_key": app.tenant_key}
+        return world
 
     async def hire(self, request: Request) -> dict[str, Any]:
         """More people like `active`, who have been there for a year; Refused where there is no `active`."""
-        count, house = (await read(request, Wanted)).count, self._installation
-        async with self._travel.lock:
-            hired = await house.store.command(house.tenant.id, lambda tx: self._hire(tx, count))
+        count, installation = (await parse_body(request, HireBody)).count, self._installation
+        async with self._clock.lock:
+            hired = await installation.store.command(installation.tenant.id, lambda tx: self._hire(tx, count))
         return {"employments": hired}
 
     def _hire(self, tx: Tx, count: int) -> dict[str, Any]:
-        known = read_names(tx).get("employments", {})
-        active = known.get("active")
+        facts_by_name = get_named_records(tx).get("employments", {})
+        active = facts_by_name.get("active")
         if active is None:
-            raise Refused(HTTPStatus.CONFLICT, "there is no demo company here, so nobody to take as a pattern")
+            raise SandboxError(HTTPStatus.CONFLICT, "there is no demo company here, so nobody to take as a pattern")
         today = local_date(tx.now, self._installation.tenant.time_zone)
-        life = versions.timeline(tx, job_datas.KIND, active["job_data_id"])
-        pattern = {**(version_as_of(life, today) or life[0]).body, "assignment_start_reason": "onboarding"}
-        there = sum(1 for name in known if name.startswith(_EXTRA))
-        plans = [_plan(there + n + 1, today, pattern["department_id"]) for n in range(count)]
+        timeline = versions.timeline(tx, job_datas.KIND, active["job_data_id"])
+        pattern = {**(version_as_of(timeline, today) or timeline[0]).body, "assignment_start_reason": "onboarding"}
+        existing = sum(1 for name in facts_by_name if name.startswith(_EXTRA_PREFIX))
+        plans = [_plan_employee(existing + n + 1, today, pattern["department_id"]) for n in range(count)]
         for plan in plans:
             hire(tx, plan, pattern, today, active["company_id"])
-        ids = {str(plan.called): plan.id for plan in plans}
-        facts = dict(describe_people(tx, ids, today, self._installation.tenant.server_key))
-        add_names(tx, {"employments": facts})
+        ids = {str(plan.record_name): plan.id for plan in plans}
+        facts = dict(employment_facts(tx, ids, today, self._installation.tenant.server_key))
+        insert_named_records(tx, {"employments": facts})
         return facts
 
 
-def _plan(number: int, today: IsoDate, department_id: str) -> Plan:
-    name, user_id = people_names.person(Chance(number), FIRST_EXTRA + number)
-    started = years_later(today, -1)
-    return Plan(
+def _plan_employee(number: int, today: IsoDate, department_id: str) -> PersonSeed:
+    name, user_id = people_names.generate_name_and_id(SeededRandom(number), EXTRA_EMPLOYEE_NUMBERS_START + number)
+    onboarding_date = add_years(today, -1)
+    return PersonSeed(
         name=name,
         user_id=user_id,
-        onboarding=started,
+        onboarding=onboarding_date,
         department_id=department_id,
         manager=None,
-        dotted=None,
-        contracts=[Terms(started, later(years_later(started, 3), -1))],
-        called=f"{_EXTRA}{number}",
+        dotted_manager=None,
+        contracts=[ContractTerms(onboarding_date, add_days(add_years(onboarding_date, 3), -1))],
+        record_name=f"{_EXTRA_PREFIX}{number}",
     )

@@ -3,30 +3,30 @@
 from tests.world import CREATE, SECRETS, TOKEN
 
 
-def asked(world, path, body=None, method="PUT", **query):
+def sandbox_error(world, path, body=None, method="PUT", **query):
     """A call of the sandbox that is expected to be refused: its status and why."""
-    answer = world.request(method, f"/sandbox/{path}", body, query=query)
-    assert isinstance(answer.json["error"], str)
-    assert "\n" not in answer.json["error"]
-    return answer.status, answer.json["error"]
+    response = world.request(method, f"/sandbox/{path}", body, query=query)
+    assert isinstance(response.json["error"], str)
+    assert "\n" not in response.json["error"]
+    return response.status, response.json["error"]
 
 
-def move(world, name="active", to="other", **body):
+def request_move(world, name="active", department="other", **body):
     """Somebody moves to another department."""
-    info = {"target_department": world.names["departments"][to]["id"]}
+    info = {"target_department": world.names["departments"][department]["id"]}
     return world.change(world.person(name)["id"], info, **body)
 
 
-def moved(world, *who, **body):
+def move_employee(world, *employee_and_target, **body):
     """They did."""
-    return move(world, *who, **body).data["job_change_id"]
+    return request_move(world, *employee_and_target, **body).data["job_change_id"]
 
 
 # -- what came in --------------------------------------------------------------------------------------------------
 
 
-def test_requests_are_noted_with_what_refused_them(world):
-    move(world, "leaver")
+def test_requests_are_logged_with_the_rule_that_refused_them(world):
+    request_move(world, "leaver")
 
     last = world.sandbox("GET", "requests", limit=1)["items"][0]
 
@@ -53,15 +53,15 @@ def test_secrets_tokens_ids_and_accounts_are_masked(world):
     world.request("POST", CREATE, private, headers={"authorization": f"Bearer {token}"})
 
     text = world.request("GET", "/sandbox/requests").body.decode()
-    noted = world.sandbox("GET", "requests")["items"][-1]["body"]
+    logged = world.sandbox("GET", "requests")["items"][-1]["body"]
 
     assert not [hidden for hidden in (secret, token, "6222020200112233", "1101051949") if hidden in text]
-    assert [noted[name] for name in ("page_token", "employment_id", "log_id")] == [
+    assert [logged[name] for name in ("page_token", "employment_id", "log_id")] == [
         private[name] for name in ("page_token", "employment_id", "log_id")
     ]
 
 
-def test_what_is_no_json_is_noted_by_its_length(world):
+def test_a_body_that_is_not_json_is_logged_by_its_length(world):
     world.request("POST", CREATE, b'{"app_secret": "half a sec', app="cli_a000000000000001")
 
     assert world.sandbox("GET", "requests", limit=1)["items"][0]["body"] == "(no JSON, 26 bytes)"
@@ -69,17 +69,17 @@ def test_what_is_no_json_is_noted_by_its_length(world):
 
 def test_a_limit_that_is_none_is_refused(world):
     for limit in ("0", "-1", "1001", "x", "1e3", "", "９"):
-        assert asked(world, "requests", method="GET", limit=limit)[0] == 400
+        assert sandbox_error(world, "requests", method="GET", limit=limit)[0] == 400
 
 
 # -- records -------------------------------------------------------------------------------------------------------
 
 
-def test_a_record_is_shown_as_it_was_valid_and_as_it_was_known(world):
+def test_a_record_is_read_as_of_a_day_and_as_known_at_a_moment(world):
     active, other = world.person("active"), world.names["departments"]["other"]["id"]
     world.travel(days=3)
     before = world.sandbox("GET", "clock")["now"]
-    moved(world, effective_date="2026-01-06")
+    move_employee(world, effective_date="2026-01-06")
     path = f"records/job_datas/{active['job_data_id']}"
 
     assert world.sandbox("GET", path)["version"]["body"]["department_id"] == other
@@ -89,7 +89,7 @@ def test_a_record_is_shown_as_it_was_valid_and_as_it_was_known(world):
     assert len(world.sandbox("GET", path, known=before)["versions"]) == 1
 
 
-def test_every_record_with_a_name_can_be_shown(world):
+def test_every_record_with_a_name_can_be_read(world):
     kinds = set(world.names) - {"recipes", "apps"}
     missing = [
         (kind, name)
@@ -101,14 +101,14 @@ def test_every_record_with_a_name_can_be_shown(world):
     assert missing == []
 
 
-def test_a_person_is_shown_with_everything_dated_about_them(world):
+def test_an_employment_is_read_with_its_timelines(world):
     active = world.person("active")
-    shown = world.sandbox("GET", f"records/employments/{active['id']}")
+    record = world.sandbox("GET", f"records/employments/{active['id']}")
 
-    assert (shown["user_id"], shown["onboarding_date"]) == (active["user_id"], active["onboarding_date"])
-    assert shown["version"]["body"]["seniority_date"] == active["onboarding_date"]
-    assert shown["job_data"]["version"]["body"]["department_id"] == active["department"]
-    contract = world.sandbox("GET", f"records/contracts/{shown['contract_ids'][0]}")
+    assert (record["user_id"], record["onboarding_date"]) == (active["user_id"], active["onboarding_date"])
+    assert record["version"]["body"]["seniority_date"] == active["onboarding_date"]
+    assert record["job_data"]["version"]["body"]["department_id"] == active["department"]
+    contract = world.sandbox("GET", f"records/contracts/{record['contract_ids'][0]}")
     assert contract["employment_id"] == active["id"]
     assert contract["version"]["body"]["contract_end_date"] == active["contract_end_date"]
 
@@ -118,9 +118,11 @@ def test_what_does_not_exist_is_not_found(world):
         assert world.request("GET", f"/sandbox/records/{path}").status == 404
 
 
-def test_before_they_were_hired_nobody_knew_them(world):
+def test_an_employment_is_unknown_before_it_was_created(world):
     assert (
-        asked(world, f"records/employments/{world.person('active')['id']}", None, "GET", known="2010-01-01T00:00Z")[0]
+        sandbox_error(
+            world, f"records/employments/{world.person('active')['id']}", None, "GET", known="2010-01-01T00:00Z"
+        )[0]
         == 404
     )
 
@@ -130,10 +132,10 @@ def test_a_day_and_a_moment_must_be_ones(world):
     moments = [{"known": moment} for moment in ("2026-01-05", "2026-01-05T09:00:00", "x", "0001-01-01T00:00:00+14:00")]
     path = f"records/employments/{world.person('active')['id']}"
 
-    assert {asked(world, path, None, "GET", **query)[0] for query in days + moments} == {400}
+    assert {sandbox_error(world, path, None, "GET", **query)[0] for query in days + moments} == {400}
 
 
-def test_a_plus_that_nobody_escaped_is_understood(world):
+def test_an_unescaped_plus_is_understood(world):
     path = f"/sandbox/records/employments/{world.person('active')['id']}"
 
     assert world.request("GET", path, query={"known": "2026-01-05T09:00:00 08:00"}).status == 200
@@ -142,9 +144,9 @@ def test_a_plus_that_nobody_escaped_is_understood(world):
 # -- events --------------------------------------------------------------------------------------------------------
 
 
-def test_events_tell_what_happened_since_the_company_was_made(world):
+def test_events_list_what_happened_since_the_company_was_made(world):
     assert world.sandbox("GET", "events")["items"] == []
-    change = moved(world)
+    change = move_employee(world)
 
     items = world.sandbox("GET", "events")["items"]
 
@@ -155,85 +157,85 @@ def test_events_tell_what_happened_since_the_company_was_made(world):
 
 
 def test_events_go_on_from_an_id_and_by_type(world):
-    moved(world)
-    everything = world.sandbox("GET", "events")["items"]
-    first, *rest = everything
+    move_employee(world)
+    all_events = world.sandbox("GET", "events")["items"]
+    first, *rest = all_events
     type = rest[0]["event_type"]
 
     assert world.sandbox("GET", "events", since=first["event_id"])["items"] == rest
-    assert world.sandbox("GET", "events", limit=2)["items"] == everything[:2]
-    assert world.sandbox("GET", "events", type=type)["items"] == [e for e in everything if e["event_type"] == type]
-    assert world.sandbox("GET", "events", since=everything[-1]["event_id"])["items"] == []
+    assert world.sandbox("GET", "events", limit=2)["items"] == all_events[:2]
+    assert world.sandbox("GET", "events", type=type)["items"] == [e for e in all_events if e["event_type"] == type]
+    assert world.sandbox("GET", "events", since=all_events[-1]["event_id"])["items"] == []
 
 
-def test_the_history_of_a_demo_company_can_be_asked_for(world):
+def test_the_history_of_a_demo_company_can_be_listed(world):
     history = world.sandbox("GET", "events", since="0" * 32, limit=10_000)["items"]
 
     assert len([e for e in history if e["event_type"] == "corehr.employment.created_v1"]) == 60
 
 
-def test_events_are_in_the_words_of_the_app_that_asks(world):
-    moved(world)
+def test_events_are_rendered_for_the_app_of_the_query(world):
+    move_employee(world)
     active = world.person("active")
     for app_id in SECRETS:
         items = world.sandbox("GET", "events", type="corehr.job_change.updated_v1", app_id=app_id)["items"]
         ids = items[0]["event"]["target_user_id"]
         assert (ids["open_id"], ids["union_id"]) == (active["open_ids"][app_id], active["union_id"])
-        assert ids.get("user_id") == (active["user_id"] if world_app_sees_user_ids(app_id) else None)
+        assert ids.get("user_id") == (active["user_id"] if app_sees_user_ids(app_id) else None)
 
 
-def world_app_sees_user_ids(app_id):
+def app_sees_user_ids(app_id):
     return app_id not in ("cli_a000000000000002", "cli_a000000000000003")
 
 
-def test_events_that_cannot_be_asked_for(world):
+def test_invalid_event_queries_are_refused(world):
     for query in ({"since": "x"}, {"since": "f" * 32}, {"limit": "0"}, {"type": "\0"}):
-        assert asked(world, "events", method="GET", **query)[0] == 400
+        assert sandbox_error(world, "events", method="GET", **query)[0] == 400
 
 
-def test_events_for_nobody(world):
-    assert asked(world, "events", method="GET", app_id="cli_ffffffffffffffff")[0] == 404
+def test_events_of_an_unknown_app_are_not_found(world):
+    assert sandbox_error(world, "events", method="GET", app_id="cli_ffffffffffffffff")[0] == 404
 
 
 # -- apps and people -----------------------------------------------------------------------------------------------
 
 
-def signed_in(world, app):
-    answer = world.request("POST", TOKEN, app)
-    return {"authorization": f"Bearer {answer.json['tenant_access_token']}"}
+def auth_headers(world, app):
+    response = world.request("POST", TOKEN, app)
+    return {"authorization": f"Bearer {response.json['tenant_access_token']}"}
 
 
-def test_a_fresh_app_works_at_once(world):
+def test_a_new_app_works_at_once(world):
     app = world.sandbox("POST", "apps", {})
-    asked = {"employment_ids": [world.person("active")["union_id"]]}
+    body = {"employment_ids": [world.person("active")["union_id"]]}
     query = {"page_size": 10, "user_id_type": "union_id"}
     path = "/open-apis/corehr/v2/employees/job_datas/query"
 
-    answer = world.request("POST", path, asked, query=query, headers=signed_in(world, app))
+    response = world.request("POST", path, body, query=query, headers=auth_headers(world, app))
 
-    assert len(answer.data["items"]) == 1
+    assert len(response.data["items"]) == 1
 
 
 def test_an_app_may_see_only_some_departments(world):
     department = world.names["departments"]["range"]
     path, query = "/open-apis/corehr/v2/employees/job_datas/query", {"page_size": 10, "user_id_type": "union_id"}
 
-    def seen(name, headers):
-        asked = {"employment_ids": [world.person(name)["union_id"]]}
-        return world.request("POST", path, asked, query=query, headers=headers).code
+    def query_code(name, headers):
+        body = {"employment_ids": [world.person(name)["union_id"]]}
+        return world.request("POST", path, body, query=query, headers=headers).code
 
     for id_type in ("id", "open_department_id", "department_id"):
         app = {"name": "some", "data_range": {"departments": [department[id_type]]}}
-        headers = signed_in(world, world.sandbox("POST", "apps", app))
-        assert (seen("active", headers), seen("outside_range", headers)) == (0, 1160023)
+        headers = auth_headers(world, world.sandbox("POST", "apps", app))
+        assert (query_code("active", headers), query_code("outside_range", headers)) == (0, 1160023)
 
 
 def test_an_app_without_scopes_may_do_nothing(world):
     app = world.sandbox("POST", "apps", {"scopes": [], "data_range": "none", "pre_hires": "none", "type": "custom"})
 
-    answer = world.request("POST", CREATE, {}, headers=signed_in(world, app))
+    response = world.request("POST", CREATE, {}, headers=auth_headers(world, app))
 
-    assert answer.code == 99991672
+    assert response.code == 99991672
 
 
 def test_more_people_are_like_active_and_can_be_moved(world):
@@ -243,7 +245,7 @@ def test_more_people_are_like_active_and_can_be_moved(world):
 
     assert sorted([*hired, *more]) == ["extra_1", "extra_2", "extra_3", "extra_4"]
     assert world.sandbox("GET", "world")["employments"]["extra_4"] == more["extra_4"]
-    for person in hired.values():
+    for employment in hired.values():
         same = ("direct_manager", "department", "job", "company_id")
-        assert [person[fact] for fact in same] == [active[fact] for fact in same]
-        assert world.change(person["id"], {"target_department": world.names["departments"]["other"]["id"]}).data
+        assert [employment[fact] for fact in same] == [active[fact] for fact in same]
+        assert world.change(employment["id"], {"target_department": world.names["departments"]["other"]["id"]}).data

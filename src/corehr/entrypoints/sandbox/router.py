@@ -17,7 +17,7 @@ T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Any]]
 """Answers what JSON can say; Refused when it will not."""
 
-LONGEST: Final = 2**20
+MAX_BODY_BYTES: Final = 2**20
 """Bytes of a body at most."""
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -25,21 +25,21 @@ _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 _log = logging.getLogger(__name__)
 
 
-class Refused(Exception):
+class SandboxError(Exception):
     """The sandbox says no: an HTTP status, and one line that says why."""
 
-    def __init__(self, status: HTTPStatus, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
         self.status = status
-        self.why = why
+        self.reason = reason
 
 
-def bad(why: str) -> Refused:
+def bad_request(reason: str) -> SandboxError:
     """What was asked makes no sense."""
-    return Refused(HTTPStatus.BAD_REQUEST, why)
+    return SandboxError(HTTPStatus.BAD_REQUEST, reason)
 
 
-class Door:
+class SandboxRouter:
     """`token` is what callers must show; without one only this machine may call, from no other site's page."""
 
     def __init__(self, token: str | None) -> None:
@@ -50,71 +50,73 @@ class Door:
 
         async def endpoint(request: Request) -> Response:
             try:
-                self.admit(request)
+                self.authorize(request)
                 handler = handlers.get(request.method)
                 if handler is None:
-                    raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"this takes {', '.join(handlers)}")
-                return _answer(HTTPStatus.OK, await handler(request))
-            except Refused as no:
-                return _answer(no.status, {"error": no.why})
+                    raise SandboxError(HTTPStatus.METHOD_NOT_ALLOWED, f"this takes {', '.join(handlers)}")
+                return _json_response(HTTPStatus.OK, await handler(request))
+            except SandboxError as error:
+                return _json_response(error.status, {"error": error.reason})
             except Exception:  # noqa: BLE001  # whatever it is, the caller gets JSON
                 _log.exception("%s %s failed", request.method, request.url.path)
-                return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "the sandbox failed: the log says why"})
+                return _json_response(
+                    HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "the sandbox failed: the log says why"}
+                )
 
         return Route(path, endpoint, methods=list(_METHODS))
 
-    def admit(self, request: Request) -> None:
+    def authorize(self, request: Request) -> None:
         """Refused unless the caller is who may call."""
         host = request.headers.get("host", "")
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-        if (origin is not None and not _is_of(origin, host)) or site in ("cross-site", "same-site"):
-            raise Refused(HTTPStatus.FORBIDDEN, "a page of another site may not call the sandbox")
+        if (origin is not None and not _is_same_origin(origin, host)) or site in ("cross-site", "same-site"):
+            raise SandboxError(HTTPStatus.FORBIDDEN, "a page of another site may not call the sandbox")
         if self._token is not None:
             if not self._has_token(request):
-                raise Refused(HTTPStatus.UNAUTHORIZED, "show the sandbox token, as X-Sandbox-Token")
-        elif not (request.client and _is_near(request.client.host) and _is_near(_name(host))):
-            raise Refused(HTTPStatus.FORBIDDEN, "from elsewhere the sandbox needs --sandbox-token")
+                raise SandboxError(HTTPStatus.UNAUTHORIZED, "show the sandbox token, as X-Sandbox-Token")
+        elif not (request.client and _is_loopback(request.client.host) and _is_loopback(_host_name(host))):
+            raise SandboxError(HTTPStatus.FORBIDDEN, "from elsewhere the sandbox needs --sandbox-token")
 
     def _has_token(self, request: Request) -> bool:
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        shown = request.headers.get("x-sandbox-token") or (bearer if scheme.lower() == "bearer" else "")
-        return hmac.compare_digest(shown.encode(), (self._token or "").encode())
+        token = request.headers.get("x-sandbox-token") or (bearer if scheme.lower() == "bearer" else "")
+        return hmac.compare_digest(token.encode(), (self._token or "").encode())
 
 
-async def read(request: Request, into: type[T]) -> T:
+async def parse_body(request: Request, body_type: type[T]) -> T:
     """The body as this type says it is, no body as an empty object; Refused when it is not."""
     raw = b""
-    async for part in request.stream():
-        raw += part
-        if len(raw) > LONGEST:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {LONGEST} bytes")
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MAX_BODY_BYTES:
+            raise SandboxError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {MAX_BODY_BYTES} bytes")
     try:
-        return msgspec.json.decode(raw or b"{}", type=into)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as why:
-        raise bad(f"the body is not as it should be: {why}") from None
+        return msgspec.json.decode(raw or b"{}", type=body_type)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise bad_request(f"the body is not as it should be: {error}") from None
 
 
-def whole(request: Request, name: str, default: int, most: int) -> int:
+def positive_int(request: Request, name: str, default: int, maximum: int) -> int:
     """A query parameter that is a whole number from 1 to `most`."""
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
-        raise bad(f"{name} must be a whole number from 1 to {most}")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= maximum):
+        raise bad_request(f"{name} must be a whole number from 1 to {maximum}")
     return int(text)
 
 
-def _answer(status: HTTPStatus, data: Any) -> Response:
+def _json_response(status: HTTPStatus, data: Any) -> Response:
     return Response(_encode(data), status, media_type="application/json")
 
 
-def _is_of(origin: str, host: str) -> bool:
+def _is_same_origin(origin: str, host: str) -> bool:
     """Is this the origin of a page that the same host serves?"""
     scheme, _, rest = origin.lower().partition("://")
     return scheme in ("http", "https") and rest == host.lower()
 
 
-def _name(host: str) -> str:
+def _host_name(host: str) -> str:
     """The name or address in a Host header, without the port."""
     try:
         return urlsplit(f"//{host}").hostname or ""
@@ -122,7 +124,7 @@ def _name(host: str) -> str:
         return ""
 
 
-def _is_near(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     """Does the name or address mean this machine?"""
     if host == "localhost" or host.endswith(".localhost"):
         return True

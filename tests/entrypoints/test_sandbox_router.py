@@ -42,45 +42,45 @@ HEADERS = [
 """Of a request from this machine, and what it is answered."""
 
 
-def from_elsewhere(world, method, path, *, client="127.0.0.1", **headers):
+def request_from(world, method, path, *, client="127.0.0.1", **headers):
     """A request as it comes from another address."""
 
     async def app(scope, receive, send):
         await world.house.asgi({**scope, "client": (client, 1)}, receive, send)
 
-    sent = {"host": "127.0.0.1:8321", **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return world.run(asgi_request(app, method, f"/sandbox/{path}", b"", {}, sent))
+    sent_headers = {"host": "127.0.0.1:8321", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return world.run(asgi_request(app, method, f"/sandbox/{path}", b"", {}, sent_headers))
 
 
 def test_without_a_token_only_this_machine_may(world):
-    assert {from_elsewhere(world, *call, client="192.0.2.1").status for call in PROTECTED} == {403}
+    assert {request_from(world, *call, client="192.0.2.1").status for call in PROTECTED} == {403}
 
 
 def test_a_page_of_another_site_may_not(world):
-    assert {from_elsewhere(world, *call, origin="https://evil.example").status for call in PROTECTED} == {403}
+    assert {request_from(world, *call, origin="https://evil.example").status for call in PROTECTED} == {403}
 
 
-def test_host_and_origin_are_looked_at(world):
-    answered = [(headers, from_elsewhere(world, "GET", "clock", **headers).status) for headers, _ in HEADERS]
+def test_host_and_origin_are_checked(world):
+    statuses = [(headers, request_from(world, "GET", "clock", **headers).status) for headers, _ in HEADERS]
 
-    assert answered == HEADERS
+    assert statuses == HEADERS
 
 
 def test_this_machine_has_several_addresses(world):
     for client in ("::1", "::ffff:127.0.0.1", "127.8.8.8"):
-        assert from_elsewhere(world, "GET", "clock", client=client).status == 200
+        assert request_from(world, "GET", "clock", client=client).status == 200
 
 
 def test_with_a_token_anybody_who_has_it_may(world):
     world.house.settings = Settings(world.url, sandbox=True, sandbox_token="open sesame")
-    fresh = Starlette(routes=world.house.sandbox.routes())
+    sandbox_app = Starlette(routes=world.house.sandbox.routes())
 
     async def app(scope, receive, send):
-        await fresh({**scope, "client": ("192.0.2.1", 1)}, receive, send)
+        await sandbox_app({**scope, "client": ("192.0.2.1", 1)}, receive, send)
 
     def status(**headers):
-        sent = {"host": "sandbox.example", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return world.run(asgi_request(app, "GET", "/sandbox/clock", b"", {}, sent)).status
+        sent_headers = {"host": "sandbox.example", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return world.run(asgi_request(app, "GET", "/sandbox/clock", b"", {}, sent_headers)).status
 
     assert status(x_sandbox_token="open sesame") == 200
     assert status(authorization="Bearer open sesame") == 200
@@ -94,13 +94,13 @@ def test_an_installation_without_a_sandbox_has_none(db):
     world = World(db, sandbox=False)
     try:
         for method, path in PROTECTED:
-            answer = world.request(method, f"/sandbox/{path}", {})
-            assert (answer.status, answer.body) == (404, b"404 page not found")
+            response = world.request(method, f"/sandbox/{path}", {})
+            assert (response.status, response.body) == (404, b"404 page not found")
     finally:
         world.close()
 
 
-def test_an_unknown_call_is_an_unknown_path_and_a_wrong_method_says_so(world):
+def test_an_unknown_call_is_an_unknown_path_and_a_wrong_method_is_not_allowed(world):
     assert world.request("GET", "/sandbox/nothing").body == b"404 page not found"
     assert world.request("GET", "/sandbox/").body == b"404 page not found"
     assert world.request("DELETE", "/sandbox/clock").status == 405

@@ -8,33 +8,33 @@ import sqlalchemy as sa
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import Statement, insert_into, metadata, of_tenant, statement
 
-Rows = Mapping[str, list[Row]]
+RowsByTable = Mapping[str, list[Row]]
 """Rows by table."""
 
-ITSELF: Final = frozenset({"tenant", "app"})
+IDENTITY_TABLES: Final = frozenset({"tenant", "app"})
 """The tables that say that there is a tenant, and who may call."""
 
 
-def take_away(tx: Tx, but: Collection[str] = ()) -> None:
+def delete_rows(tx: Tx, excluding: Collection[str] = ()) -> None:
     """The tenant has nothing any more, not even itself; except in the tables of these names."""
     for table in _tables():
-        if table.name not in but:
+        if table.name not in excluding:
             tx.execute(statement(sa.delete(table).where(of_tenant(table))))
 
 
-def take_away_itself(tx: Tx) -> None:
+def delete_tenant_rows(tx: Tx) -> None:
     """The tenant is no more; what it has stays."""
-    take_away(tx, [table.name for table in _tables() if table.name not in ITSELF])
+    delete_rows(tx, [table.name for table in _tables() if table.name not in IDENTITY_TABLES])
 
 
-def read(tx: Tx) -> Rows:
+def read(tx: Tx) -> RowsByTable:
     """Everything the tenant has."""
-    return {table.name: tx.fetch_all(_all(table)) for table in _tables()}
+    return {table.name: tx.fetch_all(_select_all(table)) for table in _tables()}
 
 
-def put_back(tx: Tx, rows: Rows) -> None:
+def replace_rows(tx: Tx, rows: RowsByTable) -> None:
     """The tenant has these rows and no others."""
-    take_away(tx)
+    delete_rows(tx)
     for table in _tables():
         tx.execute_many(insert_into(table), rows.get(table.name, []))
 
@@ -43,5 +43,5 @@ def _tables() -> list[sa.Table]:
     return [table for table in metadata.sorted_tables if "tenant" in table.c]
 
 
-def _all(table: sa.Table) -> Statement:
+def _select_all(table: sa.Table) -> Statement:
     return statement(sa.select(table).where(of_tenant(table)))

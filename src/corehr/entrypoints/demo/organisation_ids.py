@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Organisation:
+class OrganisationIds:
     """Ids of what people are assigned to: `plain` by kind; departments by how deep they stand in the tree."""
 
-    plain: dict[str, list[str]] = field(default_factory=dict)
+    by_kind: dict[str, list[str]] = field(default_factory=dict)
     subtypes: dict[str, list[str]] = field(default_factory=dict)
     pathways: list[str] = field(default_factory=list)
     calendar: str = ""
@@ -15,4 +15,4 @@ class Organisation:
     divisions: list[str] = field(default_factory=list)
     sections: list[str] = field(default_factory=list)
     teams: list[str] = field(default_factory=list)
-    above: dict[str, str] = field(default_factory=dict)
+    parent: dict[str, str] = field(default_factory=dict)

@@ -8,20 +8,20 @@ from corehr.kernel.ids import seeded_random
 T = TypeVar("T")
 
 
-class Chance:
+class SeededRandom:
     """Draws for one demo company."""
 
     def __init__(self, seed: int) -> None:
         self._random = seeded_random(seed)
 
-    def one_of(self, things: Sequence[T]) -> T:
+    def choice(self, items: Sequence[T]) -> T:
         """One of the things, each as likely."""
-        return things[int(self._random.random() * len(things))]
+        return items[int(self._random.random() * len(items))]
 
-    def between(self, low: int, high: int) -> int:
+    def randint(self, low: int, high: int) -> int:
         """A whole number from `low` to `high`, both included."""
         return low + int(self._random.random() * (high - low + 1))
 
-    def happens(self, probability: float) -> bool:
+    def chance(self, probability: float) -> bool:
         """True as often as the probability says."""
         return self._random.random() < probability

@@ -1,0 +1,88 @@
+"""The world's clock: it goes forward, and every day in between is lived."""
+
+import asyncio
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+
+from corehr.entrypoints.sandbox.router import SandboxError, bad_request, parse_body
+from corehr.kernel import tenants
+from corehr.kernel.clock import real_now, to_timestamp
+
+if TYPE_CHECKING:
+    from corehr.entrypoints.app import Installation
+
+MAX_ADVANCE: Final = timedelta(days=3660)
+"""How far one call may go: every day of it is lived."""
+
+NonNegativeInt = Annotated[int, Meta(ge=0, le=10_000_000)]
+
+
+class SetClockBody(msgspec.Struct, forbid_unknown_fields=True):
+    now: Annotated[datetime, Meta(tz=True)]
+
+
+class AdvanceBody(msgspec.Struct, forbid_unknown_fields=True):
+    days: NonNegativeInt = 0
+    hours: NonNegativeInt = 0
+    minutes: NonNegativeInt = 0
+    seconds: NonNegativeInt = 0
+
+
+class ClockRoutes:
+    """GET, PUT and advance; one traveller at a time."""
+
+    def __init__(self, installation: "Installation") -> None:
+        self._installation = installation
+        self.lock = asyncio.Lock()
+
+    async def get_clock(self, request: Request) -> dict[str, Any]:
+        return self.to_json()
+
+    async def set_clock(self, request: Request) -> dict[str, Any]:
+        """To a moment; Refused (409) when that has passed."""
+        target = (await parse_body(request, SetClockBody)).now
+        async with self.lock:
+            if target < self._now().replace(microsecond=0):
+                raise SandboxError(HTTPStatus.CONFLICT, "time does not go back: restore a snapshot, or reset")
+            return await self._advance_to(target)
+
+    async def advance(self, request: Request) -> dict[str, Any]:
+        """So many days, hours, minutes, seconds on."""
+        body = await parse_body(request, AdvanceBody)
+        step = timedelta(days=body.days, hours=body.hours, minutes=body.minutes, seconds=body.seconds)
+        if not step:
+            raise bad_request("say how far: days, hours, minutes or seconds")
+        async with self.lock:
+            now = self._now()
+            if step > MAX_ADVANCE:
+                raise _too_far_error()
+            return await self._advance_to(now + step)
+
+    def to_json(self) -> dict[str, Any]:
+        zone = ZoneInfo(self._installation.tenant.time_zone)
+        return {"now": self._now().astimezone(zone).isoformat(timespec="seconds")}
+
+    def _now(self) -> datetime:
+        return self._installation.clock.now(self._installation.tenant.id)
+
+    async def _advance_to(self, target: datetime) -> dict[str, Any]:
+        if target - self._now() > MAX_ADVANCE:
+            raise _too_far_error()
+        installation = self._installation
+        async with installation.delivery_worker.paused():
+            await installation.day_runner.advance_to(target, installation.delivery_worker)
+        world_time, real_time = to_timestamp(self._now()), to_timestamp(real_now())
+        await installation.store.command(
+            installation.tenant.id, lambda tx: tenants.set_clock(tx, world_time, real_time)
+        )
+        return self.to_json()
+
+
+def _too_far_error() -> SandboxError:
+    return bad_request(f"one call goes {MAX_ADVANCE.days} days at most: every day of it is lived")
