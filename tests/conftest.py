@@ -7,18 +7,18 @@ from uuid import uuid4
 
 import pytest
 
-from tests.stores import PostgresTemplate, SqliteTemplate, Template, in_memory_folder, missing, postgres_server
+from tests.stores import PostgresTemplate, SqliteTemplate, Template, in_memory_folder, postgres_server, skip_or_fail
 from tests.world import World
 
 NOW = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
-PEOPLE = 60
+EMPLOYEE_COUNT = 60
 
 
 def _prepare(url: str) -> None:
     from corehr.entrypoints import demo, schema
 
     schema.upgrade(url)
-    demo.prepare(url, employees=PEOPLE, seed=1, now=NOW)
+    demo.prepare(url, employees=EMPLOYEE_COUNT, seed=1, now=NOW)
 
 
 @pytest.fixture(scope="session")
@@ -34,12 +34,12 @@ def sqlite_template() -> Iterator[Template]:
 def postgres_template() -> Iterator[Template]:
     with postgres_server() as server:
         if server is None:
-            missing("pg", "no PostgreSQL server was found, and none could be started")
+            skip_or_fail("pg", "no PostgreSQL server was found, and none could be started")
             return
         template = PostgresTemplate(server, f"corehr_template_{uuid4().hex}")
         _prepare(template.url)
         yield template
-        template.forget(template.url)
+        template.delete(template.url)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -50,9 +50,9 @@ def template(request: pytest.FixtureRequest) -> Template:
 @pytest.fixture
 def db(template: Template) -> Iterator[str]:
     """The address of a fresh company's database."""
-    url = template.fresh()
+    url = template.copy()
     yield url
-    template.forget(url)
+    template.delete(url)
 
 
 @pytest.fixture

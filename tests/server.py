@@ -36,7 +36,7 @@ class Server:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended: {self.said()}")
+                raise RuntimeError(f"the server ended: {self.output()}")
             try:
                 with urllib.request.urlopen(f"{self.url}/healthz", timeout=1):
                     return
@@ -44,7 +44,7 @@ class Server:
                 time.sleep(0.05)
         raise TimeoutError("the server does not answer")
 
-    def said(self) -> str:
+    def output(self) -> str:
         """What it has written so far."""
         self.log.seek(0)
         return self.log.read().decode()
@@ -57,23 +57,23 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """It is not needed any more, however it stands."""
         if self.process.poll() is None:
             self.kill()
         self.log.close()
 
     def sandbox(self, method: str, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/sandbox/{path}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        request_bytes = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/sandbox/{path}", data=request_bytes, method=method)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)
 
 
 @contextmanager
-def serving(db: str, **options: Any) -> Iterator[Server]:
+def running_server(db: str, **options: Any) -> Iterator[Server]:
     server = Server(db, **options)
     try:
         yield server
     finally:
-        server.end()
+        server.close()

@@ -15,14 +15,14 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-CANDIDATES = ("postgresql://postgres@127.0.0.1/postgres", "postgresql://%2Fvar%2Frun%2Fpostgresql/postgres")
+CANDIDATE_URLS = ("postgresql://postgres@127.0.0.1/postgres", "postgresql://%2Fvar%2Frun%2Fpostgresql/postgres")
 
 
-def missing(what: str, why: str) -> None:
+def skip_or_fail(requirement: str, reason: str) -> None:
     """Skip, or fail where COREHR_TEST_REQUIRE says that `what` may not be missing."""
-    if what in os.environ.get("COREHR_TEST_REQUIRE", "").split(","):
-        pytest.fail(f"{what} is required (COREHR_TEST_REQUIRE) but {why}")
-    pytest.skip(why)
+    if requirement in os.environ.get("COREHR_TEST_REQUIRE", "").split(","):
+        pytest.fail(f"{requirement} is required (COREHR_TEST_REQUIRE) but {reason}")
+    pytest.skip(reason)
 
 
 def in_memory_folder() -> Path:
@@ -34,57 +34,57 @@ def in_memory_folder() -> Path:
 @contextmanager
 def postgres_server() -> Iterator[str | None]:
     """The address of a server that lets us make databases: the one named, one found, or one started for now."""
-    named = os.environ.get("COREHR_TEST_PG")
-    for url in (named,) if named else CANDIDATES:
-        if url and _answers(url):
+    configured_url = os.environ.get("COREHR_TEST_PG")
+    for url in (configured_url,) if configured_url else CANDIDATE_URLS:
+        if url and _can_create_databases(url):
             yield url
             return
     folder = Path(tempfile.mkdtemp(prefix="corehr-pg-"))
-    started = _started(folder)
+    started_url = _start_server(folder)
     try:
-        yield started
+        yield started_url
     finally:
-        if started:
-            _control(folder, "stop", "-m", "immediate")
+        if started_url:
+            _pg_ctl(folder, "stop", "-m", "immediate")
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _answers(url: str) -> bool:
+def _can_create_databases(url: str) -> bool:
     with suppress(psycopg.Error), psycopg.connect(url, connect_timeout=3, autocommit=True) as connection:
         row = connection.execute("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
         return bool(row and row[0])
     return False
 
 
-def _binaries() -> Path | None:
+def _postgres_bin_dir() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
     on_path = shutil.which("initdb")
     return found[0].parent if found else (Path(on_path).parent if on_path else None)
 
 
-def _as_its_user() -> dict[str, Any]:
+def _run_as_postgres() -> dict[str, Any]:
     """initdb refuses to run as root."""
     return {"user": "postgres"} if hasattr(os, "geteuid") and os.geteuid() == 0 else {}
 
 
-def _control(folder: Path, *what: str) -> bool:
-    tool = _binaries()
-    assert tool is not None
-    command = [str(tool / "pg_ctl"), "-D", str(folder / "data"), "-w", *what]
-    return subprocess.run(command, **_as_its_user(), capture_output=True, check=False).returncode == 0
+def _pg_ctl(folder: Path, *arguments: str) -> bool:
+    bin_dir = _postgres_bin_dir()
+    assert bin_dir is not None
+    command = [str(bin_dir / "pg_ctl"), "-D", str(folder / "data"), "-w", *arguments]
+    return subprocess.run(command, **_run_as_postgres(), capture_output=True, check=False).returncode == 0
 
 
-def _started(folder: Path) -> str | None:
+def _start_server(folder: Path) -> str | None:
     """A server of our own in a folder, listening on a socket there; None where PostgreSQL is not installed."""
-    tool = _binaries()
-    if tool is None:
+    bin_dir = _postgres_bin_dir()
+    if bin_dir is None:
         return None
     folder.chmod(0o777)
-    init = [str(tool / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-    if subprocess.run(init, **_as_its_user(), capture_output=True, check=False).returncode:
+    initdb = [str(bin_dir / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    if subprocess.run(initdb, **_run_as_postgres(), capture_output=True, check=False).returncode:
         return None
     options = f"-k {folder} -c listen_addresses= -c fsync=off"
-    if not _control(folder, "-o", options, "-l", str(folder / "log"), "start"):
+    if not _pg_ctl(folder, "-o", options, "-l", str(folder / "log"), "start"):
         return None
     return f"postgresql://postgres@{quote(str(folder), safe='')}/postgres"
 
@@ -92,11 +92,11 @@ def _started(folder: Path) -> str | None:
 class Template:
     """A prepared company, of which every test gets its own copy."""
 
-    def fresh(self) -> str:
+    def copy(self) -> str:
         """The address of a new copy."""
         raise NotImplementedError
 
-    def forget(self, url: str) -> None:
+    def delete(self, url: str) -> None:
         """The copy is not needed any more."""
         raise NotImplementedError
 
@@ -106,12 +106,12 @@ class SqliteTemplate(Template):
         self.folder = folder
         self.url = f"sqlite:///{folder}/template.db"
 
-    def fresh(self) -> str:
+    def copy(self) -> str:
         path = self.folder / f"{uuid4().hex}.db"
         shutil.copyfile(self.folder / "template.db", path)
         return f"sqlite:///{path}"
 
-    def forget(self, url: str) -> None:
+    def delete(self, url: str) -> None:
         path = url.removeprefix("sqlite:///")
         for suffix in ("", "-wal", "-shm", ".lock"):
             Path(path + suffix).unlink(missing_ok=True)
@@ -122,10 +122,10 @@ class PostgresTemplate(Template):
         self.server, self.name = server, name
         self.url = self.create(name)
 
-    def fresh(self) -> str:
+    def copy(self) -> str:
         return self.create(f"corehr_{uuid4().hex}", template=self.name)
 
-    def forget(self, url: str) -> None:
+    def delete(self, url: str) -> None:
         self._run(f"DROP DATABASE IF EXISTS {self._name_in(url)} WITH (FORCE)")
 
     def create(self, name: str, template: str = "template0") -> str:

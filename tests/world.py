@@ -15,28 +15,28 @@ from corehr.kernel.db import Tx
 from corehr.kernel.settings import Settings
 from corehr.kernel.statements import metadata, of_tenant, statement
 
-ALL = "cli_a000000000000001"
-NONE = "cli_a000000000000002"
-NARROW = "cli_a000000000000003"
-STORE = "cli_a000000000000004"
-PART = "cli_a000000000000005"
-SECRETS = {
-    ALL: "demo-secret-all",
-    NONE: "demo-secret-none",
-    NARROW: "demo-secret-narrow",
-    STORE: "demo-secret-store",
-    PART: "demo-secret-part",
+APP_ALL = "cli_a000000000000001"
+APP_NO_SCOPES = "cli_a000000000000002"
+APP_NO_FIELD_SCOPES = "cli_a000000000000003"
+APP_STORE = "cli_a000000000000004"
+APP_ONE_DEPARTMENT = "cli_a000000000000005"
+APP_SECRETS = {
+    APP_ALL: "demo-secret-all",
+    APP_NO_SCOPES: "demo-secret-none",
+    APP_NO_FIELD_SCOPES: "demo-secret-narrow",
+    APP_STORE: "demo-secret-store",
+    APP_ONE_DEPARTMENT: "demo-secret-part",
 }
 
-CREATE = "/open-apis/corehr/v1/job_changes"
-JOB_DATA = "/open-apis/corehr/v2/employees/job_datas/query"
-TOKEN = "/open-apis/auth/v3/tenant_access_token/internal"
+CREATE_JOB_CHANGE_PATH = "/open-apis/corehr/v1/job_changes"
+QUERY_JOB_DATA_PATH = "/open-apis/corehr/v2/employees/job_datas/query"
+TENANT_TOKEN_PATH = "/open-apis/auth/v3/tenant_access_token/internal"
 
-_EVERYTHING = [(table.name, statement(sa.select(table).where(of_tenant(table)))) for table in metadata.sorted_tables]
+_SELECT_ALL = [(table.name, statement(sa.select(table).where(of_tenant(table)))) for table in metadata.sorted_tables]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -55,11 +55,11 @@ class Answer:
         assert self.code == 0, self.body
         return self.json["data"]
 
-    def passes(self) -> None:
+    def assert_ok(self) -> None:
         """It succeeded; what it says does not matter here."""
         assert (self.status, self.code) == (200, 0), self.body
 
-    def says(self) -> tuple[int, int, str]:
+    def error(self) -> tuple[int, int, str]:
         return self.status, self.json["code"], self.json["msg"]
 
 
@@ -69,13 +69,13 @@ class World:
     def __init__(self, url: str, *, rate_limits: bool = False, sandbox: bool = True) -> None:
         self.url = url
         self._runner = asyncio.Runner()
-        self.house = open_installation(Settings(db=url, sandbox=sandbox, rate_limits=rate_limits))
-        self._runner.run(self.house.start())
+        self.installation = open_installation(Settings(db=url, sandbox=sandbox, rate_limits=rate_limits))
+        self._runner.run(self.installation.start())
         self._tokens: dict[str, str] = {}
-        self._names: Any = None
+        self._named: Any = None
 
     def close(self) -> None:
-        self._runner.run(self.house.stop())
+        self._runner.run(self.installation.stop())
         self._runner.close()
 
     # -- asking ------------------------------------------------------------------------------------------------
@@ -89,44 +89,44 @@ class World:
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         app: str | None = None,
-    ) -> Answer:
+    ) -> Response:
         """One request; with the token of `app` where one is named. `body` is JSON, or bytes as they are."""
         return self._runner.run(self._request(method, path, body, query=query, headers=headers, app=app))
 
-    def call(self, method: str, path: str, body: Any = None, *, app: str = ALL, **query: Any) -> Answer:
+    def call(self, method: str, path: str, body: Any = None, *, app: str = APP_ALL, **query: Any) -> Response:
         """One call of the Open API by an app."""
         return self.request(method, path, body, query=query, app=app)
 
-    def together(self, calls: Iterable[Sequence[Any]]) -> list[Answer]:
+    def concurrently(self, calls: Iterable[Sequence[Any]]) -> list[Response]:
         """Calls `(method, path, body)` or `(method, path, body, query)` made at one moment, answers in their order."""
 
-        async def gathered() -> list[Answer]:
-            await self._token(ALL)
-            asked = [
-                self._request(method, path, body, query=query[0] if query else None, app=ALL)
+        async def gather_all() -> list[Response]:
+            await self._token(APP_ALL)
+            requests = [
+                self._request(method, path, body, query=query[0] if query else None, app=APP_ALL)
                 for method, path, body, *query in calls
             ]
-            return await asyncio.gather(*asked)
+            return await asyncio.gather(*requests)
 
-        return self._runner.run(gathered())
+        return self._runner.run(gather_all())
 
     def sandbox(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """One call of the sandbox; its answer."""
-        answer = self.request(method, f"/sandbox/{path}", body, query=query)
-        assert answer.status == 200, answer.body
-        return answer.json
+        response = self.request(method, f"/sandbox/{path}", body, query=query)
+        assert response.status == 200, response.body
+        return response.json
 
     # -- the company -------------------------------------------------------------------------------------------
 
     @property
-    def names(self) -> Any:
+    def named(self) -> Any:
         """The records that have names, as GET /sandbox/world tells them."""
-        if self._names is None:
-            self._names = self.sandbox("GET", "world")
-        return self._names
+        if self._named is None:
+            self._named = self.sandbox("GET", "world")
+        return self._named
 
-    def person(self, name: str) -> Any:
-        return self.names["employments"][name]
+    def employment(self, name: str) -> Any:
+        return self.named["employments"][name]
 
     def hire(self, count: int = 1) -> list[Any]:
         """More plain active people."""
@@ -135,38 +135,38 @@ class World:
     def today(self) -> str:
         return self.sandbox("GET", "clock")["now"][:10]
 
-    def travel(self, **by: int) -> None:
+    def advance(self, **duration: int) -> None:
         """Let days (or hours, minutes) pass."""
-        self.sandbox("POST", "clock/advance", by)
+        self.sandbox("POST", "clock/advance", duration)
 
-    def heard(self, type: str, since: str | None = None) -> list[Any]:
+    def events(self, event_type: str, since: str | None = None) -> list[Any]:
         """The events of a type that were recorded, oldest first; `since` is an event id."""
-        query = {"type": type, "limit": 1000} | ({"since": since} if since else {})
+        query = {"type": event_type, "limit": 1000} | ({"since": since} if since else {})
         return self.sandbox("GET", "events", **query)["items"]
 
-    def heard_all(self, type: str) -> list[Any]:
+    def all_events(self, event_type: str) -> list[Any]:
         """Every event of a type, however many."""
         found: list[Any] = []
-        while page := self.heard(type, found[-1]["event_id"] if found else None):
+        while page := self.events(event_type, found[-1]["event_id"] if found else None):
             found += page
         return found
 
-    def tell(self, work: Callable[[Tx], Any]) -> Any:
+    def in_transaction(self, function: Callable[[Tx], Any]) -> Any:
         """Say something through the records' own primitives, for states that no operation makes yet."""
-        return self.house.store.command_sync(self.house.tenant.id, work)
+        return self.installation.store.command_sync(self.installation.tenant.id, function)
 
     def fingerprint(self) -> str:
         """A hash over every row of the tenant: what did not change, changed nothing."""
 
-        def rows(tx: Tx) -> str:
+        def digest_rows(tx: Tx) -> str:
             digest = hashlib.sha256()
-            for name, everything in _EVERYTHING:
+            for name, select_all in _SELECT_ALL:
                 digest.update(name.encode())
-                for row in sorted(map(repr, tx.fetch_all(everything))):
+                for row in sorted(map(repr, tx.fetch_all(select_all))):
                     digest.update(row.encode())
             return digest.hexdigest()
 
-        return self.tell(rows)
+        return self.in_transaction(digest_rows)
 
     def refused_by(self) -> str:
         """The name of the rule that refused the last request."""
@@ -174,62 +174,73 @@ class World:
 
     # -- job changes -------------------------------------------------------------------------------------------
 
-    def change(self, employment: str, info: Mapping[str, Any], *, app: str = ALL, **body: Any) -> Answer:
+    def create_job_change(
+        self, employment_id: str, transfer_info: Mapping[str, Any], *, app: str = APP_ALL, **body: Any
+    ) -> Response:
         """Ask for a direct job change effective today, or as `body` says otherwise; ids are CoreHR's."""
-        return self.call("POST", CREATE, self.asking(employment, info, **body), app=app, **CORE_IDS)
+        return self.call(
+            "POST",
+            CREATE_JOB_CHANGE_PATH,
+            self.job_change_body(employment_id, transfer_info, **body),
+            app=app,
+            **COREHR_ID_TYPES,
+        )
 
-    def asking(self, employment: str, info: Mapping[str, Any], **body: Any) -> dict[str, Any]:
-        asked = {
+    def job_change_body(self, employment_id: str, transfer_info: Mapping[str, Any], **body: Any) -> dict[str, Any]:
+        defaults = {
             "transfer_mode": 1,
-            "employment_id": employment,
+            "employment_id": employment_id,
             "transfer_type_unique_identifier": "internal_transfer",
             "effective_date": body.pop("effective_date", None) or self.today(),
-            "transfer_info": dict(info),
+            "transfer_info": dict(transfer_info),
         }
-        return {k: v for k, v in (asked | body).items() if v is not None}
+        return {k: v for k, v in (defaults | body).items() if v is not None}
 
     def approve(self, process_id: str, *, approve: bool = True) -> None:
         """Every approver answers in turn, until nobody is left to ask; or the first one says no."""
-        while tasks := self.open_tasks(process_id):
+        while tasks := self.pending_tasks(process_id):
             for task in tasks:
-                self.answer(process_id, task["approver_id"], 3 if approve else 2).passes()
+                self.answer_task(process_id, task["approver_id"], 3 if approve else 2).assert_ok()
             if not approve:
                 return
 
-    def answer(self, process_id: str, approver_id: str, status: int, **body: Any) -> Answer:
+    def answer_task(self, process_id: str, approver_id: str, status: int, **body: Any) -> Response:
         path = f"/open-apis/corehr/v2/processes/{process_id}/approvers/{approver_id}"
-        asked = {"status": status, "system_approval": True, "reason": "as a test wants it"} | body
-        return self.call("PUT", path, asked, user_id_type="people_corehr_id")
+        request_body = {"status": status, "system_approval": True, "reason": "as a test wants it"} | body
+        return self.call("PUT", path, request_body, user_id_type="people_corehr_id")
 
-    def open_tasks(self, process_id: str) -> list[Any]:
+    def pending_tasks(self, process_id: str) -> list[Any]:
         tasks = self.sandbox("GET", f"records/processes/{process_id}")["tasks"]
         return [t for t in tasks if t["status"] == 1]
 
-    def revoke(self, job_change_id: str, operator: str | None = None, **query: Any) -> Answer:
-        asked = {"operator_id": operator or self.person("process_admin")["id"]}
+    def revoke(self, job_change_id: str, operator_id: str | None = None, **query: Any) -> Response:
+        request_body = {"operator_id": operator_id or self.employment("process_admin")["id"]}
         return self.call(
-            "POST", f"/open-apis/corehr/v2/job_changes/{job_change_id}/revoke", asked, **(CORE_IDS | query)
+            "POST",
+            f"/open-apis/corehr/v2/job_changes/{job_change_id}/revoke",
+            request_body,
+            **(COREHR_ID_TYPES | query),
         )
 
-    def job_data(self, employment: str, day: str) -> Any:
+    def job_data(self, employment_id: str, day: str) -> Any:
         """The person's job data in force on a day, by API; None when there is none."""
-        asked = {"employment_ids": [employment], "data_date": day}
-        items = self.call("POST", JOB_DATA, asked, page_size=10, **CORE_IDS).data["items"]
+        request_body = {"employment_ids": [employment_id], "data_date": day}
+        items = self.call("POST", QUERY_JOB_DATA_PATH, request_body, page_size=10, **COREHR_ID_TYPES).data["items"]
         return items[0]["job_datas"][0] if items else None
 
     # -- underneath --------------------------------------------------------------------------------------------
 
-    def run(self, work: Awaitable[Any]) -> Any:
-        async def waiting() -> Any:
-            return await work
+    def await_(self, awaitable: Awaitable[Any]) -> Any:
+        async def wait() -> Any:
+            return await awaitable
 
-        return self._runner.run(waiting())
+        return self._runner.run(wait())
 
     async def _token(self, app: str) -> str:
         if app not in self._tokens:
-            asked = {"app_id": app, "app_secret": SECRETS[app]}
-            answer = await self._request("POST", TOKEN, asked)
-            self._tokens[app] = answer.json["tenant_access_token"]
+            credentials = {"app_id": app, "app_secret": APP_SECRETS[app]}
+            response = await self._request("POST", TENANT_TOKEN_PATH, credentials)
+            self._tokens[app] = response.json["tenant_access_token"]
         return self._tokens[app]
 
     async def _request(
@@ -241,20 +252,20 @@ class World:
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         app: str | None = None,
-    ) -> Answer:
-        sent = {"host": "127.0.0.1", **(headers or {})}
+    ) -> Response:
+        request_headers = {"host": "127.0.0.1", **(headers or {})}
         if app is not None:
-            sent["authorization"] = f"Bearer {await self._token(app)}"
+            request_headers["authorization"] = f"Bearer {await self._token(app)}"
         raw = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
-        return await asgi_request(self.house.asgi, method, path, raw, query or {}, sent)
+        return await asgi_request(self.installation.asgi, method, path, raw, query or {}, request_headers)
 
 
-CORE_IDS = {"user_id_type": "people_corehr_id", "department_id_type": "people_corehr_department_id"}
+COREHR_ID_TYPES = {"user_id_type": "people_corehr_id", "department_id_type": "people_corehr_department_id"}
 
 
 async def asgi_request(
     app: Any, method: str, path: str, body: bytes, query: Mapping[str, Any], headers: Mapping[str, str]
-) -> Answer:
+) -> Response:
     """One HTTP request to an ASGI application, without a socket between."""
     scope = {
         "type": "http",
@@ -270,17 +281,17 @@ async def asgi_request(
         "server": ("127.0.0.1", 8321),
     }
     messages = [{"type": "http.request", "body": body, "more_body": False}]
-    got: dict[str, Any] = {"body": b""}
+    response: dict[str, Any] = {"body": b""}
 
     async def receive() -> Any:
         return messages.pop() if messages else {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
-            got["status"] = message["status"]
-            got["headers"] = {k.decode(): v.decode() for k, v in message["headers"]}
+            response["status"] = message["status"]
+            response["headers"] = {k.decode(): v.decode() for k, v in message["headers"]}
         else:
-            got["body"] += message.get("body", b"")
+            response["body"] += message.get("body", b"")
 
     await app(scope, receive, send)
-    return Answer(got["status"], got["headers"], got["body"])
+    return Response(response["status"], response["headers"], response["body"])

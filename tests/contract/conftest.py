@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server import Server, serving
+from tests.server import Server, running_server
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +13,7 @@ def running_servers() -> Iterator[dict[str, Server]]:
     servers: dict[str, Server] = {}
     yield servers
     for server in servers.values():
-        server.end()
+        server.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -23,11 +23,11 @@ def server(request: pytest.FixtureRequest, running_servers: dict[str, Server]) -
     if store in running_servers:
         running_servers[store].sandbox("POST", "reset")
     else:
-        running_servers[store] = Server(template.fresh())
+        running_servers[store] = Server(template.copy())
     return running_servers[store]
 
 
 @pytest.fixture
 def own_server(db: str) -> Iterator[Server]:
-    with serving(db) as server:
+    with running_server(db) as server:
         yield server

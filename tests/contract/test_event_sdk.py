@@ -28,9 +28,9 @@ from corehr.kernel import subscribers as kernel_subscribers
 from corehr.kernel.feature import DataRange
 from tests.hr.offboardings.offboarding_calls import fact_of, revoke_ok
 from tests.listener import Listener, ReceivedRequest
-from tests.server import Server, serving
-from tests.stores import missing
-from tests.world import ALL, SECRETS, World
+from tests.server import Server, running_server
+from tests.stores import skip_or_fail
+from tests.world import APP_ALL, APP_SECRETS, World
 
 KEYS: Final = {"encrypt_key": "密钥 of the subscriber", "verification_token": "a token of the subscriber"}
 WRONG: Final = {name: f"not {value}" for name, value in KEYS.items()}
@@ -131,7 +131,7 @@ class Node(Subscriber):
 
     def __init__(self, encrypt_key: str, verification_token: str) -> None:
         if not (shutil.which("node") and NODE_SDK.exists()):
-            missing("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
+            skip_or_fail("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
         super().__init__()
         options = {"encrypt_key": encrypt_key, "verification_token": verification_token, "types": list(EVENTS)}
         self._process = subprocess.Popen(["node", PROGRAM, json.dumps(options)], stdout=subprocess.PIPE, text=True)
@@ -205,10 +205,10 @@ def emit_rare_events(db: str) -> None:
     """What a company tells of itself that its first day does not hold yet, nor any operation makes it tell."""
     world = World(db)
     try:
-        active, start = world.person("active")["id"], {"target_contract_start_date": world.today()}
-        world.revoke(world.change(active, start).data["job_change_id"]).passes()
+        active, start = world.employment("active")["id"], {"target_contract_start_date": world.today()}
+        world.revoke(world.create_job_change(active, start).data["job_change_id"]).assert_ok()
         id = fact_of(world, "NoNeedApproval")
-        world.tell(
+        world.in_transaction(
             lambda tx: offboardings.set_checklist_status(tx, offboardings.get_existing(tx, id), Checklist.RUNNING)
         )
         revoke_ok(world, id)
@@ -218,7 +218,7 @@ def emit_rare_events(db: str) -> None:
 
 def run_operations(server: Server, names: Mapping[str, Any]) -> None:
     """A day of a company, with the SDK: she is to move tomorrow, somebody leaves sooner, somebody does not come."""
-    sdk = lark.Client.builder().app_id(ALL).app_secret(SECRETS[ALL]).domain(server.url).build()
+    sdk = lark.Client.builder().app_id(APP_ALL).app_secret(APP_SECRETS[APP_ALL]).domain(server.url).build()
     info = v1.TransferInfo.builder().target_department(names["departments"]["other"]["id"]).build()
     move = (
         v1.CreateJobChangeRequestBody.builder()
@@ -253,7 +253,7 @@ def expected_envelopes(server: Server, names: Mapping[str, Any]) -> list[dict[st
                 "create_time": item["create_time"],
                 "event_type": item["event_type"],
                 "tenant_key": names["apps"]["store"]["tenant_key"],
-                "app_id": ALL,
+                "app_id": APP_ALL,
             },
             "event": item["event"],
         }
@@ -264,10 +264,10 @@ def expected_envelopes(server: Server, names: Mapping[str, Any]) -> list[dict[st
 def test_every_event_that_has_a_cause_is_handled(db, subscriber):
     """The whole past of a company, and then a day of it as it is lived."""
     emit_rare_events(db)
-    with serving(db) as server:
+    with running_server(db) as server:
         names = server.sandbox("GET", "world")
-        server.sandbox("PUT", f"apps/{ALL}/webhook", {"url": subscriber.url, **KEYS})
-        past = server.sandbox("POST", f"apps/{ALL}/replay")["count"]
+        server.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"url": subscriber.url, **KEYS})
+        past = server.sandbox("POST", f"apps/{APP_ALL}/replay")["count"]
         server.sandbox("POST", "clock/advance", {"minutes": 1})
         run_operations(server, names)
         server.sandbox("POST", "clock/advance", {"days": 1})
@@ -310,7 +310,7 @@ def sample(field: Field) -> Any:
 APP: Final = App(
     tenant="1",
     tenant_key="0123456789abcdef",
-    app_id=ALL,
+    app_id=APP_ALL,
     name="subscriber",
     type="custom",
     scopes=ALL_SCOPES,
@@ -325,7 +325,7 @@ APP: Final = App(
 
 def body(seq: int, type: str, token: str = KEYS["verification_token"]) -> bytes:
     """An event of this type as we send it, before it is sealed."""
-    target = kernel_subscribers.Subscriber("1", ALL, "webhook", "", "", token)
+    target = kernel_subscribers.Subscriber("1", APP_ALL, "webhook", "", "", token)
     row = {"seq": seq, "type": type, "at": "2026-01-05T01:00:00.000000Z"}
     return build_envelope(APP, target, row, {field.name: sample(field) for field in EVENTS[type].body})
 
@@ -391,10 +391,10 @@ def test_what_is_not_from_us_is_not_handled(subscriber, sending, python, node):
 def test_a_subscriber_with_other_keys_fails_the_challenge(server, subscriber, key, only_python):
     """The Node SDK looks at no token here either."""
     if only_python and isinstance(subscriber, Node):
-        server.sandbox("PUT", f"apps/{ALL}/webhook", {"url": subscriber.url, **KEYS, key: WRONG[key]})
+        server.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"url": subscriber.url, **KEYS, key: WRONG[key]})
         return
     with pytest.raises(urllib.error.HTTPError) as error:
-        server.sandbox("PUT", f"apps/{ALL}/webhook", {"url": subscriber.url, **KEYS, key: WRONG[key]})
+        server.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"url": subscriber.url, **KEYS, key: WRONG[key]})
     assert error.value.code == HTTPStatus.BAD_REQUEST
     assert "HTTP 500" in json.load(error.value)["error"]
-    assert server.sandbox("PUT", f"apps/{ALL}/webhook", {"url": subscriber.url, **KEYS})["url"] == subscriber.url
+    assert server.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"url": subscriber.url, **KEYS})["url"] == subscriber.url

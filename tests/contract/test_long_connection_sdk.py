@@ -20,7 +20,7 @@ from corehr.gateway.apps import AppRegistry
 from corehr.gateway.long_connection import ClientConfig, LongConnections
 from corehr.kernel import tenants
 from corehr.kernel.outbox import AttemptResult
-from tests.contract.listeners import SDKS, SdkListener, require, running_listener
+from tests.contract.sdk_listeners import SDKS, SdkListener, require, running_listener
 from tests.gateway import fake_api
 from tests.server import free_port
 

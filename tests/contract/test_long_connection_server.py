@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.contract.listeners import SDKS, SdkListener, require, running_listener
+from tests.contract.sdk_listeners import SDKS, SdkListener, require, running_listener
 from tests.server import Server
-from tests.world import ALL, CORE_IDS, CREATE, SECRETS, TOKEN
+from tests.world import APP_ALL, APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH, TENANT_TOKEN_PATH
 
 
 class Apps:
@@ -18,7 +18,7 @@ class Apps:
         self.server = server
         other = server.sandbox("POST", "apps", {"name": "node"})
         self.secrets = {
-            "python": (ALL, SECRETS[ALL]),
+            "python": (APP_ALL, APP_SECRETS[APP_ALL]),
             "node": (other["app_id"], other["app_secret"]),
         }
         subscription = {"mode": "long_connection", "events": "*"}
@@ -29,7 +29,9 @@ class Apps:
         """Move these people of the demo company."""
         with httpx.Client(base_url=self.server.url) as client:
             app_id, secret = self.secrets["python"]
-            token = client.post(TOKEN, json={"app_id": app_id, "app_secret": secret}).json()["tenant_access_token"]
+            token = client.post(TENANT_TOKEN_PATH, json={"app_id": app_id, "app_secret": secret}).json()[
+                "tenant_access_token"
+            ]
             names = self.server.sandbox("GET", "world")
             for record_name in record_names:
                 body = {
@@ -40,7 +42,12 @@ class Apps:
                     "transfer_info": {"target_department": names["departments"]["other"]["id"]},
                 }
                 headers = {"authorization": f"Bearer {token}"}
-                assert client.post(CREATE, json=body, params=CORE_IDS, headers=headers).json()["code"] == 0
+                assert (
+                    client.post(CREATE_JOB_CHANGE_PATH, json=body, params=COREHR_ID_TYPES, headers=headers).json()[
+                        "code"
+                    ]
+                    == 0
+                )
 
     def recorded_events(self) -> dict[str, str]:
         """Type by id of all that happened."""
@@ -97,12 +104,14 @@ def test_both_come_back_to_a_server_that_was_killed_and_miss_nothing(own_server)
 
 
 def test_a_client_with_a_wrong_secret_receives_the_reason_and_is_logged(own_server):
-    response = httpx.post(f"{own_server.url}/callback/ws/endpoint", json={"AppID": ALL, "AppSecret": "wrong"})
+    response = httpx.post(f"{own_server.url}/callback/ws/endpoint", json={"AppID": APP_ALL, "AppSecret": "wrong"})
     assert (response.status_code, response.json()["code"]) == (200, 514)
     [request] = [r for r in own_server.sandbox("GET", "requests")["items"] if r["path"] == "/callback/ws/endpoint"]
     assert request["rule"] == "secret_is_wrong"
-    assert request["body"] == {"AppID": ALL, "AppSecret": "***"}
-    right = httpx.post(f"{own_server.url}/callback/ws/endpoint", json={"AppID": ALL, "AppSecret": SECRETS[ALL]}).json()
+    assert request["body"] == {"AppID": APP_ALL, "AppSecret": "***"}
+    right = httpx.post(
+        f"{own_server.url}/callback/ws/endpoint", json={"AppID": APP_ALL, "AppSecret": APP_SECRETS[APP_ALL]}
+    ).json()
     url = right["data"]["URL"]
     assert url.startswith(f"ws://127.0.0.1:{own_server.port}/ws/v2?")
     logged = own_server.sandbox("GET", "requests")["items"][-1]["answer"]["data"]["URL"]

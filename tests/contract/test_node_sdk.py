@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.server import Server, serving
-from tests.stores import missing
-from tests.world import ALL, CORE_IDS, NARROW, NONE, SECRETS, TOKEN
+from tests.server import Server, running_server
+from tests.stores import skip_or_fail
+from tests.world import APP_ALL, APP_NO_FIELD_SCOPES, APP_NO_SCOPES, APP_SECRETS, COREHR_ID_TYPES, TENANT_TOKEN_PATH
 
 CORE = "people_corehr_id"
 DRIVER = Path(__file__).parent / "node" / "driver.mjs"
@@ -64,7 +64,7 @@ class App:
 
     def __init__(self, node: Node, server: Server, app_id: str, secret: str | None = None) -> None:
         self._node = node
-        self._credentials = {"domain": server.url, "app_id": app_id, "app_secret": secret or SECRETS[app_id]}
+        self._credentials = {"domain": server.url, "app_id": app_id, "app_secret": secret or APP_SECRETS[app_id]}
 
     def request_for(self, call: str, **payload: Any) -> dict[str, Any]:
         return {**self._credentials, "call": call, "payload": payload}
@@ -83,7 +83,7 @@ class App:
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
     if not shutil.which("node") or not SDK.exists():
-        missing("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
+        skip_or_fail("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
     node = Node()
     yield node
     node.close()
@@ -91,7 +91,7 @@ def node() -> Iterator[Node]:
 
 @pytest.fixture
 def sdk(node, server) -> App:
-    return App(node, server, ALL)
+    return App(node, server, APP_ALL)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def revoke(sdk, id, operator):
 
 def job_data_as_of(sdk, employment_id, day):
     body = {"employment_ids": [employment_id], "data_date": day}
-    return sdk(JOB_DATA, data=body, params={"page_size": 10, **CORE_IDS})["data"]["items"][0]["job_datas"][0]
+    return sdk(JOB_DATA, data=body, params={"page_size": 10, **COREHR_ID_TYPES})["data"]["items"][0]["job_datas"][0]
 
 
 def logged_requests(server, path):
@@ -189,7 +189,7 @@ def test_an_unknown_path_is_thrown_with_plain_text(sdk):
 
 def test_an_app_without_scopes_receives_those_it_needs(node, server, names):
     with pytest.raises(Thrown) as error:
-        create(App(node, server, NONE), names)
+        create(App(node, server, APP_NO_SCOPES), names)
     assert (error.value.status, error.value.data["code"]) == (400, 99991672)
     subjects = [v["subject"] for v in error.value.data["error"]["permission_violations"]]
     assert subjects == ["corehr:corehr", "corehr:job_change:write"]
@@ -225,11 +225,11 @@ def test_one_token_serves_every_client_of_an_app_also_after_a_restart(node, own_
     sdk = new_app_client(node, server)
     active = names["employments"]["active"]["id"]
     before = [job_data_as_of(sdk, active, "2026-01-05") for _ in range(2)]
-    assert len(logged_requests(server, TOKEN)) == 1
+    assert len(logged_requests(server, TENANT_TOKEN_PATH)) == 1
     assert server.stop() == 0
     server.start()
     assert [job_data_as_of(sdk, active, "2026-01-05")] * 2 == before
-    assert logged_requests(server, TOKEN) == []
+    assert logged_requests(server, TENANT_TOKEN_PATH) == []
 
 
 def test_a_wrong_secret_is_an_error_of_the_sdks_own(node, server):
@@ -241,7 +241,7 @@ def test_a_wrong_secret_is_an_error_of_the_sdks_own(node, server):
 
 
 def test_nothing_is_requested_again_after_too_many_calls(node, db):
-    with serving(db, rate_limits=True) as server:
+    with running_server(db, rate_limits=True) as server:
         sdk = new_app_client(node, server)
         path = {"job_change_id": "1"}
         calls = [sdk.request_for(REVOKE, path=path, data={"operator_id": "1"}) for _ in range(40)]
@@ -297,7 +297,10 @@ def test_twenty_withdrawals_at_one_moment(sdk, names):
 
 def test_pre_hires_out_of_range(node, server, names):
     body = {"pre_hire_id": names["pre_hires"]["preboarding"]["id"], "withdraw_reason": "why"}
-    for app, code in ((App(node, server, NARROW), 1161105), (new_app_client(node, server, pre_hires="read"), 1161097)):
+    for app, code in (
+        (App(node, server, APP_NO_FIELD_SCOPES), 1161105),
+        (new_app_client(node, server, pre_hires="read"), 1161097),
+    ):
         with pytest.raises(Thrown) as error:
             app(WITHDRAW, data=body)
         assert (error.value.status, error.value.data["code"]) == (400, code)

@@ -9,8 +9,16 @@ import lark_oapi as lark
 import pytest
 from lark_oapi.api.corehr import v1, v2
 
-from tests.server import Server, serving
-from tests.world import ALL, CREATE, NARROW, NONE, SECRETS, STORE, TOKEN
+from tests.server import Server, running_server
+from tests.world import (
+    APP_ALL,
+    APP_NO_FIELD_SCOPES,
+    APP_NO_SCOPES,
+    APP_SECRETS,
+    APP_STORE,
+    CREATE_JOB_CHANGE_PATH,
+    TENANT_TOKEN_PATH,
+)
 
 CORE = "people_corehr_id"
 
@@ -20,8 +28,8 @@ def names(server):
     return server.sandbox("GET", "world")
 
 
-def client(server: Server, app: str = ALL) -> lark.Client:
-    return lark.Client.builder().app_id(app).app_secret(SECRETS[app]).domain(server.url).build()
+def client(server: Server, app: str = APP_ALL) -> lark.Client:
+    return lark.Client.builder().app_id(app).app_secret(APP_SECRETS[app]).domain(server.url).build()
 
 
 def create(client, names, *, info=None, mode=1, id_type="open_id", employment_id=None, **body):
@@ -142,7 +150,7 @@ def test_revoking_without_being_process_administrator(server, names):
 
 
 def test_an_app_without_scopes_receives_those_it_needs(server, names):
-    response = create(client(server, NONE), names)
+    response = create(client(server, APP_NO_SCOPES), names)
     assert response.code == 99991672
     subjects = [v["subject"] for v in json.loads(response.raw.content)["error"]["permission_violations"]]
     assert subjects == ["corehr:corehr", "corehr:job_change:write"]
@@ -180,22 +188,24 @@ def test_user_id_needs_its_own_scope(server, names):
 
 
 def test_an_empty_data_range_sees_no_employment(server, names):
-    response = create(client(server, NARROW), names, id_type=CORE, employment_id=names["employments"]["active"]["id"])
+    response = create(
+        client(server, APP_NO_FIELD_SCOPES), names, id_type=CORE, employment_id=names["employments"]["active"]["id"]
+    )
     assert response.code == 1160200
 
 
 def test_a_wrong_secret_is_reported_by_the_token_endpoint_with_http_200(server):
-    body = json.dumps({"app_id": ALL, "app_secret": "wrong"}).encode()
-    with urllib.request.urlopen(f"{server.url}{TOKEN}", data=body) as response:
+    body = json.dumps({"app_id": APP_ALL, "app_secret": "wrong"}).encode()
+    with urllib.request.urlopen(f"{server.url}{TENANT_TOKEN_PATH}", data=body) as response:
         assert (response.status, json.load(response)["code"]) == (200, 10014)
-    sdk = lark.Client.builder().app_id(STORE).app_secret("wrong").domain(server.url).build()
+    sdk = lark.Client.builder().app_id(APP_STORE).app_secret("wrong").domain(server.url).build()
     with pytest.raises(lark.core.exception.ObtainAccessTokenException):
         create(sdk, {"employments": {"active": {"open_id": "x"}}, "departments": {"other": {"id": "1"}}})
 
 
 def test_headers_keep_the_case_that_the_sdk_reads(server):
     with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
-        connection.request("POST", CREATE, body=b"{}")
+        connection.request("POST", CREATE_JOB_CHANGE_PATH, body=b"{}")
         names = [name for name, _ in connection.getresponse().getheaders()]
     assert {"X-Tt-Logid", "X-Request-Id", "Content-Type"} <= set(names)
 
@@ -228,7 +238,7 @@ def test_a_token_survives_a_jump_of_the_worlds_clock(server, names):
 
 
 def test_the_rate_limit_is_in_the_headers_of_the_error(db):
-    with serving(db, rate_limits=True) as server:
+    with running_server(db, rate_limits=True) as server:
         names, sdk = server.sandbox("GET", "world"), client(server)
         responses = [revoke(sdk, "1", names["employments"]["process_admin"]["id"]) for _ in range(40)]
         limited = [a for a in responses if a.code == 99991400]

@@ -21,8 +21,8 @@ from corehr.entrypoints.openapi import document
 from corehr.gateway import spec
 from corehr.gateway.responses import INVALID_TYPE, encode_json
 from corehr.kernel.errors import INVALID_FIELD
-from tests.server import Server, serving
-from tests.world import ALL, SECRETS, STORE, TOKEN
+from tests.server import Server, running_server
+from tests.world import APP_ALL, APP_SECRETS, APP_STORE, TENANT_TOKEN_PATH
 
 SPEC = spec.load()
 DOCUMENT = encode_json(document(SPEC, (*COMMANDS, *QUERIES)))
@@ -55,7 +55,11 @@ RECORDS = {
 }
 """Where /sandbox/world tells the ids of records, by what a field refers to; `?` is the type of id that is asked for."""
 
-BY_NAME = {"app_id": [ALL, STORE], "app_secret": [SECRETS[ALL], SECRETS[STORE]], "user_id": RECORDS["employment"]}
+BY_NAME = {
+    "app_id": [APP_ALL, APP_STORE],
+    "app_secret": [APP_SECRETS[APP_ALL], APP_SECRETS[APP_STORE]],
+    "user_id": RECORDS["employment"],
+}
 ID_TYPES = {"employments": "user_id_type", "departments": "department_id_type"}
 
 
@@ -90,10 +94,10 @@ def on_records(schema: Any, name: str = "") -> Any:
 
 @pytest.fixture(scope="module")
 def server(sqlite_template) -> Iterator[Server]:
-    db = sqlite_template.fresh()
-    with serving(db) as server:
+    db = sqlite_template.copy()
+    with running_server(db) as server:
         yield server
-    sqlite_template.forget(db)
+    sqlite_template.delete(db)
 
 
 def malformed_codes(operation: str) -> set[int]:
@@ -125,7 +129,9 @@ class ResponseChecker:
         self.server, self.session = server, session
         self.world = server.sandbox("GET", "world")
         session.trust_env = False
-        response = session.post(f"{server.url}{TOKEN}", json={"app_id": ALL, "app_secret": SECRETS[ALL]})
+        response = session.post(
+            f"{server.url}{TENANT_TOKEN_PATH}", json={"app_id": APP_ALL, "app_secret": APP_SECRETS[APP_ALL]}
+        )
         session.headers["Authorization"] = f"Bearer {response.json()['tenant_access_token']}"
 
     def check(self, case: Any) -> None:

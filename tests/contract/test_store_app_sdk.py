@@ -20,8 +20,8 @@ from lark_oapi.core.token import TokenManager
 
 from tests.listener import Listener, ReceivedRequest
 from tests.server import Server
-from tests.stores import missing
-from tests.world import SECRETS, STORE
+from tests.stores import skip_or_fail
+from tests.world import APP_SECRETS, APP_STORE
 
 APPROVERS = "/open-apis/corehr/v2/approvers"
 APP_TOKEN = "/open-apis/auth/v3/app_access_token"
@@ -55,7 +55,7 @@ def requested_paths(server):
 def subscribe(server: Server, port: int) -> None:
     """Have the store app's events sent to a port of this machine."""
     body = {"url": f"http://127.0.0.1:{port}/events", "events": [], **KEYS}
-    server.sandbox("PUT", f"apps/{STORE}/webhook", body)
+    server.sandbox("PUT", f"apps/{APP_STORE}/webhook", body)
 
 
 # ------------------------------------------------------------------------------------------------------- Python's SDK
@@ -77,7 +77,7 @@ class Application:
         return response.status_code, response.content
 
     def _on_ticket(self, event: lark.CustomizedEvent) -> None:
-        assert event.event["app_id"] == STORE
+        assert event.event["app_id"] == APP_STORE
         self.tickets.put(event.event["app_ticket"])
 
     def ticket(self) -> str:
@@ -92,7 +92,7 @@ def application() -> Iterator[Application]:
 
 
 def client(server: Server) -> lark.Client:
-    builder = lark.Client.builder().app_id(STORE).app_secret(SECRETS[STORE]).app_type(lark.AppType.ISV)
+    builder = lark.Client.builder().app_id(APP_STORE).app_secret(APP_SECRETS[APP_STORE]).app_type(lark.AppType.ISV)
     return builder.domain(server.url).build()
 
 
@@ -108,7 +108,7 @@ def approvers(sdk, names, option):
 
 
 def resend(sdk):
-    body = auth.ResendAppTicketRequestBody.builder().app_id(STORE).app_secret(SECRETS[STORE]).build()
+    body = auth.ResendAppTicketRequestBody.builder().app_id(APP_STORE).app_secret(APP_SECRETS[APP_STORE]).build()
     response = sdk.auth.v3.app_ticket.resend(auth.ResendAppTicketRequest.builder().request_body(body).build())
     assert response.success(), response.msg
 
@@ -187,7 +187,7 @@ class Node:
         return self(listen={"port": port, **KEYS})["port"]
 
     def open(self, server: Server) -> None:
-        assert self(open={"domain": server.url, "app_id": STORE, "app_secret": SECRETS[STORE]}) == {}
+        assert self(open={"domain": server.url, "app_id": APP_STORE, "app_secret": APP_SECRETS[APP_STORE]}) == {}
 
     def ticket(self) -> None:
         assert self(**{"await": "ticket"}) == {}
@@ -201,7 +201,7 @@ class Node:
 @contextmanager
 def node() -> Iterator[Node]:
     if not shutil.which("node") or not SDK.exists():
-        missing("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
+        skip_or_fail("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
     node = Node()
     try:
         yield node

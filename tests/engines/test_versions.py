@@ -26,30 +26,33 @@ steps = st.lists(
 def test_random_changes_and_retractions_leave_the_history_without(world, steps):
     """Every command on random and equal days; withdrawals in random order, some of them twice or of nothing."""
     entity_id, entries, snapshots = next(entity_ids), [], []
-    world.tell(lambda tx: versions.append(tx, KIND, entity_id, "2023-01-01", {"a": 0}, ("onboarding", entity_id)))
+    world.in_transaction(
+        lambda tx: versions.append(tx, KIND, entity_id, "2023-01-01", {"a": 0}, ("onboarding", entity_id))
+    )
     for number, step in enumerate(steps):
         cause = ("job_change", f"{entity_id}-{step[1] if step[0] == 'take back' else number}")
         if step[0] == "say":
-            world.tell(lambda tx, s=step, c=cause: versions.append(tx, KIND, entity_id, s[1], s[2], c))
+            world.in_transaction(lambda tx, s=step, c=cause: versions.append(tx, KIND, entity_id, s[1], s[2], c))
             entries.append(Entry(str(number), step[1], step[2], cause))
         else:
-            world.tell(lambda tx, c=cause: versions.retract(tx, KIND, entity_id, c))
+            world.in_transaction(lambda tx, c=cause: versions.retract(tx, KIND, entity_id, c))
             entries = [e for e in entries if e.cause != cause]
         first = Entry("first", "2023-01-01", {"a": 0}, ("onboarding", entity_id))
         expected = bodies_by_day(build([first, *entries]))
-        stored = world.tell(lambda tx: (tx.recorded_at, versions.timeline(tx, KIND, entity_id)))
+        stored = world.in_transaction(lambda tx: (tx.recorded_at, versions.timeline(tx, KIND, entity_id)))
         assert bodies_by_day(stored[1]) == expected
         snapshots.append((stored[0], expected))
     for known_at, expected in snapshots:
-        timeline = world.tell(lambda tx, m=known_at: versions.timeline_known_at(tx, KIND, entity_id, m))
+        timeline = world.in_transaction(lambda tx, m=known_at: versions.timeline_known_at(tx, KIND, entity_id, m))
         assert bodies_by_day(timeline) == expected
 
 
 def test_many_timelines_are_read_in_one_query(world):
     a, b = next(entity_ids), next(entity_ids)
     for entity_id, day in ((a, "2024-01-01"), (a, "2024-02-01"), (b, "2024-01-01")):
-        world.tell(lambda tx, t=entity_id, d=day: versions.append(tx, KIND, t, d, {"x": d}, ("c", d)))
-    found = world.tell(lambda tx: versions.timelines(tx, [a, b, "nothing"]))
+        world.in_transaction(lambda tx, t=entity_id, d=day: versions.append(tx, KIND, t, d, {"x": d}, ("c", d)))
+    found = world.in_transaction(lambda tx: versions.timelines(tx, [a, b, "nothing"]))
     assert {key: bodies_by_day(timeline) for key, timeline in found.items()} == {
-        (KIND, thing): bodies_by_day(world.tell(lambda tx, t=thing: versions.timeline(tx, KIND, t))) for thing in (a, b)
+        (KIND, thing): bodies_by_day(world.in_transaction(lambda tx, t=thing: versions.timeline(tx, KIND, t)))
+        for thing in (a, b)
     }

@@ -14,7 +14,7 @@ from corehr.hr.pre_hires.records import pre_hire
 from corehr.hr.processes.events import BUSINESS_TYPE, node_id
 from corehr.hr.processes.records import process
 from corehr.kernel.statements import of_tenant, statement
-from tests.world import CORE_IDS, JOB_DATA, World
+from tests.world import COREHR_ID_TYPES, QUERY_JOB_DATA_PATH, World
 
 TASKS: Final = "/open-apis/corehr/v2/approvers"
 
@@ -130,7 +130,7 @@ PENDING, REJECTED, DONE, CANCELLED = 1, 2, 3, 4
 
 def list_ids(world: World, table: sa.Table) -> list[str]:
     select_ids = statement(sa.select(table.c.id).where(of_tenant(table)).order_by(table.c.id))
-    return [row["id"] for row in world.tell(lambda tx: tx.fetch_all(select_ids))]
+    return [row["id"] for row in world.in_transaction(lambda tx: tx.fetch_all(select_ids))]
 
 
 def get_record(world: World, kind: str, id: str) -> Any:
@@ -145,7 +145,7 @@ def get_job_datas(world: World, *employment_ids: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     next_page: dict[str, str] = {}
     while True:
-        page = world.call("POST", JOB_DATA, body, page_size=100, **CORE_IDS, **next_page).data
+        page = world.call("POST", QUERY_JOB_DATA_PATH, body, page_size=100, **COREHR_ID_TYPES, **next_page).data
         found |= {item["job_datas"][0]["job_data_id"]: item["job_datas"] for item in page["items"]}
         if not page["has_more"]:
             return found

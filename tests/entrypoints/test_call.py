@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from corehr.entrypoints.app import COMMANDS, QUERIES
 from corehr.entrypoints.cli import cli
 from corehr.entrypoints.client import is_loopback_url
-from tests.server import Server, serving
-from tests.world import NARROW, NONE, SECRETS
+from tests.server import Server, running_server
+from tests.world import APP_NO_FIELD_SCOPES, APP_NO_SCOPES, APP_SECRETS
 
 CREATE = "v1.job_change.create"
 REVOKE = "v2.job_change.revoke"
@@ -22,10 +22,10 @@ COREHR_ID_QUERY = ("--query", "user_id_type=people_corehr_id")
 
 @pytest.fixture(scope="module")
 def server(sqlite_template) -> Iterator[Server]:
-    db = sqlite_template.fresh()
-    with serving(db) as server:
+    db = sqlite_template.copy()
+    with running_server(db) as server:
         yield server
-    sqlite_template.forget(db)
+    sqlite_template.delete(db)
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +97,21 @@ def test_a_parameter_of_the_path_is_one_segment_whatever_is_in_it(server):
 
 def test_the_app_may_be_named_or_come_from_the_environment(server, employments):
     arguments = (CREATE, "--url", server.url, "--data", job_change_body(employments["active"]["id"]), *COREHR_ID_QUERY)
-    assert "refused: 99991672 " in error_line(call(*arguments, "--app-id", NONE, "--app-secret", SECRETS[NONE]))
-    assert "refused: 1160200 " in error_line(call(*arguments, COREHR_APP_ID=NARROW, COREHR_APP_SECRET=SECRETS[NARROW]))
-    assert "refused: 99991672 " in error_line(call(*arguments, "--app-id", NONE)), "the demo's secrets are known"
+    assert "refused: 99991672 " in error_line(
+        call(*arguments, "--app-id", APP_NO_SCOPES, "--app-secret", APP_SECRETS[APP_NO_SCOPES])
+    )
+    assert "refused: 1160200 " in error_line(
+        call(*arguments, COREHR_APP_ID=APP_NO_FIELD_SCOPES, COREHR_APP_SECRET=APP_SECRETS[APP_NO_FIELD_SCOPES])
+    )
+    assert "refused: 99991672 " in error_line(call(*arguments, "--app-id", APP_NO_SCOPES)), (
+        "the demo's secrets are known"
+    )
 
 
 def test_an_app_that_gets_no_token_reads_the_reason(server):
-    result = call(REVOKE, "--url", server.url, "--path", "job_change_id=1", "--app-id", NONE, "--app-secret", "guess")
+    result = call(
+        REVOKE, "--url", server.url, "--path", "job_change_id=1", "--app-id", APP_NO_SCOPES, "--app-secret", "guess"
+    )
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no token: 10014 app secret invalid (log id " in error_line(result)
     assert "give --app-id and --app-secret of an app of this server" in error_line(result)
@@ -139,7 +147,7 @@ USAGE_ERRORS = {
     f"{CREATE} --url http://127.0.0.1:x/": "is no URL of a server",
     f"{CREATE} --url http://me:hunter2@127.0.0.1/": "is no URL of a server",
     f"{CREATE} --url https://hr.example.com": "asks who calls: give --app-id and --app-secret",
-    f"{CREATE} --url https://hr.example.com --app-id {NONE}": "asks who calls: give --app-id and --app-secret",
+    f"{CREATE} --url https://hr.example.com --app-id {APP_NO_SCOPES}": "asks who calls: give --app-id and --app-secret",
     f"{CREATE} --app-secret s": "give --app-id and --app-secret, or neither",
     f"{CREATE} --app-id cli_0000000000000009": "give --app-id and --app-secret, or neither",
 }

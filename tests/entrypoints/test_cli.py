@@ -23,8 +23,8 @@ from corehr.entrypoints.cli import cli
 from corehr.entrypoints.stores import DEFAULT_TENANT_ID
 from corehr.kernel import tenants
 from tests.listener import listening
-from tests.server import serving
-from tests.world import ALL, STORE
+from tests.server import running_server
+from tests.world import APP_ALL, APP_STORE
 
 TIMEOUT_SECONDS = 30
 
@@ -390,35 +390,35 @@ HIRED = "corehr.employment.created_v1"
 @pytest.fixture
 def demo_url(sqlite_template) -> Iterator[str]:
     """A demo company, which has a past."""
-    url = sqlite_template.fresh()
+    url = sqlite_template.copy()
     yield url
-    sqlite_template.forget(url)
+    sqlite_template.delete(url)
 
 
 def test_an_app_receives_events_and_has_the_past_replayed(demo_url):
     with listening() as listener:
-        result = corehr("app", "webhook", "--db", demo_url, ALL, "--url", listener.url, "--event", HIRED)
+        result = corehr("app", "webhook", "--db", demo_url, APP_ALL, "--url", listener.url, "--event", HIRED)
         assert re.fullmatch(r"verification_token: [0-9a-f]{32}\n", stdout(result))
         assert f"--webhook-to 127.0.0.1:{listener.port}" in result.stderr
-        count = stdout(corehr("event", "replay", "--db", demo_url, ALL))
+        count = stdout(corehr("event", "replay", "--db", demo_url, APP_ALL))
         assert re.fullmatch(r"60 events are to be delivered again\.\n", count)
-        waiting = stdout(corehr("event", "list", "--db", demo_url, ALL, "--waiting")).splitlines()
+        waiting = stdout(corehr("event", "list", "--db", demo_url, APP_ALL, "--waiting")).splitlines()
         assert len(waiting) == 60
         id, type, _, tries, _ = waiting[0].split("\t")
         assert (type, tries) == (HIRED, "0")
-        assert stdout(corehr("event", "redeliver", "--db", demo_url, id)) == f"{ALL}\n"
-        assert stdout(corehr("event", "list", "--db", demo_url, ALL)) == ""
+        assert stdout(corehr("event", "redeliver", "--db", demo_url, id)) == f"{APP_ALL}\n"
+        assert stdout(corehr("event", "list", "--db", demo_url, APP_ALL)) == ""
 
-        with serving(demo_url):
+        with running_server(demo_url):
             listener.wait_for(lambda: len({e["header"]["event_id"] for e in listener.events}) == 60)
-            while stdout(corehr("event", "list", "--db", demo_url, ALL, "--waiting")):
+            while stdout(corehr("event", "list", "--db", demo_url, APP_ALL, "--waiting")):
                 time.sleep(0.05)
 
         assert stdout(
-            corehr("event", "replay", "--db", demo_url, ALL, "--since", "2026-01-06T00:00:00+08:00")
+            corehr("event", "replay", "--db", demo_url, APP_ALL, "--since", "2026-01-06T00:00:00+08:00")
         ).startswith("0 ")
-        stdout(corehr("app", "unsubscribe", "--db", demo_url, ALL))
-        unsubscribed = corehr("event", "replay", "--db", demo_url, ALL)
+        stdout(corehr("app", "unsubscribe", "--db", demo_url, APP_ALL))
+        unsubscribed = corehr("event", "replay", "--db", demo_url, APP_ALL)
         assert unsubscribed.exit_code == 2
         assert "subscribes to nothing" in error_line(unsubscribed)
 
@@ -426,20 +426,20 @@ def test_an_app_receives_events_and_has_the_past_replayed(demo_url):
 def test_where_events_may_not_go_and_which_there_are_not(demo_url):
     with listening() as listener:
         listener.respond = lambda heard: (404, b"")
-        refused = corehr("app", "webhook", "--db", demo_url, ALL, "--url", listener.url)
+        refused = corehr("app", "webhook", "--db", demo_url, APP_ALL, "--url", listener.url)
         assert refused.exit_code == 1
         assert "url_verification" in error_line(refused)
     for arguments, message in {
-        ("webhook", ALL, "--url", "no url"): "no URL",
-        ("webhook", ALL, "--url", "http://0x7f.1/"): "--url",
-        ("webhook", ALL, "--url", "http://127.0.0.1:1/", "--event", "corehr.pay.day_v1"): "there is no event",
+        ("webhook", APP_ALL, "--url", "no url"): "no URL",
+        ("webhook", APP_ALL, "--url", "http://0x7f.1/"): "--url",
+        ("webhook", APP_ALL, "--url", "http://127.0.0.1:1/", "--event", "corehr.pay.day_v1"): "there is no event",
         ("webhook", "cli_ffffffffffffffff", "--url", "http://127.0.0.1:1/"): "there is no app",
-        ("long-connection", STORE): "by webhook only",
+        ("long-connection", APP_STORE): "by webhook only",
         ("unsubscribe", "cli_ffffffffffffffff"): "there is no app",
     }.items():
         result = corehr("app", arguments[0], "--db", demo_url, *arguments[1:])
         assert result.exit_code == 2
         assert message in error_line(result)
-    assert "is told of 75 of 75 events" in corehr("app", "long-connection", "--db", demo_url, ALL).stderr
+    assert "is told of 75 of 75 events" in corehr("app", "long-connection", "--db", demo_url, APP_ALL).stderr
     unknown = corehr("event", "redeliver", "--db", demo_url, "0" * 32)
     assert (unknown.exit_code, "there is no event" in error_line(unknown)) == (2, True)

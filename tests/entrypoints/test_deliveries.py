@@ -15,7 +15,7 @@ from corehr.kernel.event_log import Event
 from corehr.kernel.settings import Settings
 from corehr.kernel.statements import insert_into, select_by
 from tests.listener import accept_all, listening
-from tests.world import ALL, NARROW, NONE, PART, STORE, World
+from tests.world import APP_ALL, APP_NO_FIELD_SCOPES, APP_NO_SCOPES, APP_ONE_DEPARTMENT, APP_STORE, World
 
 STATUS = "corehr.job_change.status_updated_v2"
 V1 = "corehr.job_change.updated_v1"
@@ -31,16 +31,18 @@ def listener():
         yield server
 
 
-def subscribe(world: World, listener, app=ALL, events="*", **more):
+def subscribe(world: World, listener, app=APP_ALL, events="*", **more):
     return world.sandbox("PUT", f"apps/{app}/webhook", {"url": listener.url, "events": events, **more})
 
 
 def move(world: World, name="active", **body):
-    other = world.names["departments"]["other"]["id"]
-    return world.change(world.person(name)["id"], {"target_department": other}, **body).data["job_change_id"]
+    other = world.named["departments"]["other"]["id"]
+    return world.create_job_change(world.employment(name)["id"], {"target_department": other}, **body).data[
+        "job_change_id"
+    ]
 
 
-def list_attempts(world: World, app=ALL, since=None):
+def list_attempts(world: World, app=APP_ALL, since=None):
     """Per event that is meant for the app: its type, subject, state and attempts."""
     query = {"since": since} if since else {}
     return [
@@ -66,24 +68,24 @@ def test_an_event_is_sent_in_its_envelope(world, listener):
     subscribe(world, listener, events=[STATUS], verification_token="mine")
     before = world.sandbox("GET", "clock")["now"]
     id = move(world)
-    world.travel(minutes=1)
+    world.advance(minutes=1)
     first, second = listener.events
     assert list(first) == ["schema", "header", "event"]
     assert first["schema"] == "2.0"
-    [stored, _] = world.heard(STATUS)
+    [stored, _] = world.events(STATUS)
     assert first["header"] == {
         "event_id": stored["event_id"],
         "token": "mine",
         "create_time": stored["create_time"],
         "event_type": STATUS,
-        "tenant_key": world.names["apps"]["store"]["tenant_key"],
-        "app_id": ALL,
+        "tenant_key": world.named["apps"]["store"]["tenant_key"],
+        "app_id": APP_ALL,
     }
     created_at = datetime.fromtimestamp(
         int(first["header"]["create_time"]) / 1000, datetime.fromisoformat(before).tzinfo
     )
     assert timedelta() <= created_at - datetime.fromisoformat(before) < timedelta(minutes=1)
-    active = world.person("active")
+    active = world.employment("active")
     assert first["event"]["target_user_id"] == {k: active[k] for k in ("open_id", "union_id", "user_id")}
     assert (first["event"]["job_change_id"], first["event"]["status"], second["event"]["status"]) == (id, 6, 5)
     [raw] = [request for request in listener.requests if request.body.startswith(b'{"schema"')][:1]
@@ -98,37 +100,37 @@ def test_each_app_receives_its_own_rendering(world, listener):
     subscribe(world, listener, events=[STATUS])
     subscribe(world, listener, app=narrow, events=[STATUS])
     move(world)
-    world.travel(minutes=1)
+    world.advance(minutes=1)
     target_user_ids = {e["header"]["app_id"]: e["event"]["target_user_id"] for e in listener.events}
-    assert list(target_user_ids[ALL]) == ["union_id", "user_id", "open_id"]
+    assert list(target_user_ids[APP_ALL]) == ["union_id", "user_id", "open_id"]
     assert list(target_user_ids[narrow]) == ["union_id", "open_id"]
-    assert target_user_ids[ALL]["union_id"] == target_user_ids[narrow]["union_id"]
-    assert target_user_ids[ALL]["open_id"] != target_user_ids[narrow]["open_id"]
+    assert target_user_ids[APP_ALL]["union_id"] == target_user_ids[narrow]["union_id"]
+    assert target_user_ids[APP_ALL]["open_id"] != target_user_ids[narrow]["open_id"]
 
 
 def test_an_employee_outside_the_data_range_is_skipped_where_the_event_checks_it(world, listener):
     """The event of version 1 says itself that it asks for no range; that of version 2 does."""
-    subscribe(world, listener, app=PART, events=[STATUS, V1])
+    subscribe(world, listener, app=APP_ONE_DEPARTMENT, events=[STATUS, V1])
     move(world, "outside_range")
-    world.travel(minutes=1)
+    world.advance(minutes=1)
     assert {e["header"]["event_type"] for e in listener.events} == {V1}
-    outcomes = {(type, state, *details(tries)) for type, _, state, tries in list_attempts(world, PART)}
+    outcomes = {(type, state, *details(tries)) for type, _, state, tries in list_attempts(world, APP_ONE_DEPARTMENT)}
     assert outcomes == {
         (V1, "delivered", "HTTP 200"),
         (STATUS, "withheld", "the person is outside the app's data range"),
     }
-    inside = world.names["employments"]["active"]["id"]
-    mine = world.names["departments"]["range"]["id"]
+    inside = world.named["employments"]["active"]["id"]
+    mine = world.named["departments"]["range"]["id"]
     listener.requests.clear()
-    world.change(inside, {"target_department": mine}).passes()
-    world.travel(minutes=1)
+    world.create_job_change(inside, {"target_department": mine}).assert_ok()
+    world.advance(minutes=1)
     assert {e["header"]["event_type"] for e in listener.events} == {V1, STATUS}
 
 
 def test_only_what_was_subscribed_to_is_sent(world, listener):
     subscribe(world, listener, events=[CHANGED])
     move(world)
-    world.travel(minutes=1)
+    world.advance(minutes=1)
     assert [type for type, _ in received(listener)] == [CHANGED]
 
 
@@ -136,10 +138,10 @@ def test_what_is_unsubscribed_meanwhile_is_skipped(world, listener):
     subscribe(world, listener, events=[STATUS, CHANGED])
     listener.respond = lambda request: accept_all(request) if b"challenge" in request.body else (500, b"not now")
     move(world)
-    world.travel(minutes=1)
+    world.advance(minutes=1)
     listener.respond = accept_all
     subscribe(world, listener, events=[CHANGED])
-    world.travel(hours=8)
+    world.advance(hours=8)
     assert {(type, state) for type, _, state, _ in list_attempts(world)} == {
         (STATUS, "withheld"),
         (CHANGED, "delivered"),
@@ -157,16 +159,16 @@ def subscribe_error(world, app, body, status=400):
 
 def test_a_url_must_be_verified(world, listener):
     listener.respond = lambda request: (200, b'{"challenge":"another"}')
-    assert "challenge" in subscribe_error(world, ALL, {"url": listener.url})
-    assert world.request("GET", f"/sandbox/apps/{ALL}/webhook").status == 404
+    assert "challenge" in subscribe_error(world, APP_ALL, {"url": listener.url})
+    assert world.request("GET", f"/sandbox/apps/{APP_ALL}/webhook").status == 404
     listener.respond = accept_all
     assert subscribe(world, listener)["url"] == listener.url
-    assert world.sandbox("GET", f"apps/{ALL}/webhook")["url"] == listener.url
+    assert world.sandbox("GET", f"apps/{APP_ALL}/webhook")["url"] == listener.url
 
 
 def test_nothing_is_sent_but_to_this_machine(world):
-    assert "--webhook-to" in subscribe_error(world, ALL, {"url": "http://192.0.2.1/events"})
-    assert "--webhook-to" in subscribe_error(world, ALL, {"url": "http://[::ffff:192.0.2.1]/events"})
+    assert "--webhook-to" in subscribe_error(world, APP_ALL, {"url": "http://192.0.2.1/events"})
+    assert "--webhook-to" in subscribe_error(world, APP_ALL, {"url": "http://[::ffff:192.0.2.1]/events"})
 
 
 @pytest.mark.parametrize(
@@ -200,54 +202,56 @@ def test_which_settings_allow_loopback_webhooks(db, settings, allowed):
 
 def test_an_event_needs_one_of_its_scopes(world, listener):
     assert "corehr:job_change.status_update_event:read" in subscribe_error(
-        world, NONE, {"url": listener.url, "events": [STATUS]}
+        world, APP_NO_SCOPES, {"url": listener.url, "events": [STATUS]}
     )
-    assert "no scope for any event" in subscribe_error(world, NONE, {"url": listener.url})
-    assert "name an event" in subscribe_error(world, ALL, {"url": listener.url, "events": []})
-    assert subscribe(world, listener, app=STORE, events=[])["events"] == []
-    assert subscribe(world, listener, app=NARROW, events=[STATUS])["events"] == [STATUS]
+    assert "no scope for any event" in subscribe_error(world, APP_NO_SCOPES, {"url": listener.url})
+    assert "name an event" in subscribe_error(world, APP_ALL, {"url": listener.url, "events": []})
+    assert subscribe(world, listener, app=APP_STORE, events=[])["events"] == []
+    assert subscribe(world, listener, app=APP_NO_FIELD_SCOPES, events=[STATUS])["events"] == [STATUS]
 
 
 def test_an_event_must_be_there_and_for_this_kind_of_app(world, listener):
-    assert "no event" in subscribe_error(world, ALL, {"url": listener.url, "events": ["corehr.nothing.happened_v1"]})
+    assert "no event" in subscribe_error(
+        world, APP_ALL, {"url": listener.url, "events": ["corehr.nothing.happened_v1"]}
+    )
     custom_only = "corehr.employee.domain_event_v2"
-    assert "store" in subscribe_error(world, STORE, {"url": listener.url, "events": [custom_only]})
+    assert "store" in subscribe_error(world, APP_STORE, {"url": listener.url, "events": [custom_only]})
     assert subscribe(world, listener, events=[custom_only])["events"] == [custom_only]
 
 
 def test_every_event_there_is(world, listener):
     assert len(subscribe(world, listener)["events"]) == 75
-    for_store_apps = {name for name, event in world.house.spec.events.items() if "isv" in event.apps}
-    assert set(subscribe(world, listener, app=STORE)["events"]) == for_store_apps
+    for_store_apps = {name for name, event in world.installation.spec.events.items() if "isv" in event.apps}
+    assert set(subscribe(world, listener, app=APP_STORE)["events"]) == for_store_apps
     assert len(for_store_apps) == 71
 
 
 def test_a_long_connection_is_for_custom_apps_and_has_no_url(world, listener):
-    assert "webhook only" in subscribe_error(world, STORE, {"mode": "long_connection"})
-    assert "no url" in subscribe_error(world, ALL, {"mode": "long_connection", "url": listener.url})
-    assert world.sandbox("PUT", f"apps/{ALL}/webhook", {"mode": "long_connection"})["mode"] == "long_connection"
+    assert "webhook only" in subscribe_error(world, APP_STORE, {"mode": "long_connection"})
+    assert "no url" in subscribe_error(world, APP_ALL, {"mode": "long_connection", "url": listener.url})
+    assert world.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"mode": "long_connection"})["mode"] == "long_connection"
 
 
 def test_waiting_events_of_an_unsubscribed_app_become_dead(world, listener):
     subscribe(world, listener, events=[STATUS])
     listener.stop()
     move(world)
-    world.travel(minutes=1)
-    world.sandbox("DELETE", f"apps/{ALL}/webhook")
+    world.advance(minutes=1)
+    world.sandbox("DELETE", f"apps/{APP_ALL}/webhook")
     assert {(state, details(tries)[-1]) for _, _, state, tries in list_attempts(world)} == {
         ("given_up", "the app unsubscribed")
     }
     listener.start()
     subscribe(world, listener, events=[STATUS])
-    world.travel(days=1)
+    world.advance(days=1)
     assert listener.events == []
 
 
 def test_an_unsubscribed_app_receives_nothing_more(world, listener):
     subscribe(world, listener)
-    world.sandbox("DELETE", f"apps/{ALL}/webhook")
+    world.sandbox("DELETE", f"apps/{APP_ALL}/webhook")
     move(world)
-    world.travel(hours=8)
+    world.advance(hours=8)
     assert (listener.events, list_attempts(world)) == ([], [])
     assert subscribe_error(world, "cli_ffffffffffffffff", {"url": listener.url}, 404) == "there is no such app"
 
@@ -264,10 +268,10 @@ def test_a_subscriber_that_was_down_for_an_hour_gets_everything_by_the_fourth_re
     subscribe(world, listener)
     listener.stop()
     move(world)
-    world.travel(hours=1)
+    world.advance(hours=1)
     assert {state for _, _, state, _ in list_attempts(world)} == {"waiting"}
     listener.start()
-    world.travel(hours=7)
+    world.advance(hours=7)
     lines: dict = {}
     for type, subject, state, tries in list_attempts(world):
         assert (state, tries[-1]["said"]) == ("delivered", "HTTP 200"), type
@@ -284,7 +288,7 @@ def test_a_subscriber_that_was_down_for_a_day_can_have_it_all_replayed(world, li
     listener.stop()
     since = world.sandbox("GET", "clock")["now"]
     move(world)
-    world.travel(days=1)
+    world.advance(days=1)
     dead = list_attempts(world)
     assert {state for _, _, state, _ in dead} == {"given_up"}
     heads: dict = {}
@@ -298,8 +302,8 @@ def test_a_subscriber_that_was_down_for_a_day_can_have_it_all_replayed(world, li
     assert [e["event_id"] for e in listed] == [e["event_id"] for e in world.sandbox("GET", "events")["items"]]
 
     listener.start()
-    assert world.sandbox("POST", f"apps/{ALL}/replay", {"since": since})["count"] == len(dead)
-    world.travel(minutes=1)
+    assert world.sandbox("POST", f"apps/{APP_ALL}/replay", {"since": since})["count"] == len(dead)
+    world.advance(minutes=1)
     assert {state for _, _, state, _ in list_attempts(world)} == {"delivered"}
     assert sorted(e["header"]["event_id"] for e in listener.events) == sorted(e["event_id"] for e in listed)
     assert world.sandbox("GET", "events", delivery="given_up")["items"] == []
@@ -309,15 +313,15 @@ def test_days_and_retries_come_in_the_order_of_time(world, listener):
     """A change of tomorrow takes effect at midnight: after three retries of what was sent in the evening, and before
     the last one."""
     subscribe(world, listener, events=[STATUS, CHANGED])
-    world.travel(hours=10)
+    world.advance(hours=10)
     today = move(world)
     tomorrow = move(world, "active_2", effective_date="2026-01-06")
-    world.travel(seconds=1)
+    world.advance(seconds=1)
     listener.requests.clear()
     listener.respond = lambda request: (503, b"") if CHANGED.encode() in request.body else accept_all(request)
-    for id in [e["event_id"] for e in world.heard(CHANGED)]:
+    for id in [e["event_id"] for e in world.events(CHANGED)]:
         world.sandbox("POST", f"events/{id}/redeliver")
-    world.travel(days=1)
+    world.advance(days=1)
     midnight = [e["event"]["job_change_id"] for e in listener.events].index(tomorrow)
     assert [e["event"]["job_change_id"] for e in listener.events[:midnight]] == [today] * 4
     assert today in [e["event"]["job_change_id"] for e in listener.events[midnight:]]
@@ -326,27 +330,27 @@ def test_days_and_retries_come_in_the_order_of_time(world, listener):
 def test_one_event_is_redelivered(world, listener):
     subscribe(world, listener, events=[CHANGED])
     move(world)
-    world.travel(minutes=1)
+    world.advance(minutes=1)
     [event] = listener.events
     id = event["header"]["event_id"]
-    assert world.sandbox("POST", f"events/{id}/redeliver") == {"app_ids": [ALL]}
-    world.travel(minutes=1)
+    assert world.sandbox("POST", f"events/{id}/redeliver") == {"app_ids": [APP_ALL]}
+    world.advance(minutes=1)
     assert listener.events == [event, event]
     for unknown_id in ("0" * 32, "zz", id[:-1] + ("0" if id[-1] != "0" else "1")):
         assert world.request("POST", f"/sandbox/events/{unknown_id}/redeliver").status == 404
-    response = world.request("POST", f"/sandbox/events/{id}/redeliver", {"app_id": NONE})
+    response = world.request("POST", f"/sandbox/events/{id}/redeliver", {"app_id": APP_NO_SCOPES})
     assert (response.status, "does not subscribe" in response.json["error"]) == (404, True)
 
 
 def test_a_new_subscriber_can_have_the_past(world, listener):
     move(world)
     subscribe(world, listener, events=[CHANGED])
-    world.travel(minutes=1)
+    world.advance(minutes=1)
     assert listener.events == []
-    assert world.request("POST", f"/sandbox/apps/{NARROW}/replay", {}).status == 409
-    count = world.sandbox("POST", f"apps/{ALL}/replay")["count"]
+    assert world.request("POST", f"/sandbox/apps/{APP_NO_FIELD_SCOPES}/replay", {}).status == 409
+    count = world.sandbox("POST", f"apps/{APP_ALL}/replay")["count"]
     assert count > 1, "the history of the demo company has some"
-    world.travel(minutes=1)
+    world.advance(minutes=1)
     listener.wait_for(lambda: len(listener.events) == count)
     ids = [e["header"]["event_id"] for e in listener.events]
     assert len(set(ids)) == count
@@ -358,13 +362,13 @@ def test_a_new_subscriber_can_have_the_past(world, listener):
 def test_the_events_of_one_subject_keep_their_order(world, listener):
     """The first one fails twice: what comes after it waits, and nobody else does."""
     subscribe(world, listener, events=[STATUS])
-    failing_employment, failures = world.person("active")["id"].encode(), iter([500, 500])
+    failing_employment, failures = world.employment("active")["id"].encode(), iter([500, 500])
     listener.respond = lambda request: (next(failures, 200) if failing_employment in request.body else 200, b"busy")
     first, second = move(world), move(world, "active_2")
-    world.travel(seconds=1)
+    world.advance(seconds=1)
     assert statuses(listener, first) == [6]
     assert statuses(listener, second) == [6, 5]
-    world.travel(minutes=6)
+    world.advance(minutes=6)
     assert statuses(listener, first) == [6, 6, 6, 5]
     assert statuses(listener, second) == [6, 5]
 
@@ -378,7 +382,7 @@ def test_an_event_that_always_fails_unblocks_its_lane_once_dead(world, listener)
     subscribe(world, listener, events=[V1, STATUS])
     listener.respond = lambda request: (500, b"no processor") if V1.encode() in request.body else accept_all(request)
     id = move(world)
-    world.travel(hours=8)
+    world.advance(hours=8)
     outcomes = [(type, state, len(tries)) for type, subject, state, tries in list_attempts(world) if subject == id]
     assert outcomes == [
         (V1, "given_up", 5),
@@ -392,41 +396,41 @@ def test_an_event_that_always_fails_unblocks_its_lane_once_dead(world, listener)
 def test_a_slow_subscriber_delays_no_other(world, listener):
     released = threading.Event()
     with listening() as slow:
-        subscribe(world, slow, app=STORE, events=[STATUS])
+        subscribe(world, slow, app=APP_STORE, events=[STATUS])
         slow.respond = lambda request: (200 if released.wait(30) else 500, b"")
         subscribe(world, listener, events=[STATUS])
         id = move(world)
-        world.run(asyncio.to_thread(listener.wait_for, lambda: statuses(listener, id) == [6, 5]))
-        assert {state for _, _, state, _ in list_attempts(world, STORE)} == {"waiting"}
+        world.await_(asyncio.to_thread(listener.wait_for, lambda: statuses(listener, id) == [6, 5]))
+        assert {state for _, _, state, _ in list_attempts(world, APP_STORE)} == {"waiting"}
         released.set()
 
 
 def test_a_disabled_app_receives_nothing_until_it_is_enabled(world, listener):
     subscribe(world, listener, events=[STATUS])
-    world.tell(lambda tx: set_enabled(tx, ALL, enabled=False))
-    world.run(asyncio.sleep(1.1))  # apps are known for a second
-    world.sandbox("POST", f"apps/{ALL}/replay")
-    world.travel(hours=1)
+    world.in_transaction(lambda tx: set_enabled(tx, APP_ALL, enabled=False))
+    world.await_(asyncio.sleep(1.1))  # apps are known for a second
+    world.sandbox("POST", f"apps/{APP_ALL}/replay")
+    world.advance(hours=1)
     assert listener.events == []
-    world.tell(lambda tx: set_enabled(tx, ALL, enabled=True))
-    world.run(asyncio.sleep(1.1))
-    world.travel(minutes=1)
+    world.in_transaction(lambda tx: set_enabled(tx, APP_ALL, enabled=True))
+    world.await_(asyncio.sleep(1.1))
+    world.advance(minutes=1)
     assert listener.events
 
 
 def test_an_app_that_is_disabled_in_the_middle_receives_no_more(world, listener, monkeypatch):
     monkeypatch.setattr(deliveries, "BATCH", 1)
     subscribe(world, listener, events=[CHANGED])
-    installation = world.house
+    installation = world.installation
 
     def disable(request):
-        installation.store.command_sync(installation.tenant.id, lambda tx: set_enabled(tx, ALL, enabled=False))
+        installation.store.command_sync(installation.tenant.id, lambda tx: set_enabled(tx, APP_ALL, enabled=False))
         monkeypatch.setattr(installation.apps, "_read_at", float("-inf"))  # as if a second had passed
         return 200, b""
 
     listener.respond = disable
-    assert world.sandbox("POST", f"apps/{ALL}/replay")["count"] > 1
-    world.travel(minutes=1)
+    assert world.sandbox("POST", f"apps/{APP_ALL}/replay")["count"] > 1
+    world.advance(minutes=1)
     assert len(listener.events) == 1
 
 
@@ -434,10 +438,12 @@ def test_an_event_of_an_unknown_type_blocks_nothing(world, listener):
     """As after another version was installed: what nobody knows is withheld, the rest goes on."""
     subscribe(world, listener, events=[STATUS])
     unknown_type = "corehr.payslip.printed_v1"
-    world.tell(lambda tx: tx.execute(insert_into(subscribers.subscription), type=unknown_type, app_id=ALL))
-    world.tell(lambda tx: tx.emit(Event(unknown_type, "1", {})))
+    world.in_transaction(
+        lambda tx: tx.execute(insert_into(subscribers.subscription), type=unknown_type, app_id=APP_ALL)
+    )
+    world.in_transaction(lambda tx: tx.emit(Event(unknown_type, "1", {})))
     move(world)
-    world.travel(seconds=1)
+    world.advance(seconds=1)
     assert [(type, state) for type, _, state, _ in list_attempts(world)] == [
         (unknown_type, "withheld"),
         (STATUS, "delivered"),
@@ -456,10 +462,10 @@ def test_advancing_the_clock_waits_for_deliveries_under_way_and_for_no_more(worl
 
     listener.respond = respond_slowly
     id = move(world)
-    world.run(asyncio.to_thread(received_first.wait, 30))
+    world.await_(asyncio.to_thread(received_first.wait, 30))
 
     async def pause():
-        async with world.house.delivery_worker.paused():
+        async with world.installation.delivery_worker.paused():
             return statuses(listener, id)
 
     async def pause_then_release():
@@ -468,8 +474,8 @@ def test_advancing_the_clock_waits_for_deliveries_under_way_and_for_no_more(worl
         released.set()
         return await pausing
 
-    assert world.run(pause_then_release()) == [6]
-    world.travel(seconds=1)
+    assert world.await_(pause_then_release()) == [6]
+    world.advance(seconds=1)
     assert statuses(listener, id) == [6, 5]
 
 
@@ -477,25 +483,25 @@ def test_advancing_the_clock_waits_for_deliveries_under_way_and_for_no_more(worl
 
 
 def test_without_a_connection_events_wait_and_become_dead_in_the_end(world):
-    world.sandbox("PUT", f"apps/{ALL}/webhook", {"mode": "long_connection", "events": [STATUS]})
+    world.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"mode": "long_connection", "events": [STATUS]})
     move(world)
-    world.travel(hours=7)
+    world.advance(hours=7)
     assert {(state, len(tries)) for _, _, state, tries in list_attempts(world)} == {("waiting", 0)}
-    world.travel(hours=1)
+    world.advance(hours=1)
     assert {(state, *details(tries)) for _, _, state, tries in list_attempts(world)} == {
         ("given_up", "no connection was open")
     }
 
 
 def test_a_connection_that_is_lost_again_costs_no_attempt(world, monkeypatch):
-    world.sandbox("PUT", f"apps/{ALL}/webhook", {"mode": "long_connection", "events": [STATUS]})
+    world.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"mode": "long_connection", "events": [STATUS]})
     connected = iter([True])  # when it is looked for; when something is to be sent, no longer
-    monkeypatch.setattr(world.house.connections, "connected", lambda app_id: next(connected, False))
+    monkeypatch.setattr(world.installation.connections, "connected", lambda app_id: next(connected, False))
     move(world)
-    world.travel(seconds=1)
+    world.advance(seconds=1)
     assert next(connected, None) is None
     assert [(state, tries) for _, _, state, tries in list_attempts(world)] == [("waiting", [])] * 2
-    leases = world.tell(lambda tx: tx.fetch_all(select_by(outbox.delivery, "app_id"), app_id=ALL))
+    leases = world.in_transaction(lambda tx: tx.fetch_all(select_by(outbox.delivery, "app_id"), app_id=APP_ALL))
     assert {row["leased_until"] for row in leases} == {0}
 
 
@@ -506,26 +512,26 @@ def test_a_restored_world_delivers_what_it_had_still_to_deliver(world, listener)
     subscribe(world, listener, events=[CHANGED])
     listener.stop()
     move(world)
-    world.travel(minutes=1)
+    world.advance(minutes=1)
     snapshot_id = world.sandbox("POST", "snapshots")["id"]
-    world.travel(days=1)
+    world.advance(days=1)
     assert [state for _, _, state, _ in list_attempts(world)] == ["given_up"]
     listener.start()
     world.sandbox("POST", f"snapshots/{snapshot_id}/restore")
-    world.travel(hours=2)
+    world.advance(hours=2)
     assert [(state, len(tries)) for _, _, state, tries in list_attempts(world)] == [("delivered", 3)]
     world.sandbox("POST", "reset")
-    assert world.request("GET", f"/sandbox/apps/{ALL}/webhook").status == 404
+    assert world.request("GET", f"/sandbox/apps/{APP_ALL}/webhook").status == 404
 
 
 def test_midnight_announces_an_offboarding(world, listener):
     """Somebody's last day passes: midnight announces it, at midnight."""
     subscribe(world, listener, events=[RESIGNED])
-    world.travel(days=120)
+    world.advance(days=120)
     create_times = [int(e["header"]["create_time"]) for e in listener.events]
     assert create_times
     assert create_times == sorted(create_times)
     assert {state for _, _, state, _ in list_attempts(world)} == {"delivered"}
-    times = [(e["create_time"], e["deliveries"][0]["attempts"][0]["at"]) for e in world.heard(RESIGNED)]
+    times = [(e["create_time"], e["deliveries"][0]["attempts"][0]["at"]) for e in world.events(RESIGNED)]
     for create_time, attempt in times:
         assert int(datetime.fromisoformat(attempt).timestamp() * 1000) == int(create_time)

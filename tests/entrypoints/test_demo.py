@@ -14,7 +14,7 @@ from corehr.gateway.apps import list_apps
 from corehr.kernel.clock import Clock, to_timestamp
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.settings import UsageError, open_store
-from tests.world import ALL, NARROW, PART, World
+from tests.world import APP_ALL, APP_NO_FIELD_SCOPES, APP_ONE_DEPARTMENT, World
 
 REAL_TIME = {("app", "created_at"), ("tenant", "world_set_at")}
 
@@ -157,8 +157,8 @@ def test_events_are_in_order_of_time(tmp_path):
 
 @pytest.mark.parametrize("kind", NAMES_BY_KIND)
 def test_every_name_of_the_contract_is_there_with_its_facts(world, kind):
-    assert set(NAMES_BY_KIND[kind].split()) <= world.names[kind].keys()
-    for facts in world.names[kind].values():
+    assert set(NAMES_BY_KIND[kind].split()) <= world.named[kind].keys()
+    for facts in world.named[kind].values():
         assert set(FACTS_BY_KIND.get(kind, "id").split()) <= facts.keys()
 
 
@@ -183,13 +183,13 @@ def test_departments_are_four_deep(world):
         parent = world.sandbox("GET", f"records/departments/{id}")["version"]["body"]["parent_id"]
         return 1 + depth(parent) if parent else 1
 
-    assert depth(world.names["departments"]["home"]["id"]) == 4
-    assert depth(world.names["departments"]["root"]["id"]) == 1
+    assert depth(world.named["departments"]["home"]["id"]) == 4
+    assert depth(world.named["departments"]["root"]["id"]) == 1
 
 
 def test_job_changes_have_the_status_of_their_name(world):
     for status in NAMES_BY_KIND["job_changes"].split():
-        facts = world.names["job_changes"][status]
+        facts = world.named["job_changes"][status]
         record = world.sandbox("GET", f"records/job_changes/{facts['id']}")
         assert (record["status"], record["employment_id"]) == (status, facts["employment_id"])
         assert (record["process_id"] or "") == facts["process_id"]
@@ -197,7 +197,7 @@ def test_job_changes_have_the_status_of_their_name(world):
 
 def test_offboardings_have_the_status_of_their_name(world):
     statuses: Counter[str] = Counter()
-    for name, facts in world.names["offboardings"].items():
+    for name, facts in world.named["offboardings"].items():
         record = world.sandbox("GET", f"records/offboardings/{facts['id']}")
         statuses[record["status"]] += 1
         assert record["status"] == (name if name[0].isupper() else "Approved")
@@ -207,19 +207,19 @@ def test_offboardings_have_the_status_of_their_name(world):
 
 
 def test_a_process_waits_for_its_approver(world):
-    waiting = world.names["processes"]["waiting"]
+    waiting = world.named["processes"]["waiting"]
 
-    assert waiting["approver_employment_id"] == world.person("manager")["id"]
-    assert world.open_tasks(waiting["id"])[0]["approver_id"] == waiting["approver_id"]
+    assert waiting["approver_employment_id"] == world.employment("manager")["id"]
+    assert world.pending_tasks(waiting["id"])[0]["approver_id"] == waiting["approver_id"]
 
 
 def test_the_manager_manages_active_and_top_nobody_above(world):
-    assert world.person("active")["direct_manager"] == world.person("manager")["id"]
-    assert world.person("top")["direct_manager"] is None
+    assert world.employment("active")["direct_manager"] == world.employment("manager")["id"]
+    assert world.employment("top")["direct_manager"] is None
 
 
 def test_a_family_and_a_level_share_no_pathway(world):
-    family, level = world.names["job_families"]["active"], world.names["job_levels"]["other"]
+    family, level = world.named["job_families"]["active"], world.named["job_levels"]["other"]
 
     assert family["disjoint_level"] == level["id"]
     assert not set(family["pathway_ids"]) & set(level["pathway_ids"])
@@ -229,25 +229,27 @@ def test_a_family_and_a_level_share_no_pathway(world):
 
 
 def test_an_open_id_belongs_to_one_app(world):
-    for app_id in (ALL, NARROW):
-        body = {"employment_ids": [world.person("active")["open_ids"][app_id]]}
-        response = world.call("POST", "/open-apis/corehr/v2/employees/job_datas/query", body, app=ALL, page_size=10)
-        assert bool(response.data["items"]) == (app_id == ALL)
+    for app_id in (APP_ALL, APP_NO_FIELD_SCOPES):
+        body = {"employment_ids": [world.employment("active")["open_ids"][app_id]]}
+        response = world.call("POST", "/open-apis/corehr/v2/employees/job_datas/query", body, app=APP_ALL, page_size=10)
+        assert bool(response.data["items"]) == (app_id == APP_ALL)
 
 
 def test_the_part_app_sees_active_and_not_outside_range(world):
     def query_as_part(name):
-        body = {"employment_ids": [world.person(name)["id"]]}
+        body = {"employment_ids": [world.employment(name)["id"]]}
         query = {"page_size": 10, "user_id_type": "people_corehr_id"}
-        return world.call("POST", "/open-apis/corehr/v2/employees/job_datas/query", body, app=PART, **query)
+        return world.call(
+            "POST", "/open-apis/corehr/v2/employees/job_datas/query", body, app=APP_ONE_DEPARTMENT, **query
+        )
 
     assert query_as_part("active").data["items"]
     assert query_as_part("outside_range").code == 1160023
 
 
 def test_the_narrow_app_may_call_everything_and_see_no_field_of_its_own_scope(world):
-    apps = {app.app_id: app for app in world.tell(list_apps)}
-    narrow, spec = apps[NARROW], world.house.spec
+    apps = {app.app_id: app for app in world.in_transaction(list_apps)}
+    narrow, spec = apps[APP_NO_FIELD_SCOPES], world.installation.spec
     field_scopes = {scope for operation in spec.operations.values() for scope in operation.field_scopes}
     forced = {o.scopes[0] for o in spec.operations.values() if o.scopes and set(o.scopes) <= field_scopes}
 
@@ -264,7 +266,7 @@ def test_the_narrow_app_may_call_everything_and_see_no_field_of_its_own_scope(wo
 
 def banner_calls(world: World):
     """The bodies in the banner's two calls."""
-    text = demo.banner(world.house, "http://127.0.0.1:8321")
+    text = demo.banner(world.installation, "http://127.0.0.1:8321")
     return text, [json.loads(body) for body in re.findall("-d '(.*?)'", text)]
 
 

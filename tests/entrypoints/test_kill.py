@@ -5,8 +5,8 @@ import random
 
 import httpx
 
-from tests.server import serving
-from tests.world import ALL, CORE_IDS, CREATE, SECRETS, TOKEN, World
+from tests.server import running_server
+from tests.world import APP_ALL, APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH, TENANT_TOKEN_PATH, World
 
 CREATES = 500
 
@@ -15,14 +15,18 @@ async def create_until_killed(server, bodies, kill_after):
     """Sixteen clients create; the server is killed once so many were acknowledged. The ids acknowledged."""
     acknowledged, queue = {}, list(bodies)
     async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
-        token = (await client.post(TOKEN, json={"app_id": ALL, "app_secret": SECRETS[ALL]})).json()
+        token = (
+            await client.post(TENANT_TOKEN_PATH, json={"app_id": APP_ALL, "app_secret": APP_SECRETS[APP_ALL]})
+        ).json()
         headers = {"authorization": f"Bearer {token['tenant_access_token']}"}
 
         async def run_client():
             while queue:
                 body = queue.pop()
                 try:
-                    response = await client.post(CREATE, json=body, params=CORE_IDS, headers=headers)
+                    response = await client.post(
+                        CREATE_JOB_CHANGE_PATH, json=body, params=COREHR_ID_TYPES, headers=headers
+                    )
                 except httpx.TransportError:
                     return
                 assert response.json()["code"] == 0, response.text
@@ -35,7 +39,7 @@ async def create_until_killed(server, bodies, kill_after):
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(db):
-    with serving(db) as server:
+    with running_server(db) as server:
         employments = list(server.sandbox("POST", "world/employees", {"count": 50})["employments"].values())
         names = server.sandbox("GET", "world")
         today = server.sandbox("GET", "clock")["now"][:10]
@@ -57,10 +61,10 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(db):
 
     world = World(db)
     try:
-        rows = world.tell(lambda tx: tx.fetch_all(_select_job_changes()))
+        rows = world.in_transaction(lambda tx: tx.fetch_all(_select_job_changes()))
         by_id = {r["id"]: r for r in rows}
         assert acknowledged.keys() <= by_id.keys()
-        event_subjects = {e["subject"] for e in world.heard_all("corehr.job_change.status_updated_v2")}
+        event_subjects = {e["subject"] for e in world.all_events("corehr.job_change.status_updated_v2")}
         for id, row in by_id.items():
             if not row["transfer_key"]:
                 continue

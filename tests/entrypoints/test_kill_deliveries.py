@@ -16,8 +16,8 @@ from corehr.hr.job_changes.events import EVENT_STATUS_CODES
 from corehr.hr.job_changes.records import Status, job_change
 from corehr.kernel.statements import of_tenant, statement
 from tests.listener import accept_all, listening
-from tests.server import serving
-from tests.world import ALL, CORE_IDS, CREATE, SECRETS, TOKEN, World
+from tests.server import running_server
+from tests.world import APP_ALL, APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH, TENANT_TOKEN_PATH, World
 
 KILLS = 20
 CLIENTS = 4
@@ -104,7 +104,9 @@ class Clients:
     async def run(self) -> None:
         """Until nobody has to be killed any more."""
         async with httpx.AsyncClient(base_url=self.server.url, timeout=60) as self.http:
-            token = (await self.http.post(TOKEN, json={"app_id": ALL, "app_secret": SECRETS[ALL]})).json()
+            token = (
+                await self.http.post(TENANT_TOKEN_PATH, json={"app_id": APP_ALL, "app_secret": APP_SECRETS[APP_ALL]})
+            ).json()
             self.http.headers["authorization"] = f"Bearer {token['tenant_access_token']}"
             async with asyncio.TaskGroup() as group:
                 for n in range(CLIENTS):
@@ -149,7 +151,7 @@ class Clients:
         }
         if body["transfer_mode"] == 2:
             body["flow_id"] = self.names["transfer_types"]["internal_transfer"]["flow_id"]
-        change = await self.call("POST", CREATE, body, **CORE_IDS)
+        change = await self.call("POST", CREATE_JOB_CHANGE_PATH, body, **COREHR_ID_TYPES)
         id, process = change["job_change_id"], change["process_id"]
         if not process:
             self.expect_events(id, Status.NO_NEED_APPROVAL, Status.TRANSFORMED)
@@ -182,7 +184,7 @@ class Clients:
 
     async def revoke(self, id: str) -> None:
         body = {"operator_id": self.names["employments"]["process_admin"]["id"]}
-        data = await self.call("POST", f"/open-apis/corehr/v2/job_changes/{id}/revoke", body, **CORE_IDS)
+        data = await self.call("POST", f"/open-apis/corehr/v2/job_changes/{id}/revoke", body, **COREHR_ID_TYPES)
         assert data["result"], data
         self.expect_events(id, Status.CANCELLED)
 
@@ -267,7 +269,7 @@ def check_against_job_changes(log, acknowledged, before, after):
 def job_change_statuses(db):
     world = World(db)
     try:
-        return {row["id"]: row["status"] for row in world.tell(lambda tx: tx.fetch_all(_SELECT_JOB_CHANGES))}
+        return {row["id"]: row["status"] for row in world.in_transaction(lambda tx: tx.fetch_all(_SELECT_JOB_CHANGES))}
     finally:
         world.close()
 
@@ -275,10 +277,10 @@ def job_change_statuses(db):
 def test_twenty_kills_lose_no_event_and_mix_up_none(db):
     with seeded_random() as rng:
         before, endpoint = job_change_statuses(db), FlakyEndpoint(random.Random(rng.random()))
-        with serving(db) as server, listening(endpoint) as listener:
+        with running_server(db) as server, listening(endpoint) as listener:
             clients = Clients(server, listener, rng)
             since = list_events(server, "0" * 32)[-1]["event_id"]
-            server.sandbox("PUT", f"apps/{ALL}/webhook", {"url": listener.url, "events": "*"})
+            server.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"url": listener.url, "events": "*"})
             asyncio.run(clients.run())
             drain(server)
             log = list_events(server, since)
@@ -291,10 +293,10 @@ def test_twenty_kills_lose_no_event_and_mix_up_none(db):
 def test_what_was_received_but_not_marked_comes_again_and_once_marked_never(db):
     """The subscriber's machine takes the server down with it: the first event is received and never answered."""
     killed = threading.Event()
-    with serving(db) as server, listening() as listener:
+    with running_server(db) as server, listening() as listener:
         employment_id = server.sandbox("GET", "world")["employments"]["active"]["id"]
         department_id = server.sandbox("GET", "world")["departments"]["other"]["id"]
-        server.sandbox("PUT", f"apps/{ALL}/webhook", {"url": listener.url, "events": [STATUS_UPDATED]})
+        server.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"url": listener.url, "events": [STATUS_UPDATED]})
         since = list_events(server, "0" * 32)[-1]["event_id"]
 
         def kill_first(request):
@@ -305,7 +307,7 @@ def test_what_was_received_but_not_marked_comes_again_and_once_marked_never(db):
 
         listener.respond = kill_first
         with httpx.Client(base_url=server.url, timeout=60) as client:
-            token = client.post(TOKEN, json={"app_id": ALL, "app_secret": SECRETS[ALL]}).json()
+            token = client.post(TENANT_TOKEN_PATH, json={"app_id": APP_ALL, "app_secret": APP_SECRETS[APP_ALL]}).json()
             body = {
                 "transfer_mode": 1,
                 "employment_id": employment_id,
@@ -315,7 +317,7 @@ def test_what_was_received_but_not_marked_comes_again_and_once_marked_never(db):
             }
             headers = {"authorization": f"Bearer {token['tenant_access_token']}"}
             with suppress(httpx.TransportError):  # the answer may come before the kill, or not at all
-                client.post(CREATE, json=body, params=CORE_IDS, headers=headers)
+                client.post(CREATE_JOB_CHANGE_PATH, json=body, params=COREHR_ID_TYPES, headers=headers)
         assert killed.wait(30)
         for _ in range(2):
             server.start()

@@ -17,7 +17,7 @@ from corehr import migrations
 from corehr.entrypoints import schema
 from corehr.entrypoints.schema import SchemaState
 from corehr.kernel.settings import UsageError, sqlite_path
-from tests.stores import PostgresTemplate, missing, postgres_server
+from tests.stores import PostgresTemplate, postgres_server, skip_or_fail
 from tools.make_migration import declared_metadata
 
 COLUMNS = """
@@ -33,11 +33,11 @@ INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemanam
 def postgres() -> Iterator[PostgresTemplate]:
     with postgres_server() as server:
         if server is None:
-            missing("pg", "no PostgreSQL server was found, and none could be started")
+            skip_or_fail("pg", "no PostgreSQL server was found, and none could be started")
             return
         template = PostgresTemplate(server, f"corehr_{uuid4().hex}")
         yield template
-        template.forget(template.url)
+        template.delete(template.url)
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def sqlite_pair(tmp_path) -> tuple[str, str]:
 
 @pytest.fixture
 def postgres_pair(postgres) -> Iterator[tuple[str, str]]:
-    pair = (postgres.fresh(), postgres.fresh())
+    pair = (postgres.copy(), postgres.copy())
     yield pair
     for url in pair:
-        postgres.forget(url)
+        postgres.delete(url)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -141,7 +141,7 @@ def test_a_database_that_cannot_hold_every_name_is_refused(postgres):
         with pytest.raises(UsageError, match="SQL_ASCII, names need UTF-8"):
             schema.upgrade(url)
     finally:
-        postgres.forget(url)
+        postgres.delete(url)
 
 
 def test_steps_are_taken_all_or_none(pair, monkeypatch):

@@ -9,7 +9,7 @@ from corehr.entrypoints import demo, schema
 from corehr.entrypoints.app import RULEBOOKS
 from corehr.entrypoints.sandbox.recipes import RECIPES
 from corehr.gateway import spec as gateway_spec
-from tests.world import ALL, World
+from tests.world import APP_ALL, World
 
 SPEC = gateway_spec.load()
 MADE_BY_FAULT_DESPITE_RULE = {
@@ -29,14 +29,14 @@ START_TIMES = (
 
 def send(world: World, call):
     """One call of a recipe, by the app that has every scope."""
-    app = ALL if call["path"].startswith("/open-apis/") else None
+    app = APP_ALL if call["path"].startswith("/open-apis/") else None
     return world.request(call["method"], call["path"], call["body"], query=call["query"], app=app)
 
 
 def failing_recipes(world: World, operation: str):
     """What every recipe of an operation answered, and should not have."""
     found = []
-    for code, recipe in world.names["recipes"][operation].items():
+    for code, recipe in world.named["recipes"][operation].items():
         for call in recipe["setup"]:
             assert send(world, call).status == 200
         before = world.fingerprint()
@@ -48,7 +48,7 @@ def failing_recipes(world: World, operation: str):
             or not as_documented
             or world.fingerprint() != before
         ):
-            found.append((code, response.says()))
+            found.append((code, response.error()))
     return found
 
 
@@ -59,7 +59,7 @@ def test_each_recipe_answers_its_code_and_changes_nothing(world, operation):
 
 @pytest.mark.parametrize("operation", RECIPES)
 def test_there_is_a_recipe_for_every_documented_code(world, operation):
-    codes = {int(code) for code in world.names["recipes"][operation]}
+    codes = {int(code) for code in world.named["recipes"][operation]}
 
     assert codes == set(SPEC.operations[operation].errors)
 
@@ -70,7 +70,7 @@ def test_only_what_no_state_raises_is_made_by_a_fault(world, operation):
     by_state = {rule.code for rule in rulebook.rules if callable(rule.raised_by)}
     by_fault = {
         int(code)
-        for code, recipe in world.names["recipes"][operation].items()
+        for code, recipe in world.named["recipes"][operation].items()
         if any(call["path"] == "/sandbox/faults" for call in recipe["setup"])
     }
 

@@ -37,7 +37,7 @@ from tests.entrypoints.consumer import (
 from tests.hr.offboardings.offboarding_calls import create_offboarding, day_from_today, edit_ok, fact_of, revoke_ok
 from tests.hr.pre_hires.pre_hire_calls import withdraw_ok
 from tests.listener import Listener, ReceivedRequest, accept_all, listening
-from tests.world import ALL, CORE_IDS, JOB_DATA, World
+from tests.world import APP_ALL, COREHR_ID_TYPES, QUERY_JOB_DATA_PATH, World
 
 BEFORE_ALL_EVENTS: Final = "0" * 32
 CHANGED: Final = "corehr.job_data.changed_v1"
@@ -50,12 +50,12 @@ class Subscription:
 
     def __init__(self, world: World, listener: Listener) -> None:
         self._world, self._listener = world, listener
-        world.sandbox("PUT", f"apps/{ALL}/webhook", {"url": listener.url, "events": "*"})
+        world.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"url": listener.url, "events": "*"})
         self._read_count = len(listener.requests)
 
     def new_events(self) -> list[Body]:
         """What has come since this was last asked, in its order; nothing is on its way any more."""
-        self._world.travel(minutes=1)
+        self._world.advance(minutes=1)
         received = self._listener.requests[self._read_count :]
         self._read_count += len(received)
         return [request.json for request in received]
@@ -63,7 +63,7 @@ class Subscription:
     def replay(self, since: str | None = None) -> list[Body]:
         """A replay, as it came."""
         body = {"since": since} if since else {}
-        count = self._world.sandbox("POST", f"apps/{ALL}/replay", body)["count"]
+        count = self._world.sandbox("POST", f"apps/{APP_ALL}/replay", body)["count"]
         received = self.new_events()
         assert len(received) == count
         return received
@@ -85,24 +85,26 @@ def list_recorded_events(world: World) -> list[Any]:
 
 def scenarios(world: World) -> Iterator[str]:
     """A quarter of a company, a chapter at a time."""
-    department, job = world.names["departments"]["other"]["id"], world.names["jobs"]["other"]["id"]
-    with_approval = {"transfer_mode": 2, "flow_id": world.names["transfer_types"]["internal_transfer"]["flow_id"]}
-    active, second = world.person("active")["id"], world.person("active_2")["id"]
+    department, job = world.named["departments"]["other"]["id"], world.named["jobs"]["other"]["id"]
+    with_approval = {"transfer_mode": 2, "flow_id": world.named["transfer_types"]["internal_transfer"]["flow_id"]}
+    active, second = world.employment("active")["id"], world.employment("active_2")["id"]
 
     new, second_new = (person["id"] for person in world.hire(2))
     yield "two are hired"
 
     more = {"target_probation_end_date": "2026-09-30", "target_employment_change": {"employee_number": "E-777"}}
     contract_terms = {"target_contract_start_date": world.today(), "target_contract_number": "C-7"}
-    first_change = world.change(active, {"target_department": department, **more, **contract_terms}).data
-    second_change = world.change(active, {"target_job": job, "target_contract_end_date": "2031-12-31"}).data
+    first_change = world.create_job_change(active, {"target_department": department, **more, **contract_terms}).data
+    second_change = world.create_job_change(active, {"target_job": job, "target_contract_end_date": "2031-12-31"}).data
     yield "one moves twice in a day"
 
     in_three_days = {"effective_date": day_from_today(world, 3), "transfer_key": "k-1"}
-    approved = world.change(second, {"target_job": job}, **with_approval, **in_three_days).data
-    rejected = world.change(new, {"target_job": job}, **with_approval).data
-    world.change(second_new, {"target_department": department}, effective_date=day_from_today(world, 2)).passes()
-    abroad = world.change(
+    approved = world.create_job_change(second, {"target_job": job}, **with_approval, **in_three_days).data
+    rejected = world.create_job_change(new, {"target_job": job}, **with_approval).data
+    world.create_job_change(
+        second_new, {"target_department": department}, effective_date=day_from_today(world, 2)
+    ).assert_ok()
+    abroad = world.create_job_change(
         find_employment_abroad(world), {"target_department": department}, effective_date=day_from_today(world, 1)
     ).data
     yield "four are asked for"
@@ -114,14 +116,14 @@ def scenarios(world: World) -> Iterator[str]:
     world.sandbox("PUT", "clock", {"now": f"{day_from_today(world, 1)}T00:00:30+08:00"})
     assert get_record(world, "job_changes", abroad["job_change_id"])["status"] == "NoNeedApproval"
     yield "midnight here"
-    world.travel(days=4)
+    world.advance(days=4)
     assert get_record(world, "job_changes", abroad["job_change_id"])["status"] == "Transformed"
     yield "midnight there, and some more"
 
-    world.revoke(first_change["job_change_id"]).passes()
+    world.revoke(first_change["job_change_id"]).assert_ok()
     yield "what came first is taken back"
-    world.revoke(second_change["job_change_id"]).passes()
-    world.revoke(approved["job_change_id"]).passes()
+    world.revoke(second_change["job_change_id"]).assert_ok()
+    world.revoke(approved["job_change_id"]).assert_ok()
     yield "all is taken back"
 
     edit_ok(
@@ -130,7 +132,7 @@ def scenarios(world: World) -> Iterator[str]:
         {"offboarding_date": day_from_today(world, 1), "reason_explanation": "begins sooner"},
     )
     yield "she will leave sooner"
-    world.travel(days=2)
+    world.advance(days=2)
     assert get_record(world, "offboardings", fact_of(world, "Approved"))["status"] == Status.OFFBOARDED
     yield "she has left"
     for name in ("Approved", "NoNeedApproval", "Approving"):
@@ -142,15 +144,15 @@ def scenarios(world: World) -> Iterator[str]:
     yield "second thoughts are agreed to"
 
     id = create_offboarding(world, new, day_from_today(world, 5), Status.APPROVED)
-    checklist_process = world.tell(lambda tx: start_checklist_approval(world, tx, id, new))
+    checklist_process = world.in_transaction(lambda tx: start_checklist_approval(world, tx, id, new))
     yield "one hands over"
     world.approve(checklist_process)
-    world.travel(days=6)
+    world.advance(days=6)
     yield "and leaves"
 
-    withdraw_ok(world, world.names["pre_hires"]["preboarding"]["id"])
+    withdraw_ok(world, world.named["pre_hires"]["preboarding"]["id"])
     yield "one does not come"
-    world.travel(days=60)
+    world.advance(days=60)
     yield "two months pass"
 
 
@@ -168,8 +170,8 @@ def find_employment_abroad(world: World) -> str:
 
 def start_checklist_approval(world: World, tx: Tx, id: str, employment_id: str) -> str:
     """The approval of a hand-over begins, as no operation has it begin yet; its process."""
-    flow = world.names["flows"]["offboarding"]["id"]
-    nodes, approver = processes.flow_nodes(tx, flow), world.person("manager")["id"]
+    flow = world.named["flows"]["offboarding"]["id"]
+    nodes, approver = processes.flow_nodes(tx, flow), world.employment("manager")["id"]
     assert nodes
     subject = (offboardings.CHECKLIST, id)
     process_id, _ = processes.start(tx, flow, nodes, subject, employment_id, approver, None)
@@ -337,7 +339,7 @@ def test_a_replay_from_a_moment_on_has_what_was_recorded_since(world, subscripti
     """The moment itself counts; a thousandth of a second later does not."""
     subscription.new_events()
     events = list_recorded_events(world)
-    of_subject = [event for event in events if event["subject"] == world.names["pre_hires"]["withdrawn"]["id"]]
+    of_subject = [event for event in events if event["subject"] == world.named["pre_hires"]["withdrawn"]["id"]]
     moment = datetime.fromtimestamp(int(of_subject[-1]["create_time"]) / 1000, UTC)
     for since, included in ((moment, True), (moment + timedelta(milliseconds=1), False)):
         expected = {it["event_id"] for it in events if int(it["create_time"]) >= since.timestamp() * 1000}
@@ -352,27 +354,31 @@ def test_a_replay_from_a_moment_on_has_what_was_recorded_since(world, subscripti
 
 def test_a_handler_may_fetch_before_it_responds(world):
     """Also while the clock is moved: what it is told of can be read, and that does not wait for the journey's end."""
-    department, day = world.names["departments"]["other"]["id"], "2026-01-06"
+    department, day = world.named["departments"]["other"]["id"], "2026-01-06"
     department_ids: list[str] = []
 
     def fetch(request: ReceivedRequest) -> tuple[int, bytes]:
         if b"challenge" not in request.body:
             body = {"employment_ids": [request.json["event"]["employment_id"]], "data_date": day}
-            call = world._request("POST", JOB_DATA, body, query={"page_size": 10, **CORE_IDS}, app=ALL)
+            call = world._request(
+                "POST", QUERY_JOB_DATA_PATH, body, query={"page_size": 10, **COREHR_ID_TYPES}, app=APP_ALL
+            )
             response = asyncio.run_coroutine_threadsafe(call, world._runner.get_loop()).result(2)
             department_ids.append(response.data["items"][0]["job_datas"][0]["department_id"])
         return accept_all(request)
 
     def delivered() -> list[Any]:
-        deliveries = [delivery for event in world.heard(CHANGED) for delivery in event["deliveries"]]
+        deliveries = [delivery for event in world.events(CHANGED) for delivery in event["deliveries"]]
         return [(it["state"], len(it["attempts"])) for it in deliveries]
 
     with listening(fetch) as listener:
-        world.sandbox("PUT", f"apps/{ALL}/webhook", {"url": listener.url, "events": [CHANGED]})
-        world.change(world.person("active")["id"], {"target_department": department}).passes()
-        world.travel(seconds=1)
+        world.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"url": listener.url, "events": [CHANGED]})
+        world.create_job_change(world.employment("active")["id"], {"target_department": department}).assert_ok()
+        world.advance(seconds=1)
         assert delivered() == [("delivered", 1)]
-        world.change(world.person("active_2")["id"], {"target_department": department}, effective_date=day).passes()
-        world.travel(days=1)
+        world.create_job_change(
+            world.employment("active_2")["id"], {"target_department": department}, effective_date=day
+        ).assert_ok()
+        world.advance(days=1)
         assert delivered() == [("delivered", 1)] * 2
     assert department_ids == [department] * 2

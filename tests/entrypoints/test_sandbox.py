@@ -11,7 +11,7 @@ from corehr.entrypoints.demo import tenant_rows
 from corehr.kernel.clock import Clock
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.settings import open_store
-from tests.world import CREATE, World
+from tests.world import CREATE_JOB_CHANGE_PATH, World
 
 REAL_TIME = {("app", "created_at"), ("tenant", "world_set_at"), ("tenant", "world_now")}
 MALFORMED = [
@@ -64,7 +64,7 @@ def all_rows(world):
     """Every row, but for what holds real time."""
     return {
         name: sorted(repr({k: v for k, v in row.items() if (name, k) not in REAL_TIME}) for row in table)
-        for name, table in world.tell(tenant_rows.read).items()
+        for name, table in world.in_transaction(tenant_rows.read).items()
     }
 
 
@@ -82,8 +82,8 @@ def now(world):
 
 def request_move(world, name="active", department="other", **body):
     """Somebody moves to another department."""
-    info = {"target_department": world.names["departments"][department]["id"]}
-    return world.change(world.person(name)["id"], info, **body)
+    info = {"target_department": world.named["departments"][department]["id"]}
+    return world.create_job_change(world.employment(name)["id"], info, **body)
 
 
 def move_employee(world, *employee_and_target, **body):
@@ -111,11 +111,11 @@ def test_time_goes_forward_to_a_moment_and_by_days_hours_and_minutes(world):
 
 
 def test_every_day_in_between_is_processed(world):
-    waiting = world.names["job_changes"]["NoNeedApproval"]
-    world.travel(days=24)
+    waiting = world.named["job_changes"]["NoNeedApproval"]
+    world.advance(days=24)
     assert world.sandbox("GET", f"records/job_changes/{waiting['id']}")["status"] == "NoNeedApproval"
 
-    world.travel(days=1)
+    world.advance(days=1)
 
     record = world.sandbox("GET", f"records/job_changes/{waiting['id']}")
     assert record["status"] == "Transformed"
@@ -137,7 +137,7 @@ def test_malformed_calls_are_refused_in_json(world):
 
 def test_a_restart_finds_the_clock_where_it_was(db):
     first = World(db)
-    first.travel(days=40)
+    first.advance(days=40)
     first.close()
 
     again = World(db)
@@ -154,7 +154,7 @@ def test_a_snapshot_brings_everything_back_and_time_with_it(world):
     move_employee(world)
     before, taken_at = all_rows(world), now(world)
     id = world.sandbox("POST", "snapshots")["id"]
-    world.travel(days=60)
+    world.advance(days=60)
     move_employee(world, "active_2")
     world.hire(2)
 
@@ -165,19 +165,19 @@ def test_a_snapshot_brings_everything_back_and_time_with_it(world):
 
 
 def test_days_are_processed_again_after_a_restore(world):
-    waiting = world.names["job_changes"]["NoNeedApproval"]["id"]
+    waiting = world.named["job_changes"]["NoNeedApproval"]["id"]
     id = world.sandbox("POST", "snapshots")["id"]
 
     for _ in range(2):
         world.sandbox("POST", f"snapshots/{id}/restore")
         assert world.sandbox("GET", f"records/job_changes/{waiting}")["status"] == "NoNeedApproval"
-        world.travel(days=26)
+        world.advance(days=26)
         assert world.sandbox("GET", f"records/job_changes/{waiting}")["status"] == "Transformed"
 
 
 def test_a_snapshot_can_lie_ahead(world):
     early = world.sandbox("POST", "snapshots")["id"]
-    world.travel(days=26)
+    world.advance(days=26)
     late, later = world.sandbox("POST", "snapshots")["id"], all_rows(world)
     world.sandbox("POST", f"snapshots/{early}/restore")
 
@@ -194,7 +194,7 @@ def test_an_unknown_snapshot_is_not_found(world):
 def test_a_reset_makes_the_company_as_it_first_was(world):
     before = all_rows(world)
     move_employee(world)
-    world.travel(days=60)
+    world.advance(days=60)
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1160500}])
 
     clock = world.sandbox("POST", "reset")
@@ -227,7 +227,7 @@ def test_a_fault_answers_a_documented_error_and_changes_nothing(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1163012, "times": 1}])
     before = world.fingerprint()
 
-    assert request_move(world).says() == (400, 1163012, "Insufficient headcount")
+    assert request_move(world).error() == (400, 1163012, "Insufficient headcount")
     assert world.fingerprint() == before
     assert world.sandbox("GET", "faults") == []
     assert request_move(world).code == 0
@@ -255,12 +255,14 @@ def test_a_fault_that_is_never_likely_never_happens(world):
 
 def test_latency_passes_while_locks_are_held(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "latency_ms": 300}])
-    employment_id = world.person("active")["id"]
-    body = world.asking(employment_id, {"target_department": world.names["departments"]["other"]["id"]})
+    employment_id = world.employment("active")["id"]
+    body = world.job_change_body(employment_id, {"target_department": world.named["departments"]["other"]["id"]})
     ids = {"user_id_type": "people_corehr_id"}
     started = time.monotonic()
 
-    first, second = world.together([("POST", CREATE, body, ids), ("POST", CREATE, body, ids)])
+    first, second = world.concurrently(
+        [("POST", CREATE_JOB_CHANGE_PATH, body, ids), ("POST", CREATE_JOB_CHANGE_PATH, body, ids)]
+    )
 
     # the other one waited for the person, and then found that nothing would change
     assert time.monotonic() - started >= 0.3
@@ -269,27 +271,27 @@ def test_latency_passes_while_locks_are_held(world):
 
 def test_a_dropped_response_is_lost_and_the_work_is_done(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "drop": True, "times": 1}])
-    target = world.names["departments"]["other"]["id"]
+    target = world.named["departments"]["other"]["id"]
 
     with pytest.raises(ConnectionResetError):
         request_move(world)
 
-    assert world.job_data(world.person("active")["id"], world.today())["department_id"] == target
+    assert world.job_data(world.employment("active")["id"], world.today())["department_id"] == target
     assert request_move(world).code == 1160601
 
 
 def test_times_are_counted_under_load(world):
     world.sandbox("PUT", "faults", [{"operation": "v2.approver.list", "code": 1160500, "times": 3}])
-    query = {"user_id": world.person("manager")["id"], "user_id_type": "people_corehr_id", "page_size": 10}
+    query = {"user_id": world.employment("manager")["id"], "user_id_type": "people_corehr_id", "page_size": 10}
 
-    responses = world.together([("GET", "/open-apis/corehr/v2/approvers", None, query)] * 8)
+    responses = world.concurrently([("GET", "/open-apis/corehr/v2/approvers", None, query)] * 8)
 
     assert sorted(response.code for response in responses) == [0] * 5 + [1160500] * 3
 
 
 def test_while_the_world_is_reset_requests_wait(world):
-    employment_id = world.person("active")["id"]
-    body = world.asking(employment_id, {"target_department": world.names["departments"]["other"]["id"]})
+    employment_id = world.employment("active")["id"]
+    body = world.job_change_body(employment_id, {"target_department": world.named["departments"]["other"]["id"]})
 
     query, app = {"user_id_type": "people_corehr_id"}, "cli_a000000000000001"
 
@@ -297,10 +299,10 @@ def test_while_the_world_is_reset_requests_wait(world):
         reset = asyncio.ensure_future(world._request("POST", "/sandbox/reset", None))
         responses = []
         while not reset.done():
-            responses.append(await world._request("POST", CREATE, body, query=query, app=app))
+            responses.append(await world._request("POST", CREATE_JOB_CHANGE_PATH, body, query=query, app=app))
         return responses, await reset
 
-    responses, reset = world.run(both())
+    responses, reset = world.await_(both())
 
     assert reset.status == 200
     assert {response.code for response in responses} <= {0, 1160601}

@@ -46,10 +46,10 @@ def request_from(world, method, path, *, client="127.0.0.1", **headers):
     """A request as it comes from another address."""
 
     async def app(scope, receive, send):
-        await world.house.asgi({**scope, "client": (client, 1)}, receive, send)
+        await world.installation.asgi({**scope, "client": (client, 1)}, receive, send)
 
     sent_headers = {"host": "127.0.0.1:8321", **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return world.run(asgi_request(app, method, f"/sandbox/{path}", b"", {}, sent_headers))
+    return world.await_(asgi_request(app, method, f"/sandbox/{path}", b"", {}, sent_headers))
 
 
 def test_without_a_token_only_this_machine_may(world):
@@ -72,15 +72,15 @@ def test_this_machine_has_several_addresses(world):
 
 
 def test_with_a_token_anybody_who_has_it_may(world):
-    world.house.settings = Settings(world.url, sandbox=True, sandbox_token="open sesame")
-    sandbox_app = Starlette(routes=world.house.sandbox.routes())
+    world.installation.settings = Settings(world.url, sandbox=True, sandbox_token="open sesame")
+    sandbox_app = Starlette(routes=world.installation.sandbox.routes())
 
     async def app(scope, receive, send):
         await sandbox_app({**scope, "client": ("192.0.2.1", 1)}, receive, send)
 
     def status(**headers):
         sent_headers = {"host": "sandbox.example", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return world.run(asgi_request(app, "GET", "/sandbox/clock", b"", {}, sent_headers)).status
+        return world.await_(asgi_request(app, "GET", "/sandbox/clock", b"", {}, sent_headers)).status
 
     assert status(x_sandbox_token="open sesame") == 200
     assert status(authorization="Bearer open sesame") == 200

@@ -1,6 +1,6 @@
 """What the sandbox shows: requests, records as they were, events in an app's words; and apps and people it makes."""
 
-from tests.world import CREATE, SECRETS, TOKEN
+from tests.world import APP_SECRETS, CREATE_JOB_CHANGE_PATH, TENANT_TOKEN_PATH
 
 
 def sandbox_error(world, path, body=None, method="PUT", **query):
@@ -13,8 +13,8 @@ def sandbox_error(world, path, body=None, method="PUT", **query):
 
 def request_move(world, name="active", department="other", **body):
     """Somebody moves to another department."""
-    info = {"target_department": world.names["departments"][department]["id"]}
-    return world.change(world.person(name)["id"], info, **body)
+    info = {"target_department": world.named["departments"][department]["id"]}
+    return world.create_job_change(world.employment(name)["id"], info, **body)
 
 
 def move_employee(world, *employee_and_target, **body):
@@ -30,7 +30,7 @@ def test_requests_are_logged_with_the_rule_that_refused_them(world):
 
     last = world.sandbox("GET", "requests", limit=1)["items"][0]
 
-    assert (last["method"], last["path"], last["operation"]) == ("POST", CREATE, "v1.job_change.create")
+    assert (last["method"], last["path"], last["operation"]) == ("POST", CREATE_JOB_CHANGE_PATH, "v1.job_change.create")
     assert (last["status"], last["code"], last["rule"]) == (400, 1160201, "has_pending_offboarding")
     assert last["body"]["transfer_mode"] == 1
     assert last["answer"]["code"] == 1160201
@@ -39,8 +39,10 @@ def test_requests_are_logged_with_the_rule_that_refused_them(world):
 
 
 def test_secrets_tokens_ids_and_accounts_are_masked(world):
-    app_id, secret = next(iter(SECRETS.items()))
-    token = world.request("POST", TOKEN, {"app_id": app_id, "app_secret": secret}).json["tenant_access_token"]
+    app_id, secret = next(iter(APP_SECRETS.items()))
+    token = world.request("POST", TENANT_TOKEN_PATH, {"app_id": app_id, "app_secret": secret}).json[
+        "tenant_access_token"
+    ]
     private = {
         "bank_account_number": "6222020200112233",
         "national_id_number": "11010519491231002X",
@@ -50,7 +52,7 @@ def test_secrets_tokens_ids_and_accounts_are_masked(world):
         "log_id": "202611200956127330D2455FA1CD9CC62D",
         "employment_id": "6871947673600000001",
     }
-    world.request("POST", CREATE, private, headers={"authorization": f"Bearer {token}"})
+    world.request("POST", CREATE_JOB_CHANGE_PATH, private, headers={"authorization": f"Bearer {token}"})
 
     text = world.request("GET", "/sandbox/requests").body.decode()
     logged = world.sandbox("GET", "requests")["items"][-1]["body"]
@@ -62,7 +64,7 @@ def test_secrets_tokens_ids_and_accounts_are_masked(world):
 
 
 def test_a_body_that_is_not_json_is_logged_by_its_length(world):
-    world.request("POST", CREATE, b'{"app_secret": "half a sec', app="cli_a000000000000001")
+    world.request("POST", CREATE_JOB_CHANGE_PATH, b'{"app_secret": "half a sec', app="cli_a000000000000001")
 
     assert world.sandbox("GET", "requests", limit=1)["items"][0]["body"] == "(no JSON, 26 bytes)"
 
@@ -76,8 +78,8 @@ def test_a_limit_that_is_none_is_refused(world):
 
 
 def test_a_record_is_read_as_of_a_day_and_as_known_at_a_moment(world):
-    active, other = world.person("active"), world.names["departments"]["other"]["id"]
-    world.travel(days=3)
+    active, other = world.employment("active"), world.named["departments"]["other"]["id"]
+    world.advance(days=3)
     before = world.sandbox("GET", "clock")["now"]
     move_employee(world, effective_date="2026-01-06")
     path = f"records/job_datas/{active['job_data_id']}"
@@ -90,11 +92,11 @@ def test_a_record_is_read_as_of_a_day_and_as_known_at_a_moment(world):
 
 
 def test_every_record_with_a_name_can_be_read(world):
-    kinds = set(world.names) - {"recipes", "apps"}
+    kinds = set(world.named) - {"recipes", "apps"}
     missing = [
         (kind, name)
         for kind in sorted(kinds)
-        for name, facts in world.names[kind].items()
+        for name, facts in world.named[kind].items()
         if world.request("GET", f"/sandbox/records/{kind}/{facts['id']}").status != 200
     ]
 
@@ -102,7 +104,7 @@ def test_every_record_with_a_name_can_be_read(world):
 
 
 def test_an_employment_is_read_with_its_timelines(world):
-    active = world.person("active")
+    active = world.employment("active")
     record = world.sandbox("GET", f"records/employments/{active['id']}")
 
     assert (record["user_id"], record["onboarding_date"]) == (active["user_id"], active["onboarding_date"])
@@ -121,7 +123,7 @@ def test_what_does_not_exist_is_not_found(world):
 def test_an_employment_is_unknown_before_it_was_created(world):
     assert (
         sandbox_error(
-            world, f"records/employments/{world.person('active')['id']}", None, "GET", known="2010-01-01T00:00Z"
+            world, f"records/employments/{world.employment('active')['id']}", None, "GET", known="2010-01-01T00:00Z"
         )[0]
         == 404
     )
@@ -130,13 +132,13 @@ def test_an_employment_is_unknown_before_it_was_created(world):
 def test_a_day_and_a_moment_must_be_ones(world):
     days = [{"on": day} for day in ("yesterday", "2026-02-30", "")]
     moments = [{"known": moment} for moment in ("2026-01-05", "2026-01-05T09:00:00", "x", "0001-01-01T00:00:00+14:00")]
-    path = f"records/employments/{world.person('active')['id']}"
+    path = f"records/employments/{world.employment('active')['id']}"
 
     assert {sandbox_error(world, path, None, "GET", **query)[0] for query in days + moments} == {400}
 
 
 def test_an_unescaped_plus_is_understood(world):
-    path = f"/sandbox/records/employments/{world.person('active')['id']}"
+    path = f"/sandbox/records/employments/{world.employment('active')['id']}"
 
     assert world.request("GET", path, query={"known": "2026-01-05T09:00:00 08:00"}).status == 200
 
@@ -176,8 +178,8 @@ def test_the_history_of_a_demo_company_can_be_listed(world):
 
 def test_events_are_rendered_for_the_app_of_the_query(world):
     move_employee(world)
-    active = world.person("active")
-    for app_id in SECRETS:
+    active = world.employment("active")
+    for app_id in APP_SECRETS:
         items = world.sandbox("GET", "events", type="corehr.job_change.updated_v1", app_id=app_id)["items"]
         ids = items[0]["event"]["target_user_id"]
         assert (ids["open_id"], ids["union_id"]) == (active["open_ids"][app_id], active["union_id"])
@@ -201,13 +203,13 @@ def test_events_of_an_unknown_app_are_not_found(world):
 
 
 def auth_headers(world, app):
-    response = world.request("POST", TOKEN, app)
+    response = world.request("POST", TENANT_TOKEN_PATH, app)
     return {"authorization": f"Bearer {response.json['tenant_access_token']}"}
 
 
 def test_a_new_app_works_at_once(world):
     app = world.sandbox("POST", "apps", {})
-    body = {"employment_ids": [world.person("active")["union_id"]]}
+    body = {"employment_ids": [world.employment("active")["union_id"]]}
     query = {"page_size": 10, "user_id_type": "union_id"}
     path = "/open-apis/corehr/v2/employees/job_datas/query"
 
@@ -217,11 +219,11 @@ def test_a_new_app_works_at_once(world):
 
 
 def test_an_app_may_see_only_some_departments(world):
-    department = world.names["departments"]["range"]
+    department = world.named["departments"]["range"]
     path, query = "/open-apis/corehr/v2/employees/job_datas/query", {"page_size": 10, "user_id_type": "union_id"}
 
     def query_code(name, headers):
-        body = {"employment_ids": [world.person(name)["union_id"]]}
+        body = {"employment_ids": [world.employment(name)["union_id"]]}
         return world.request("POST", path, body, query=query, headers=headers).code
 
     for id_type in ("id", "open_department_id", "department_id"):
@@ -233,7 +235,7 @@ def test_an_app_may_see_only_some_departments(world):
 def test_an_app_without_scopes_may_do_nothing(world):
     app = world.sandbox("POST", "apps", {"scopes": [], "data_range": "none", "pre_hires": "none", "type": "custom"})
 
-    response = world.request("POST", CREATE, {}, headers=auth_headers(world, app))
+    response = world.request("POST", CREATE_JOB_CHANGE_PATH, {}, headers=auth_headers(world, app))
 
     assert response.code == 99991672
 
@@ -241,11 +243,13 @@ def test_an_app_without_scopes_may_do_nothing(world):
 def test_more_people_are_like_active_and_can_be_moved(world):
     hired = world.sandbox("POST", "world/employees", {"count": 3})["employments"]
     more = world.sandbox("POST", "world/employees", {"count": 1})["employments"]
-    active = world.person("active")
+    active = world.employment("active")
 
     assert sorted([*hired, *more]) == ["extra_1", "extra_2", "extra_3", "extra_4"]
     assert world.sandbox("GET", "world")["employments"]["extra_4"] == more["extra_4"]
     for employment in hired.values():
         same = ("direct_manager", "department", "job", "company_id")
         assert [employment[fact] for fact in same] == [active[fact] for fact in same]
-        assert world.change(employment["id"], {"target_department": world.names["departments"]["other"]["id"]}).data
+        assert world.create_job_change(
+            employment["id"], {"target_department": world.named["departments"]["other"]["id"]}
+        ).data

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.world import CREATE, World
+from tests.world import CREATE_JOB_CHANGE_PATH, World
 
 EDIT = "/open-apis/corehr/v2/offboardings/edit"
 REVOKE_OFFBOARDING = "/open-apis/corehr/v2/offboardings/revoke"
@@ -23,7 +23,13 @@ def limited(sqlite_template) -> Iterator[World]:
 
 @pytest.mark.parametrize(
     ("path", "limit", "wait"),
-    [(CREATE, 100, 60), (WITHDRAW, 100, 60), (EDIT, 20, 1), (REVOKE_OFFBOARDING, 20, 1), (REVOKE_JOB_CHANGE, 5, 1)],
+    [
+        (CREATE_JOB_CHANGE_PATH, 100, 60),
+        (WITHDRAW, 100, 60),
+        (EDIT, 20, 1),
+        (REVOKE_OFFBOARDING, 20, 1),
+        (REVOKE_JOB_CHANGE, 5, 1),
+    ],
 )
 def test_one_call_more_than_the_page_allows(limited, path, limit, wait):
     responses = limited.concurrently([("POST", path, {})] * (limit + 1))

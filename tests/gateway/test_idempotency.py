@@ -20,7 +20,7 @@ from corehr.kernel.postgres import PostgresStore
 from corehr.kernel.statements import select_by
 from tests.gateway import fake_api
 from tests.gateway.fake_api import ANN, CREATE, SERVER_KEY, FakeApi, new_app
-from tests.stores import PostgresTemplate, missing, postgres_server
+from tests.stores import PostgresTemplate, postgres_server, skip_or_fail
 
 _SELECT_KEYS = select_by(idempotency.idempotency)
 POST = "POST /open-apis/toy/v1/notes?user_id_type=people_corehr_id"
@@ -30,7 +30,7 @@ POST = "POST /open-apis/toy/v1/notes?user_id_type=people_corehr_id"
 def postgres() -> Iterator[PostgresStore]:
     with postgres_server() as server:
         if server is None:
-            missing("pg", "no PostgreSQL server was found, and none could be started")
+            skip_or_fail("pg", "no PostgreSQL server was found, and none could be started")
             return
         database = PostgresTemplate(server, f"corehr_gateway_{uuid4().hex}")
         store = PostgresStore(database.url, Clock(), TimeOrderedIds())

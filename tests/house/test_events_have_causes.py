@@ -18,7 +18,7 @@ from corehr.gateway.fields import Field
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import Checklist
 from corehr.kernel.db import Tx
-from tests.conftest import NOW, PEOPLE
+from tests.conftest import EMPLOYEE_COUNT, NOW
 from tests.hr.offboardings.offboarding_calls import create_offboarding, day_from_today, edit_ok, fact_of, revoke_ok
 from tests.hr.pre_hires.pre_hire_calls import withdraw_ok
 from tests.world import World
@@ -26,30 +26,35 @@ from tests.world import World
 PACKAGE: Final = Path(corehr.__file__).parent
 SPEC: Final = gateway_spec.load()
 
-PROCESS = ("process.approver.updated_v2", "process.node.updated_v2", "process.status.update_v2", "process.updated_v2")
-STATUS_OF_CHANGE = ("job_change.status_updated_v2", "job_change.updated_v1")
-AGREED = ("employee.domain_event_v2", "employment.updated_v1")
-STATUS_OF_LEAVING = ("offboarding.status_updated_v2", "offboarding.updated_v1")
+PROCESS_EVENTS = (
+    "process.approver.updated_v2",
+    "process.node.updated_v2",
+    "process.status.update_v2",
+    "process.updated_v2",
+)
+JOB_CHANGE_STATUS_EVENTS = ("job_change.status_updated_v2", "job_change.updated_v1")
+OFFBOARDING_APPROVAL_EVENTS = ("employee.domain_event_v2", "employment.updated_v1")
+OFFBOARDING_STATUS_EVENTS = ("offboarding.status_updated_v2", "offboarding.updated_v1")
 
-SAYS: Final[Mapping[str, Sequence[str]]] = {
+PRIMITIVE_EVENTS: Final[Mapping[str, Sequence[str]]] = {
     "contracts.agree": ("contract.created_v1", "contract.updated_v1"),
     "contracts.amend": ("contract.updated_v1",),
     "contracts.close": ("contract.updated_v1",),
     "contracts.sign": ("contract.created_v1",),
     "contracts.take_back": ("contract.created_v1", "contract.deleted_v1", "contract.updated_v1"),
-    "job_changes.ask": ("employee.domain_event_v2", *STATUS_OF_CHANGE),
-    "job_changes.move": STATUS_OF_CHANGE,
-    "job_changes.revoke": ("employee.domain_event_v2", *STATUS_OF_CHANGE),
-    "job_changes.take_effect": (*STATUS_OF_CHANGE, "job_data.changed_v1"),
+    "job_changes.ask": ("employee.domain_event_v2", *JOB_CHANGE_STATUS_EVENTS),
+    "job_changes.move": JOB_CHANGE_STATUS_EVENTS,
+    "job_changes.revoke": ("employee.domain_event_v2", *JOB_CHANGE_STATUS_EVENTS),
+    "job_changes.take_effect": (*JOB_CHANGE_STATUS_EVENTS, "job_data.changed_v1"),
     "job_datas.begin": ("job_data.created_v1",),
     "job_datas.take_back": ("job_data.updated_v1",),
     "job_datas.write": ("job_data.created_v1", "job_data.updated_v1"),
-    "offboardings.ask": (*AGREED, *STATUS_OF_LEAVING, "offboarding.updated_v2"),
-    "offboardings.decide": (*AGREED, *STATUS_OF_LEAVING),
+    "offboardings.ask": (*OFFBOARDING_APPROVAL_EVENTS, *OFFBOARDING_STATUS_EVENTS, "offboarding.updated_v2"),
+    "offboardings.decide": (*OFFBOARDING_APPROVAL_EVENTS, *OFFBOARDING_STATUS_EVENTS),
     "offboardings.edit": ("employment.updated_v1", "offboarding.updated_v2"),
     "offboardings.hand_over": ("offboarding.checklist_updated_v2",),
-    "offboardings.take_effect": STATUS_OF_LEAVING,
-    "offboardings.withdraw": (*AGREED, *STATUS_OF_LEAVING, "offboarding.updated_v2"),
+    "offboardings.take_effect": OFFBOARDING_STATUS_EVENTS,
+    "offboardings.withdraw": (*OFFBOARDING_APPROVAL_EVENTS, *OFFBOARDING_STATUS_EVENTS, "offboarding.updated_v2"),
     "people.add_employment": ("employment.created_v1",),
     "people.amend": ("employment.updated_v1",),
     "people.leave": ("employment.resigned_v1", "employment.updated_v1"),
@@ -57,16 +62,16 @@ SAYS: Final[Mapping[str, Sequence[str]]] = {
     "people.take_back": ("employment.updated_v1",),
     "pre_hires.add_pre_hire": ("pre_hire.onboarding_task_changed_v2", "pre_hire.updated_v1"),
     "pre_hires.withdraw": ("pre_hire.onboarding_task_changed_v2", "pre_hire.updated_v1"),
-    "processes.answer": PROCESS,
-    "processes.end": PROCESS,
-    "processes.start": PROCESS,
+    "processes.answer": PROCESS_EVENTS,
+    "processes.end": PROCESS_EVENTS,
+    "processes.start": PROCESS_EVENTS,
 }
 """What every primitive that changes rows records, without `corehr.`."""
 
-SET_UP = "set up with a company, before anybody subscribes; no operation makes or changes it yet"
-SILENT: Final[Mapping[str, str]] = {
+SEED_ONLY = "set up with a company, before anybody subscribes; no operation makes or changes it yet"
+EVENTLESS_PRIMITIVES: Final[Mapping[str, str]] = {
     **{
-        f"{feature}.{name}.{verb}": SET_UP
+        f"{feature}.{name}.{verb}": SEED_ONLY
         for feature, name in (
             ("companies", "COMPANY"),
             ("cost_centers", "COST_CENTER"),
@@ -82,14 +87,14 @@ SILENT: Final[Mapping[str, str]] = {
         )
         for verb in ("add", "amend")
     },
-    "cost_centers.add_cost_center": SET_UP,
-    "custom_fields.add_field": SET_UP,
-    "departments.add_department": SET_UP,
-    "pre_hires.add_flow": SET_UP,
-    "processes.add_flow": SET_UP,
-    "processes.add_role": SET_UP,
-    "transfer_types.add_transfer_type": SET_UP,
-    "workforce_plans.add_plan": SET_UP,
+    "cost_centers.add_cost_center": SEED_ONLY,
+    "custom_fields.add_field": SEED_ONLY,
+    "departments.add_department": SEED_ONLY,
+    "pre_hires.add_flow": SEED_ONLY,
+    "processes.add_flow": SEED_ONLY,
+    "processes.add_role": SEED_ONLY,
+    "transfer_types.add_transfer_type": SEED_ONLY,
+    "workforce_plans.add_plan": SEED_ONLY,
     "offboardings.conclude": "what was proposed is forgotten; what is made of it says so itself",
     "offboardings.propose": "a proposal holds of nothing yet; the process about it says that it began",
     "people.draw": "an index of who reports to whom; what draws the line says so",
@@ -104,12 +109,12 @@ SILENT: Final[Mapping[str, str]] = {
 # ---------------------------------------------------------------------------------------------- read from the source
 
 
-class Known(NamedTuple):
+class FunctionFacts(NamedTuple):
     """What one function does itself: whether it writes, what it records, which others it names."""
 
     writes: bool
-    says: frozenset[str]
-    names: frozenset[str]
+    event_types: frozenset[str]
+    references: frozenset[str]
 
 
 class Module:
@@ -118,94 +123,101 @@ class Module:
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         tree = ast.parse(text)
-        self._named: dict[str, str] = {}
+        self._full_names: dict[str, str] = {}
         self.instances: dict[str, str] = {}
-        self.functions: dict[str, Known] = {}
+        self.functions: dict[str, FunctionFacts] = {}
         defined: list[tuple[str, ast.AST]] = []
         for node in tree.body:
             if isinstance(node, ast.ImportFrom):
-                self._named |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+                self._full_names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
             elif isinstance(node, ast.FunctionDef):
                 defined.append((node.name, node))
-                self._named[node.name] = f"{name}.{node.name}"
+                self._full_names[node.name] = f"{name}.{node.name}"
             elif isinstance(node, ast.ClassDef):
                 defined += [(f"{node.name}.{f.name}", f) for f in node.body if isinstance(f, ast.FunctionDef)]
-                self._named[node.name] = f"{name}.{node.name}"
+                self._full_names[node.name] = f"{name}.{node.name}"
             elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-                made_by = self._full(node.value.func)
-                self.instances |= {t.id: made_by for t in node.targets if isinstance(t, ast.Name) and made_by}
-        self._named |= self.instances
-        for called, function in defined:
-            self.functions[f"{name}.{called}"] = self._known(function)
+                factory = self._full_name(node.value.func)
+                self.instances |= {t.id: factory for t in node.targets if isinstance(t, ast.Name) and factory}
+        self._full_names |= self.instances
+        for local_name, function in defined:
+            self.functions[f"{name}.{local_name}"] = self._analyze(function)
 
-    def _full(self, node: ast.AST) -> str | None:
+    def _full_name(self, node: ast.AST) -> str | None:
         if isinstance(node, ast.Name):
-            return self._named.get(node.id)
-        if isinstance(node, ast.Attribute) and (of := self._full(node.value)):
-            return f"{of}.{node.attr}"
+            return self._full_names.get(node.id)
+        if isinstance(node, ast.Attribute) and (base := self._full_name(node.value)):
+            return f"{base}.{node.attr}"
         return None
 
-    def _known(self, function: ast.AST) -> Known:
-        inside = list(ast.walk(function))
-        calls = [node for node in inside if isinstance(node, ast.Call)]
+    def _analyze(self, function: ast.AST) -> FunctionFacts:
+        nodes = list(ast.walk(function))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
         events = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Event"]
-        says = {ast.literal_eval(type) for type in events}  # a type that is no literal fails here
-        return Known(
-            any(isinstance(node, ast.Attribute) and node.attr in ("run", "run_many") for node in inside),
-            frozenset(says),
-            frozenset(full for node in inside if (full := self._full(node))),
+        event_types = {ast.literal_eval(type) for type in events}  # a type that is no literal fails here
+        return FunctionFacts(
+            any(isinstance(node, ast.Attribute) and node.attr in ("run", "run_many") for node in nodes),
+            frozenset(event_types),
+            frozenset(full for node in nodes if (full := self._full_name(node))),
         )
 
 
 def primitives(sources: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """By feature and name, every public function of hr/*/records.py that changes rows, and the events it reaches."""
     modules = [Module(name, text) for name, text in sources.items()]
-    known = {name: it for module in modules for name, it in module.functions.items()}
+    functions = {name: facts for module in modules for name, facts in module.functions.items()}
 
-    def reached(name: str, seen: set[str]) -> Iterator[Known]:
-        if name in known and name not in seen:
+    def reachable(name: str, seen: set[str]) -> Iterator[FunctionFacts]:
+        if name in functions and name not in seen:
             seen.add(name)
-            yield known[name]
-            for other in known[name].names:
-                yield from reached(other, seen)
+            yield functions[name]
+            for other in functions[name].references:
+                yield from reachable(other, seen)
 
     found = {}
     for module in modules:
         if not module.name.endswith(".records"):
             continue
         feature = module.name.split(".")[-2]
-        here = {name.removeprefix(f"{module.name}."): name for name in module.functions}
-        for alias, made_by in module.instances.items():
-            here |= {f"{alias}.{name.rpartition('.')[2]}": name for name in known if name.startswith(f"{made_by}.")}
-        for called, name in here.items():
-            parts = list(reached(name, set()))
-            if "_" not in {called[0], called.rpartition(".")[2][0]} and any(part.writes for part in parts):
-                found[f"{feature}.{called}"] = tuple(sorted({type for part in parts for type in part.says}))
+        names_by_alias = {name.removeprefix(f"{module.name}."): name for name in module.functions}
+        for alias, factory in module.instances.items():
+            names_by_alias |= {
+                f"{alias}.{name.rpartition('.')[2]}": name for name in functions if name.startswith(f"{factory}.")
+            }
+        for local_name, name in names_by_alias.items():
+            parts = list(reachable(name, set()))
+            if "_" not in {local_name[0], local_name.rpartition(".")[2][0]} and any(part.writes for part in parts):
+                found[f"{feature}.{local_name}"] = tuple(sorted({type for part in parts for type in part.event_types}))
     return found
 
 
 def sources() -> dict[str, str]:
     paths = [*PACKAGE.glob("hr/*/records.py"), *PACKAGE.glob("hr/*/events.py"), *PACKAGE.glob("engines/*.py")]
-    named = {".".join(("corehr", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in sorted(paths)}
-    return {name: path.read_text() for name, path in named.items()}
+    path_by_module = {
+        ".".join(("corehr", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in sorted(paths)
+    }
+    return {name: path.read_text() for name, path in path_by_module.items()}
 
 
 def expected() -> dict[str, tuple[str, ...]]:
-    told = {name: tuple(sorted(f"corehr.{type}" for type in types)) for name, types in SAYS.items()}
-    return told | dict.fromkeys(SILENT, ())
+    with_events = {name: tuple(sorted(f"corehr.{type}" for type in types)) for name, types in PRIMITIVE_EVENTS.items()}
+    return with_events | dict.fromkeys(EVENTLESS_PRIMITIVES, ())
 
 
 def test_every_primitive_that_changes_rows_records_its_event_or_says_why_not():
     assert primitives(sources()) == expected()
-    assert not SAYS.keys() & SILENT.keys()
+    assert not PRIMITIVE_EVENTS.keys() & EVENTLESS_PRIMITIVES.keys()
 
 
-def test_every_event_that_can_be_made_has_a_cause():
-    made = {
-        type for name, text in sources().items() for it in Module(name, text).functions.values() for type in it.says
+def test_every_event_that_can_be_emitted_has_a_cause():
+    emitted = {
+        type
+        for name, text in sources().items()
+        for facts in Module(name, text).functions.values()
+        for type in facts.event_types
     }
-    assert made == {type for types in expected().values() for type in types}
-    assert made <= SPEC.events.keys()
+    assert emitted == {type for types in expected().values() for type in types}
+    assert emitted <= SPEC.events.keys()
 
 
 def test_rows_change_and_events_are_recorded_in_records_alone():
@@ -215,7 +227,7 @@ def test_rows_change_and_events_are_recorded_in_records_alone():
     assert [str(path) for path in others if writers.search(path.read_text())] == []
 
 
-TOYS = {
+FAKE_MODULES = {
     "corehr.hr.toys.events": 'def made(): Event("toy.made_v1", 1, {})\ndef gone(): Event("toy.gone_v1", 1, {})',
     "corehr.engines.boxes": "class Box:\n  def put(self, tx): tx.run(1)\n  def look(self, tx): tx.all(1)",
 }
@@ -249,35 +261,35 @@ TOYS = {
 )
 def test_what_counts_as_a_primitive(records, found):
     head = "from corehr.hr.toys import events\nfrom corehr.engines.boxes import Box\n"
-    assert primitives({**TOYS, "corehr.hr.toys.records": head + records}) == found
+    assert primitives({**FAKE_MODULES, "corehr.hr.toys.records": head + records}) == found
 
 
 # ---------------------------------------------------------------------------------------------- seen when it runs
 
 
-class Watch:
+class PrimitiveWatch:
     """Every call of a primitive, while it runs: whether it wrote, and the events that were recorded meanwhile."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.wrote: set[FrameType] = set()
-        self.said: dict[FrameType, set[str]] = defaultdict(set)
+        self.types_by_call: dict[FrameType, set[str]] = defaultdict(set)
         self.events: list[Any] = []
         for name in ("run", "run_many"):
-            patch.setattr(Tx, name, self._writing(getattr(Tx, name)))
-        patch.setattr(Tx, "emit", self._recording(Tx.emit))
+            patch.setattr(Tx, name, self._watch_write(getattr(Tx, name)))
+        patch.setattr(Tx, "emit", self._watch_emit(Tx.emit))
 
-    def _writing(self, write: Any) -> Any:
+    def _watch_write(self, write: Any) -> Any:
         def watched(tx: Tx, *args: Any, **params: Any) -> Any:
-            self.wrote.update(frames())
+            self.wrote.update(primitive_frames())
             return write(tx, *args, **params)
 
         return watched
 
-    def _recording(self, emit: Any) -> Any:
+    def _watch_emit(self, emit: Any) -> Any:
         def watched(tx: Tx, event: Any) -> None:
             self.events.append(event)
-            for frame in frames():
-                self.said[frame].add(event.type)
+            for frame in primitive_frames():
+                self.types_by_call[frame].add(event.type)
             emit(tx, event)
 
         return watched
@@ -285,10 +297,10 @@ class Watch:
     def calls(self) -> Iterator[tuple[str, set[str]]]:
         """Name and events of each call that wrote."""
         for frame in self.wrote:
-            yield f"{Path(frame.f_code.co_filename).parent.name}.{frame.f_code.co_name}", self.said[frame]
+            yield f"{Path(frame.f_code.co_filename).parent.name}.{frame.f_code.co_name}", self.types_by_call[frame]
 
 
-def frames() -> Iterator[FrameType]:
+def primitive_frames() -> Iterator[FrameType]:
     """The calls of public primitives that are under way."""
     frame: FrameType | None = sys._getframe()
     while frame:
@@ -298,78 +310,85 @@ def frames() -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def live(world: World) -> None:
+def run_scenarios(world: World) -> None:
     """What a company's first day does not hold: taking back, editing, handing over, leaving."""
-    person = world.person("active")["id"]
-    start = {"target_contract_start_date": world.today()}
-    more = {"target_probation_end_date": "2026-09-30", "target_employment_change": {"employee_number": "E-777"}}
-    signed = world.change(person, {**start, **more}).data["job_change_id"]
-    world.change(person, {**start, "target_contract_number": "C-7"}).passes()
-    create_offboarding(world, person, day_from_today(world, 3))
-    world.travel(days=4)
-    world.revoke(signed).passes()
+    employment_id = world.employment("active")["id"]
+    contract_start = {"target_contract_start_date": world.today()}
+    other_changes = {
+        "target_probation_end_date": "2026-09-30",
+        "target_employment_change": {"employee_number": "E-777"},
+    }
+    job_change_id = world.create_job_change(employment_id, {**contract_start, **other_changes}).data["job_change_id"]
+    world.create_job_change(employment_id, {**contract_start, "target_contract_number": "C-7"}).assert_ok()
+    create_offboarding(world, employment_id, day_from_today(world, 3))
+    world.advance(days=4)
+    world.revoke(job_change_id).assert_ok()
     id = fact_of(world, "Approved")
-    world.tell(lambda tx: offboardings.set_checklist_status(tx, offboardings.get_existing(tx, id), Checklist.RUNNING))
+    world.in_transaction(
+        lambda tx: offboardings.set_checklist_status(tx, offboardings.get_existing(tx, id), Checklist.RUNNING)
+    )
     edit_ok(world, id, {"offboarding_date": day_from_today(world, 20)})
     revoke_ok(world, id)
     world.approve(fact_of(world, "under_modification", "approval_process_id"))
-    withdraw_ok(world, world.names["pre_hires"]["preboarding"]["id"])
+    withdraw_ok(world, world.named["pre_hires"]["preboarding"]["id"])
 
 
 @pytest.fixture(scope="module")
-def watch(tmp_path_factory: pytest.TempPathFactory) -> Watch:
+def watch(tmp_path_factory: pytest.TempPathFactory) -> PrimitiveWatch:
     url = f"sqlite:///{tmp_path_factory.mktemp('watched')}/company.db"
     schema.upgrade(url)
     with pytest.MonkeyPatch.context() as patch:
-        watch = Watch(patch)
-        demo.prepare(url, employees=PEOPLE, seed=1, now=NOW)
+        watch = PrimitiveWatch(patch)
+        demo.prepare(url, employees=EMPLOYEE_COUNT, seed=1, now=NOW)
         world = World(url)
         try:
-            live(world)
+            run_scenarios(world)
         finally:
             world.close()
     return watch
 
 
-def test_a_company_that_lives_records_what_the_table_says(watch):
-    said: dict[str, set[str]] = defaultdict(set)
+def test_a_running_company_records_what_the_table_says(watch):
+    types_by_name: dict[str, set[str]] = defaultdict(set)
     for name, types in watch.calls():
-        said[name] |= types
-        assert types or name in SILENT, name
-    told = {name: types for name, types in expected().items() if name not in SILENT}
-    assert {name: tuple(sorted(types)) for name, types in said.items() if name not in SILENT} == told
-    assert not any(said[name] for name in SILENT)
+        types_by_name[name] |= types
+        assert types or name in EVENTLESS_PRIMITIVES, name
+    documented = {name: types for name, types in expected().items() if name not in EVENTLESS_PRIMITIVES}
+    assert {
+        name: tuple(sorted(types)) for name, types in types_by_name.items() if name not in EVENTLESS_PRIMITIVES
+    } == documented
+    assert not any(types_by_name[name] for name in EVENTLESS_PRIMITIVES)
 
 
 def test_what_is_recorded_has_the_fields_of_its_page(watch):
-    strays = {
-        f"{event.type}: {stray}"
+    unexpected = {
+        f"{event.type}: {field}"
         for event in watch.events
-        for stray in strays_in(SPEC.events[event.type].body, event.payload)
+        for field in unexpected_fields(SPEC.events[event.type].body, event.payload)
     }
-    assert not strays
-    assert len({event.type for event in watch.events}) == len({t for types in SAYS.values() for t in types})
+    assert not unexpected
+    assert len({event.type for event in watch.events}) == len({t for types in PRIMITIVE_EVENTS.values() for t in types})
 
 
-TYPES: Final[Mapping[str, Any]] = {"string": str, "int": int, "list": list, "object": dict}
+PYTHON_TYPES: Final[Mapping[str, Any]] = {"string": str, "int": int, "list": list, "object": dict}
 
 
-def strays_in(fields: Sequence[Field], facts: Mapping[str, Any]) -> Iterator[str]:
+def unexpected_fields(fields: Sequence[Field], payload: Mapping[str, Any]) -> Iterator[str]:
     """What is missing, more, of another type or no value of its enum; who it is about is put to it when it is told."""
-    named = {field.name: field for field in fields if field.name != "target_user_id"}
-    yield from named.keys() ^ facts.keys()
-    for name in named.keys() & facts.keys():
-        yield from (f"{name}{stray}" for stray in stray(named[name], facts[name]))
+    field_by_name = {field.name: field for field in fields if field.name != "target_user_id"}
+    yield from field_by_name.keys() ^ payload.keys()
+    for name in field_by_name.keys() & payload.keys():
+        yield from (f"{name}{problem}" for problem in value_problems(field_by_name[name], payload[name]))
 
 
-def stray(field: Field, value: Any) -> Iterator[str]:
-    if not isinstance(value, TYPES[field.type]):
+def value_problems(field: Field, value: Any) -> Iterator[str]:
+    if not isinstance(value, PYTHON_TYPES[field.type]):
         yield f" is {value!r}"
     elif field.item is not None:
-        for each in value:
-            yield from stray(field.item, each)
+        for item in value:
+            yield from value_problems(field.item, item)
     elif field.type == "object":
-        yield from (f".{more}" for more in strays_in(field.fields, value))
+        yield from (f".{problem}" for problem in unexpected_fields(field.fields, value))
     elif field.enum and value not in field.enum:
         yield f" is {value!r}"
 
@@ -382,4 +401,4 @@ def test_the_page_says_which_events_have_a_cause(request):
     rows = dict(re.findall(r"^\| `([^`]+)` \|.*\| ([^|]+) \|$", page, re.MULTILINE))
     assert rows.keys() == SPEC.events.keys()
     caused = {type for types in expected().values() for type in types}
-    assert {name for name, by in rows.items() if by != "nothing yet"} == caused
+    assert {name for name, cause in rows.items() if cause != "nothing yet"} == caused

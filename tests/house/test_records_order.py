@@ -5,27 +5,27 @@ from graphlib import CycleError, TopologicalSorter
 import grimp
 import pytest
 
-NOUNS = ("records", "events")  # records import events, so a way through another's events counts too
+RECORD_MODULES = ("records", "events")  # records import events, so a way through another's events counts too
 
 
 def feature_of(module: str) -> str:
     return module.split(".")[2]
 
 
-def needs(graph: grimp.ImportGraph) -> dict[str, set[str]]:
+def dependencies(graph: grimp.ImportGraph) -> dict[str, set[str]]:
     """For each feature, the features whose modules its nouns import."""
     found: dict[str, set[str]] = {}
     for module in graph.modules:
         if not module.startswith("corehr.hr."):
             continue
-        here = found.setdefault(feature_of(module), set())
-        if module.split(".")[3:4] and module.split(".")[3] in NOUNS:
+        imported_features = found.setdefault(feature_of(module), set())
+        if module.split(".")[3:4] and module.split(".")[3] in RECORD_MODULES:
             imported = graph.find_modules_directly_imported_by(module)
-            here |= {feature_of(other) for other in imported if other.startswith("corehr.hr.")}
+            imported_features |= {feature_of(other) for other in imported if other.startswith("corehr.hr.")}
     return {feature: others - {feature} for feature, others in found.items()}
 
 
-def circle(order: dict[str, set[str]]) -> list[str]:
+def find_cycle(order: dict[str, set[str]]) -> list[str]:
     try:
         TopologicalSorter(order).prepare()
     except CycleError as error:
@@ -33,8 +33,8 @@ def circle(order: dict[str, set[str]]) -> list[str]:
     return []
 
 
-def test_records_do_not_import_each_other_in_a_circle():
-    found = circle(needs(grimp.build_graph("corehr", cache_dir=None)))
+def test_records_do_not_import_each_other_in_a_cycle():
+    found = find_cycle(dependencies(grimp.build_graph("corehr", cache_dir=None)))
     assert not found, "records import each other in a circle: " + " <- ".join(found)
 
 
@@ -48,10 +48,10 @@ def test_records_do_not_import_each_other_in_a_circle():
     ],
     ids=["one way", "commands may cross", "a circle", "a circle through events"],
 )
-def test_what_counts_as_a_circle(imports: list[tuple[str, str]], expected: set[str]):
+def test_what_counts_as_a_cycle(imports: list[tuple[str, str]], expected: set[str]):
     graph = grimp.ImportGraph()
     for importer, imported in imports:
         for module in (importer, imported):
             graph.add_module(f"corehr.hr.{module}")
         graph.add_import(importer=f"corehr.hr.{importer}", imported=f"corehr.hr.{imported}")
-    assert set(circle(needs(graph))) == expected
+    assert set(find_cycle(dependencies(graph))) == expected

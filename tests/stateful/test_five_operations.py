@@ -20,101 +20,109 @@ from corehr.engines import versions
 from tests.stores import Template
 from tests.world import World
 
-EDIT = "/open-apis/corehr/v2/offboardings/edit"
-REVOKE = "/open-apis/corehr/v2/offboardings/revoke"
-WITHDRAW = "/open-apis/corehr/v2/pre_hires/withdraw_onboarding"
-CORE = "people_corehr_id"
-LEAVERS = ("Approving", "Approved", "NoNeedApproval", "Offboarded", "Rejected", "Withdrawn")
-PRE_HIRES = ("preboarding", "day_one", "completed", "withdrawn")
-FIRST, LAST = date(2024, 6, 1), date(2029, 1, 1)
-PENDING, WAITING = {"Approving", "Approved", "NoNeedApproval"}, {"Approved", "NoNeedApproval"}
-LIVE = PENDING | {"Transformed"}
+EDIT_PATH = "/open-apis/corehr/v2/offboardings/edit"
+REVOKE_PATH = "/open-apis/corehr/v2/offboardings/revoke"
+WITHDRAW_PATH = "/open-apis/corehr/v2/pre_hires/withdraw_onboarding"
+USER_ID_TYPE = "people_corehr_id"
+OFFBOARDING_NAMES = ("Approving", "Approved", "NoNeedApproval", "Offboarded", "Rejected", "Withdrawn")
+PRE_HIRE_NAMES = ("preboarding", "day_one", "completed", "withdrawn")
+FIRST_DAY, LAST_DAY = date(2024, 6, 1), date(2029, 1, 1)
+PENDING_STATUSES, READY_STATUSES = {"Approving", "Approved", "NoNeedApproval"}, {"Approved", "NoNeedApproval"}
+ACTIVE_STATUSES = PENDING_STATUSES | {"Transformed"}
 
 Body = dict[str, Any]
 
 
-class Life:
+class ModelPerson:
     """A person's job data as one body for every single day: as plain as it can be."""
 
-    def __init__(self, begun: list[tuple[str, Body]]) -> None:
-        self.begun = begun
-        self.said: list[tuple[str, str, Body]] = []
+    def __init__(self, initial_versions: list[tuple[str, Body]]) -> None:
+        self.initial_versions = initial_versions
+        self.entries: list[tuple[str, str, Body]] = []
 
-    def days(self) -> dict[str, Body]:
+    def bodies_by_day(self) -> dict[str, Body]:
         """What holds on each day, after everything that was said, in the order in which it was said."""
-        starts, looks = {day for day, _ in self.begun}, {}
-        for n in range((LAST - FIRST).days):
-            day = (FIRST + timedelta(n)).isoformat()
-            held = [body for start, body in self.begun if start <= day]
-            if held:
-                looks[day] = held[-1]
-        for _, start, patch in self.said:
-            until = min((s for s in starts if s > start), default=LAST.isoformat())
-            base = looks[start]
-            looks |= {day: base | patch for day in looks if start <= day < until}
+        starts, bodies = {day for day, _ in self.initial_versions}, {}
+        for n in range((LAST_DAY - FIRST_DAY).days):
+            day = (FIRST_DAY + timedelta(n)).isoformat()
+            in_force = [body for start, body in self.initial_versions if start <= day]
+            if in_force:
+                bodies[day] = in_force[-1]
+        for _, start, patch in self.entries:
+            until = min((s for s in starts if s > start), default=LAST_DAY.isoformat())
+            base = bodies[start]
+            bodies |= {day: base | patch for day in bodies if start <= day < until}
             starts.add(start)
-        return looks
+        return bodies
 
 
 @dataclass
-class Change:
+class ModelJobChange:
     id: str
-    person: str
-    effective: str
+    employment_id: str
+    effective_date: str
     status: str
     patch: Body
-    process: str
-    tasks: int
+    process_id: str
+    tasks_left: int
 
 
 @dataclass
-class Leaving:
+class ModelOffboarding:
     id: str
-    person: str
-    day: str
+    employment_id: str
+    offboarding_date: str
     status: str
 
 
 @dataclass
 class Model:
     today: str
-    lives: dict[str, Life] = field(default_factory=dict)
-    ends: dict[str, str | None] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
-    leavings: list[Leaving] = field(default_factory=list)
+    people: dict[str, ModelPerson] = field(default_factory=dict)
+    end_dates: dict[str, str | None] = field(default_factory=dict)
+    job_changes: list[ModelJobChange] = field(default_factory=list)
+    offboardings: list[ModelOffboarding] = field(default_factory=list)
     pre_hires: dict[str, str] = field(default_factory=dict)
 
-    def refuses(self, person: str, effective: str, patch: Body) -> int:
-        mine = [leaving for leaving in self.leavings if leaving.person == person]
-        if any(leaving.status in PENDING for leaving in mine):
+    def create_error_code(self, employment_id: str, effective_date: str, patch: Body) -> int:
+        own_offboardings = [
+            offboarding for offboarding in self.offboardings if offboarding.employment_id == employment_id
+        ]
+        if any(leaving.status in PENDING_STATUSES for leaving in own_offboardings):
             return 1160201
-        if any(c.effective > effective for c in self.changes if c.person == person and c.status in LIVE):
+        if any(
+            c.effective_date > effective_date
+            for c in self.job_changes
+            if c.employment_id == employment_id and c.status in ACTIVE_STATUSES
+        ):
             return 1160202
-        end = self.ends[person]
-        if end is not None and effective > end:
+        end_date = self.end_dates[employment_id]
+        if end_date is not None and effective_date > end_date:
             return 1160502
-        now = self.lives[person].days()[effective]
-        return 0 if any(now.get(f) != v for f, v in patch.items()) else 1160601
+        current = self.people[employment_id].bodies_by_day()[effective_date]
+        return 0 if any(current.get(f) != v for f, v in patch.items()) else 1160601
 
-    def settle(self) -> None:
+    def apply_due(self) -> None:
         """What is agreed and due happens: job changes by day and age, then last days that are over."""
-        due = [c for c in self.changes if c.status in WAITING and c.effective <= self.today]
-        for change in sorted(due, key=lambda c: (c.effective, int(c.id))):
-            change.status = "Transformed"
-            self.lives[change.person].said.append((change.id, change.effective, change.patch))
-        for leaving in self.leavings:
-            if leaving.status in WAITING and leaving.day < self.today:
-                leaving.status = "Offboarded"
+        due = [c for c in self.job_changes if c.status in READY_STATUSES and c.effective_date <= self.today]
+        for job_change in sorted(due, key=lambda c: (c.effective_date, int(c.id))):
+            job_change.status = "Transformed"
+            self.people[job_change.employment_id].entries.append(
+                (job_change.id, job_change.effective_date, job_change.patch)
+            )
+        for offboarding in self.offboardings:
+            if offboarding.status in READY_STATUSES and offboarding.offboarding_date < self.today:
+                offboarding.status = "Offboarded"
 
-    def refuses_edit(self, leaving: Leaving, day: str | None) -> int:
-        if day and leaving.status == "Offboarded":
+    def edit_error_code(self, offboarding: ModelOffboarding, day: str | None) -> int:
+        if day and offboarding.status == "Offboarded":
             return 1160631
-        if leaving.status in ("Approving", "Rejected", "Withdrawn"):
+        if offboarding.status in ("Approving", "Rejected", "Withdrawn"):
             return 1160623
-        changes = [c for c in self.changes if c.person == leaving.person]
-        if any(c.status == "Approving" for c in changes):
+        job_changes = [c for c in self.job_changes if c.employment_id == offboarding.employment_id]
+        if any(c.status == "Approving" for c in job_changes):
             return 1160200
-        if day and any(day < c.effective for c in changes if c.status in LIVE - {"Approving"}):
+        if day and any(day < c.effective_date for c in job_changes if c.status in ACTIVE_STATUSES - {"Approving"}):
             return 1160603
         return 0
 
@@ -123,26 +131,30 @@ class FiveOperations(RuleBasedStateMachine):
     template: Template
 
     @initialize()
-    def begin(self) -> None:
-        self.url = self.template.fresh()
+    def create_world(self) -> None:
+        self.url = self.template.copy()
         self.world = world = World(self.url)
         self.model = Model(world.today())
-        people = [p["id"] for p in world.hire(2)]
-        for name in LEAVERS:
-            facts = world.names["offboardings"][name]
-            people.append(facts["employment_id"])
-            self.model.leavings.append(Leaving(facts["id"], facts["employment_id"], facts["offboarding_date"], name))
-        for id in people:
-            self.model.lives[id] = Life([(v["valid_from"], plain(v["body"])) for v in self.timeline(id)])
-            self.model.ends[id] = self.person(id)["end_date"]
-        self.model.pre_hires = {world.names["pre_hires"][n]["id"]: n for n in PRE_HIRES}
-        self.people = people
+        employment_ids = [p["id"] for p in world.hire(2)]
+        for name in OFFBOARDING_NAMES:
+            offboarding = world.named["offboardings"][name]
+            employment_ids.append(offboarding["employment_id"])
+            self.model.offboardings.append(
+                ModelOffboarding(offboarding["id"], offboarding["employment_id"], offboarding["offboarding_date"], name)
+            )
+        for id in employment_ids:
+            self.model.people[id] = ModelPerson(
+                [(v["valid_from"], modelled_fields(v["body"])) for v in self.timeline(id)]
+            )
+            self.model.end_dates[id] = self.employment(id)["end_date"]
+        self.model.pre_hires = {world.named["pre_hires"][n]["id"]: n for n in PRE_HIRE_NAMES}
+        self.employment_ids = employment_ids
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
-            self.agree()
+            self.assert_timelines_match()
             self.world.close()
-            self.template.forget(self.url)
+            self.template.delete(self.url)
 
     # -- what somebody does ------------------------------------------------------------------------------------
 
@@ -153,124 +165,126 @@ class FiveOperations(RuleBasedStateMachine):
         department=st.sampled_from(["", "active", "other"]),
         hours=st.sampled_from(["", "30", "36"]),
     )
-    def create(self, who: int, days: int, reviewed: bool, department: str, hours: str) -> None:
-        person, effective = self.people[who % len(self.people)], self.day(days)
-        names, patch, info = self.world.names, {}, {}
+    def create_job_change(self, index: int, days: int, with_approval: bool, department: str, hours: str) -> None:
+        employment_id, effective_date = self.employment_ids[index % len(self.employment_ids)], self.day(days)
+        named, patch, transfer_info = self.world.named, {}, {}
         if department:
-            patch["department_id"] = info["target_department"] = names["departments"][department]["id"]
+            patch["department_id"] = transfer_info["target_department"] = named["departments"][department]["id"]
         if hours or not department:
-            patch["weekly_working_hours"] = info["target_weekly_working_hours"] = hours or "33"
-        mode = {"transfer_mode": 2, "flow_id": names["transfer_types"]["promotion"]["flow_id"]} if reviewed else {}
-        answer = self.world.change(person, info, effective_date=effective, **mode)
-        assert answer.code == self.model.refuses(person, effective, patch), answer.body
-        if answer.code == 0:
-            id, process = answer.data["job_change_id"], answer.data["process_id"]
-            tasks = self.tasks(process) if reviewed else []
-            status = "Approving" if reviewed else "NoNeedApproval"
-            self.model.changes.append(Change(id, person, effective, status, patch, process, len(tasks)))
-            self.model.settle()
+            patch["weekly_working_hours"] = transfer_info["target_weekly_working_hours"] = hours or "33"
+        mode = {"transfer_mode": 2, "flow_id": named["transfer_types"]["promotion"]["flow_id"]} if with_approval else {}
+        response = self.world.create_job_change(employment_id, transfer_info, effective_date=effective_date, **mode)
+        assert response.code == self.model.create_error_code(employment_id, effective_date, patch), response.body
+        if response.code == 0:
+            id, process_id = response.data["job_change_id"], response.data["process_id"]
+            tasks = self.tasks(process_id) if with_approval else []
+            status = "Approving" if with_approval else "NoNeedApproval"
+            self.model.job_changes.append(
+                ModelJobChange(id, employment_id, effective_date, status, patch, process_id, len(tasks))
+            )
+            self.model.apply_due()
 
     @precondition(lambda self: any(c.status == "Approving" for c in self.model.changes))
     @rule(which=st.integers(0, 20), approve=st.integers(0, 3))
-    def answer(self, which: int, approve: int) -> None:
-        waiting = [c for c in self.model.changes if c.status == "Approving"]
-        change = waiting[which % len(waiting)]
-        (task,) = self.world.open_tasks(change.process)
-        self.world.answer(change.process, task["approver_id"], 3 if approve else 2).passes()
-        change.tasks -= 1
+    def answer_task(self, which: int, approve: int) -> None:
+        pending = [c for c in self.model.job_changes if c.status == "Approving"]
+        job_change = pending[which % len(pending)]
+        (task,) = self.world.pending_tasks(job_change.process_id)
+        self.world.answer_task(job_change.process_id, task["approver_id"], 3 if approve else 2).assert_ok()
+        job_change.tasks_left -= 1
         if not approve:
-            change.status = "Rejected"
-        elif change.tasks == 0:
-            change.status = "Approved"
-            self.model.settle()
+            job_change.status = "Rejected"
+        elif job_change.tasks_left == 0:
+            job_change.status = "Approved"
+            self.model.apply_due()
 
     @precondition(lambda self: self.model.changes)
     @rule(which=st.integers(0, 20))
-    def take_back(self, which: int) -> None:
-        change = self.model.changes[which % len(self.model.changes)]
-        assert self.world.revoke(change.id).data["result"] is (change.status in LIVE)
-        if change.status in LIVE:
-            change.status = "Cancelled"
-            life = self.model.lives[change.person]
-            life.said = [said for said in life.said if said[0] != change.id]
+    def revoke_job_change(self, which: int) -> None:
+        job_change = self.model.job_changes[which % len(self.model.job_changes)]
+        assert self.world.revoke(job_change.id).data["result"] is (job_change.status in ACTIVE_STATUSES)
+        if job_change.status in ACTIVE_STATUSES:
+            job_change.status = "Cancelled"
+            person = self.model.people[job_change.employment_id]
+            person.entries = [entry for entry in person.entries if entry[0] != job_change.id]
 
     @rule(which=st.integers(0, 5), days=st.sampled_from([-1, 0, 5, 40]), moves=st.booleans())
-    def edit(self, which: int, days: int, moves: bool) -> None:
-        leaving, day = self.model.leavings[which], self.day(days)
-        pair = ("offboarding_date", day) if moves else ("reason_explanation", f"told {days} times")
-        body = {"offboarding_id": leaving.id, "update_data": [{"field_name": pair[0], "value": pair[1]}]}
-        answer = self.world.call("POST", EDIT, body, user_id_type=CORE)
-        assert answer.code == self.model.refuses_edit(leaving, day if moves else None), answer.body
-        if answer.code == 0 and moves:
-            leaving.day = self.model.ends[leaving.person] = day
-            self.model.settle()
+    def edit_offboarding(self, which: int, days: int, changes_date: bool) -> None:
+        offboarding, day = self.model.offboardings[which], self.day(days)
+        update = ("offboarding_date", day) if changes_date else ("reason_explanation", f"told {days} times")
+        body = {"offboarding_id": offboarding.id, "update_data": [{"field_name": update[0], "value": update[1]}]}
+        response = self.world.call("POST", EDIT_PATH, body, user_id_type=USER_ID_TYPE)
+        assert response.code == self.model.edit_error_code(offboarding, day if changes_date else None), response.body
+        if response.code == 0 and changes_date:
+            offboarding.offboarding_date = self.model.end_dates[offboarding.employment_id] = day
+            self.model.apply_due()
 
     @rule(which=st.integers(0, 5))
-    def stay_after_all(self, which: int) -> None:
-        leaving = self.model.leavings[which]
-        answer = self.world.call("POST", REVOKE, {"offboarding_id": leaving.id}, user_id_type=CORE)
-        assert answer.code == {"Rejected": 1160102, "Withdrawn": 1160202}.get(leaving.status, 0), answer.body
-        if answer.code == 0:
-            leaving.status, self.model.ends[leaving.person] = "Withdrawn", None
+    def revoke_offboarding(self, which: int) -> None:
+        offboarding = self.model.offboardings[which]
+        response = self.world.call("POST", REVOKE_PATH, {"offboarding_id": offboarding.id}, user_id_type=USER_ID_TYPE)
+        assert response.code == {"Rejected": 1160102, "Withdrawn": 1160202}.get(offboarding.status, 0), response.body
+        if response.code == 0:
+            offboarding.status, self.model.end_dates[offboarding.employment_id] = "Withdrawn", None
 
     @rule(which=st.integers(0, 3))
-    def withdraw(self, which: int) -> None:
+    def withdraw_pre_hire(self, which: int) -> None:
         id = list(self.model.pre_hires)[which]
-        answer = self.world.call("POST", WITHDRAW, {"pre_hire_id": id, "withdraw_reason": "another offer"})
-        there = self.model.pre_hires[id]
-        assert answer.code == (0 if there in ("preboarding", "day_one") else 1161129), answer.body
-        self.model.pre_hires[id] = "withdrawn" if answer.code == 0 else there
+        response = self.world.call("POST", WITHDRAW_PATH, {"pre_hire_id": id, "withdraw_reason": "another offer"})
+        status = self.model.pre_hires[id]
+        assert response.code == (0 if status in ("preboarding", "day_one") else 1161129), response.body
+        self.model.pre_hires[id] = "withdrawn" if response.code == 0 else status
 
     @rule(days=st.sampled_from([1, 1, 2, 10, 29]))
-    def time_passes(self, days: int) -> None:
-        self.world.travel(days=days)
+    def advance(self, days: int) -> None:
+        self.world.advance(days=days)
         for _ in range(days):
             self.model.today = self.day(1)
-            self.model.settle()
+            self.model.apply_due()
 
     @invariant()
-    def statuses_agree(self) -> None:
+    def statuses_match(self) -> None:
         if not hasattr(self, "world"):
             return
-        for change in self.model.changes:
-            assert self.record("job_changes", change.id)["status"] == change.status
-        for leaving in self.model.leavings:
-            row = self.record("offboardings", leaving.id)
-            assert (row["status"], row["offboarding_date"]) == (leaving.status, leaving.day)
+        for job_change in self.model.job_changes:
+            assert self.record("job_changes", job_change.id)["status"] == job_change.status
+        for offboarding in self.model.offboardings:
+            row = self.record("offboardings", offboarding.id)
+            assert (row["status"], row["offboarding_date"]) == (offboarding.status, offboarding.offboarding_date)
 
     # -- underneath --------------------------------------------------------------------------------------------
 
-    def agree(self) -> None:
+    def assert_timelines_match(self) -> None:
         """On every day somebody's job data begins to look otherwise, it looks as the model says."""
-        for id, life in self.model.lives.items():
-            looks = life.days()
-            told = [(v["valid_from"], plain(v["body"])) for v in self.timeline(id)]
-            for n in range((LAST - FIRST).days):
-                day = (FIRST + timedelta(n)).isoformat()
-                held = [body for start, body in told if start <= day]
-                assert (held[-1] if held else None) == looks.get(day), (id, day)
+        for id, person in self.model.people.items():
+            expected = person.bodies_by_day()
+            actual = [(v["valid_from"], modelled_fields(v["body"])) for v in self.timeline(id)]
+            for n in range((LAST_DAY - FIRST_DAY).days):
+                day = (FIRST_DAY + timedelta(n)).isoformat()
+                in_force = [body for start, body in actual if start <= day]
+                assert (in_force[-1] if in_force else None) == expected.get(day), (id, day)
         for id, status in self.model.pre_hires.items():
             assert self.record("pre_hires", id)["onboarding_status"] == status
 
     def day(self, days: int) -> str:
         return (date.fromisoformat(self.model.today) + timedelta(days)).isoformat()
 
-    def person(self, id: str) -> Any:
+    def employment(self, id: str) -> Any:
         return self.record("employments", id)
 
     def timeline(self, id: str) -> Any:
-        job_data = self.person(id)["job_data_id"]
-        life = self.world.tell(lambda tx: versions.timeline(tx, "job_data", job_data))
-        return [{"valid_from": v.valid_from, "body": v.body} for v in life]
+        job_data = self.employment(id)["job_data_id"]
+        timeline = self.world.in_transaction(lambda tx: versions.timeline(tx, "job_data", job_data))
+        return [{"valid_from": v.valid_from, "body": v.body} for v in timeline]
 
-    def tasks(self, process: str) -> Any:
-        return self.world.sandbox("GET", f"records/processes/{process}")["tasks"]
+    def tasks(self, process_id: str) -> Any:
+        return self.world.sandbox("GET", f"records/processes/{process_id}")["tasks"]
 
     def record(self, kind: str, id: str) -> Any:
         return self.world.sandbox("GET", f"records/{kind}/{id}")
 
 
-def plain(body: Any) -> Body:
+def modelled_fields(body: Any) -> Body:
     return {f: body.get(f) for f in ("department_id", "weekly_working_hours")}
 
 

@@ -19,7 +19,7 @@ histories = st.lists(st.tuples(st.integers(0, 3), field_choices), min_size=1, ma
 
 def transfer_info(world, day, choices, shift):
     """Targets of a job change; `shift` is always among them, since some fields may not change alone."""
-    named = world.names
+    named = world.named
     info = {"target_work_shift": f"shift-{shift}"}
     for field, which in choices.items():
         info |= {
@@ -39,7 +39,7 @@ def transfer_info(world, day, choices, shift):
 
 
 def create_job_change(world, employment, day, choices, shift):
-    return world.change(employment["id"], transfer_info(world, day, choices, shift), effective_date=day)
+    return world.create_job_change(employment["id"], transfer_info(world, day, choices, shift), effective_date=day)
 
 
 def bodies_by_day(world, employment, days):
@@ -62,7 +62,7 @@ def bodies_by_day(world, employment, days):
             bodies.append((day, own_bodies, body))
         return bodies
 
-    return world.tell(read)
+    return world.in_transaction(read)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -83,7 +83,7 @@ def test_the_timeline_equals_a_history_without_the_revoked_changes(world, histor
         assert world.revoke(change).data["result"] is True
     kept = [a for a in created if a not in revoked]
     for _, effective_date, choices, shift in kept:
-        create_job_change(world, control, effective_date, choices, shift).passes()
+        create_job_change(world, control, effective_date, choices, shift).assert_ok()
     days = sorted({(start + timedelta(days=n)).isoformat() for n in range(-1, day + 2)} | {world.today()})
     assert without_first_contract_number(bodies_by_day(world, subject, days)) == without_first_contract_number(
         bodies_by_day(world, control, days)

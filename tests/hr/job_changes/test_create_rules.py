@@ -10,7 +10,7 @@ import pytest
 from corehr.gateway import spec
 from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_families.records import JOB_FAMILY
-from tests.world import ALL, PART, World
+from tests.world import APP_ALL, APP_ONE_DEPARTMENT, World
 
 UNKNOWN_ID = "7999999999999999999"
 DOCUMENTED_ERRORS = spec.load().operations["v1.job_change.create"].errors
@@ -22,7 +22,7 @@ def add_days(day: str, days: int) -> str:
 
 
 def id_of(kind: str, name: str) -> Callable[[World], str]:
-    return lambda w: w.names[kind][name]["id"]
+    return lambda w: w.named[kind][name]["id"]
 
 
 def target(wire: str, value: Any, **body: Any) -> Callable[[World], JobChangeArgs]:
@@ -35,13 +35,13 @@ def with_department_change(args_of: Callable[[World], JobChangeArgs]) -> Callabl
 
     def combined(w: World) -> JobChangeArgs:
         args = args_of(w)
-        return {**args, "info": {"target_department": w.names["departments"]["other"]["id"], **args["info"]}}
+        return {**args, "info": {"target_department": w.named["departments"]["other"]["id"], **args["info"]}}
 
     return combined
 
 
 def to_other_department(w: World) -> JobChangeArgs:
-    return {"info": {"target_department": w.names["departments"]["other"]["id"]}}
+    return {"info": {"target_department": w.named["departments"]["other"]["id"]}}
 
 
 def for_employment(
@@ -49,23 +49,23 @@ def for_employment(
 ) -> Callable[[World], JobChangeArgs]:
     def args(w: World) -> JobChangeArgs:
         effective = {"effective_date": day(w)} if day else {}
-        return {**to_other_department(w), "person": w.person(name)["id"], **effective, **more}
+        return {**to_other_department(w), "person": w.employment(name)["id"], **effective, **more}
 
     return args
 
 
 def last_day_of(name: str, days: int = 0) -> Callable[[World], str]:
     """The last day of a named person's employment, or days from it."""
-    return lambda w: add_days(w.sandbox("GET", f"records/employments/{w.person(name)['id']}")["end_date"], days)
+    return lambda w: add_days(w.sandbox("GET", f"records/employments/{w.employment(name)['id']}")["end_date"], days)
 
 
 def onboarding_of(name: str, days: int = 0) -> Callable[[World], str]:
-    return lambda w: add_days(w.person(name)["onboarding_date"], days)
+    return lambda w: add_days(w.employment(name)["onboarding_date"], days)
 
 
 def version_of_future_job_data(days: int) -> Callable[[World], str]:
     def day(w: World) -> str:
-        record = w.sandbox("GET", f"records/job_datas/{w.person('future_job_data')['job_data_id']}")
+        record = w.sandbox("GET", f"records/job_datas/{w.employment('future_job_data')['job_data_id']}")
         return add_days(record["versions"][-1]["valid_from"], days)
 
     return day
@@ -75,7 +75,7 @@ def shares(*items: Any) -> Callable[[World], JobChangeArgs]:
     """Ask for cost centres: pairs of a name and a rate."""
 
     def args(w: World) -> JobChangeArgs:
-        centers = w.names["cost_centers"]
+        centers = w.named["cost_centers"]
         return {
             "info": {
                 "target_cost_center_rate": [
@@ -93,23 +93,23 @@ def contract(
     """Contract dates as days from today, or from the end of the contract in force."""
 
     def args(w: World) -> JobChangeArgs:
-        base = w.today() if after == "today" else w.person("active")["contract_end_date"]
+        base = w.today() if after == "today" else w.employment("active")["contract_end_date"]
         dates = {"target_contract_start_date": start, "target_contract_end_date": end}
         info = {wire: add_days(base, days) for wire, days in dates.items() if days is not None}
-        return {"info": {"target_department": w.names["departments"]["other"]["id"], **info}}
+        return {"info": {"target_department": w.named["departments"]["other"]["id"], **info}}
 
     return args
 
 
 def to_named_records(**names: tuple[str, str]) -> Callable[[World], JobChangeArgs]:
-    return lambda w: {"info": {f"target_{wire}": w.names[kind][name]["id"] for wire, (kind, name) in names.items()}}
+    return lambda w: {"info": {f"target_{wire}": w.named[kind][name]["id"] for wire, (kind, name) in names.items()}}
 
 
 def allowed_by(job: str, **replaced: Callable[[World], str]) -> Callable[[World], JobChangeArgs]:
     """A job with the family and the level that it allows, but for what is replaced."""
 
     def args(w: World) -> JobChangeArgs:
-        job_facts = w.names["jobs"][job]
+        job_facts = w.named["jobs"][job]
         info = {
             "target_job": job_facts["id"],
             "target_job_family": job_facts["job_family_ids"][0],
@@ -124,7 +124,7 @@ def pathways(disjoint: bool) -> Callable[[World], JobChangeArgs]:
     """A family and a level that name pathways, with or without one in common."""
 
     def args(w: World) -> JobChangeArgs:
-        families, levels = w.names["job_families"].values(), w.names["job_levels"].values()
+        families, levels = w.named["job_families"].values(), w.named["job_levels"].values()
         for family in families:
             for level in levels:
                 family_pathways, level_pathways = (
@@ -138,7 +138,7 @@ def pathways(disjoint: bool) -> Callable[[World], JobChangeArgs]:
                     and level_pathways
                     and family_pathways.isdisjoint(level_pathways) is disjoint
                 ):
-                    job = w.names["jobs"]["other"]["id"]
+                    job = w.named["jobs"]["other"]["id"]
                     return {
                         "info": {
                             "target_job": job,
@@ -153,25 +153,27 @@ def pathways(disjoint: bool) -> Callable[[World], JobChangeArgs]:
 
 def pending_effective_date(w: World) -> str:
     """Somebody has a job change that takes effect later; its day, and `w.whom` is the person."""
-    change = w.names["job_changes"]["Approved"]
+    change = w.named["job_changes"]["Approved"]
     return w.sandbox("GET", f"records/job_changes/{change['id']}")["effective_date"]
 
 
 def for_pending_change(days: int) -> Callable[[World], JobChangeArgs]:
     return lambda w: {
         "info": {"target_weekly_working_hours": "31"},
-        "person": w.names["job_changes"]["Approved"]["employment_id"],
+        "person": w.named["job_changes"]["Approved"]["employment_id"],
         "effective_date": add_days(pending_effective_date(w), days),
     }
 
 
 def dotted_under_active(w: World) -> None:
     """`active_2` reports to `active` along the dotted line."""
-    w.change(w.person("active_2")["id"], {"target_dotted_manager": w.person("active")["id"]}).passes()
+    w.create_job_change(
+        w.employment("active_2")["id"], {"target_dotted_manager": w.employment("active")["id"]}
+    ).assert_ok()
 
 
 def as_one_department_app(name: str) -> Callable[[World], JobChangeArgs]:
-    return for_employment(name, app=PART)
+    return for_employment(name, app=APP_ONE_DEPARTMENT)
 
 
 @dataclass(frozen=True)
@@ -213,11 +215,11 @@ CASES = [
         "type_for_the_system",
         lambda w: {
             **to_other_department(w),
-            "transfer_type_unique_identifier": w.names["transfer_types"]["system_only"]["id"],
+            "transfer_type_unique_identifier": w.named["transfer_types"]["system_only"]["id"],
         },
         lambda w: {
             **to_other_department(w),
-            "transfer_type_unique_identifier": w.names["transfer_types"]["promotion"]["id"],
+            "transfer_type_unique_identifier": w.named["transfer_types"]["promotion"]["id"],
         },
     ),
     RuleCase(
@@ -227,7 +229,7 @@ CASES = [
         lambda w: {
             **to_other_department(w),
             "transfer_mode": 2,
-            "flow_id": w.names["transfer_types"]["internal_transfer"]["flow_id"],
+            "flow_id": w.named["transfer_types"]["internal_transfer"]["flow_id"],
         },
     ),
     RuleCase(
@@ -249,7 +251,7 @@ CASES = [
         99992402,
         "initiator_unknown",
         lambda w: {**to_other_department(w), "initiator_id": UNKNOWN_ID},
-        lambda w: {**to_other_department(w), "initiator_id": w.person("manager")["id"]},
+        lambda w: {**to_other_department(w), "initiator_id": w.employment("manager")["id"]},
     ),
     RuleCase(1160201, "pending_offboarding", for_employment("leaver"), for_employment("active_2")),
     RuleCase(1160202, "later_change", for_pending_change(-1), for_pending_change(0)),
@@ -287,7 +289,7 @@ CASES = [
     RuleCase(
         1160601,
         "as_it_is",
-        lambda w: {"info": {"target_department": w.person("active")["department"]}},
+        lambda w: {"info": {"target_department": w.employment("active")["department"]}},
         to_other_department,
     ),
     RuleCase(
@@ -300,9 +302,11 @@ CASES = [
         1160700,
         "original_is_another",
         lambda w: {
-            "info": {**to_other_department(w)["info"], "original_department": w.names["departments"]["other"]["id"]}
+            "info": {**to_other_department(w)["info"], "original_department": w.named["departments"]["other"]["id"]}
         },
-        lambda w: {"info": {**to_other_department(w)["info"], "original_department": w.person("active")["department"]}},
+        lambda w: {
+            "info": {**to_other_department(w)["info"], "original_department": w.employment("active")["department"]}
+        },
     ),
     RuleCase(1160300, "department", target("target_department", UNKNOWN_ID), to_other_department),
     RuleCase(
@@ -358,12 +362,12 @@ CASES = [
         1160308,
         "subtype_of_another_type",
         with_department_change(
-            lambda w: {"info": {"target_employee_subtype": w.names["employee_types"]["other"]["subtype_ids"][0]}}
+            lambda w: {"info": {"target_employee_subtype": w.named["employee_types"]["other"]["subtype_ids"][0]}}
         ),
         lambda w: {
             "info": {
-                "target_workforce_type": w.names["employee_types"]["other"]["id"],
-                "target_employee_subtype": w.names["employee_types"]["other"]["subtype_ids"][0],
+                "target_workforce_type": w.named["employee_types"]["other"]["id"],
+                "target_employee_subtype": w.named["employee_types"]["other"]["subtype_ids"][0],
             }
         },
     ),
@@ -413,8 +417,8 @@ CASES = [
         "job_family_unselectable",
         target("target_job_family", id_of("job_families", "other")),
         target("target_job_level", id_of("job_levels", "other")),
-        lambda w: w.tell(
-            lambda tx: JOB_FAMILY.amend(tx, w.names["job_families"]["other"]["id"], "2026-01-01", {"selectable": False})
+        lambda w: w.in_transaction(
+            lambda tx: JOB_FAMILY.amend(tx, w.named["job_families"]["other"]["id"], "2026-01-01", {"selectable": False})
         ),
     ),
     RuleCase(
@@ -454,11 +458,11 @@ CASES = [
         1164000,
         "direct_manager_not_onboarded",
         lambda w: {
-            "info": {"target_direct_manager": w.person("future_hire")["id"]},
+            "info": {"target_direct_manager": w.employment("future_hire")["id"]},
             "effective_date": onboarding_of("future_hire", -1)(w),
         },
         lambda w: {
-            "info": {"target_direct_manager": w.person("future_hire")["id"]},
+            "info": {"target_direct_manager": w.employment("future_hire")["id"]},
             "effective_date": onboarding_of("future_hire")(w),
         },
     ),
@@ -466,17 +470,17 @@ CASES = [
         1164001,
         "direct_manager_unknown",
         target("target_direct_manager", UNKNOWN_ID),
-        target("target_direct_manager", lambda w: w.person("top")["id"]),
+        target("target_direct_manager", lambda w: w.employment("top")["id"]),
     ),
     RuleCase(
         1164001,
         "direct_manager_left",
         lambda w: {
-            "info": {"target_direct_manager": w.person("fixed_end")["id"]},
+            "info": {"target_direct_manager": w.employment("fixed_end")["id"]},
             "effective_date": last_day_of("fixed_end", 1)(w),
         },
         lambda w: {
-            "info": {"target_direct_manager": w.person("fixed_end")["id"]},
+            "info": {"target_direct_manager": w.employment("fixed_end")["id"]},
             "effective_date": last_day_of("fixed_end")(w),
         },
     ),
@@ -484,11 +488,11 @@ CASES = [
         1164002,
         "dotted_manager_not_onboarded",
         lambda w: {
-            "info": {"target_dotted_manager": w.person("future_hire")["id"]},
+            "info": {"target_dotted_manager": w.employment("future_hire")["id"]},
             "effective_date": onboarding_of("future_hire", -1)(w),
         },
         lambda w: {
-            "info": {"target_dotted_manager": w.person("future_hire")["id"]},
+            "info": {"target_dotted_manager": w.employment("future_hire")["id"]},
             "effective_date": onboarding_of("future_hire")(w),
         },
     ),
@@ -496,37 +500,43 @@ CASES = [
         1165000,
         "dotted_manager_unknown",
         target("target_dotted_manager", UNKNOWN_ID),
-        target("target_dotted_manager", lambda w: w.person("top")["id"]),
+        target("target_dotted_manager", lambda w: w.employment("top")["id"]),
     ),
     RuleCase(
         1165000,
         "dotted_manager_left",
         lambda w: {
-            "info": {"target_dotted_manager": w.person("fixed_end")["id"]},
+            "info": {"target_dotted_manager": w.employment("fixed_end")["id"]},
             "effective_date": last_day_of("fixed_end", 1)(w),
         },
         lambda w: {
-            "info": {"target_dotted_manager": w.person("fixed_end")["id"]},
+            "info": {"target_dotted_manager": w.employment("fixed_end")["id"]},
             "effective_date": last_day_of("fixed_end")(w),
         },
     ),
     RuleCase(
         1160400,
         "own_manager",
-        target("target_direct_manager", lambda w: w.person("active")["id"]),
-        target("target_direct_manager", lambda w: w.person("active_2")["id"]),
+        target("target_direct_manager", lambda w: w.employment("active")["id"]),
+        target("target_direct_manager", lambda w: w.employment("active_2")["id"]),
     ),
     RuleCase(
         1160400,
         "manager_under_a_report",
-        lambda w: {"info": {"target_direct_manager": w.person("active")["id"]}, "person": w.person("manager")["id"]},
-        lambda w: {"info": {"target_dotted_manager": w.person("active")["id"]}, "person": w.person("manager")["id"]},
+        lambda w: {
+            "info": {"target_direct_manager": w.employment("active")["id"]},
+            "person": w.employment("manager")["id"],
+        },
+        lambda w: {
+            "info": {"target_dotted_manager": w.employment("active")["id"]},
+            "person": w.employment("manager")["id"],
+        },
     ),
     RuleCase(
         1160401,
         "dotted_circle",
-        target("target_dotted_manager", lambda w: w.person("active_2")["id"]),
-        target("target_dotted_manager", lambda w: w.person("top")["id"]),
+        target("target_dotted_manager", lambda w: w.employment("active_2")["id"]),
+        target("target_dotted_manager", lambda w: w.employment("top")["id"]),
         dotted_under_active,
     ),
     RuleCase(1163024, "shares_are_no_list", target("target_cost_center_rate", "x"), shares(("leaf", 100))),
@@ -546,7 +556,7 @@ CASES = [
     RuleCase(
         1163022,
         "only_a_cost_center",
-        lambda w: {"info": {"target_cost_center_rate": [{"cost_center_id": w.names["cost_centers"]["leaf"]["id"]}]}},
+        lambda w: {"info": {"target_cost_center_rate": [{"cost_center_id": w.named["cost_centers"]["leaf"]["id"]}]}},
         shares(("leaf", 100)),
     ),
     RuleCase(1163021, "rate_above_100", shares(("leaf", 101)), shares(("leaf", 100))),
@@ -595,15 +605,15 @@ CASES = [
 
 def not_allowed_by_matching_job(w: World, kind: str, allowed: str) -> str:
     """An active thing of a kind that the job `matching` does not allow."""
-    allowed_ids = w.names["jobs"]["matching"][allowed]
-    return next(w.names[kind][n]["id"] for n in ("active", "other") if w.names[kind][n]["id"] not in allowed_ids)
+    allowed_ids = w.named["jobs"]["matching"][allowed]
+    return next(w.named[kind][n]["id"] for n in ("active", "other") if w.named[kind][n]["id"] not in allowed_ids)
 
 
 def create_job_change(world: World, args: JobChangeArgs) -> Any:
     body = dict(args)
-    info, app = body.pop("info"), body.pop("app", ALL)
-    employment_id = body.pop("person", world.person("active")["id"])
-    return world.change(employment_id, info, app=app, **body)
+    info, app = body.pop("info"), body.pop("app", APP_ALL)
+    employment_id = body.pop("person", world.employment("active")["id"])
+    return world.create_job_change(employment_id, info, app=app, **body)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.code}-{c.name}")
@@ -612,20 +622,20 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
     before = world.fingerprint()
     response = create_job_change(world, case.refused(world))
     status, message = DOCUMENTED_ERRORS.get(case.code, (400, "field validation failed"))
-    assert response.says() == (status, case.code, message)
+    assert response.error() == (status, case.code, message)
     assert response.json["error"]["log_id"] == response.headers["X-Tt-Logid"]
     assert world.refused_by() in {row.name for row in CREATE.rules if row.code == case.code and callable(row.raised_by)}
     assert world.fingerprint() == before
-    create_job_change(world, case.allowed(world)).passes()
+    create_job_change(world, case.allowed(world)).assert_ok()
 
 
 def test_a_system_failure_is_answered_as_documented(world):
     """1160500 is also the answer when corehr itself fails; a fault shows it."""
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1160500, "times": 1}])
     before = world.fingerprint()
-    assert create_job_change(world, to_other_department(world)).says() == (400, 1160500, "system error")
+    assert create_job_change(world, to_other_department(world)).error() == (400, 1160500, "system error")
     assert world.fingerprint() == before
-    create_job_change(world, to_other_department(world)).passes()
+    create_job_change(world, to_other_department(world)).assert_ok()
 
 
 def test_every_code_of_the_page_has_a_case():

@@ -1,102 +1,117 @@
 """Two people acting at once: one winner, one documented answer to the other, nothing twice."""
 
-from tests.world import CORE_IDS, CREATE
+from tests.world import COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH
 
 
 def count(world, sql_table, **where):
     """How many rows of a table have these values."""
     from corehr.kernel.statements import metadata, select_by
 
-    return len(world.tell(lambda tx: tx.fetch_all(select_by(metadata.tables[sql_table], *where), **where)))
+    return len(world.in_transaction(lambda tx: tx.fetch_all(select_by(metadata.tables[sql_table], *where), **where)))
 
 
 def test_fifty_creates_with_one_transfer_key_make_one_record(world):
-    employment_id = world.person("active")["id"]
-    info = {"target_department": world.names["departments"]["other"]["id"]}
-    body = world.asking(employment_id, info, transfer_key="transfer_1")
+    employment_id = world.employment("active")["id"]
+    info = {"target_department": world.named["departments"]["other"]["id"]}
+    body = world.job_change_body(employment_id, info, transfer_key="transfer_1")
     before = count(world, "job_change", employment_id=employment_id)
-    responses = world.together([("POST", CREATE, body, CORE_IDS)] * 50)
+    responses = world.concurrently([("POST", CREATE_JOB_CHANGE_PATH, body, COREHR_ID_TYPES)] * 50)
     assert {a.body for a in responses} == {responses[0].body}
     assert responses[0].code == 0
     assert count(world, "job_change", employment_id=employment_id) == before + 1
-    assert len(world.heard("corehr.job_data.changed_v1")) == len(
-        {e["subject"] for e in world.heard("corehr.job_data.changed_v1")}
+    assert len(world.events("corehr.job_data.changed_v1")) == len(
+        {e["subject"] for e in world.events("corehr.job_data.changed_v1")}
     )
 
 
 def test_a_repeated_create_answers_in_the_id_type_of_the_repetition(world):
-    employment = world.person("active")
-    body = world.asking(
-        employment["id"], {"target_department": world.names["departments"]["other"]["id"]}, transfer_key="k"
+    employment = world.employment("active")
+    body = world.job_change_body(
+        employment["id"], {"target_department": world.named["departments"]["other"]["id"]}, transfer_key="k"
     )
-    first = world.call("POST", CREATE, body, **CORE_IDS).data
-    repeated = world.call("POST", CREATE, body | {"transfer_info": {}}, user_id_type="open_id").data
+    first = world.call("POST", CREATE_JOB_CHANGE_PATH, body, **COREHR_ID_TYPES).data
+    repeated = world.call("POST", CREATE_JOB_CHANGE_PATH, body | {"transfer_info": {}}, user_id_type="open_id").data
     assert repeated["job_change_id"] == first["job_change_id"]
     assert (first["employment_id"], repeated["employment_id"]) == (employment["id"], employment["open_id"])
 
 
 def test_a_failed_attempt_leaves_its_transfer_key_free(world):
-    employment_id = world.person("active")["id"]
-    response = world.change(employment_id, {}, transfer_key="k")
+    employment_id = world.employment("active")["id"]
+    response = world.create_job_change(employment_id, {}, transfer_key="k")
     assert response.code == 1160600
-    info = {"target_department": world.names["departments"]["other"]["id"]}
-    assert world.change(employment_id, info, transfer_key="k").data["status"] == 2
+    info = {"target_department": world.named["departments"]["other"]["id"]}
+    assert world.create_job_change(employment_id, info, transfer_key="k").data["status"] == 2
 
 
 def test_two_people_made_each_others_manager_at_one_moment(world):
     for a, b in zip(*[iter(world.hire(8))] * 2, strict=True):
         calls = [
-            ("POST", CREATE, world.asking(a["id"], {"target_direct_manager": b["id"]}), CORE_IDS),
-            ("POST", CREATE, world.asking(b["id"], {"target_direct_manager": a["id"]}), CORE_IDS),
+            (
+                "POST",
+                CREATE_JOB_CHANGE_PATH,
+                world.job_change_body(a["id"], {"target_direct_manager": b["id"]}),
+                COREHR_ID_TYPES,
+            ),
+            (
+                "POST",
+                CREATE_JOB_CHANGE_PATH,
+                world.job_change_body(b["id"], {"target_direct_manager": a["id"]}),
+                COREHR_ID_TYPES,
+            ),
         ]
-        assert sorted(x.code for x in world.together(calls)) == [0, 1160400]
+        assert sorted(x.code for x in world.concurrently(calls)) == [0, 1160400]
 
 
 def test_three_people_made_a_ring_at_one_moment(world):
     for a, b, c in zip(*[iter(world.hire(9))] * 3, strict=True):
         calls = [
-            ("POST", CREATE, world.asking(x["id"], {"target_direct_manager": y["id"]}), CORE_IDS)
+            (
+                "POST",
+                CREATE_JOB_CHANGE_PATH,
+                world.job_change_body(x["id"], {"target_direct_manager": y["id"]}),
+                COREHR_ID_TYPES,
+            )
             for x, y in ((a, b), (b, c), (c, a))
         ]
-        assert sorted(x.code for x in world.together(calls)) == [0, 0, 1160400]
+        assert sorted(x.code for x in world.concurrently(calls)) == [0, 0, 1160400]
 
 
 def test_a_revoke_that_would_make_the_reporting_line_circular_is_refused_and_changes_nothing(world):
     """The manager came to report to whom the person reports since; without the change they would stand in a ring."""
-    (a, b), top = world.hire(2), world.person("top")["id"]
-    world.change(b["id"], {"target_direct_manager": top}).passes()
+    (a, b), top = world.hire(2), world.employment("top")["id"]
+    world.create_job_change(b["id"], {"target_direct_manager": top}).assert_ok()
     old = world.job_data(a["id"], world.today())["direct_manager"]["employment_id"]
-    change = world.change(a["id"], {"target_direct_manager": b["id"]}).data["job_change_id"]
-    world.change(old, {"target_direct_manager": a["id"]}).passes()
+    change = world.create_job_change(a["id"], {"target_direct_manager": b["id"]}).data["job_change_id"]
+    world.create_job_change(old, {"target_direct_manager": a["id"]}).assert_ok()
     before = world.fingerprint()
     data = world.revoke(change).data
     assert (data["result"], bool(data["message"])) == (False, True)
     assert world.fingerprint() == before
-    world.change(old, {"target_direct_manager": top}).passes()
+    world.create_job_change(old, {"target_direct_manager": top}).assert_ok()
     assert world.revoke(change).data["result"] is True
 
 
 def test_waiting_changes_count_for_the_reporting_line(world):
     """Both would be agreed on their own; together they would close a circle on their day."""
     a, b = world.hire(2)
-    world.change(a["id"], {"target_direct_manager": b["id"]}, effective_date="2026-03-01").passes()
-    later = world.change(b["id"], {"target_direct_manager": a["id"]}, effective_date="2026-04-01")
+    world.create_job_change(a["id"], {"target_direct_manager": b["id"]}, effective_date="2026-03-01").assert_ok()
+    later = world.create_job_change(b["id"], {"target_direct_manager": a["id"]}, effective_date="2026-04-01")
     assert later.code == 1160400
-    earlier = world.change(b["id"], {"target_direct_manager": a["id"]}, effective_date="2026-02-01")
+    earlier = world.create_job_change(b["id"], {"target_direct_manager": a["id"]}, effective_date="2026-02-01")
     assert earlier.code == 1160400
 
 
 def test_approved_and_revoked_at_one_moment_have_one_order(world):
-    flow = world.names["transfer_types"]["internal_transfer"]["flow_id"]
-    info = {"target_department": world.names["departments"]["other"]["id"]}
+    flow = world.named["transfer_types"]["internal_transfer"]["flow_id"]
+    info = {"target_department": world.named["departments"]["other"]["id"]}
     for employment in world.hire(6):
-        created = world.change(employment["id"], info, transfer_mode=2, flow_id=flow).data
+        created = world.create_job_change(employment["id"], info, transfer_mode=2, flow_id=flow).data
         process, change = created["process_id"], created["job_change_id"]
         while len(world.sandbox("GET", f"records/processes/{process}")["tasks"]) > sum(
             t["status"] in (1, 3) for t in world.sandbox("GET", f"records/processes/{process}")["tasks"]
         ):
-            world.answer(process, world.open_tasks(process)[0]["approver_id"], 3).passes()
-        (task,) = world.open_tasks(process)
+            world.answer_task(process, world.pending_tasks(process)[0]["approver_id"], 3).assert_ok()
+        (task,) = world.pending_tasks(process)
         approve = (
             "PUT",
             f"/open-apis/corehr/v2/processes/{process}/approvers/{task['approver_id']}",
@@ -105,15 +120,15 @@ def test_approved_and_revoked_at_one_moment_have_one_order(world):
         revoke = (
             "POST",
             f"/open-apis/corehr/v2/job_changes/{change}/revoke",
-            {"operator_id": world.person("process_admin")["id"]},
-            CORE_IDS,
+            {"operator_id": world.employment("process_admin")["id"]},
+            COREHR_ID_TYPES,
         )
-        approved, revoked = world.together([approve, revoke])
+        approved, revoked = world.concurrently([approve, revoke])
         assert revoked.data["result"] is True
         status = world.sandbox("GET", f"records/processes/{process}")["status"]
         assert (approved.code, status) in ((0, 8), (1161005, 4))
         statuses = [
-            e["event"]["status"] for e in world.heard("corehr.job_change.status_updated_v2") if e["subject"] == change
+            e["event"]["status"] for e in world.events("corehr.job_change.status_updated_v2") if e["subject"] == change
         ]
         assert statuses == ([1, 4, 5, 2] if approved.code == 0 else [1, 2])
 
@@ -122,7 +137,7 @@ def test_one_headcount_two_people(world):
     """Two people ask at once for the last place: one gets it."""
     from corehr.hr.workforce_plans import records as plans
 
-    department = world.names["departments"]["other"]["id"]
+    department = world.named["departments"]["other"]["id"]
     a, b = world.hire(2)
 
     def leave_one_place(tx):
@@ -133,22 +148,22 @@ def test_one_headcount_two_people(world):
 
     day = world.today()
     world.today = lambda: day
-    world.tell(leave_one_place)
+    world.in_transaction(leave_one_place)
     info = {"target_department": department}
-    calls = [("POST", CREATE, world.asking(p["id"], info), CORE_IDS) for p in (a, b)]
-    assert sorted(x.code for x in world.together(calls)) == [0, 1163012]
+    calls = [("POST", CREATE_JOB_CHANGE_PATH, world.job_change_body(p["id"], info), COREHR_ID_TYPES) for p in (a, b)]
+    assert sorted(x.code for x in world.concurrently(calls)) == [0, 1163012]
 
 
 def test_a_transfer_key_is_forgotten_after_a_day(world):
     """Kept for 24 hours: before, it is the same question; after, a new one, and its row is cleared away."""
-    employment_id = world.person("active")["id"]
-    info = {"target_department": world.names["departments"]["other"]["id"]}
-    first = world.change(employment_id, info, transfer_key="k").data["job_change_id"]
-    world.travel(hours=23)
-    world.run(world.house.prune())
-    assert world.change(employment_id, info, transfer_key="k").data["job_change_id"] == first
-    world.travel(hours=2)
+    employment_id = world.employment("active")["id"]
+    info = {"target_department": world.named["departments"]["other"]["id"]}
+    first = world.create_job_change(employment_id, info, transfer_key="k").data["job_change_id"]
+    world.advance(hours=23)
+    world.await_(world.installation.prune())
+    assert world.create_job_change(employment_id, info, transfer_key="k").data["job_change_id"] == first
+    world.advance(hours=2)
     assert count(world, "idempotency", app_id="cli_a000000000000001") == 1
-    world.run(world.house.prune())
+    world.await_(world.installation.prune())
     assert count(world, "idempotency", app_id="cli_a000000000000001") == 0
-    assert world.change(employment_id, info, transfer_key="k").code == 1160601
+    assert world.create_job_change(employment_id, info, transfer_key="k").code == 1160601

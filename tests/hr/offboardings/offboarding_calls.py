@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Status
-from tests.world import ALL
+from tests.world import APP_ALL
 
 EDIT = "/open-apis/corehr/v2/offboardings/edit"
 REVOKE = "/open-apis/corehr/v2/offboardings/revoke"
@@ -17,7 +17,7 @@ def update_data(fields):
     return [{"field_name": name, "value": value} for name, value in fields.items()]
 
 
-def edit(world, id, fields, *, operator=None, app=ALL, **query):
+def edit(world, id, fields, *, operator=None, app=APP_ALL, **query):
     body = {"offboarding_id": id, "update_data": update_data(fields)} | ({"operator_id": operator} if operator else {})
     return world.call("POST", EDIT, body, app=app, **query)
 
@@ -28,7 +28,7 @@ def edit_ok(world, id, fields, **more):
     return record(world, id)
 
 
-def revoke(world, id, *, operator=None, app=ALL, **query):
+def revoke(world, id, *, operator=None, app=APP_ALL, **query):
     body = {"offboarding_id": id} | ({"operator_id": operator} if operator else {})
     return world.call("POST", REVOKE, body, app=app, **query)
 
@@ -40,11 +40,11 @@ def revoke_ok(world, id, **more):
 
 
 def fact_of(world, name, fact="id"):
-    return world.names["offboardings"][name][fact]
+    return world.named["offboardings"][name][fact]
 
 
 def field(world, name):
-    return world.names["offboarding_fields"][name]["field_name"]
+    return world.named["offboarding_fields"][name]["field_name"]
 
 
 def record(world, id):
@@ -69,17 +69,17 @@ def create_offboarding(world, employment_id, last_day, status=Status.NO_NEED_APP
             records.set_decision(tx, row, status)
         return id
 
-    return world.tell(create)
+    return world.in_transaction(create)
 
 
 def event_statuses(world, id, type=STATUS):
     """The statuses that were told of an offboarding; the past of a demo company is silent."""
-    return [e["event"]["status"] for e in world.heard_all(type) if e["subject"] == id]
+    return [e["event"]["status"] for e in world.all_events(type) if e["subject"] == id]
 
 
 def last_update_event(world, id):
     """The last change of facts that was told of an offboarding."""
-    return [e["event"] for e in world.heard_all(UPDATED) if e["subject"] == id][-1]
+    return [e["event"] for e in world.all_events(UPDATED) if e["subject"] == id][-1]
 
 
 def employment_record(world, id):

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.hr.offboardings.offboarding_calls import EDIT, REVOKE, fact_of, record, update_data
-from tests.world import ALL
+from tests.world import APP_ALL
 
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
@@ -17,7 +17,7 @@ any_json = st.recursive(
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_body_makes_the_server_fail(world, data):
-    forms = [*world.names["offboarding_fields"].values()]
+    forms = [*world.named["offboarding_fields"].values()]
     names = [f["field_name"] for f in forms] + ["offboarding_date", "reason", "noncompete_agreement_company", "status"]
     path = data.draw(st.sampled_from([EDIT, REVOKE]))
     fields = st.dictionaries(st.sampled_from(names), st.text(max_size=20), max_size=4).map(update_data)
@@ -33,20 +33,20 @@ def test_no_body_makes_the_server_fail(world, data):
 @pytest.mark.parametrize("path", [EDIT, REVOKE])
 @pytest.mark.parametrize("raw", [b"{", b"[]", b"nonsense", b"\xff\xfe", b'"text"'])
 def test_malformed_json(world, path, raw):
-    response = world.request("POST", path, raw, app=ALL)
+    response = world.request("POST", path, raw, app=APP_ALL)
     assert (response.status, response.code) == (400, 9499)
 
 
 @pytest.mark.parametrize("path", [EDIT, REVOKE])
 def test_no_body_at_all(world, path):
-    assert world.request("POST", path, b"", app=ALL).code == 1160102
+    assert world.request("POST", path, b"", app=APP_ALL).code == 1160102
 
 
 @pytest.mark.parametrize("path", [EDIT, REVOKE])
 def test_an_unknown_id_type(world, path):
     body = {"offboarding_id": fact_of(world, "Approved"), "update_data": update_data({"reason": "other"})}
     response = world.call("POST", path, body, user_id_type="shoe_size")
-    assert response.says() == (400, 99992402, "field validation failed")
+    assert response.error() == (400, 99992402, "field validation failed")
 
 
 def test_other_members_of_an_update_are_not_returned(world):
@@ -60,13 +60,13 @@ def test_the_first_and_the_last_day_there_is(world, day, code):
     """On the very last day nothing is in force any more, no department either."""
     body = {"offboarding_id": fact_of(world, "Approved"), "update_data": update_data({"offboarding_date": day})}
     assert world.call("POST", EDIT, body).code == code
-    world.travel(days=40)
+    world.advance(days=40)
     assert record(world, fact_of(world, "Approved"))["status"] == ("Offboarded" if code else "Approved")
 
 
 def test_a_text_that_is_no_text(world):
     """Half a surrogate pair is refused as malformed JSON, or told again, but not lost."""
     raw = b'{"offboarding_id":"%s","update_data":[{"field_name":"reason_explanation","value":"\\ud800"}]}'
-    response = world.request("POST", EDIT, raw % fact_of(world, "Approved").encode(), app=ALL)
+    response = world.request("POST", EDIT, raw % fact_of(world, "Approved").encode(), app=APP_ALL)
     assert response.status == 400
     assert response.code != 1160103

@@ -18,7 +18,7 @@ from tests.hr.offboardings.offboarding_calls import (
     fact_of,
     update_data,
 )
-from tests.world import ALL, PART, World
+from tests.world import APP_ALL, APP_ONE_DEPARTMENT, World
 
 UNKNOWN_ID = "7999999999999999999"
 OPERATION = "v2.offboarding.edit"
@@ -69,7 +69,7 @@ def noncompete(start: int, end: int, enforced: str = "true", **more: str) -> Bod
         last = fact_of(w, "Approved", "offboarding_date")
         fields = {
             "enforce_noncompete_agreement": enforced,
-            "noncompete_agreement_company": w.names["companies"]["active"]["id"],
+            "noncompete_agreement_company": w.named["companies"]["active"]["id"],
             "noncompete_agreement_start_date": add_days(last, start),
             "noncompete_agreement_end_date": add_days(last, end),
         }
@@ -88,27 +88,27 @@ def with_noncompete(start: int) -> Callable[[World], None]:
 
 
 def company_id(w: World) -> str:
-    return str(w.names["companies"]["active"]["id"])
+    return str(w.named["companies"]["active"]["id"])
 
 
 def any_employment_id(w: World) -> str:
-    return str(w.person("active")["id"])
+    return str(w.employment("active")["id"])
 
 
 def add_offboarding_without_employment(w: World) -> None:
     """There is an offboarding, `w.id`, of an employment that does not exist."""
-    w.names["offboardings"]["of_nobody"] = {
+    w.named["offboardings"]["of_nobody"] = {
         "id": create_offboarding(w, UNKNOWN_ID, day_from_today(w, 10), Status.APPROVING)
     }
 
 
 def add_offboarding_outside_range(w: World) -> None:
-    id = create_offboarding(w, w.person("outside_range")["id"], day_from_today(w, 10))
-    w.names["offboardings"]["outside"] = {"id": id}
+    id = create_offboarding(w, w.employment("outside_range")["id"], day_from_today(w, 10))
+    w.named["offboardings"]["outside"] = {"id": id}
 
 
 def as_one_department_app(name: str) -> BodyFactory:
-    return lambda w: {**edit_body(w, name=name), "app": PART}
+    return lambda w: {**edit_body(w, name=name), "app": APP_ONE_DEPARTMENT}
 
 
 def reject_approval(name: str) -> Callable[[World], None]:
@@ -119,7 +119,7 @@ def reject_approval(name: str) -> Callable[[World], None]:
 
 
 def revoke_job_change(w: World) -> None:
-    assert w.revoke(w.names["job_changes"]["approving_change"]["id"]).data["result"] is True
+    assert w.revoke(w.named["job_changes"]["approving_change"]["id"]).data["result"] is True
 
 
 def do_nothing(w: World) -> None:
@@ -138,7 +138,7 @@ class RuleCase:
 
 def date_from_onboarding(days: int) -> BodyFactory:
     def make_body(w: World) -> Body:
-        return edit_body(w, {"offboarding_date": add_days(w.person("leaver")["onboarding_date"], days)})
+        return edit_body(w, {"offboarding_date": add_days(w.employment("leaver")["onboarding_date"], days)})
 
     return make_body
 
@@ -304,7 +304,7 @@ CASES = [
         1160636,
         "one_of_several",
         custom_field("people", lambda w: f'["{any_employment_id(w)}", "{UNKNOWN_ID}"]'),
-        custom_field("people", lambda w: f'["{any_employment_id(w)}", "{w.person("top")["id"]}"]'),
+        custom_field("people", lambda w: f'["{any_employment_id(w)}", "{w.employment("top")["id"]}"]'),
     ),
     RuleCase(1160304, "company", built_in_field(noncompete_agreement_company=UNKNOWN_ID), noncompete(1, 90)),
     RuleCase(
@@ -366,7 +366,7 @@ CASES = [
 
 def send_edit(world: World, body: Body) -> Any:
     request_body = dict(body)
-    return world.call("POST", EDIT, request_body, app=request_body.pop("app", ALL))
+    return world.call("POST", EDIT, request_body, app=request_body.pop("app", APP_ALL))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.code}-{c.name}")
@@ -375,7 +375,7 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
     before = world.fingerprint()
     response = send_edit(world, case.refused(world))
     status, message = PAGE[case.code]
-    assert response.says() == (status, case.code, message)
+    assert response.error() == (status, case.code, message)
     assert response.json["error"]["log_id"] == response.headers["X-Tt-Logid"]
     assert world.fingerprint() == before
     case.between(world)
@@ -387,7 +387,7 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
 def test_a_system_failure_is_answered_as_documented(world, code):
     world.sandbox("PUT", "faults", [{"operation": OPERATION, "code": code, "times": 1}])
     before = world.fingerprint()
-    assert send_edit(world, VALID(world)).says() == (400, code, PAGE[code][1])
+    assert send_edit(world, VALID(world)).error() == (400, code, PAGE[code][1])
     assert world.fingerprint() == before
     assert send_edit(world, VALID(world)).code == 0
 
@@ -402,7 +402,7 @@ def test_what_really_fails_is_a_general_internal_error_and_leaves_no_trace(world
         raise RuntimeError("the disk is full")
 
     monkeypatch.setattr(records, "edit", fail)
-    assert send_edit(world, body).says() == (400, 1160103, PAGE[1160103][1])
+    assert send_edit(world, body).error() == (400, 1160103, PAGE[1160103][1])
     assert world.fingerprint() == before
 
 

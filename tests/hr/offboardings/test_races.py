@@ -13,7 +13,7 @@ from tests.hr.offboardings.offboarding_calls import (
     record,
     update_data,
 )
-from tests.world import CORE_IDS, CREATE
+from tests.world import COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH
 
 OPERATION = "v2.offboarding.revoke"
 
@@ -27,8 +27,8 @@ def edit_call(id, **fields):
 
 
 def job_change_call(world, employment_id):
-    info = {"target_department": world.names["departments"]["other"]["id"]}
-    return "POST", CREATE, world.asking(employment_id, info), CORE_IDS
+    info = {"target_department": world.named["departments"]["other"]["id"]}
+    return "POST", CREATE_JOB_CHANGE_PATH, world.job_change_body(employment_id, info), COREHR_ID_TYPES
 
 
 def delay_next(world, operation=OPERATION):
@@ -39,7 +39,7 @@ def delay_next(world, operation=OPERATION):
 @pytest.mark.parametrize("name", ["Approving", "Approved", "NoNeedApproval", "Offboarded"])
 def test_of_twenty_who_revoke_one_offboarding_one_does(world, name):
     id = fact_of(world, name)
-    responses = world.together([revoke_call(id)] * 20)
+    responses = world.concurrently([revoke_call(id)] * 20)
     codes = sorted(a.code for a in responses)
     assert codes.count(0) == 1
     assert set(codes) <= {0, 1160204, 1160202}
@@ -51,15 +51,15 @@ def test_of_twenty_who_revoke_one_offboarding_one_does(world, name):
 def test_a_concurrent_revoke_is_refused_at_once(world):
     id = fact_of(world, "Approved")
     delay_next(world)
-    first, second = world.together([revoke_call(id)] * 2)
-    assert (first.code, second.says()) == (0, (400, 1160204, "can not been withrawn in the same time"))
+    first, second = world.concurrently([revoke_call(id)] * 2)
+    assert (first.code, second.error()) == (0, (400, 1160204, "can not been withrawn in the same time"))
     third = world.call(*revoke_call(id))
     assert third.code == 1160202
 
 
 def test_two_offboardings_are_revoked_at_one_moment(world):
     delay_next(world)
-    responses = world.together(
+    responses = world.concurrently(
         [revoke_call(fact_of(world, name)) for name in ("Approved", "NoNeedApproval", "Approving")]
     )
     assert [a.code for a in responses] == [0, 0, 0]
@@ -76,7 +76,9 @@ def test_an_edit_and_a_revoke_have_one_order(world):
     """The edit is before the revoke and counts, or after it and is refused."""
     for person in world.hire(6):
         id = create_offboarding(world, person["id"], day_from_today(world, 30))
-        edited, revoked = world.together([edit_call(id, offboarding_date=day_from_today(world, 20)), revoke_call(id)])
+        edited, revoked = world.concurrently(
+            [edit_call(id, offboarding_date=day_from_today(world, 20)), revoke_call(id)]
+        )
         assert (revoked.code, edited.code in (0, 1160623)) == (0, True)
         row = record(world, id)
         assert row["status"] == "Withdrawn"
@@ -88,7 +90,7 @@ def test_an_edit_and_a_job_change_have_one_outcome(world):
     """Whoever is first, the change is refused since somebody is leaving, and the last day is the edited one."""
     for person in world.hire(6):
         id = create_offboarding(world, person["id"], day_from_today(world, 30))
-        edited, changed = world.together(
+        edited, changed = world.concurrently(
             [edit_call(id, offboarding_date=day_from_today(world, 20)), job_change_call(world, person["id"])]
         )
         assert (edited.code, changed.code) == (0, 1160201)
@@ -99,20 +101,20 @@ def test_a_revoke_and_a_job_change_have_one_order(world):
     """The change is before the revoke and refused, or after it and happens."""
     for person in world.hire(6):
         id = create_offboarding(world, person["id"], day_from_today(world, 30))
-        revoked, changed = world.together([revoke_call(id), job_change_call(world, person["id"])])
+        revoked, changed = world.concurrently([revoke_call(id), job_change_call(world, person["id"])])
         assert (revoked.code, changed.code in (0, 1160201)) == (0, True)
         department = world.job_data(person["id"], world.today())["department_id"]
-        assert (department == world.names["departments"]["other"]["id"]) is (changed.code == 0)
+        assert (department == world.named["departments"]["other"]["id"]) is (changed.code == 0)
 
 
 def test_an_approval_and_a_revoke_have_one_order(world):
     """The last approver is before the revoke, or finds the process recalled."""
     id, process = fact_of(world, "Approving"), fact_of(world, "Approving", "process_id")
-    (task,) = world.open_tasks(process)
-    world.answer(process, task["approver_id"], 3)
-    (task,) = world.open_tasks(process)
+    (task,) = world.pending_tasks(process)
+    world.answer_task(process, task["approver_id"], 3)
+    (task,) = world.pending_tasks(process)
     path = f"/open-apis/corehr/v2/processes/{process}/approvers/{task['approver_id']}"
-    approved, revoked = world.together([("PUT", path, {"status": 3, "system_approval": True}), revoke_call(id)])
+    approved, revoked = world.concurrently([("PUT", path, {"status": 3, "system_approval": True}), revoke_call(id)])
     assert revoked.code == 0
     status = world.sandbox("GET", f"records/processes/{process}")["status"]
     assert (approved.code, status) in ((0, 8), (1161005, 4))
@@ -124,6 +126,6 @@ def test_many_edits_of_one_offboarding_all_count(world):
     id = fact_of(world, "Approved")
     fields = ("reason_explanation", "employee_reason_explanation")
     calls = [edit_call(id, **{fields[n % 2]: f"said {n}"}) for n in range(20)]
-    assert {a.code for a in world.together(calls)} == {0}
+    assert {a.code for a in world.concurrently(calls)} == {0}
     info = record(world, id)["info"]
     assert all(info[name].startswith("said ") for name in fields)

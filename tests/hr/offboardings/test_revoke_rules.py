@@ -10,7 +10,7 @@ from corehr.gateway import spec
 from corehr.hr.offboardings.records import Status
 from corehr.hr.offboardings.rules.revoke import REVOKE as RULES
 from tests.hr.offboardings.offboarding_calls import REVOKE, create_offboarding, day_from_today, fact_of
-from tests.world import ALL, PART, World
+from tests.world import APP_ALL, APP_ONE_DEPARTMENT, World
 
 UNKNOWN_ID = "7999999999999999999"
 OPERATION = "v2.offboarding.revoke"
@@ -28,18 +28,18 @@ def valid_except(**body: Any) -> BodyFactory:
 
 
 def with_operator(w: World) -> Body:
-    return {**VALID(w), "operator_id": w.person("no_admin")["id"]}
+    return {**VALID(w), "operator_id": w.employment("no_admin")["id"]}
 
 
 def add_offboarding_without_employment(w: World) -> None:
-    w.names["offboardings"]["of_nobody"] = {
+    w.named["offboardings"]["of_nobody"] = {
         "id": create_offboarding(w, UNKNOWN_ID, day_from_today(w, 10), Status.APPROVING)
     }
 
 
 def add_offboarding_outside_range(w: World) -> None:
-    w.names["offboardings"]["outside"] = {
-        "id": create_offboarding(w, w.person("outside_range")["id"], day_from_today(w, 10))
+    w.named["offboardings"]["outside"] = {
+        "id": create_offboarding(w, w.employment("outside_range")["id"], day_from_today(w, 10))
     }
 
 
@@ -49,7 +49,7 @@ def reject_approval(name: str) -> Callable[[World], None]:
 
 def disable_department(w: World) -> None:
     """The department of `department_closing` is disabled since yesterday; they have left before."""
-    w.travel(days=36)
+    w.advance(days=36)
 
 
 def do_nothing(w: World) -> None:
@@ -81,8 +81,8 @@ CASES = [
     RuleCase(
         1160201,
         "out_of_range",
-        revoke_of("outside", app=PART),
-        revoke_of("Approved", app=PART),
+        revoke_of("outside", app=APP_ONE_DEPARTMENT),
+        revoke_of("Approved", app=APP_ONE_DEPARTMENT),
         add_offboarding_outside_range,
     ),
     RuleCase(
@@ -120,7 +120,7 @@ CASES = [
 
 def send_revoke(world: World, body: Body) -> Any:
     request_body = dict(body)
-    return world.call("POST", REVOKE, request_body, app=request_body.pop("app", ALL))
+    return world.call("POST", REVOKE, request_body, app=request_body.pop("app", APP_ALL))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.code}-{c.name}")
@@ -129,7 +129,7 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
     before = world.fingerprint()
     response = send_revoke(world, case.refused(world))
     status, message = PAGE[case.code]
-    assert response.says() == (status, case.code, message)
+    assert response.error() == (status, case.code, message)
     assert response.json["error"]["log_id"] == response.headers["X-Tt-Logid"]
     assert world.refused_by() in {row.name for row in RULES.rules if row.code == case.code and callable(row.raised_by)}
     assert world.fingerprint() == before
@@ -141,7 +141,7 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
 def test_what_no_state_raises_is_shown_by_a_fault(world, code):
     world.sandbox("PUT", "faults", [{"operation": OPERATION, "code": code, "times": 1}])
     before = world.fingerprint()
-    assert send_revoke(world, VALID(world)).says() == (400, code, PAGE[code][1])
+    assert send_revoke(world, VALID(world)).error() == (400, code, PAGE[code][1])
     assert world.fingerprint() == before
     assert send_revoke(world, VALID(world)).code == 0
 

@@ -2,7 +2,7 @@
 
 from corehr.hr.pre_hires import records
 from corehr.hr.pre_hires.records import FlowStatus, Status, TaskStatus
-from tests.world import ALL, SECRETS
+from tests.world import APP_ALL, APP_SECRETS
 
 OPERATION = "v2.pre_hire.withdraw_onboarding"
 WITHDRAW = "/open-apis/corehr/v2/pre_hires/withdraw_onboarding"
@@ -11,11 +11,11 @@ FLOW_CHANGED = "corehr.pre_hire.onboarding_task_changed_v2"
 REASON = "took another offer"
 
 
-def withdraw(world, id, reason=REASON, *, app=ALL):
+def withdraw(world, id, reason=REASON, *, app=APP_ALL):
     return world.call("POST", WITHDRAW, {"pre_hire_id": id, "withdraw_reason": reason}, app=app)
 
 
-def withdraw_ok(world, id, reason=REASON, *, app=ALL):
+def withdraw_ok(world, id, reason=REASON, *, app=APP_ALL):
     """Withdraw somebody who can be; the record as it is then."""
     assert withdraw(world, id, reason, app=app).data == {"success": True}
     return record(world, id)
@@ -27,7 +27,7 @@ def withdraw_call(id, reason=REASON):
 
 
 def id_of(world, name):
-    return world.names["pre_hires"][name]["id"]
+    return world.named["pre_hires"][name]["id"]
 
 
 def record(world, id):
@@ -47,17 +47,17 @@ def create_pre_hire(
             "onboarding_date": "2026-02-02",
             "department_id": None,
             "offer": {},
-            "flow_id": world.names["onboarding_flows"]["standard"]["id"],
+            "flow_id": world.named["onboarding_flows"]["standard"]["id"],
             "flow_status": flow.value,
         }
         records.create(tx, row, [(code, f"task {code}", task) for code, task in tasks])
         return row["id"]
 
-    return world.tell(create)
+    return world.in_transaction(create)
 
 
 def create_app(world, monkeypatch, **fields):
     """A fresh app's id; tests may call with it."""
     app = world.sandbox("POST", "apps", fields)
-    monkeypatch.setitem(SECRETS, app["app_id"], app["app_secret"])
+    monkeypatch.setitem(APP_SECRETS, app["app_id"], app["app_secret"])
     return app["app_id"]

@@ -21,37 +21,37 @@ CONFLICT = (
 
 def test_twenty_withdrawals_of_one_pre_hire(world):
     id = id_of(world, "preboarding")
-    before = [len(world.heard_all(type)) for type in (UPDATED, FLOW_CHANGED)]
-    responses = world.together(withdraw_call(id, f"reason {n}") for n in range(20))
+    before = [len(world.all_events(type)) for type in (UPDATED, FLOW_CHANGED)]
+    responses = world.concurrently(withdraw_call(id, f"reason {n}") for n in range(20))
     (winner,) = [n for n, response in enumerate(responses) if response.code == 0]
     codes = {answer.code for n, answer in enumerate(responses) if n != winner}
     assert codes <= {1161116, 1161129}
     assert 1161116 in codes
     assert record(world, id)["withdrawn_reason"] == f"reason {winner}"
-    assert [len(world.heard_all(type)) for type in (UPDATED, FLOW_CHANGED)] == [n + 1 for n in before]
+    assert [len(world.all_events(type)) for type in (UPDATED, FLOW_CHANGED)] == [n + 1 for n in before]
 
 
 def test_where_claims_are_kept_apart_the_row_is_the_lock(world, monkeypatch):
     """As with two processes on one PostgreSQL: each waits its turn, and sees what the one before did."""
-    monkeypatch.setattr(world.house.gateway.claims, "held", lambda *_: nullcontext())
-    before = len(world.heard_all(FLOW_CHANGED))
-    codes = [response.code for response in world.together([withdraw_call(id_of(world, "preboarding"))] * 20)]
+    monkeypatch.setattr(world.installation.gateway.claims, "held", lambda *_: nullcontext())
+    before = len(world.all_events(FLOW_CHANGED))
+    codes = [response.code for response in world.concurrently([withdraw_call(id_of(world, "preboarding"))] * 20)]
     assert sorted(codes) == [0, *[1161129] * 19]
-    assert len(world.heard_all(FLOW_CHANGED)) == before + 1
+    assert len(world.all_events(FLOW_CHANGED)) == before + 1
 
 
 def test_a_concurrent_withdrawal_is_refused_while_the_first_runs(world):
     world.sandbox("PUT", "faults", [{"operation": OPERATION, "latency_ms": 300, "times": 1}])
     id = id_of(world, "day_one")
-    first, second = world.together([withdraw_call(id, "first"), withdraw_call(id, "second")])
+    first, second = world.concurrently([withdraw_call(id, "first"), withdraw_call(id, "second")])
     assert first.data == {"success": True}
-    assert second.says() == (400, 1161116, CONFLICT)
+    assert second.error() == (400, 1161116, CONFLICT)
     assert record(world, id)["withdrawn_reason"] == "first"
 
 
 def test_other_pre_hires_do_not_wait(world):
     ids = [create_pre_hire(world) for _ in range(8)]
-    assert [response.data for response in world.together(map(withdraw_call, ids))] == [{"success": True}] * 8
+    assert [response.data for response in world.concurrently(map(withdraw_call, ids))] == [{"success": True}] * 8
 
 
 def test_a_refused_withdrawal_leaves_the_pre_hire_free(world):

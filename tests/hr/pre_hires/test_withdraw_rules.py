@@ -13,7 +13,7 @@ from tests.hr.pre_hires.pre_hire_calls import (
     withdraw,
     withdraw_ok,
 )
-from tests.world import ALL, NARROW, NONE
+from tests.world import APP_ALL, APP_NO_FIELD_SCOPES, APP_NO_SCOPES
 
 INVALID = (400, 1161001, "param is invalid")
 PERMISSION_DENIED = (400, 1161097, "Permission denied, please contact the administrator.")
@@ -32,7 +32,7 @@ def error_of(world, send):
     before = world.fingerprint()
     response = send()
     assert world.fingerprint() == before
-    return response.says()
+    return response.error()
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_reason_of_up_to_500_code_points_is_kept_as_it_is(world, reason):
 
 @pytest.mark.parametrize("raw", [b"{", b"[]", b'"7"', b"\xff", b'{"pre_hire_id": "7", "withdraw_reason": "\\ud83d"}'])
 def test_what_is_no_json_object_is_the_platforms_own_code(world, raw):
-    assert error_of(world, lambda: world.request("POST", WITHDRAW, raw, app=ALL))[:2] == (400, 9499)
+    assert error_of(world, lambda: world.request("POST", WITHDRAW, raw, app=APP_ALL))[:2] == (400, 9499)
 
 
 @pytest.mark.parametrize("id", [UNKNOWN_ID, "7", "0" * 400])
@@ -87,14 +87,14 @@ def test_a_deleted_pre_hire_does_not_exist(world):
 
 
 def test_an_employee_is_no_pre_hire(world):
-    assert error_of(world, lambda: withdraw(world, world.person("active")["id"])) == NOT_VISIBLE
+    assert error_of(world, lambda: withdraw(world, world.employment("active")["id"])) == NOT_VISIBLE
 
 
 def test_an_app_may_see_pre_hires_or_change_them_too_or_neither(world, monkeypatch):
     id = id_of(world, "preboarding")
     neither, sees, changes = (create_app(world, monkeypatch, pre_hires=access) for access in ("none", "read", "all"))
     assert error_of(world, lambda: withdraw(world, id, app=neither)) == NOT_VISIBLE
-    assert error_of(world, lambda: withdraw(world, id, app=NARROW)) == NOT_VISIBLE
+    assert error_of(world, lambda: withdraw(world, id, app=APP_NO_FIELD_SCOPES)) == NOT_VISIBLE
     assert error_of(world, lambda: withdraw(world, id, app=sees)) == PERMISSION_DENIED
     withdraw_ok(world, id, app=changes)
 
@@ -114,13 +114,13 @@ def test_the_range_of_employees_says_nothing_about_pre_hires(world, monkeypatch)
 @pytest.mark.parametrize("own", ["none", "read"])
 def test_a_store_app_sees_everyone(world, monkeypatch, own):
     app_id = create_app(world, monkeypatch, type="store", pre_hires=own)
-    app = world.run(world.house.apps.get(app_id))
-    world._tokens[app_id] = world.house.gateway.tokens.issue(app).text
+    app = world.await_(world.installation.apps.get(app_id))
+    world._tokens[app_id] = world.installation.gateway.tokens.issue(app).text
     withdraw_ok(world, id_of(world, "preboarding"), app=app_id)
 
 
 def test_the_scope_comes_before_everything(world):
-    response = world.call("POST", WITHDRAW, {}, app=NONE)
+    response = world.call("POST", WITHDRAW, {}, app=APP_NO_SCOPES)
     assert response.code == 99991672
     assert [v["subject"] for v in response.json["error"]["permission_violations"]] == [
         "corehr:pre_hire:withdraw_onboarding"

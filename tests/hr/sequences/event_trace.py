@@ -8,7 +8,7 @@ from typing import Any
 from corehr.hr.locations.records import LOCATION
 from corehr.kernel.db import Tx
 from tests.listener import Listener
-from tests.world import ALL, World
+from tests.world import APP_ALL, World
 
 MONDAY_10, MONDAY_11, MONDAY_12 = "1767578400", "1767582000", "1767585600"
 THURSDAY_0, THURSDAY_0_IN_LONDON = "1767801600", "1767830400"
@@ -25,7 +25,7 @@ class EventTrace:
         self._now = MONDAY_10
         self.at(MONDAY_10)
         webhook = {"url": listener.url, "verification_token": "v-token"}
-        world.sandbox("PUT", f"apps/{ALL}/webhook", webhook)
+        world.sandbox("PUT", f"apps/{APP_ALL}/webhook", webhook)
         listener.requests.clear()
 
     def at(self, epoch_seconds: str) -> None:
@@ -64,8 +64,8 @@ class EventTrace:
                 "token": "v-token",
                 "create_time": item["create_time"],
                 "event_type": item["event_type"],
-                "tenant_key": self.world.names["apps"]["store"]["tenant_key"],
-                "app_id": ALL,
+                "tenant_key": self.world.named["apps"]["store"]["tenant_key"],
+                "app_id": APP_ALL,
             }
             body = {"schema": "2.0", "header": header, "event": item["event"]}
             expected[item["subject"]].append(json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())
@@ -81,4 +81,4 @@ def create_london(world: World) -> str:
         LOCATION.create(tx, id, "2020-01-01", body)
         return id
 
-    return str(world.tell(create))
+    return str(world.in_transaction(create))

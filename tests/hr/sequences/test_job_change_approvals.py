@@ -17,10 +17,10 @@ class Promotion:
     """A promotion that touches job data, contract and employment, and the bodies of its events."""
 
     def __init__(self, world, day):
-        self.world, self.her, self.admin = world, world.person("active"), world.person("process_admin")["id"]
-        flow = world.names["transfer_types"]["promotion"]
+        self.world, self.her, self.admin = world, world.employment("active"), world.employment("process_admin")["id"]
+        flow = world.named["transfer_types"]["promotion"]
         info = {
-            "target_department": world.names["departments"]["other"]["id"],
+            "target_department": world.named["departments"]["other"]["id"],
             "target_contract_number": "C-2026-7",
             "target_employment_change": {"seniority_date": "2020-01-01"},
         }
@@ -29,16 +29,16 @@ class Promotion:
             "transfer_type_unique_identifier": "promotion",
             "flow_id": flow["flow_id"],
             "effective_date": day,
-            "initiator_id": world.person("hr_partner")["id"],
+            "initiator_id": world.employment("hr_partner")["id"],
         }
-        created = world.change(self.her["id"], info, **body).data
+        created = world.create_job_change(self.her["id"], info, **body).data
         self.id, process = created["job_change_id"], created["process_id"]
         self.change = job_change(self.id, self.her, day, mode=2, type="promotion", process=process)
         self.process, self.nodes, self.tasks = approval(world, process, flow["flow_id"], "job_change")
 
     def answer(self, number, status):
         task = self.tasks[number - 1]
-        self.world.answer(task["process_id"], task["approver_id"], status).passes()
+        self.world.answer_task(task["process_id"], task["approver_id"], status).assert_ok()
 
     def revoke(self):
         assert self.world.revoke(self.id, operator=self.admin).data["result"] is True
@@ -46,7 +46,7 @@ class Promotion:
     def creation_events(self):
         """What is told when it is asked for on Monday at ten."""
         (node, _), (task, _) = self.nodes, self.tasks
-        by = self.world.person("hr_partner")["id"]
+        by = self.world.employment("hr_partner")["id"]
         return [
             ("process.status.update_v2", self.process | {"status": 1}),
             ("process.approver.updated_v2", task | {"status": 1}),

@@ -22,10 +22,10 @@ UNKNOWN_ID = "7999999999999999999"
 
 
 def test_two_of_today_and_one_of_them_revoked(trace):
-    world, her = trace.world, trace.world.person("active")
-    admin = world.person("process_admin")["id"]
-    moved = {"target_department": world.names["departments"]["other"]["id"]}
-    id = world.change(her["id"], moved, transfer_key="transfer_1").data["job_change_id"]
+    world, her = trace.world, trace.world.employment("active")
+    admin = world.employment("process_admin")["id"]
+    moved = {"target_department": world.named["departments"]["other"]["id"]}
+    id = world.create_job_change(her["id"], moved, transfer_key="transfer_1").data["job_change_id"]
     change = job_change(id, her, "2026-01-05", key="transfer_1")
     assert trace.new_events() == [
         ("job_change.updated_v1", change | {"status": 6}),
@@ -39,14 +39,14 @@ def test_two_of_today_and_one_of_them_revoked(trace):
     ]
 
     # asked again under the same key, and asked for nothing
-    assert world.change(her["id"], moved, transfer_key="transfer_1").data["job_change_id"] == id
-    assert world.change(her["id"], {}).code == 1160600
+    assert world.create_job_change(her["id"], moved, transfer_key="transfer_1").data["job_change_id"] == id
+    assert world.create_job_change(her["id"], {}).code == 1160600
     assert trace.new_events() == []
 
     # the version that began today is edited by the next one of today
     trace.at(MONDAY_11)
-    info = {"target_job": world.names["jobs"]["other"]["id"]}
-    second = world.change(her["id"], info, initiator_id=admin).data["job_change_id"]
+    info = {"target_job": world.named["jobs"]["other"]["id"]}
+    second = world.create_job_change(her["id"], info, initiator_id=admin).data["job_change_id"]
     following = job_change(second, her, "2026-01-05")
     assert trace.new_events() == [
         ("job_change.updated_v1", following | {"status": 6}),
@@ -74,14 +74,14 @@ def test_two_of_today_and_one_of_them_revoked(trace):
 
 def test_of_thursday_where_it_begins_eight_hours_later_and_revoked(trace):
     """She works in London: her Thursday begins when it is eight in Shanghai."""
-    world, her = trace.world, trace.world.person("active")
-    admin = world.person("process_admin")["id"]
-    world.change(her["id"], {"target_work_location": create_london(world)}).passes()
+    world, her = trace.world, trace.world.employment("active")
+    admin = world.employment("process_admin")["id"]
+    world.create_job_change(her["id"], {"target_work_location": create_london(world)}).assert_ok()
     trace.new_events()
 
     trace.at(MONDAY_11)
-    moved = {"target_department": world.names["departments"]["other"]["id"]}
-    id = world.change(her["id"], moved, effective_date="2026-01-08").data["job_change_id"]
+    moved = {"target_department": world.named["departments"]["other"]["id"]}
+    id = world.create_job_change(her["id"], moved, effective_date="2026-01-08").data["job_change_id"]
     change = job_change(id, her, "2026-01-08")
     assert trace.new_events() == [
         ("job_change.updated_v1", change | {"status": 6}),
@@ -99,7 +99,7 @@ def test_of_thursday_where_it_begins_eight_hours_later_and_revoked(trace):
     ]
 
     trace.at(THURSDAY_11)
-    world.revoke(id).passes()
+    world.revoke(id).assert_ok()
     assert trace.new_events() == [
         ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
         ("job_change.updated_v1", change | {"status": 2}),
@@ -110,10 +110,10 @@ def test_of_thursday_where_it_begins_eight_hours_later_and_revoked(trace):
 
 def test_of_thursday_and_revoked_on_monday(trace):
     """What has not taken effect has changed no job data; its day passes without a word."""
-    world, her = trace.world, trace.world.person("active")
-    admin = world.person("process_admin")["id"]
-    moved = {"target_department": world.names["departments"]["other"]["id"]}
-    id = world.change(her["id"], moved, effective_date="2026-01-08").data["job_change_id"]
+    world, her = trace.world, trace.world.employment("active")
+    admin = world.employment("process_admin")["id"]
+    moved = {"target_department": world.named["departments"]["other"]["id"]}
+    id = world.create_job_change(her["id"], moved, effective_date="2026-01-08").data["job_change_id"]
     change = job_change(id, her, "2026-01-08")
     assert trace.new_events() == [
         ("job_change.updated_v1", change | {"status": 6}),
@@ -121,7 +121,7 @@ def test_of_thursday_and_revoked_on_monday(trace):
         ("employee.domain_event_v2", job_change_added(id, her, MONDAY_10, ["department_id"])),
     ]
     trace.at(MONDAY_11)
-    world.revoke(id).passes()
+    world.revoke(id).assert_ok()
     assert trace.new_events() == [
         ("job_change.updated_v1", change | {"status": 2}),
         ("job_change.status_updated_v2", change | {"status": 2}),
@@ -133,15 +133,15 @@ def test_of_thursday_and_revoked_on_monday(trace):
 
 def test_with_a_new_contract_a_longer_probation_and_another_number(trace):
     """Nothing is said of the probation: its end moves, its status does not."""
-    world, him = trace.world, trace.world.person("on_probation")
-    admin = world.person("process_admin")["id"]
+    world, him = trace.world, trace.world.employment("on_probation")
+    admin = world.employment("process_admin")["id"]
     info = {
         "target_contract_start_date": "2026-01-05",
         "target_probation_end_date": "2026-09-30",
         "target_employment_change": {"employee_number": "E-777"},
     }
     fields = ["contract_start_date", "employee_number", "probation_end_date"]
-    id = world.change(him["id"], info).data["job_change_id"]
+    id = world.create_job_change(him["id"], info).data["job_change_id"]
     change = job_change(id, him, "2026-01-05")
     contract = world.sandbox("GET", f"records/employments/{him['id']}")["contract_ids"][-1]
     assert contract != him["contract_id"]
@@ -158,7 +158,7 @@ def test_with_a_new_contract_a_longer_probation_and_another_number(trace):
         ("job_data.changed_v1", job_data_changed(id, him)),
     ]
     trace.at(MONDAY_11)
-    world.revoke(id).passes()
+    world.revoke(id).assert_ok()
     assert trace.new_events() == [
         ("contract.deleted_v1", {"contract_id": contract}),
         ("employment.updated_v1", employment_updated(him, "employee_number")),
@@ -171,14 +171,14 @@ def test_with_a_new_contract_a_longer_probation_and_another_number(trace):
 
 def test_a_new_contract_is_revoked_and_another_changes_terms_fall_to_the_contract_before(trace):
     """The number that the second change gave is now that of the contract before."""
-    world, her = trace.world, trace.world.person("active")
-    admin = world.person("process_admin")["id"]
-    id = world.change(her["id"], {"target_contract_start_date": "2026-01-05"}).data["job_change_id"]
+    world, her = trace.world, trace.world.employment("active")
+    admin = world.employment("process_admin")["id"]
+    id = world.create_job_change(her["id"], {"target_contract_start_date": "2026-01-05"}).data["job_change_id"]
     contract = world.sandbox("GET", f"records/employments/{her['id']}")["contract_ids"][-1]
     trace.new_events()
 
     trace.at(MONDAY_11)
-    second = world.change(her["id"], {"target_contract_number": "C-2026-7"}).data["job_change_id"]
+    second = world.create_job_change(her["id"], {"target_contract_number": "C-2026-7"}).data["job_change_id"]
     following = job_change(second, her, "2026-01-05")
     assert trace.new_events() == [
         ("job_change.updated_v1", following | {"status": 6}),
@@ -192,7 +192,7 @@ def test_a_new_contract_is_revoked_and_another_changes_terms_fall_to_the_contrac
     ]
 
     trace.at(MONDAY_12)
-    world.revoke(id).passes()
+    world.revoke(id).assert_ok()
     change = job_change(id, her, "2026-01-05")
     assert trace.new_events() == [
         ("contract.updated_v1", {"contract_id": her["contract_id"]}),
@@ -206,21 +206,21 @@ def test_a_new_contract_is_revoked_and_another_changes_terms_fall_to_the_contrac
 
 def test_fields_that_are_emptied_are_reported(trace):
     """She reports to nobody by a dotted line any more, and there is no probation: both are in what was changed."""
-    world, her = trace.world, trace.world.person("intern")
+    world, her = trace.world, trace.world.employment("intern")
     info = {"target_dotted_manager_clean": True, "probation_exist": False}
-    id = world.change(her["id"], {"target_department": world.names["departments"]["other"]["id"]} | info).data[
-        "job_change_id"
-    ]
+    id = world.create_job_change(
+        her["id"], {"target_department": world.named["departments"]["other"]["id"]} | info
+    ).data["job_change_id"]
     domain = next(body for type, body in trace.new_events() if type == "employee.domain_event_v2")
     assert domain == job_change_added(id, her, MONDAY_10, ["department_id", "dotted_manager_id", "probation_end_date"])
 
 
 def test_what_differs_on_past_days_is_reported(trace):
     """Monday's seniority is covered by Thursday's: when it is taken back on Thursday, Monday to Wednesday differ."""
-    world, her = trace.world, trace.world.person("active")
+    world, her = trace.world, trace.world.employment("active")
     first, second = ({"target_employment_change": {"seniority_date": day}} for day in ("2015-05-01", "2016-06-01"))
-    id = world.change(her["id"], first).data["job_change_id"]
-    world.change(her["id"], second, effective_date="2026-01-08").passes()
+    id = world.create_job_change(her["id"], first).data["job_change_id"]
+    world.create_job_change(her["id"], second, effective_date="2026-01-08").assert_ok()
     trace.new_events()
     trace.at(THURSDAY_10)
     trace.new_events(at=THURSDAY_0)

@@ -23,8 +23,8 @@ from tests.hr.sequences.event_trace import (
 
 
 def test_a_later_day_then_facts_then_a_day_that_is_over(trace):
-    world, her = trace.world, trace.world.person("leaver")
-    admin = world.person("process_admin")["id"]
+    world, her = trace.world, trace.world.employment("leaver")
+    admin = world.employment("process_admin")["id"]
     id, process = fact_of(world, "Approved"), fact_of(world, "Approved", "process_id")
     row = offboarding_status(id, her, process)
     edit_ok(world, id, {"offboarding_date": "2026-02-14"}, operator=admin)
@@ -77,10 +77,10 @@ def test_a_later_day_then_facts_then_a_day_that_is_over(trace):
 
 
 def test_the_last_day_passes_and_it_is_revoked(trace):
-    world, her = trace.world, trace.world.person("leaver")
-    admin = world.person("process_admin")["id"]
+    world, her = trace.world, trace.world.employment("leaver")
+    admin = world.employment("process_admin")["id"]
     id, process_id = fact_of(world, "Approved"), fact_of(world, "Approved", "process_id")
-    process, _, _ = approval(world, process_id, world.names["flows"]["offboarding"]["id"], "offboarding_info")
+    process, _, _ = approval(world, process_id, world.named["flows"]["offboarding"]["id"], "offboarding_info")
     row = offboarding_status(id, her, process_id)
     edit_ok(world, id, {"offboarding_date": "2026-01-07"})
     update = offboarding_updated(id, her, MONDAY_10, process=process_id)
@@ -119,8 +119,8 @@ def test_the_last_day_passes_and_it_is_revoked(trace):
 
 def test_directly_and_the_last_day_ends_in_london(trace):
     """Nobody is asked, and version 1 is not told. No operation begins a direct offboarding yet."""
-    world, her = trace.world, trace.world.person("active")
-    world.change(her["id"], {"target_work_location": create_london(world)}).passes()
+    world, her = trace.world, trace.world.employment("active")
+    world.create_job_change(her["id"], {"target_work_location": create_london(world)}).assert_ok()
     trace.new_events()
 
     trace.at(MONDAY_11)

@@ -20,17 +20,17 @@ EMPLOYMENT_NAMES = {"Approving": "leaving_Approving", "Approved": "leaver", "Off
 
 def named_offboarding(world, name):
     """An offboarding of the demo company: its id, who leaves, and the id of its process."""
-    him = world.person(EMPLOYMENT_NAMES.get(name, f"leaving_{name}"))
+    him = world.employment(EMPLOYMENT_NAMES.get(name, f"leaving_{name}"))
     return fact_of(world, name), him, fact_of(world, name, "process_id")
 
 
 def approval_of(world, process_id, business="offboarding_info", properties=1):
-    flow = world.names["flows"]["offboarding"]["id"]
+    flow = world.named["flows"]["offboarding"]["id"]
     return approval(world, process_id, flow, business, properties)
 
 
 def answer_task(world, task, status):
-    world.answer(task["process_id"], task["approver_id"], status).passes()
+    world.answer_task(task["process_id"], task["approver_id"], status).assert_ok()
 
 
 def test_approving(trace):
@@ -122,7 +122,7 @@ def test_approving_rejected_by_the_second(trace):
 
 def test_direct_and_long_ago(trace):
     """One whom nobody had to agree to, and one who left in December."""
-    world, admin = trace.world, trace.world.person("process_admin")["id"]
+    world, admin = trace.world, trace.world.employment("process_admin")["id"]
     id, him, _ = named_offboarding(world, "NoNeedApproval")
     row, update = offboarding_status(id, him), offboarding_updated(id, him, MONDAY_10, by=admin)
     revoke_ok(world, id, operator=admin)
@@ -153,7 +153,7 @@ def test_direct_and_long_ago(trace):
 
 def start_hand_over(world, id, him):
     """The hand-over of an offboarding begins, which no operation does yet; its process."""
-    flow = world.names["flows"]["offboarding"]["id"]
+    flow = world.named["flows"]["offboarding"]["id"]
 
     def begin(tx):
         nodes = processes.flow_nodes(tx, flow)
@@ -163,7 +163,7 @@ def start_hand_over(world, id, him):
         records.set_checklist_status(tx, records.get_existing(tx, id), Checklist.RUNNING, process)
         return process
 
-    return world.tell(begin)
+    return world.in_transaction(begin)
 
 
 def test_approved_with_a_hand_over_that_runs(trace):

@@ -13,7 +13,7 @@ def flow_changed(trace, id, *tasks):
         "onboarding_flow_change": {"after_status": "withdrawn"},
         "onboarding_flow_id": trace.world.sandbox("GET", f"records/pre_hires/{id}")["flow_instance_id"],
         "flow_info": {
-            "id": trace.world.names["onboarding_flows"]["standard"]["id"],
+            "id": trace.world.named["onboarding_flows"]["standard"]["id"],
             "name": {"zh_cn": "标准入职流程", "en_us": "Standard onboarding"},
         },
     }

@@ -21,7 +21,7 @@ from tests.hr.offboardings.offboarding_calls import (
     revoke,
     revoke_ok,
 )
-from tests.world import NARROW, STORE
+from tests.world import APP_NO_FIELD_SCOPES, APP_STORE
 
 HAS_PENDING_OFFBOARDING = 1160201
 """What creating a job change answers while somebody is leaving."""
@@ -42,11 +42,11 @@ def contract_id_of(world, employment_id):
 
 
 def change_department(world, employment_id):
-    return world.change(employment_id, {"target_department": world.names["departments"]["other"]["id"]})
+    return world.create_job_change(employment_id, {"target_department": world.named["departments"]["other"]["id"]})
 
 
 def test_she_leaves_earlier_than_planned_and_then_stays(world):
-    leaver, id = world.person("leaver"), fact_of(world, "Approved")
+    leaver, id = world.employment("leaver"), fact_of(world, "Approved")
     person, contract = leaver["id"], contract_id_of(world, leaver["id"])
     before = employment_record(world, person)
     assert before["end_date"] == fact_of(world, "Approved", "offboarding_date") == "2026-02-04"
@@ -62,12 +62,12 @@ def test_she_leaves_earlier_than_planned_and_then_stays(world):
     # on her last evening she is still there, a minute after midnight she is not
     world.sandbox("PUT", "clock", {"now": "2026-01-20T23:59:00+08:00"})
     assert record(world, id)["status"] == "Approved"
-    world.travel(minutes=2)
+    world.advance(minutes=2)
     assert record(world, id)["status"] == "Offboarded"
     assert (event_statuses(world, id), event_statuses(world, id, STATUS_V1)) == ([3], [5])
-    effect = [e for e in world.heard("corehr.offboarding.status_updated_v2") if e["subject"] == id][-1]
+    effect = [e for e in world.events("corehr.offboarding.status_updated_v2") if e["subject"] == id][-1]
     assert effect["create_time"] == "1768924800000"  # midnight of 21 January in Shanghai
-    assert [e["subject"] for e in world.heard("corehr.employment.resigned_v1")].count(person) == 1
+    assert [e["subject"] for e in world.events("corehr.employment.resigned_v1")].count(person) == 1
     assert employment_status(world, person, "2026-01-20") is None
     assert employment_status(world, person, "2026-01-21") == "terminated"
     closed = world.sandbox("GET", f"records/contracts/{contract}", on="2026-01-21")["version"]["body"]
@@ -76,9 +76,9 @@ def test_she_leaves_earlier_than_planned_and_then_stays(world):
 
     # a week later she is talked into staying
     known_at = "2026-01-22T09:00:00+08:00"
-    world.travel(days=7)
+    world.advance(days=7)
     as_then_known = world.sandbox("GET", f"records/contracts/{contract}", known=known_at, on="2026-01-21")
-    admin = world.person("process_admin")
+    admin = world.employment("process_admin")
     row = revoke_ok(world, id, operator=admin["id"])
     assert (row["status"], row["revoked_by"]) == ("Withdrawn", admin["id"])
     assert row["revoked_at"] > "2026-01-27T16:00"
@@ -96,10 +96,10 @@ def test_she_leaves_earlier_than_planned_and_then_stays(world):
 
 
 def test_domain_events_of_approving_and_revoking(world):
-    person = world.person("active")["id"]
+    person = world.employment("active")["id"]
     id = create_offboarding(world, person, day_from_today(world, 5), Status.APPROVED)
     revoke_ok(world, id)
-    events = [e["event"] for e in world.heard("corehr.employee.domain_event_v2") if e["subject"] == person]
+    events = [e["event"] for e in world.events("corehr.employee.domain_event_v2") if e["subject"] == person]
     assert [(e["event_type"], e["sub_event_type"], e["opt_id"]) for e in events] == [(7, 7001, id), (7, 7002, id)]
 
 
@@ -119,13 +119,13 @@ def test_revoked_from_every_state_that_can_be(world, name, process):
     assert (event_statuses(world, id), event_statuses(world, id, STATUS_V1)) == ([5], [2] if process else [])
     if process:
         assert process_status(world, fact_of(world, name, "process_id")) == process
-        assert world.open_tasks(fact_of(world, name, "process_id")) == []
+        assert world.pending_tasks(fact_of(world, name, "process_id")) == []
     employment = employment_record(world, person)
     assert employment["end_date"] is None
     assert "terminated" not in repr(employment)
     assert "actual_end_date" not in repr(employment)
     assert change_department(world, person).data["status"] == 2
-    world.travel(days=60)
+    world.advance(days=60)
     assert record(world, id)["status"] == "Withdrawn"
 
 
@@ -137,7 +137,7 @@ def test_revoked_it_stays_revoked(world):
 
 
 def test_an_end_that_was_there_before_is_there_again(world):
-    person = world.person("fixed_end")["id"]
+    person = world.employment("fixed_end")["id"]
     end = employment_record(world, person)["end_date"]
     id = create_offboarding(world, person, day_from_today(world, 5))
     assert employment_record(world, person)["end_date"] == day_from_today(world, 5) != end
@@ -146,7 +146,7 @@ def test_an_end_that_was_there_before_is_there_again(world):
 
 
 def test_a_last_day_that_is_over_takes_effect_at_once(world):
-    id = create_offboarding(world, world.person("active")["id"], day_from_today(world, 5))
+    id = create_offboarding(world, world.employment("active")["id"], day_from_today(world, 5))
     row = edit_ok(world, id, {"offboarding_date": day_from_today(world, -1)})
     assert row["status"] == "Offboarded"
     assert event_statuses(world, id) == [1, 6, 3]
@@ -156,7 +156,7 @@ def test_a_last_day_that_is_over_takes_effect_at_once(world):
 def test_today_as_the_last_day_is_not_over_yet(world):
     row = edit_ok(world, fact_of(world, "NoNeedApproval"), {"offboarding_date": world.today()})
     assert row["status"] == "NoNeedApproval"
-    world.travel(days=1)
+    world.advance(days=1)
     assert record(world, fact_of(world, "NoNeedApproval"))["status"] == "Offboarded"
 
 
@@ -171,12 +171,12 @@ def create_london(tx):
 def test_the_last_day_ends_where_the_person_works(world):
     """She moves to London before she leaves: her midnight is eight hours later."""
 
-    person = world.person("active")["id"]
-    assert world.change(person, {"target_work_location": world.tell(create_london)}).code == 0
+    person = world.employment("active")["id"]
+    assert world.create_job_change(person, {"target_work_location": world.in_transaction(create_london)}).code == 0
     id = create_offboarding(world, person, "2026-01-10")
     world.sandbox("PUT", "clock", {"now": "2026-01-11T07:59:00+08:00"})
     assert record(world, id)["status"] == "NoNeedApproval"
-    world.travel(minutes=2)
+    world.advance(minutes=2)
     assert record(world, id)["status"] == "Offboarded"
 
 
@@ -187,12 +187,12 @@ def test_approved_by_every_approver(world):
     world.approve(process)
     assert record(world, id)["status"] == "Approved"
     assert employment_record(world, person)["end_date"] == fact_of(world, "Approving", "offboarding_date")
-    world.travel(days=31)
+    world.advance(days=31)
     assert (event_statuses(world, id), event_statuses(world, id, STATUS_V1)) == ([2, 3], [4, 5])
 
 
 def test_approved_when_the_last_day_is_already_over(world):
-    world.travel(days=40)
+    world.advance(days=40)
     id = fact_of(world, "Approving")
     assert record(world, id)["status"] == "Approving"
     world.approve(fact_of(world, "Approving", "process_id"))
@@ -205,7 +205,7 @@ def test_rejected_by_one_approver(world):
     world.approve(fact_of(world, "Approving", "process_id"), approve=False)
     assert record(world, id)["status"] == "Rejected"
     assert (event_statuses(world, id), event_statuses(world, id, STATUS_V1)) == ([4], [3])
-    world.travel(days=40)
+    world.advance(days=40)
     assert employment_record(world, fact_of(world, "Approving", "employment_id"))["end_date"] is None
 
 
@@ -216,11 +216,11 @@ def test_other_facts_that_need_an_approval(world, approve, reason):
     world.approve(process, approve=approve)
     assert record(world, id)["info"]["reason"] == reason
     updated_fields = [
-        e["event"]["updated_fields"] for e in world.heard("corehr.offboarding.updated_v2") if e["subject"] == id
+        e["event"]["updated_fields"] for e in world.events("corehr.offboarding.updated_v2") if e["subject"] == id
     ]
     assert updated_fields == ([["reason"]] if approve else [])
     (event,) = {
-        e["event"]["properties"] for e in world.heard("corehr.process.status.update_v2") if e["subject"] == process
+        e["event"]["properties"] for e in world.events("corehr.process.status.update_v2") if e["subject"] == process
     }
     assert event == 3
     edit_ok(world, id, {"reason": "other"})
@@ -235,7 +235,7 @@ def test_staying_that_needs_an_approval(world, approve):
 
 
 def test_every_kind_of_field_is_stored_and_reported_as_it_was_written(world):
-    person, company = world.person("active")["id"], world.names["companies"]["active"]["id"]
+    person, company = world.employment("active")["id"], world.named["companies"]["active"]["id"]
     values = {
         "text": "another company",
         "multi_line": "keys\nbadge",
@@ -255,15 +255,15 @@ def test_every_kind_of_field_is_stored_and_reported_as_it_was_written(world):
     row = edit_ok(world, id, fields)
     assert {name: row["info"][name] for name in fields} == fields
     assert last_update_event(world, id)["updated_fields"] == sorted(fields)
-    event_count = len(world.heard("corehr.offboarding.updated_v2"))
+    event_count = len(world.events("corehr.offboarding.updated_v2"))
     assert edit_ok(world, id, fields) == row
-    assert len(world.heard("corehr.offboarding.updated_v2")) == event_count
+    assert len(world.events("corehr.offboarding.updated_v2")) == event_count
     edit_ok(world, id, fields | {field(world, "number"): "2334.5"})
     assert last_update_event(world, id)["updated_fields"] == [field(world, "number")]
 
 
 def test_the_block_list_and_an_agreement_are_edited_in_steps(world):
-    id, company = fact_of(world, "Approved"), world.names["companies"]["other"]["id"]
+    id, company = fact_of(world, "Approved"), world.named["companies"]["other"]["id"]
     edit_ok(world, id, {"add_block_list": "true", "block_reason": "dishonesty"})
     edit_ok(world, id, {"block_reason_explanation": "took the till"})
     agreement = {
@@ -278,7 +278,7 @@ def test_the_block_list_and_an_agreement_are_edited_in_steps(world):
 
 
 def test_the_event_names_the_operator_by_employment_id(world):
-    id, admin = fact_of(world, "Approved"), world.person("process_admin")
+    id, admin = fact_of(world, "Approved"), world.employment("process_admin")
     for user_id_type, key in (("open_id", "open_id"), ("union_id", "union_id"), ("user_id", "user_id")):
         fields = {"reason_explanation": f"said by {key}"}
         row = edit_ok(world, id, fields, operator=admin[key], user_id_type=user_id_type)
@@ -293,7 +293,7 @@ def test_one_who_has_left_can_still_have_facts_mended(world):
 
 def start_hand_over(world, id):
     """The hand-over of an offboarding begins; its process."""
-    flow = world.names["flows"]["offboarding"]["id"]
+    flow = world.named["flows"]["offboarding"]["id"]
 
     def begin(tx):
         row, nodes = records.get_existing(tx, id), processes.flow_nodes(tx, flow)
@@ -302,7 +302,7 @@ def start_hand_over(world, id):
         records.set_checklist_status(tx, row, Checklist.RUNNING, process)
         return process
 
-    return world.tell(begin)
+    return world.in_transaction(begin)
 
 
 def test_the_hand_over_ends_with_the_offboarding(world):
@@ -310,12 +310,12 @@ def test_the_hand_over_ends_with_the_offboarding(world):
     row = revoke_ok(world, fact_of(world, "Approved"))
     assert row["checklist_status"] == "Withdrawn"
     assert process_status(world, process) == 4
-    events = [e["event"] for e in world.heard("corehr.offboarding.checklist_updated_v2")]
+    events = [e["event"] for e in world.events("corehr.offboarding.checklist_updated_v2")]
     assert [(e["checklist_status"], e["checklist_process_id"]) for e in events] == [(2, process), (5, process)]
 
 
 def test_a_hand_over_that_is_finished_stays_finished(world):
-    id = create_offboarding(world, world.person("active_2")["id"], day_from_today(world, 9), Status.APPROVED)
+    id = create_offboarding(world, world.employment("active_2")["id"], day_from_today(world, 9), Status.APPROVED)
     world.approve(start_hand_over(world, id))
     assert record(world, id)["checklist_status"] == "Finished"
     assert revoke_ok(world, id)["checklist_status"] == "Finished"
@@ -324,7 +324,7 @@ def test_a_hand_over_that_is_finished_stays_finished(world):
 def test_a_contract_that_was_closed_already_keeps_its_end(world):
     id, person = fact_of(world, "contract_closed"), fact_of(world, "contract_closed", "employment_id")
     before = employment_record(world, person)["contracts"]
-    world.travel(days=31)
+    world.advance(days=31)
     assert record(world, id)["status"] == "Offboarded"
     assert employment_record(world, person)["contracts"] == before
 
@@ -332,9 +332,9 @@ def test_a_contract_that_was_closed_already_keeps_its_end(world):
 @pytest.mark.parametrize("status", [Status.OFFBOARDED, Status.WITHDRAWN])
 def test_another_last_day_is_approved_too_late(world, status):
     """Meanwhile the person has left, or stays: the last day is as it was, and so is the employment's end."""
-    person = world.person("active")["id"]
+    person = world.employment("active")["id"]
     id = create_offboarding(world, person, day_from_today(world, 1), Status.APPROVED)
-    flow = world.names["flows"]["offboarding"]["id"]
+    flow = world.named["flows"]["offboarding"]["id"]
 
     def propose(tx):
         row, nodes = records.get_existing(tx, id), processes.flow_nodes(tx, flow)
@@ -346,8 +346,8 @@ def test_another_last_day_is_approved_too_late(world, status):
             records.mark_withdrawn(tx, row, None)
         return process
 
-    process, last_day = world.tell(propose), day_from_today(world, 1)
-    world.travel(days=3)
+    process, last_day = world.in_transaction(propose), day_from_today(world, 1)
+    world.advance(days=3)
     end = employment_record(world, person)["end_date"]
     world.approve(process)
     row = record(world, id)
@@ -357,18 +357,20 @@ def test_another_last_day_is_approved_too_late(world, status):
 
 
 def test_a_store_app_sees_everyone_and_may_edit_but_not_revoke(world):
-    world._tokens[STORE] = world.house.gateway.tokens.issue(world.run(world.house.apps.get(STORE))).text
-    id = create_offboarding(world, world.person("outside_range")["id"], day_from_today(world, 9))
-    edit_ok(world, id, {"reason": "other"}, app=STORE)
+    world._tokens[APP_STORE] = world.installation.gateway.tokens.issue(
+        world.await_(world.installation.apps.get(APP_STORE))
+    ).text
+    id = create_offboarding(world, world.employment("outside_range")["id"], day_from_today(world, 9))
+    edit_ok(world, id, {"reason": "other"}, app=APP_STORE)
     before = world.fingerprint()
-    assert revoke(world, id, app=STORE).status == 400
+    assert revoke(world, id, app=APP_STORE).status == 400
     assert world.fingerprint() == before
 
 
 def test_an_app_without_a_range_sees_nobody(world):
     id = fact_of(world, "Approved")
-    assert edit(world, id, {"reason": "other"}, app=NARROW).code == 1160610
-    assert revoke(world, id, app=NARROW).code == 1160201
+    assert edit(world, id, {"reason": "other"}, app=APP_NO_FIELD_SCOPES).code == 1160610
+    assert revoke(world, id, app=APP_NO_FIELD_SCOPES).code == 1160201
 
 
 def test_a_contract_that_leaving_closed_and_whose_signing_is_revoked_is_gone(world):
@@ -376,11 +378,11 @@ def test_a_contract_that_leaving_closed_and_whose_signing_is_revoked_is_gone(wor
     person = world.hire()[0]["id"]
     (first,) = employment_record(world, person)["contracts"]
     start = {"target_contract_start_date": world.today(), "target_contract_end_date": day_from_today(world, 900)}
-    moved = {"target_department": world.names["departments"]["other"]["id"], **start}
-    change = world.change(person, moved).data["job_change_id"]
+    moved = {"target_department": world.named["departments"]["other"]["id"], **start}
+    change = world.create_job_change(person, moved).data["job_change_id"]
     create_offboarding(world, person, day_from_today(world, 5))
-    world.travel(days=7)
-    world.revoke(change).passes()
+    world.advance(days=7)
+    world.revoke(change).assert_ok()
     _, *others = world.sandbox("GET", f"records/employments/{person}")["contract_ids"]
     assert [world.request("GET", f"/sandbox/records/contracts/{id}").status for id in others] == [404]
     closed = world.sandbox("GET", f"records/contracts/{first}")["versions"][-1]

@@ -10,30 +10,30 @@ from corehr.gateway.spec import SpecError
 from corehr.kernel.errors import INVALID_FIELD, GatewayReason
 
 SPEC = gateway_spec.load()
-GRADES = {"doc", "sdk", "recorded", "reading"}
+EVIDENCE = {"doc", "sdk", "recorded", "reading"}
 
 
 @pytest.mark.parametrize("operation", sorted({*COMMANDS, *QUERIES}))
-def test_every_documented_code_is_a_rule_a_reason_or_a_written_never(operation):
-    book, documented = RULEBOOKS[operation], set(SPEC.operations[operation].errors)
-    bound = {row.code for row in book.rules}
+def test_every_documented_code_is_a_rule_a_reason_or_declared_unreachable(operation):
+    rulebook, documented = RULEBOOKS[operation], set(SPEC.operations[operation].errors)
+    bound = {rule.code for rule in rulebook.rules}
     assert bound - {INVALID_FIELD} == documented
-    for row in book.rules:
+    for row in rulebook.rules:
         assert callable(row.raised_by) or isinstance(row.raised_by, GatewayReason | Unreachable)
         assert row.interpretation
-        assert row.evidence in GRADES
+        assert row.evidence in EVIDENCE
 
 
-def test_a_contradiction_refuses_to_start():
+def test_a_contradiction_prevents_the_start():
     trimmed = type(SPEC)({id: o for id, o in SPEC.operations.items() if id != "v2.job_change.revoke"}, SPEC.events)
     with pytest.raises(SpecError, match=r"v2\.job_change\.revoke is built, but the spec does not have it"):
         check_rulebooks_match_spec(trimmed)
 
 
 def test_every_violation_is_named_once_per_code():
-    for book in RULEBOOKS.values():
-        rows = [(row.code, row.name) for row in book.rules]
-        assert len(rows) == len(set(rows)), book.operation
+    for rulebook in RULEBOOKS.values():
+        rules = [(rule.code, rule.name) for rule in rulebook.rules]
+        assert len(rules) == len(set(rules)), rulebook.operation
 
 
 @pytest.mark.parametrize("page", sorted(docs.generated_pages()))

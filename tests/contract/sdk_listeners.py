@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.stores import missing
+from tests.stores import skip_or_fail
 
 _HERE = Path(__file__).parent
 _NODE_SDK = _HERE.parent / "node" / "node_modules" / "@larksuiteoapi" / "node-sdk"
@@ -24,7 +24,7 @@ SDKS = tuple(_PROGRAMS)
 def require(sdk: str) -> str:
     """The same name; the test is skipped, or fails, where the SDK is not there."""
     if sdk == "node" and not (shutil.which("node") and _NODE_SDK.exists()):
-        missing("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
+        skip_or_fail("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
     return sdk
 
 

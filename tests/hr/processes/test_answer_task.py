@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.world import CORE_IDS
+from tests.world import COREHR_ID_TYPES
 
 TASKS = "/open-apis/corehr/v2/approvers"
 CORE = "people_corehr_id"
@@ -12,10 +12,12 @@ UNKNOWN_ID = "7999999999999999999"
 @pytest.fixture
 def waiting(world):
     """A process that waits for `active`'s manager: its id, the open task, and who is asked."""
-    person, flow = world.person("active"), world.names["transfer_types"]["internal_transfer"]["flow_id"]
-    info = {"target_department": world.names["departments"]["other"]["id"]}
-    job_change = world.change(person["id"], info, transfer_mode=2, flow_id=flow, effective_date="2026-03-01").data
-    (task,) = world.open_tasks(job_change["process_id"])
+    person, flow = world.employment("active"), world.named["transfer_types"]["internal_transfer"]["flow_id"]
+    info = {"target_department": world.named["departments"]["other"]["id"]}
+    job_change = world.create_job_change(
+        person["id"], info, transfer_mode=2, flow_id=flow, effective_date="2026-03-01"
+    ).data
+    (task,) = world.pending_tasks(job_change["process_id"])
     return job_change["process_id"], task["approver_id"], task["approver"]
 
 
@@ -43,18 +45,18 @@ def test_refused_with_nothing_changed_and_then_answered(world, waiting, body, co
     if "who" in body:
         request_body["user_id"] = approver
     if "somebody_else" in body:
-        request_body["user_id"] = world.person("active")["id"]
+        request_body["user_id"] = world.employment("active")["id"]
     before = world.fingerprint()
-    assert answer_task(world, process, task, **request_body).says() == (status, code, message)
+    assert answer_task(world, process, task, **request_body).error() == (status, code, message)
     assert world.fingerprint() == before
-    answer_task(world, process, task, status=3, user_id=approver).passes()
+    answer_task(world, process, task, status=3, user_id=approver).assert_ok()
 
 
 @pytest.mark.parametrize("wrong", ["process", "task", "both"])
 def test_a_task_that_is_not_there(world, waiting, wrong):
     process, task, approver = waiting
     ids = (UNKNOWN_ID if wrong != "task" else process, UNKNOWN_ID if wrong != "process" else task)
-    assert answer_task(world, *ids, status=3, user_id=approver).says() == (400, 1161002, "参数非法")
+    assert answer_task(world, *ids, status=3, user_id=approver).error() == (400, 1161002, "参数非法")
 
 
 def test_a_task_of_a_later_step_is_not_handed_out_yet(world, waiting):
@@ -65,28 +67,28 @@ def test_a_task_of_a_later_step_is_not_handed_out_yet(world, waiting):
 
 def test_an_answered_task_is_not_answered_again(world, waiting):
     process, task, approver = waiting
-    answer_task(world, process, task, status=3, user_id=approver).passes()
-    assert answer_task(world, process, task, status=3, user_id=approver).says() == (400, 1161001, "审批已被处理")
+    answer_task(world, process, task, status=3, user_id=approver).assert_ok()
+    assert answer_task(world, process, task, status=3, user_id=approver).error() == (400, 1161001, "审批已被处理")
 
 
 def test_a_task_of_a_process_that_is_over(world, waiting):
     process, task, approver = waiting
     record = world.sandbox("GET", f"records/processes/{process}")
-    world.revoke(record["subject_id"]).passes()
-    assert answer_task(world, process, task, status=3, user_id=approver).says() == (400, 1161005, "审批状态已更新")
+    world.revoke(record["subject_id"]).assert_ok()
+    assert answer_task(world, process, task, status=3, user_id=approver).error() == (400, 1161005, "审批状态已更新")
 
 
 def test_a_reason_of_1000_characters_and_of_1001(world, waiting):
     process, task, approver = waiting
     assert answer_task(world, process, task, status=2, user_id=approver, reason="长" * 1001).code == 99992402
-    answer_task(world, process, task, status=2, user_id=approver, reason="长" * 1000).passes()
+    answer_task(world, process, task, status=2, user_id=approver, reason="长" * 1000).assert_ok()
 
 
 def test_a_form_that_is_not_accepted_is_shown_by_a_fault(world, waiting):
     process, task, approver = waiting
     world.sandbox("PUT", "faults", [{"operation": "v2.process-approver.update", "code": 1161004, "times": 1}])
-    assert answer_task(world, process, task, status=3, user_id=approver).says() == (400, 1161004, "自动提交表单失败")
-    answer_task(world, process, task, status=3, user_id=approver).passes()
+    assert answer_task(world, process, task, status=3, user_id=approver).error() == (400, 1161004, "自动提交表单失败")
+    answer_task(world, process, task, status=3, user_id=approver).assert_ok()
 
 
 def test_the_system_answers_in_anybodys_place(world, waiting):
@@ -99,7 +101,7 @@ def test_tasks_by_status_and_page(world, waiting):
     query = {"page_size": 100, "user_id": approver, "user_id_type": CORE}
     todo = world.call("GET", TASKS, **query, approver_status=1).data["approver_list"]
     assert {"approver_id": task, "process_id": process, "approver_status": 1} in todo
-    answer_task(world, process, task, status=3, user_id=approver).passes()
+    answer_task(world, process, task, status=3, user_id=approver).assert_ok()
     done = world.call("GET", TASKS, **query, approver_status=3).data["approver_list"]
     assert {"approver_id": task, "process_id": process, "approver_status": 3} in done
     whole = world.call("GET", TASKS, **query).data["approver_list"]
@@ -119,12 +121,12 @@ def test_tasks_by_status_and_page(world, waiting):
     ],
 )
 def test_a_list_that_is_not_there(world, query, code, message):
-    whole = {"page_size": 10, "user_id": world.person("manager")["id"], "user_id_type": CORE}
-    assert world.call("GET", TASKS, **(whole | query)).says() == (400, code, message)
-    world.call("GET", TASKS, **whole, page_token="1", approver_status=12).passes()
+    whole = {"page_size": 10, "user_id": world.employment("manager")["id"], "user_id_type": CORE}
+    assert world.call("GET", TASKS, **(whole | query)).error() == (400, code, message)
+    world.call("GET", TASKS, **whole, page_token="1", approver_status=12).assert_ok()
 
 
 def test_a_page_of_more_than_a_hundred(world):
-    query = {"user_id": world.person("manager")["id"], **CORE_IDS}
+    query = {"user_id": world.employment("manager")["id"], **COREHR_ID_TYPES}
     assert world.call("GET", TASKS, page_size=101, **query).code == 99992402
-    world.call("GET", TASKS, page_size=100, **query).passes()
+    world.call("GET", TASKS, page_size=100, **query).assert_ok()

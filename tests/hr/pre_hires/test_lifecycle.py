@@ -1,11 +1,11 @@
 """Somebody who was expected does not come."""
 
 from tests.hr.pre_hires.pre_hire_calls import FLOW_CHANGED, UPDATED, id_of, record, withdraw, withdraw_ok
-from tests.world import ALL
+from tests.world import APP_ALL
 
 
 def events_about(world, type, id):
-    return [e for e in world.heard_all(type) if e["subject"] == id]
+    return [e for e in world.all_events(type) if e["subject"] == id]
 
 
 def test_a_candidate_takes_another_offer_weeks_before_the_first_day(world):
@@ -15,10 +15,10 @@ def test_a_candidate_takes_another_offer_weeks_before_the_first_day(world):
     assert (before["onboarding_status"], before["flow_status"]) == ("preboarding", "in_progress")
     assert "in_progress" in [task["status"] for task in before["tasks"]]
 
-    world.travel(days=7)
+    world.advance(days=7)
     after = withdraw_ok(world, id, "她接受了其他公司的邀请")
     assert (after["onboarding_status"], after["flow_status"]) == ("withdrawn", "withdrawn")
-    assert (after["withdrawn_reason"], after["withdrawn_by"]) == ("她接受了其他公司的邀请", ALL)
+    assert (after["withdrawn_reason"], after["withdrawn_by"]) == ("她接受了其他公司的邀请", APP_ALL)
     assert after["withdrawn_at"].startswith("2026-01-12T01:0")
     unchanged = ("id", "name", "onboarding_date", "department_id", "offer", "flow_id", "flow_instance_id", "created_at")
     assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
@@ -27,7 +27,7 @@ def test_a_candidate_takes_another_offer_weeks_before_the_first_day(world):
         task["code"]: done.get(task["code"], "terminated") for task in before["tasks"]
     }
 
-    world.travel(days=60)  # past what would have been the first day
+    world.advance(days=60)  # past what would have been the first day
     assert record(world, id) == after
     assert withdraw(world, id, "once more").code == 1161129
     assert record(world, id) == after
@@ -52,7 +52,7 @@ def test_subscribers_receive_what_changed_and_which_tasks_ended(world):
     assert updated["event"] == {"pre_hire_id": id, "field_changes": ["onboarding_status", "withdrawn_reason"]}
     (flow_changed,) = events_about(world, FLOW_CHANGED, id)[counts_before[FLOW_CHANGED] :]
     assert flow_changed["event"] == {
-        "tenant_id": world.house.tenant.id,
+        "tenant_id": world.installation.tenant.id,
         "pre_hire_id": id,
         "onboarding_task_changes": [
             {"after_status": "terminated", "task_code": task["code"]}
@@ -75,7 +75,7 @@ def test_one_who_was_ready_has_no_task_changes(world):
 
 
 def test_the_company_expects_somebody_in_every_stage(world):
-    stages = {name: record(world, facts["id"])["onboarding_status"] for name, facts in world.names["pre_hires"].items()}
+    stages = {name: record(world, facts["id"])["onboarding_status"] for name, facts in world.named["pre_hires"].items()}
     assert stages == {
         "preboarding": "preboarding",
         "day_one": "day_one",

@@ -9,7 +9,7 @@ from tests.hr.offboardings.offboarding_calls import (
     update_data,
 )
 from tests.hr.pre_hires import pre_hire_calls
-from tests.world import CORE_IDS, CREATE
+from tests.world import COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH
 
 ROUNDS = 100
 
@@ -32,7 +32,7 @@ def hire_with_offboardings(world):
 
 def test_twenty_revokes_of_one_offboarding(world):
     for _, id in hire_with_offboardings(world):
-        codes = sorted(a.code for a in world.together([revoke_call(id)] * 20))
+        codes = sorted(a.code for a in world.concurrently([revoke_call(id)] * 20))
         assert codes[0] == 0
         assert set(codes[1:]) <= {1160202, 1160204}
 
@@ -40,14 +40,14 @@ def test_twenty_revokes_of_one_offboarding(world):
 def test_twenty_withdrawals_of_one_pre_hire(world):
     for _ in range(ROUNDS):
         id = pre_hire_calls.create_pre_hire(world)
-        codes = sorted(a.code for a in world.together([pre_hire_calls.withdraw_call(id)] * 20))
+        codes = sorted(a.code for a in world.concurrently([pre_hire_calls.withdraw_call(id)] * 20))
         assert codes[0] == 0
         assert set(codes[1:]) <= {1161116, 1161129}
 
 
 def test_an_edit_racing_a_revoke(world):
     for _, id in hire_with_offboardings(world):
-        edited, revoked = world.together([change_date_call(world, id), revoke_call(id)])
+        edited, revoked = world.concurrently([change_date_call(world, id), revoke_call(id)])
         assert revoked.code == 0
         assert edited.code in (0, 1160623)
         row = record(world, id)
@@ -56,16 +56,16 @@ def test_an_edit_racing_a_revoke(world):
 
 
 def test_a_job_change_racing_an_edit(world):
-    info = {"target_department": world.names["departments"]["other"]["id"]}
+    info = {"target_department": world.named["departments"]["other"]["id"]}
     for employment_id, id in hire_with_offboardings(world):
-        change = "POST", CREATE, world.asking(employment_id, info), CORE_IDS
-        changed, edited = world.together([change, change_date_call(world, id)])
+        change = "POST", CREATE_JOB_CHANGE_PATH, world.job_change_body(employment_id, info), COREHR_ID_TYPES
+        changed, edited = world.concurrently([change, change_date_call(world, id)])
         assert (changed.code, edited.code) == (1160201, 0)
 
 
 def test_a_job_change_racing_a_revoke(world):
-    info = {"target_department": world.names["departments"]["other"]["id"]}
+    info = {"target_department": world.named["departments"]["other"]["id"]}
     for employment_id, id in hire_with_offboardings(world):
-        change = "POST", CREATE, world.asking(employment_id, info), CORE_IDS
-        changed, revoked = world.together([change, revoke_call(id)])
+        change = "POST", CREATE_JOB_CHANGE_PATH, world.job_change_body(employment_id, info), COREHR_ID_TYPES
+        changed, revoked = world.concurrently([change, revoke_call(id)])
         assert (changed.code in (0, 1160201), revoked.code) == (True, 0)
