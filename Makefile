@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
-# A virtual environment knows the folder it was made in; in a copy of the folder it is made again.
+# A virtual environment contains the path of its folder; in a copy of the folder it is created again.
 HERE := $(VENV)/here-$(firstword $(shell printf %s '$(CURDIR)' | cksum))
 RUNTIME := $(VENV)/installed-runtime
 TEST := $(VENV)/installed-test
@@ -39,7 +39,7 @@ test: $(RUNTIME) $(TEST) ## the whole suite
 check: style types floors fresh ## style, types, floors, freshness of the generated pages (-k: all of them, whatever fails)
 
 style: $(CHECK)
-	@$(BIN)/ruff check --quiet . || { echo "style: ruff refuses the above; '$(BIN)/ruff check --fix' mends some of it" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet . || { echo "style: ruff refuses the above; '$(BIN)/ruff check --fix' fixes some of it" >&2; exit 1; }
 	@$(BIN)/ruff format --quiet --check . || { echo "style: not formatted; run '$(BIN)/ruff format'" >&2; exit 1; }
 
 types: $(CHECK)
@@ -54,13 +54,13 @@ fresh: $(RUNTIME)
 bench: $(RUNTIME) $(TEST) ## the benchmarks
 	@exec $(BIN)/python -m bench $(ARGS)
 
-docs: $(RUNTIME) ## write the generated pages again
+docs: $(RUNTIME) ## regenerate the generated pages
 	@$(BIN)/python -m corehr.entrypoints.docs
 
 lock: ## pin every dependency again, from pyproject.toml (needs the network)
 	@tools/lock $(ARGS)
 
-clean: ## remove what the other targets made
+clean: ## remove what the other targets created
 	@rm -rf $(VENV) .cache .hypothesis
 
 $(HERE):

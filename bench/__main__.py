@@ -1,4 +1,4 @@
-"""`python -m bench`: what a create job change costs, beside a bare handler that writes as much; or how events fare."""
+"""`python -m bench`: the cost of a create job change, and of a baseline that writes the same rows; or of events."""
 
 import argparse
 import shutil
@@ -14,11 +14,11 @@ import msgspec
 from bench import bodies, company, deliveries, load, report, rows, servers
 from bench.operations import OTHER_OPERATIONS, Operation
 
-HANDLER_COMMANDS = {"corehr": servers.COREHR_COMMAND, "bare": servers.BASELINE_COMMAND}
+HANDLER_COMMANDS = {"corehr": servers.COREHR_COMMAND, "baseline": servers.BASELINE_COMMAND}
 EMPLOYEES, REQUESTS_PER_EMPLOYEE = 300, 4
-"""People whose job is changed in one measurement, and how often: the same for every size of company.
+"""Employees whose job is changed in one measurement, and requests for each: the same for every size of company.
 
-As many others leave, and as often; once more to warm up.
+As many other employees leave, with as many requests for each; every employee has one more request to warm up.
 """
 
 DEFAULT_ROUNDS = 5
@@ -26,7 +26,7 @@ DEFAULT_ROUNDS = 5
 
 @dataclass
 class Variant:
-    """A company of one size in one store; every measurement is made on a fresh copy of it."""
+    """A company of one size in one store; every measurement uses a new copy of it."""
 
     size: int
     store: str
@@ -54,10 +54,10 @@ def options() -> argparse.Namespace:
     parser.add_argument("--postgres", type=int, nargs="*", default=[10_000], help="sizes on PostgreSQL", metavar="N")
     parser.add_argument("--postgres-server", metavar="URL", help="use this server instead of starting one")
     parser.add_argument(
-        "--beside-up-to",
+        "--others-up-to",
         type=int,
         default=10_000,
-        help="measure the operations beside create in companies of at most so many people (default %(default)s)",
+        help="measure the other operations in companies of at most so many people (default %(default)s)",
         metavar="N",
     )
     parser.add_argument(
@@ -86,7 +86,7 @@ def main() -> None:
             for variant in variants:
                 for handler in sorted(HANDLER_COMMANDS, reverse=round_number % 2 == 0):
                     _measure(variant, handler, f"{handler}-{round_number}", arguments.connections)
-                for operation in OTHER_OPERATIONS if variant.size <= arguments.beside_up_to else ():
+                for operation in OTHER_OPERATIONS if variant.size <= arguments.others_up_to else ():
                     _measure_other(variant, operation, arguments.connections)
     print(report.render_tables(variants))
     if arguments.json:
@@ -132,7 +132,7 @@ def _copy_template(server: servers.Postgres, size: int) -> str:
 
 
 def _measure(variant: Variant, handler: str, run: str, connections: int) -> None:
-    """Start the server, warm it up on the same people, then take its time and its CPU."""
+    """Start the server, warm it up with requests for the same employees, then measure its time and CPU."""
     url = variant.copy()
     with servers.running_server(HANDLER_COMMANDS[handler], url) as (process, port):
         token = servers.get_token(port) if handler == "corehr" else "t-none"
@@ -148,7 +148,7 @@ def _measure(variant: Variant, handler: str, run: str, connections: int) -> None
 
 
 def _measure_other(variant: Variant, operation: Operation, connections: int) -> None:
-    """The same for another operation: every request has a record of its own, and has to show on it."""
+    """Measure another operation: every request has a record of its own, and must have changed it in the database."""
     url = variant.copy()
     ids = variant.bench_data.record_ids[operation.kind]
     if len(ids) != EMPLOYEES * (REQUESTS_PER_EMPLOYEE + 1):
@@ -160,7 +160,9 @@ def _measure_other(variant: Variant, operation: Operation, connections: int) -> 
         measurement = _measure_requests(variant, process, port, messages[EMPLOYEES:], connections)
         changed_records = rows.query_numbers(url, operation.count_query)[0] - before
     if changed_records != len(messages):
-        raise SystemExit(f"{operation.name} was answered {len(messages)} times, and done {changed_records} times")
+        raise SystemExit(
+            f"{operation.name} had {len(messages)} successful responses, and changed {changed_records} records"
+        )
     variant.other_measurements.setdefault(operation.name, []).append(measurement)
     _print(f"{variant.name:20} {operation.name:29} {measurement.rate:6,.0f}/s {measurement.cpu:6,.0f} µs")
 
@@ -168,7 +170,7 @@ def _measure_other(variant: Variant, operation: Operation, connections: int) -> 
 def _measure_requests(
     variant: Variant, process: int, port: int, messages: Sequence[bytes], connections: int
 ) -> report.Measurement:
-    """The time of the requests, and the CPU of the server and its database while they last."""
+    """Return rates, latencies and the CPU of the server and its database during the requests."""
     backends = variant.server.backends("company") if variant.server else []
     server_seconds, database_seconds = servers.cpu_seconds(process), servers.cpu_seconds(*backends)
     result = load.run_load(port, messages, connections=connections)
@@ -189,7 +191,7 @@ def _measure_requests(
 def _require_same_rows(variant: Variant) -> None:
     rows_by_handler = [runs[-1].rows for runs in variant.measurements.values() if runs]
     if any(row_counts != rows_by_handler[0] for row_counts in rows_by_handler):
-        raise SystemExit(f"corehr and the bare handler write different numbers of rows per request: {rows_by_handler}")
+        raise SystemExit(f"corehr and the baseline write different numbers of rows per request: {rows_by_handler}")
 
 
 def _print(message: str) -> None:

@@ -1,6 +1,6 @@
-"""What stands beside corehr: a handler without a single rule that durably writes the rows of one job change.
+"""The baseline: a handler without rules that durably writes the rows of one job change.
 
-The same server, store, tables, number of rows and answer; it looks nothing up and refuses nothing.
+Server, store, tables, number of rows and response are those of corehr; it reads nothing and refuses nothing.
 """
 
 import argparse
@@ -39,7 +39,7 @@ _encode = msgspec.json.encode
 
 
 def _blank_row(table: sa.Table) -> dict[str, Any]:
-    """Something for every column, so that a new one needs no word here."""
+    """Return a value for every column, so that new columns need no change here."""
     values = {column.name: "" if isinstance(column.type, sa.Text) else 0 for column in table.columns}
     return {name: None if table.c[name].nullable else value for name, value in values.items()}
 
@@ -63,7 +63,7 @@ _PROCESS_EVENT_TYPES = (
 
 
 def write_rows(body: dict[str, Any], tx: Tx) -> bytes:
-    """The rows of a job change with an approval of two tasks, and the answer."""
+    """Write the rows of a job change with an approval of two tasks, and return the response body."""
     info, employment_id, key = body["transfer_info"], body["employment_id"], body["transfer_key"]
     id, process_id, recorded_at = tx.new_id(), tx.new_id(), tx.recorded_at
     row = {
@@ -191,7 +191,7 @@ def _emit_events(tx: Tx, id: str, process_id: str, body: dict[str, Any]) -> None
 
 
 def application(store: Store) -> Starlette:
-    """One route; the store is closed with it."""
+    """Return an application with one operation; its shutdown closes the store."""
 
     async def create(request: Request) -> Response:
         body = _decode(await request.body())
@@ -212,8 +212,8 @@ def application(store: Store) -> Starlette:
 
 
 def main() -> None:
-    """Serve it exactly as corehr is served."""
-    parser = argparse.ArgumentParser(prog="python -m bench.bare", description=__doc__)
+    """Serve the baseline with the server that serves corehr."""
+    parser = argparse.ArgumentParser(prog="python -m bench.baseline", description=__doc__)
     parser.add_argument("--db", required=True)
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()

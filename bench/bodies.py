@@ -1,4 +1,4 @@
-"""The measured request: every field the page of "create job change" shows, true of the person it is about."""
+"""The measured request: every field on the page of "create job change", with values that fit its employee."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,19 +13,19 @@ from corehr.hr.job_changes.records import EMPLOYMENT_FIELDS
 APP, SECRET = "cli_a000000000000001", "demo-secret-all"
 PATH = "/open-apis/corehr/v1/job_changes"
 _FIELDS_NOT_ON_PAGE = ("social_security_city", "pathway")
-_PAGE_FIELDS = {wire: ours for wire, ours in WIRE_TO_FIELD.items() if wire not in _FIELDS_NOT_ON_PAGE}
+_PAGE_FIELDS = {wire: field for wire, field in WIRE_TO_FIELD.items() if wire not in _FIELDS_NOT_ON_PAGE}
 
 
 def messages(bench_data: BenchData, token: str, per_employee: int, run: str) -> Iterator[bytes]:
-    """HTTP requests, ready to send: `each` for every subject, round robin; `run` keeps their keys apart."""
-    for turn in range(per_employee):
+    """Yield encoded HTTP requests, `per_employee` for every employee, round robin; `run` makes their keys unique."""
+    for round_number in range(per_employee):
         for index in range(len(bench_data.employees)):
-            body = _body(bench_data, index, f"{run}-{turn}-{index}")
+            body = _body(bench_data, index, f"{run}-{round_number}-{index}")
             yield http_post(PATH, msgspec.json.encode(body), token)
 
 
 def http_post(path: str, body: bytes, token: str) -> bytes:
-    """A POST as it goes over the wire."""
+    """Return an encoded HTTP POST request."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: application/json; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -39,7 +39,7 @@ def _body(bench_data: BenchData, index: int, key: str) -> dict[str, Any]:
     info: dict[str, Any] = {
         "remark": "异动详情",
         "offer_info": "offer info",
-        # with true the dotted line would be cut, and its rules have nothing to do
+        # true would end the dotted line, and its rules would not be measured
         "target_dotted_manager_clean": False,
         "probation_exist": False,
     }
@@ -61,7 +61,7 @@ def _body(bench_data: BenchData, index: int, key: str) -> dict[str, Any]:
 
 
 def _targets(bench_data: BenchData, index: int) -> dict[str, Any]:
-    """Department and managers of colleagues elsewhere; of everything else the one that the person does not have."""
+    """Return department and managers of other employees; of every other kind, the record the employee does not have."""
     names, employees, current = bench_data.named_records, bench_data.employees, bench_data.employees[index].current
     variant_name = ("active", "other")[index % 2]
 

@@ -1,4 +1,4 @@
-"""Companies to measure on: demo companies of any size, kept between runs, and people whose job can be changed."""
+"""Companies to measure on: demo companies of any size, cached between runs, with employees whose job can change."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ from corehr.entrypoints import demo, schema
 from corehr.entrypoints.demo.demo_build import NamedRecords, get_named_records
 from corehr.entrypoints.demo.people import ALL_EMPLOYEES, job_change_request
 from corehr.hr.contracts import records as contracts
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_changes import commands
 from corehr.hr.job_changes.records import PENDING_STATUSES, job_change
 from corehr.hr.job_datas import records as job_datas
@@ -48,11 +48,11 @@ EFFECTIVE_DATE: IsoDate = (NOW.date() + timedelta(days=30)).isoformat()
 OFFBOARDING_DATES = offboardings.OffboardingDates(
     planned=(NOW.date() + timedelta(days=40)).isoformat(), edited=(NOW.date() + timedelta(days=47)).isoformat()
 )
-"""When the leavers leave."""
+"""Offboarding dates of the leavers, before and after the measured edit."""
 
 _PROBATION_END_DATE = (NOW.date() + timedelta(days=90)).isoformat()
 
-_reporting_line, _employment = people.reporting_line.c, people.employment.c
+_reporting_line, _employment = employments.reporting_line.c, employments.employment.c
 
 
 def _not_exists(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -62,7 +62,7 @@ def _not_exists(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.Colu
 _SELECT_STAYING = statement(
     sa.select(_employment.id)
     .where(
-        of_tenant(people.employment),
+        of_tenant(employments.employment),
         _employment.end_date.is_(None),
         _employment.onboarding_date <= bind("day"),
         _not_exists(offboarding, offboarding.c.employment_id == _employment.id),
@@ -74,14 +74,16 @@ _SELECT_STAYING = statement(
     )
     .order_by(_employment.id)
 )
-"""Who works there, stays, and has no change waiting."""
+"""Active employees without an end date, an offboarding or a pending job change."""
 
-_SELECT_MANAGERS = statement(sa.select(_reporting_line.manager_id).where(of_tenant(people.reporting_line)).distinct())
+_SELECT_MANAGERS = statement(
+    sa.select(_reporting_line.manager_id).where(of_tenant(employments.reporting_line)).distinct()
+)
 
 
 @dataclass(frozen=True)
 class BenchEmployee:
-    """A person whose job the benchmark changes; `current` holds the values in force on the effective date."""
+    """An employee whose job is changed; `current` holds the values in force on the effective date."""
 
     id: str
     current: Mapping[str, Any]
@@ -89,22 +91,23 @@ class BenchEmployee:
 
 @dataclass(frozen=True)
 class BenchData:
-    """What the requests on one company are made of."""
+    """Data for the requests to one company."""
 
     server_key: str
     named_records: NamedRecords
     employees: Sequence[BenchEmployee]
     record_ids: Mapping[str, Sequence[str]]
-    """Ids of the offboardings and pre-hires that wait for the other operations, by kind."""
+    """Ids of the offboardings and pre-hires for the other operations, by kind."""
 
 
 # ------------------------------------------------------------------------------------------------------- preparing
 
 
 def prepare(size: int, employees: int, per_employee: int) -> Path:
-    """The SQLite file of a company of this size, made once and kept for as long as what makes it stays the same.
+    """Return the SQLite file of a company of this size, cached until the code that builds it changes.
 
-    Beside the subjects as many leavers, with `each` offboardings, and as many pre-hires.
+    Besides the `employees` it has as many leavers, each with `per_employee` offboardings, and as many pre-hires as
+    offboardings.
     """
     folder = CACHE / _fingerprint()
     path = folder / f"{size}-{employees}-{per_employee}.db"
@@ -115,7 +118,7 @@ def prepare(size: int, employees: int, per_employee: int) -> Path:
             if stale != folder:
                 shutil.rmtree(stale, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    new_path = path.with_suffix(".making")
+    new_path = path.with_suffix(".tmp")
     delete_database(new_path)
     url = f"sqlite:///{new_path}"
     schema.upgrade(url)
@@ -129,7 +132,7 @@ def prepare(size: int, employees: int, per_employee: int) -> Path:
 def _fingerprint() -> str:
     source_files = (
         HERE / "company.py",
-        HERE / "leaving.py",
+        HERE / "offboardings.py",
         *sorted((SOURCE / "entrypoints" / "demo").glob("*.py")),
         *sorted((SOURCE / "migrations" / "versions").glob("*.py")),
         *sorted((SOURCE / "engines").glob("*.py")),
@@ -140,7 +143,7 @@ def _fingerprint() -> str:
 
 @contextmanager
 def open_database(url: str) -> Iterator[Store]:
-    """The store at an address; closed, and its changes written into the file itself, afterwards."""
+    """Yield the store at an address; closing it writes all changes into the database file itself."""
     store = open_store(url, Clock(), TimeOrderedIds())
     try:
         yield store
@@ -149,9 +152,9 @@ def open_database(url: str) -> Iterator[Store]:
 
 
 def _seed_records(store: Store, count: int, per_employee: int) -> None:
-    """Give the subjects, from today on, a value for every field of the request that demo people may lack.
+    """Give the employees, from today on, a value for every field of the request that demo employees may lack.
 
-    The leavers are others: nobody's job is changed who is about to go.
+    The leavers are other employees: no job of a leaver is changed.
     """
     ids = store.command_sync(tenants.DEFAULT_TENANT_ID, _candidate_ids, at=NOW)
     sampled_ids = ids[:: max(1, len(ids) // (count + count // 4))]
@@ -168,14 +171,17 @@ def _seed_records(store: Store, count: int, per_employee: int) -> None:
 
 
 def _leaver_ids(count: int, excluded_ids: frozenset[str], tx: Tx) -> list[str]:
-    """Whose last day the rules let be moved, evenly spread. They may manage: they leave after the effective date."""
+    """Return evenly spread employees whose offboarding date the rules let change.
+
+    They may be managers, since they leave after the effective date.
+    """
     other_ids = [row["id"] for row in tx.fetch_all(_SELECT_STAYING, day=TODAY) if row["id"] not in excluded_ids]
     sampled_ids = other_ids[:: max(1, len(other_ids) // (count + count // 4))]
     return [id for id in sampled_ids if offboardings.can_change_date(tx, id, OFFBOARDING_DATES)][:count]
 
 
 def _candidate_ids(tx: Tx) -> list[str]:
-    """Who manages nobody may get any manager: the line never closes a circle."""
+    """Return employees without reports: with any manager their reporting line stays without a cycle."""
     managers = {row["manager_id"] for row in tx.fetch_all(_SELECT_MANAGERS)}
     return [row["id"] for row in tx.fetch_all(_SELECT_STAYING, day=TODAY) if row["id"] not in managers]
 
@@ -184,12 +190,12 @@ def _complete_job_data(ids: Sequence[str], tx: Tx) -> None:
     dotted_manager_id = get_named_records(tx)["employments"]["top"]["id"]
     for id in ids:
         targets = {
-            people.DOTTED_MANAGER: dotted_manager_id,
+            employments.DOTTED_MANAGER: dotted_manager_id,
             "probation_end_date": _PROBATION_END_DATE,
             "seniority_date": "2015-01-01",
             "custom_fields": [{"custom_api_name": "name", "value": "231"}],
         }
-        with suppress(BusinessError):  # somebody with plans of their own
+        with suppress(BusinessError):  # an employee with another change
             commands.create(tx, job_change_request(id, "internal_transfer", TODAY, targets), ALL_EMPLOYEES)
 
 
@@ -197,7 +203,7 @@ def _complete_job_data(ids: Sequence[str], tx: Tx) -> None:
 
 
 def copy_database(source: Path, target: Path) -> str:
-    """The address of a copy whose clock stands where it stood when the company was made."""
+    """Copy the database, reset the world clock to the time of the build, and return the URL of the copy."""
     delete_database(target)
     shutil.copyfile(source, target)
     url = f"sqlite:///{target}"
@@ -208,13 +214,13 @@ def copy_database(source: Path, target: Path) -> str:
 
 
 def delete_database(path: Path) -> None:
-    """Remove a SQLite file and what lies beside it."""
+    """Delete a SQLite file and the files beside it."""
     for suffix in ("", "-wal", "-shm", ".lock"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def reset_clock(url: str) -> None:
-    """Otherwise the days since the company was made would all have to be lived first."""
+    """Set the world clock to the time of the build: the days since then would all have to be processed first."""
     with open_database(url) as store:
         store.command_sync(
             tenants.DEFAULT_TENANT_ID, lambda tx: tenants.set_clock(tx, to_timestamp(NOW), to_timestamp(real_now()))
@@ -222,7 +228,7 @@ def reset_clock(url: str) -> None:
 
 
 def copy_to_postgres(source: Path, url: str) -> None:
-    """The same rows in an empty PostgreSQL database."""
+    """Copy all rows into an empty PostgreSQL database."""
     schema.upgrade(url)
     source_connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
     with psycopg.connect(url, autocommit=True) as target_connection:
@@ -238,11 +244,11 @@ def copy_to_postgres(source: Path, url: str) -> None:
     source_connection.close()
 
 
-# --------------------------------------------------------------------------------------------------------- subjects
+# -------------------------------------------------------------------------------------------------------- employees
 
 
 def load_bench_data(path: Path, count: int) -> BenchData:
-    """Whom the requests are about, evenly spread over the company, and everything that the requests name."""
+    """Return `count` employees for the requests, evenly spread over the company, and all that the requests refer to."""
     with open_database(f"sqlite:///{path}") as store:
         return store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: _read_bench_data(tx, count), at=NOW)
 
@@ -255,13 +261,13 @@ def _read_bench_data(tx: Tx, count: int) -> BenchData:
     unusable_department_ids = {named_records["departments"][name]["id"] for name in ("full", "closing")}
     ids = [row["employment_id"] for row in tx.fetch_all(_SELECT_COMPLETED_EMPLOYMENTS, day=TODAY)]
     for start in range(0, len(ids), 100):
-        for employment in people.get_many(tx, ids[start : start + 100]).values():
+        for employment in employments.get_many(tx, ids[start : start + 100]).values():
             current = _current_values(tx, employment)
             if current.get("contract_end_date") and current["department_id"] not in unusable_department_ids:
                 found.append(BenchEmployee(employment.id, current))
     if len(found) < count:
         raise SystemExit(f"the company has {len(found)} people whose job can be changed, and {count} are needed")
-    employees = sorted(found, key=lambda s: s.id)[:count]
+    employees = sorted(found, key=lambda employee: employee.id)[:count]
     return BenchData(tenant.server_key, named_records, employees, offboardings.list_seeded(tx, to_timestamp(NOW)))
 
 
@@ -272,15 +278,15 @@ _SELECT_COMPLETED_EMPLOYMENTS = statement(
 )
 
 
-def _current_values(tx: Tx, employment: people.Employment) -> dict[str, Any]:
-    """The person's values on the effective date, by our own field names."""
+def _current_values(tx: Tx, employment: employments.Employment) -> dict[str, Any]:
+    """Return the employee's values on the effective date, by our own field names."""
     contract_ids = contracts.list_ids(tx, employment.id)
     timelines = versions.timelines(tx, [employment.id, employment.job_data_id, *contract_ids])
     contract = contracts.contract_in_force(timelines, contract_ids, EFFECTIVE_DATE)
     current: dict[str, Any] = dict(contract.body) if contract else {}
     for kind, entity_id in (
         (job_datas.KIND, employment.job_data_id),
-        (people.KIND, employment.id),
+        (employments.KIND, employment.id),
         (probation.KIND, employment.id),
     ):
         version = version_as_of(timelines.get((kind, entity_id), ()), EFFECTIVE_DATE)

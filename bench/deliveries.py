@@ -1,4 +1,4 @@
-"""`python -m bench --deliveries N`: how fast queued events reach a subscriber, and what callers feel meanwhile."""
+"""`python -m bench --deliveries N`: how fast queued events are delivered, and the latency of requests meanwhile."""
 
 import http.client
 import shutil
@@ -27,17 +27,17 @@ COMPANY_SIZE = 10_000
 EMPLOYEES, REQUESTS_PER_EMPLOYEE = 300, 5
 REPLAY_BATCH_SIZE = 1000
 PAUSE_SECONDS = 0.02
-"""Seconds a caller rests between two requests: one that thinks, not one that loads."""
+"""Seconds a caller waits between two requests, so that it causes little load."""
 
 IDLE_REQUESTS = 300
-"""Requests by which the idle latency is measured."""
+"""Number of requests that measure the idle latency."""
 
-TARGETS = "aims: 1,000 events/s; median latency within twice the idle one"
+TARGETS = "targets: 1,000 events/s; median latency within twice the idle one"
 
 
 @dataclass(frozen=True)
 class DrainResult:
-    """Events per second, and the median milliseconds of a create, idle and meanwhile."""
+    """Events per second, and the median latency of a create in milliseconds, idle and while events are delivered."""
 
     store: str
     events: int
@@ -46,13 +46,13 @@ class DrainResult:
     draining_ms: float
 
     def table_line(self) -> str:
-        """A line of the table."""
+        """Return the line of the results table."""
         cells = (self.store, f"{self.events:,}", f"{self.rate:,.0f}", f"{self.idle_ms:.1f}", f"{self.draining_ms:.1f}")
         return f"| {' | '.join(cells)} | {self.draining_ms / self.idle_ms:.2f} |"
 
 
 def measure(events: int, postgres: str | None, *, sqlite: Sequence[int], on_postgres: Sequence[int]) -> None:
-    """Queue so many events, start the server, and watch; on each store of which a company is asked for."""
+    """Queue this many events, start the server, measure, and print a table; on each store for which sizes are given."""
     source = company.prepare(COMPANY_SIZE, EMPLOYEES, REQUESTS_PER_EMPLOYEE)
     bench_data = company.load_bench_data(source, EMPLOYEES)
     folder = Path(tempfile.mkdtemp(prefix="corehr-bench-"))
@@ -72,18 +72,19 @@ def measure(events: int, postgres: str | None, *, sqlite: Sequence[int], on_post
     print("| store | events | events/s | create p50 ms, idle | meanwhile | times |")
     print("|---|---:|---:|---:|---:|---:|")
     for result in results:
-        print(result.line())
+        print(result.table_line())
     print(TARGETS)
 
 
 def _measure(store: str, url: str, bench_data: company.BenchData, events: int) -> DrainResult:
+    command = (*servers.COREHR_COMMAND, "--allow-webhook-host", "127.0.0.0/8")
     with _running_subscriber() as port:
-        with servers.running_server((*servers.COREHR_COMMAND, "--webhook-to", "127.0.0.0/8"), url) as (_, api_port):
+        with servers.running_server(command, url) as (_, api_port):
             messages = bodies.messages(bench_data, servers.get_token(api_port), REQUESTS_PER_EMPLOYEE, "run")
             load.run_load(api_port, [next(messages) for _ in range(EMPLOYEES)], connections=4)
             idle = [_measure_latency(api_port, next(messages)) for _ in range(IDLE_REQUESTS)]
         queued = _queue_events(url, f"http://127.0.0.1:{port}/events", events)
-        with servers.running_server((*servers.COREHR_COMMAND, "--webhook-to", "127.0.0.0/8"), url) as (_, api_port):
+        with servers.running_server(command, url) as (_, api_port):
             draining = []
             while _read_counts(port)["events"] < queued:
                 if (message := next(messages, None)) is None:
@@ -101,8 +102,8 @@ def _measure_latency(port: int, message: bytes) -> float:
 
 
 def _queue_events(url: str, webhook_url: str, target: int) -> int:
-    """The app subscribes to everything, and the company's past is to be delivered to it: so many events of it."""
-    with open_for_command(url) as store:  # at the world's time: what is due then is due now
+    """Subscribe the app to every event type and queue `target` events of the company's past; return how many."""
+    with open_for_command(url) as store:  # at world time, so that what is due then is due now
         subscriber = Subscriber(DEFAULT_TENANT_ID, bodies.APP, "webhook", webhook_url, "", "token")
         store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscribe(tx, subscriber, list(spec.load().events)))
         queued, after, count = 0, 0, REPLAY_BATCH_SIZE

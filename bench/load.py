@@ -1,4 +1,4 @@
-"""A small load generator: requests made beforehand, over connections that stay open, as fast as they are answered."""
+"""A small load generator: sends prepared requests over persistent connections, each after the response to the last."""
 
 import selectors
 import socket
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"
-"""The only machine that is ever put under load."""
+"""The only host that is put under load."""
 
 _CONTENT_LENGTH = b"content-length: "
 _SUCCESS_MARKER = b'\r\n\r\n{"code":0,'
 
 
 class UnexpectedResponse(Exception):
-    """The server answered with something else than code 0, too late, or not at all."""
+    """The response has a code other than 0, is late or is missing."""
 
 
 @dataclass(frozen=True)
 class LoadResult:
-    """`seconds` is the time from the first request to the last answer; `latencies` are in seconds, sorted."""
+    """`seconds` is the time from the first request to the last response; `latencies` are in seconds, sorted."""
 
     seconds: float
     latencies: Sequence[float]
@@ -34,7 +34,7 @@ class LoadResult:
 
 
 class _Caller:
-    """One connection: the next request goes out when the answer to the one before is whole."""
+    """One connection: the next request is sent when the response to the previous one is complete."""
 
     __slots__ = ("expected_bytes", "response", "socket", "started_at")
 
@@ -51,7 +51,7 @@ class _Caller:
         self.socket.sendall(message)
 
     def receive(self) -> bool:
-        """Read what has come; whether the answer is whole now."""
+        """Read the available bytes; return whether the response is complete."""
         chunk = self.socket.recv(65536)
         if not chunk:
             raise UnexpectedResponse("the server closed a connection")
@@ -72,7 +72,7 @@ class _Caller:
 def run_load(
     port: int, messages: Sequence[bytes], *, connections: int = 16, timeout_seconds: float = 60.0
 ) -> LoadResult:
-    """Send every message once; WrongAnswer at the first answer that is none, or after `at_most` seconds."""
+    """Send every message once; UnexpectedResponse on the first response without code 0, or after `timeout_seconds`."""
     callers = [_Caller(port) for _ in range(min(connections, len(messages)))]
     selector = selectors.DefaultSelector()
     remaining = iter(messages)
@@ -87,7 +87,7 @@ def run_load(
             now = time.perf_counter()
             if not ready or now - started_at > timeout_seconds:
                 raise UnexpectedResponse(
-                    f"{len(latencies)} of {len(messages)} answers after {now - started_at:.0f} seconds"
+                    f"{len(latencies)} of {len(messages)} responses after {now - started_at:.0f} seconds"
                 )
             for key, _ in ready:
                 caller = key.data

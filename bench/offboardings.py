@@ -1,4 +1,4 @@
-"""Offboardings and pre-hires to measure on: as many as there are requests, since each can be taken back only once."""
+"""Offboardings and pre-hires to measure on: one for every request, since each can be revoked or withdrawn once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from corehr.engines import versions
 from corehr.engines.approvals import TaskStatus
 from corehr.engines.timeline import version_as_of
-from corehr.entrypoints.demo import pre_hires as newcomers
+from corehr.entrypoints.demo import pre_hires as demo_pre_hires
 from corehr.entrypoints.demo.demo_build import NamedRecords, get_named_records
 from corehr.entrypoints.demo.offboardings import DEFAULT_INFO, answer_task
 from corehr.entrypoints.demo.people import ALL_EMPLOYEES
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import APPROVAL_SUBJECT, OFFBOARDING_DATE, Status, offboarding
 from corehr.hr.offboardings.rules.case import EditCase
@@ -30,20 +30,20 @@ from corehr.kernel.errors import BusinessError
 from corehr.kernel.statements import bind, of_tenant, statement
 
 BATCH_SIZE = 100
-"""Records at most in one command."""
+"""Maximum number of employees in one command."""
 
 
 @dataclass(frozen=True)
 class OffboardingDates:
-    """`last`: the people leave after it; `moved`: the last day that the measured edits give them."""
+    """The offboarding date the leavers have, and the one that the measured edit sets."""
 
     planned: IsoDate
     edited: IsoDate
 
 
 def can_change_date(tx: Tx, employment_id: str, dates: OffboardingDates) -> bool:
-    """Whether no rule of the edit would keep this person from leaving on the other day."""
-    employment = people.get(tx, employment_id)
+    """Return whether no rule of the edit refuses the edited date for this employee."""
+    employment = employments.get(tx, employment_id)
     row = {
         "id": "0",
         "employment_id": employment_id,
@@ -62,16 +62,16 @@ def can_change_date(tx: Tx, employment_id: str, dates: OffboardingDates) -> bool
 
 
 def create_offboardings(leavers: Sequence[str], dates: OffboardingDates, tx: Tx) -> None:
-    """One for each, asked for, approved by their manager and the HR partner, and waiting for the last day."""
+    """Create an offboarding for each leaver, approved by the manager and the HR partner, in effect after `planned`."""
     flow_id = get_named_records(tx)["flows"]["offboarding"]["id"]
     nodes = processes.flow_nodes(tx, flow_id)
     assert nodes is not None
-    for employment in people.get_many(tx, leavers).values():
+    for employment in employments.get_many(tx, leavers).values():
         id, job_data = (
             tx.new_id(),
             version_as_of(versions.timeline(tx, "job_data", employment.job_data_id), tenants.today(tx)),
         )
-        manager = job_data.body[people.DIRECT_MANAGER] if job_data else None
+        manager = job_data.body[employments.DIRECT_MANAGER] if job_data else None
         process_id, _ = processes.start(
             tx, flow_id, nodes, (APPROVAL_SUBJECT, id), employment.id, manager, employment.id
         )
@@ -81,11 +81,11 @@ def create_offboardings(leavers: Sequence[str], dates: OffboardingDates, tx: Tx)
 
 
 def create_pre_hires(count: int, first_day: IsoDate, tx: Tx) -> None:
-    """Expected people whose onboarding has begun: of six tasks one is done, one skipped, four are open."""
+    """Create pre-hires whose onboarding has begun: of six tasks one is completed, one skipped, four are open."""
     named_records = get_named_records(tx)
-    plan = next(w for w in newcomers.PRE_HIRE_PLANS if w.name == "preboarding")
-    task_names = {**pre_hires.SYSTEM_TASKS, newcomers.COMPANY_TASK[0]: newcomers.COMPANY_TASK[1]}
-    tasks = [(code, task_names[code], plan.tasks[code]) for code in newcomers.TASK_ORDER]
+    plan = next(p for p in demo_pre_hires.PRE_HIRE_PLANS if p.name == "preboarding")
+    task_names = {**pre_hires.SYSTEM_TASKS, demo_pre_hires.COMPANY_TASK[0]: demo_pre_hires.COMPANY_TASK[1]}
+    tasks = [(code, task_names[code], plan.tasks[code]) for code in demo_pre_hires.TASK_ORDER]
     for _ in range(count):
         row = {
             "id": tx.new_id(),
@@ -108,7 +108,7 @@ def _offer(named_records: NamedRecords) -> dict[str, Any]:
 def prepare(
     run_command: Callable[[Callable[[Tx], None]], Any], leavers: Sequence[str], per_leaver: int, dates: OffboardingDates
 ) -> None:
-    """`each` records of both kinds for every leaver, turn by turn; `tell` runs one command."""
+    """Create `per_leaver` offboardings for every leaver, round robin, and as many pre-hires, with `run_command`."""
     for _ in range(per_leaver):
         for start in range(0, len(leavers), BATCH_SIZE):
             batch = leavers[start : start + BATCH_SIZE]
@@ -127,6 +127,6 @@ _SELECT_PRE_HIRES = statement(
 
 
 def list_seeded(tx: Tx, since: str) -> dict[str, list[str]]:
-    """The ids of the records that were made here, by kind, in the order in which they were made."""
+    """Return the ids of the records created here, by kind, in the order of creation."""
     queries = {"offboarding": _SELECT_OFFBOARDINGS, "pre_hire": _SELECT_PRE_HIRES}
     return {kind: [row["id"] for row in tx.fetch_all(query, since=since)] for kind, query in queries.items()}

@@ -1,4 +1,4 @@
-"""The operations measured beside create job change: a request for every record, and how many records show it."""
+"""The other measured operations: a request for every record, and the query that counts the changed records."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _EXPLANATION = "与员工确认后调整了离职日期"
 
 @dataclass(frozen=True)
 class Operation:
-    """`body` is about one record of a `kind`; `done` tells, in SQL, the records on which it was done."""
+    """`build_body` returns the body for a record of a `kind`; `done_condition`, in SQL, selects the changed records."""
 
     name: str
     path: str
@@ -27,7 +27,7 @@ class Operation:
         return f"SELECT count(*) FROM {self.kind} WHERE {self.done_condition}"
 
     def messages(self, bench_data: BenchData, token: str, ids: Sequence[str]) -> Iterator[bytes]:
-        """HTTP requests, ready to send: one for every record."""
+        """Yield encoded HTTP requests, one for every record."""
         for id in ids:
             yield http_post(self.path, msgspec.json.encode(self.build_body(bench_data, id)), token)
 
@@ -37,7 +37,7 @@ def _operator_id(bench_data: BenchData) -> str:
 
 
 def _edit(bench_data: BenchData, id: str) -> dict[str, Any]:
-    """The date is the last day: it has more rules than any other, and moves the end of the employment."""
+    """Edit the offboarding date, which has more rules than any other field and changes the employment's end date."""
     new_values = {"reason_explanation": _EXPLANATION, "offboarding_date": OFFBOARDING_DATES.edited}
     update_data = [{"field_name": name, "value": value} for name, value in new_values.items()]
     return {"offboarding_id": id, "operator_id": _operator_id(bench_data), "update_data": update_data}

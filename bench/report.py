@@ -1,4 +1,4 @@
-"""What was measured, as tables: medians, ratios, and the aims beside them."""
+"""Renders the measurements as tables: medians, ratios and targets."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -7,14 +7,14 @@ from statistics import median
 from typing import Protocol
 
 TARGETS = (
-    "aims: 1,500 requests/s and 35 % of bare on SQLite; 400 requests/s on PostgreSQL; "
+    "targets: 1,500 requests/s and 35 % of the baseline on SQLite; 400 requests/s on PostgreSQL; "
     "100,000 people within 1.3 times the cost of 1,000"
 )
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One measurement: latencies in milliseconds, CPU in microseconds per request (all of it, and the database's)."""
+    """Rate in requests per second, latencies in milliseconds, CPU in microseconds per request, rows per request."""
 
     rate: float
     p50: float
@@ -25,7 +25,7 @@ class Measurement:
 
 
 class Variant(Protocol):
-    """A company in a store, and what was measured on it: a create by handler, and operations beside it."""
+    """A company in a store, and its measurements: of create by handler, of other operations by name."""
 
     size: int
     store: str
@@ -37,12 +37,16 @@ class Variant(Protocol):
 
 
 def render_tables(variants: Sequence[Variant]) -> str:
-    """Everything that is to be read, as plain text that is a Markdown table as well."""
+    """Return all tables as plain text that is also Markdown."""
     lines = _table_heading("handler")
     for variant in variants:
         for handler, measurements in sorted(variant.measurements.items(), reverse=True):
             lines.append(_table_line(variant.name, handler, measurements))
-    lines += ["", "| store, people | corehr's rate, of bare's | corehr's CPU, times bare's |", "|---|---:|---:|"]
+    lines += [
+        "",
+        "| store, people | corehr's rate, of the baseline's | corehr's CPU, times the baseline's |",
+        "|---|---:|---:|",
+    ]
     for variant in variants:
         rate = _median_ratio(variant, lambda m: m.rate)
         cpu = _median_ratio(variant, lambda m: m.cpu)
@@ -51,7 +55,7 @@ def render_tables(variants: Sequence[Variant]) -> str:
     if any(variant.other_measurements for variant in variants):
         lines += _table_heading("operation")
     for variant in variants:
-        lines += [_table_line(variant.name, operation, seen) for operation, seen in variant.other_measurements.items()]
+        lines += [_table_line(variant.name, operation, runs) for operation, runs in variant.other_measurements.items()]
     return "\n".join(lines)
 
 
@@ -76,13 +80,13 @@ def _format_micros(value: float) -> str:
 
 
 def _median_ratio(variant: Variant, metric: Callable[[Measurement], float]) -> float:
-    """The median, over rounds, of corehr's value over bare's of the same round."""
-    pairs = zip(variant.measurements["corehr"], variant.measurements["bare"], strict=True)
-    return median(metric(ours) / metric(bare) for ours, bare in pairs)
+    """Return the median, over rounds, of corehr's value divided by the baseline's of the same round."""
+    pairs = zip(variant.measurements["corehr"], variant.measurements["baseline"], strict=True)
+    return median(metric(corehr) / metric(baseline) for corehr, baseline in pairs)
 
 
 def _growth_lines(variants: Sequence[Variant]) -> list[str]:
-    """Cost per create of the largest company over that of the smallest, in each store, round by round."""
+    """Return per store the cost of a create in the largest company, divided by that in the smallest, as medians."""
     lines = []
     for store in dict.fromkeys(v.store for v in variants):
         sized = sorted((v for v in variants if v.store == store), key=lambda v: v.size)
@@ -100,4 +104,6 @@ def _growth_lines(variants: Sequence[Variant]) -> list[str]:
 
 def _rows_line(variants: Sequence[Variant]) -> str:
     rows = variants[0].measurements["corehr"][-1].rows
-    return "rows written by one request, corehr and bare alike: " + ", ".join(f"{n:g} {t}" for t, n in rows.items())
+    return "rows written by one request, corehr and the baseline alike: " + ", ".join(
+        f"{n:g} {t}" for t, n in rows.items()
+    )

@@ -1,4 +1,4 @@
-"""How many rows stand in a database, so that handlers can be held to what they were asked to write."""
+"""Counts the rows of a database, to check that both handlers write the same number."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,18 +13,18 @@ _COUNT = "SELECT " + ", ".join(f"(SELECT count(*) FROM {table})" for table in TA
 
 
 def count_rows(url: str) -> Mapping[str, int]:
-    """Rows by table."""
+    """Return the number of rows by table."""
     return dict(zip(TABLES, query_numbers(url, _COUNT), strict=True))
 
 
 def query_numbers(url: str, query: str) -> list[int]:
-    """The numbers in the first row of an answer."""
+    """Return the numbers in the first row of the result."""
     if url.startswith("sqlite:///"):
-        raw = apsw.Connection(str(Path(url.removeprefix("sqlite:///"))), flags=apsw.SQLITE_OPEN_READONLY)
+        sqlite = apsw.Connection(str(Path(url.removeprefix("sqlite:///"))), flags=apsw.SQLITE_OPEN_READONLY)
         try:
-            found = next(iter(raw.execute(query)))
+            found = next(iter(sqlite.execute(query)))
         finally:
-            raw.close()
+            sqlite.close()
     else:
         with psycopg.connect(url, autocommit=True) as connection:
             found = connection.execute(query.encode()).fetchone() or ()
@@ -32,5 +32,5 @@ def query_numbers(url: str, query: str) -> list[int]:
 
 
 def per_request(before: Mapping[str, int], after: Mapping[str, int], requests: int) -> dict[str, float]:
-    """Rows that one request added, by table."""
+    """Return the rows that one request added, by table."""
     return {table: (after[table] - before[table]) / requests for table in TABLES}

@@ -1,4 +1,4 @@
-"""Server processes under load, and what they cost: started, awaited, weighed and stopped."""
+"""Starts and stops the measured servers, and reads their CPU time."""
 
 import http.client
 import os
@@ -20,7 +20,7 @@ from bench.bodies import APP, SECRET
 from bench.company import HERE
 
 COREHR_COMMAND = ("-m", "corehr.entrypoints.cli", "serve", "--rate-limits", "off")
-BASELINE_COMMAND = ("-m", "bench.bare")
+BASELINE_COMMAND = ("-m", "bench.baseline")
 TIMEOUT_SECONDS = 30
 """Seconds for a server to be ready, or to stop."""
 
@@ -28,12 +28,12 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 class ServerNotStarted(Exception):
-    """A server did not start; the text is what it said."""
+    """A server did not start; the text gives the reason."""
 
 
 @contextmanager
 def running_server(command: Sequence[str], url: str) -> Iterator[tuple[int, int]]:
-    """A server process on a database: its process id and port."""
+    """Start a server process on a database; yield its process id and port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with tempfile.TemporaryFile() as output:
@@ -47,7 +47,7 @@ def running_server(command: Sequence[str], url: str) -> Iterator[tuple[int, int]
             _stop(process)
             output.seek(0)
             if output_text := output.read().decode(errors="replace")[-4000:].strip():
-                error.add_note(f"the server said:\n{output_text}")
+                error.add_note(f"output of the server:\n{output_text}")
             raise
         finally:
             _stop(process)
@@ -78,7 +78,7 @@ def _await_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
 
 
 def get_token(port: int) -> str:
-    """A token of the demo company's first app."""
+    """Return a token of the demo company's first app."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     body = msgspec.json.encode({"app_id": APP, "app_secret": SECRET})
     connection.request("POST", "/open-apis/auth/v3/tenant_access_token/internal", body)
@@ -88,7 +88,7 @@ def get_token(port: int) -> str:
 
 
 def cpu_seconds(*processes: int) -> float:
-    """Seconds of CPU that these processes have used, all their threads, user and system; nan where nobody knows."""
+    """Return the CPU seconds of these processes, all threads, user and system; nan on systems without /proc."""
     if not Path("/proc/self/stat").exists():
         return float("nan")
     ticks = 0
@@ -103,13 +103,13 @@ def cpu_seconds(*processes: int) -> float:
 
 
 class Postgres:
-    """A database server, and databases of ours in it."""
+    """A database server, and the benchmark's databases on it."""
 
     def __init__(self, admin: str) -> None:
         self._admin = admin
 
     def create(self, name: str, template: str | None = None) -> str:
-        """The address of a fresh database, empty or a copy."""
+        """Create a database, empty or as a copy, and return its URL."""
         self.drop(name)
         source = _database_name(template) if template else "template0 ENCODING 'UTF8'"
         self._run(f"CREATE DATABASE {_database_name(name)} TEMPLATE {source}")
@@ -119,7 +119,7 @@ class Postgres:
         self._run(f"DROP DATABASE IF EXISTS {_database_name(name)} WITH (FORCE)")
 
     def backends(self, name: str) -> list[int]:
-        """Process ids of the connections to a database."""
+        """Return the process ids of the connections to a database."""
         with psycopg.connect(self._admin, autocommit=True) as connection:
             rows = connection.execute(
                 "SELECT pid FROM pg_stat_activity WHERE datname = %s", (_database_name(name),)
@@ -127,7 +127,7 @@ class Postgres:
         return [row[0] for row in rows]
 
     def checkpoint(self) -> None:
-        """So that none comes while something is measured."""
+        """Force a checkpoint, so that none runs during a measurement."""
         self._run("CHECKPOINT")
 
     def _run(self, statement: str) -> None:
@@ -141,7 +141,7 @@ def _database_name(name: str) -> str:
 
 @contextmanager
 def postgres_server(configured_url: str | None) -> Iterator[Postgres | None]:
-    """The server at the address given, else one started for now, durable as by default; None where there is none."""
+    """Yield the server at the URL, or one started here with default durability; None if PostgreSQL is not installed."""
     if configured_url:
         yield Postgres(configured_url)
         return
@@ -170,7 +170,7 @@ def _postgres_bin_dir() -> Path | None:
 
 
 def _run_as_postgres(*command: str | Path, check: bool = True) -> None:
-    """As PostgreSQL's own user where we are root, since it refuses to run as root."""
+    """Run a command, as the user `postgres` if this process is root: PostgreSQL refuses to run as root."""
     user = {"user": "postgres"} if hasattr(os, "geteuid") and os.geteuid() == 0 else {}
     result = subprocess.run(command, **user, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # type: ignore[call-overload]
     if check and result.returncode:

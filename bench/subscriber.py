@@ -1,4 +1,4 @@
-"""`python -m bench.subscriber PORT`: takes every event at once; GET says how many, and when the first and last came."""
+"""`python -m bench.subscriber PORT`: accepts every event at once; GET returns their number, and first and last time."""
 
 import asyncio
 import sys
@@ -12,7 +12,7 @@ _CONTENT_LENGTH = b"content-length:"
 
 
 class Count:
-    """`first` and `last` are seconds since 1970."""
+    """Number of received events; `first` and `last` are times of receipt in seconds since 1970."""
 
     def __init__(self) -> None:
         self.events, self.first, self.last = 0, 0.0, 0.0
@@ -24,14 +24,14 @@ class Count:
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests as corehr sends them, one after the other."""
+    """Reads the requests of one connection, one after the other."""
 
     def __init__(self, count: Count) -> None:
         self._count = count
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

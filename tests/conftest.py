@@ -1,4 +1,4 @@
-"""Fixtures: `world` is a fresh demo company, on SQLite and on PostgreSQL."""
+"""Fixtures: `world` is a new demo company, on SQLite and on PostgreSQL."""
 
 import shutil
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def template(request: pytest.FixtureRequest) -> Template:
 
 @pytest.fixture
 def db(template: Template) -> Iterator[str]:
-    """The address of a fresh company's database."""
+    """The URL of a new copy of the prepared company."""
     url = template.copy()
     yield url
     template.delete(url)

@@ -1,4 +1,4 @@
-"""A subscriber's server, in a thread of the test: it records what it is sent and answers as the test wants."""
+"""A subscriber's webhook server in a thread of the test: it records requests and responds as the test specifies."""
 
 import json
 import socket
@@ -12,7 +12,7 @@ from tests.server import free_port
 
 
 class ReceivedRequest(NamedTuple):
-    """One request: header names are in lower case, `body` is as it came."""
+    """One request: header names are in lower case, `body` is as it was received."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -26,13 +26,13 @@ ResponseFor = Callable[[ReceivedRequest], tuple[int, bytes]]
 
 
 def accept_all(received: ReceivedRequest) -> tuple[int, bytes]:
-    """Take whatever comes, and answer challenges."""
+    """Accept every event, and answer challenges."""
     body = received.json
     return 200, json.dumps({"challenge": body["challenge"]} if "challenge" in body else {}).encode()
 
 
 class Listener:
-    """`answer` may be exchanged at any time; while `down`, connections are refused."""
+    """The server; `respond` may be replaced at any time. Between `stop` and `start` connections are refused."""
 
     def __init__(self, respond: ResponseFor = accept_all) -> None:
         self.respond, self.port = respond, free_port()
@@ -75,7 +75,7 @@ class Listener:
             request_queue_size = 128
 
             def handle_error(self, request: Any, client_address: Any) -> None:
-                pass  # the server that calls us was killed
+                pass  # the calling server was killed
 
         self._server = Server(("127.0.0.1", self.port), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -91,14 +91,14 @@ class Listener:
 
     @property
     def events(self) -> list[Any]:
-        """What was sent in the clear, challenges left out."""
+        """The bodies of all requests that are not encrypted, without challenges."""
         with self._changed:
             return [payload for received in self.requests if "challenge" not in (payload := received.json)]
 
     def wait_for(self, done: Callable[[], bool], seconds: float = 30) -> None:
-        """Until `done()` holds; it is looked at whenever something came."""
+        """Wait until `done()` is true, which is checked after each request; fails after `seconds`."""
         with self._changed:
-            assert self._changed.wait_for(done, seconds), f"only {len(self.requests)} requests came"
+            assert self._changed.wait_for(done, seconds), f"only {len(self.requests)} requests were received"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A subscriber's server on this machine, and webhooks that call it."""
+"""A subscriber's webhook server on this machine, on the test's event loop, and a client that posts to it."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ ACCEPTED = AttemptResult(True, "HTTP 200")
 
 
 class ReceivedRequest(NamedTuple):
-    """One request as it came over the wire; `connection` counts from 0."""
+    """One request as it was received; `connection` is the number of its connection, from 0."""
 
     connection: int
     line: str
@@ -42,12 +42,13 @@ def http_response(status=200, body=b'{"msg":"success"}', *headers):
 
 
 class Receiver:
-    """A subscriber's server: keeps what it hears and answers what `answers` makes of it; None is no answer ever.
+    """A subscriber's server: records requests and sends the response that `respond` returns; for None it sends none.
 
-    `came` is set when it has heard something, `over` when a connection has ended.
+    `respond` returns bytes, None, or a coroutine function that is called with the stream writer. `received` is set when
+    a request was received, `closed` when a connection was closed.
     """
 
-    def __init__(self, respond=lambda heard: http_response()):
+    def __init__(self, respond=lambda received: http_response()):
         self.respond, self.connections = respond, 0
         self.requests: list[ReceivedRequest] = []
         self.received, self.closed = asyncio.Event(), asyncio.Event()
@@ -79,8 +80,8 @@ class Receiver:
 
 
 @asynccontextmanager
-async def webhook_server(respond=lambda heard: http_response(), **options):
-    """A Receiver and its URL."""
+async def webhook_server(respond=lambda received: http_response(), **options):
+    """Yield a running Receiver and its URL."""
     receiver = Receiver(respond)
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, **options)
     async with server:
@@ -99,7 +100,7 @@ async def webhook_client(egress_policy=None, **options):
 
 
 def async_test(test):
-    """A test that is a coroutine, on an event loop of its own."""
+    """Run a test that is a coroutine function on an event loop of its own."""
 
     @functools.wraps(test)
     def run(*args, **kwargs):
@@ -109,13 +110,13 @@ def async_test(test):
 
 
 async def outcome_of(respond, *, body=EVENT, key="", **options):
-    """The outcome of one post to a server that answers so."""
+    """Return the result of one post to a server that responds with `respond`."""
     async with webhook_server(respond) as (_, url), webhook_client(**options) as webhooks:
         return await webhooks.post(url, body, key)
 
 
 def decrypt_body(raw, key=KEY):
-    """What a sealed body carries, read with nothing of the program."""
+    """Return the body that an encrypted body carries, decrypted without any code of the program."""
     [(name, text)] = json.loads(raw).items()
     assert name == "encrypt"
     encrypted = base64.b64decode(text, validate=True)

@@ -1,4 +1,4 @@
-"""A real server in a process of its own, as its users run it."""
+"""A real server in its own process, as users run it."""
 
 import json
 import signal
@@ -20,15 +20,16 @@ def free_port() -> int:
 
 
 class Server:
-    """`corehr serve` on a prepared company's database, sandbox on."""
+    """`corehr serve` on the database of a prepared company, with the sandbox on."""
 
     def __init__(self, db: str, *, rate_limits: bool = False) -> None:
         self.db, self.port, self.rate_limits = db, free_port(), rate_limits
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115  # closed when serving ends
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by Server.close
         self.start()
 
     def start(self) -> None:
+        """Start the process; return when `/healthz` answers, within 30 seconds."""
         limits = "on" if self.rate_limits else "off"
         command = [sys.executable, "-m", "corehr.entrypoints.cli", "serve", "--db", self.db, "--sandbox"]
         command += ["--port", str(self.port), "--rate-limits", limits]
@@ -45,7 +46,7 @@ class Server:
         raise TimeoutError("the server does not answer")
 
     def output(self) -> str:
-        """What it has written so far."""
+        """Return what the server has written to stdout and stderr so far."""
         self.log.seek(0)
         return self.log.read().decode()
 
@@ -54,11 +55,12 @@ class Server:
         self.process.wait()
 
     def stop(self) -> int:
+        """Send SIGTERM and return the exit code, within 30 seconds."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
 
     def close(self) -> None:
-        """It is not needed any more, however it stands."""
+        """Kill the process if it still runs, and close its log."""
         if self.process.poll() is None:
             self.kill()
         self.log.close()

@@ -1,4 +1,4 @@
-"""Where tests keep their companies: a prepared SQLite file to copy, a PostgreSQL database to make others from."""
+"""The databases of the tests: a prepared SQLite file or PostgreSQL database, of which each test gets a copy."""
 
 import os
 import shutil
@@ -19,21 +19,24 @@ CANDIDATE_URLS = ("postgresql://postgres@127.0.0.1/postgres", "postgresql://%2Fv
 
 
 def skip_or_fail(requirement: str, reason: str) -> None:
-    """Skip, or fail where COREHR_TEST_REQUIRE says that `what` may not be missing."""
+    """Skip the test, or fail it if COREHR_TEST_REQUIRE lists `requirement`."""
     if requirement in os.environ.get("COREHR_TEST_REQUIRE", "").split(","):
         pytest.fail(f"{requirement} is required (COREHR_TEST_REQUIRE) but {reason}")
     pytest.skip(reason)
 
 
 def in_memory_folder() -> Path:
-    """A fresh folder, in memory where the system has such a place."""
+    """Create a folder, in memory if the system has /dev/shm."""
     memory = Path("/dev/shm")
     return Path(tempfile.mkdtemp(prefix="corehr-test-", dir=memory if os.access(memory, os.W_OK) else None))
 
 
 @contextmanager
 def postgres_server() -> Iterator[str | None]:
-    """The address of a server that lets us make databases: the one named, one found, or one started for now."""
+    """Yield the URL of a server on which databases can be created, or None.
+
+    It is COREHR_TEST_PG, a candidate that answers, or a server started here and stopped again.
+    """
     configured_url = os.environ.get("COREHR_TEST_PG")
     for url in (configured_url,) if configured_url else CANDIDATE_URLS:
         if url and _can_create_databases(url):
@@ -63,7 +66,7 @@ def _postgres_bin_dir() -> Path | None:
 
 
 def _run_as_postgres() -> dict[str, Any]:
-    """initdb refuses to run as root."""
+    """Return arguments of `subprocess.run` that change from root to postgres: initdb refuses to run as root."""
     return {"user": "postgres"} if hasattr(os, "geteuid") and os.geteuid() == 0 else {}
 
 
@@ -75,7 +78,7 @@ def _pg_ctl(folder: Path, *arguments: str) -> bool:
 
 
 def _start_server(folder: Path) -> str | None:
-    """A server of our own in a folder, listening on a socket there; None where PostgreSQL is not installed."""
+    """Start a server in a folder, listening on a socket there; return its URL, or None if that is not possible."""
     bin_dir = _postgres_bin_dir()
     if bin_dir is None:
         return None
@@ -90,14 +93,14 @@ def _start_server(folder: Path) -> str | None:
 
 
 class Template:
-    """A prepared company, of which every test gets its own copy."""
+    """A prepared company, of which each test gets its own copy."""
 
     def copy(self) -> str:
-        """The address of a new copy."""
+        """Create a copy and return its URL."""
         raise NotImplementedError
 
     def delete(self, url: str) -> None:
-        """The copy is not needed any more."""
+        """Delete a copy."""
         raise NotImplementedError
 
 
@@ -142,7 +145,7 @@ class PostgresTemplate(Template):
             with psycopg.connect(self.server, autocommit=True) as connection:
                 try:
                     connection.execute(sql.encode())
-                except psycopg.errors.ObjectInUse:  # another test is copying the same template just now
+                except psycopg.errors.ObjectInUse:  # another test is copying the same template
                     time.sleep(0.05)
                 else:
                     return

@@ -1,4 +1,4 @@
-"""The vocabulary of the tests: one demo company, asked over HTTP as an app asks it."""
+"""The vocabulary of the tests: one demo company, called over HTTP as an app calls it."""
 
 import asyncio
 import hashlib
@@ -56,15 +56,16 @@ class Response:
         return self.json["data"]
 
     def assert_ok(self) -> None:
-        """It succeeded; what it says does not matter here."""
+        """Assert status 200 and code 0, whatever the data."""
         assert (self.status, self.code) == (200, 0), self.body
 
     def error(self) -> tuple[int, int, str]:
+        """Return the HTTP status, the code and the message."""
         return self.status, self.json["code"], self.json["msg"]
 
 
 class World:
-    """A company of its own for one test; its sandbox is on, its rate limits are off unless asked for."""
+    """One test's own installation of the demo company. By default the sandbox is on and rate limits are off."""
 
     def __init__(self, url: str, *, rate_limits: bool = False, sandbox: bool = True) -> None:
         self.url = url
@@ -78,7 +79,7 @@ class World:
         self._runner.run(self.installation.stop())
         self._runner.close()
 
-    # -- asking ------------------------------------------------------------------------------------------------
+    # -- requests ----------------------------------------------------------------------------------------------
 
     def request(
         self,
@@ -90,15 +91,15 @@ class World:
         headers: Mapping[str, str] | None = None,
         app: str | None = None,
     ) -> Response:
-        """One request; with the token of `app` where one is named. `body` is JSON, or bytes as they are."""
+        """Send one request, with the token of `app` if given. `body` is encoded as JSON; bytes are sent as they are."""
         return self._runner.run(self._request(method, path, body, query=query, headers=headers, app=app))
 
     def call(self, method: str, path: str, body: Any = None, *, app: str = APP_ALL, **query: Any) -> Response:
-        """One call of the Open API by an app."""
+        """Call the Open API as an app."""
         return self.request(method, path, body, query=query, app=app)
 
     def concurrently(self, calls: Iterable[Sequence[Any]]) -> list[Response]:
-        """Calls `(method, path, body)` or `(method, path, body, query)` made at one moment, answers in their order."""
+        """Send `(method, path, body)` or `(method, path, body, query)` at once; return the responses in their order."""
 
         async def gather_all() -> list[Response]:
             await self._token(APP_ALL)
@@ -111,7 +112,7 @@ class World:
         return self._runner.run(gather_all())
 
     def sandbox(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """One call of the sandbox; its answer."""
+        """Call the sandbox, which must answer 200; return the JSON of its response."""
         response = self.request(method, f"/sandbox/{path}", body, query=query)
         assert response.status == 200, response.body
         return response.json
@@ -120,7 +121,7 @@ class World:
 
     @property
     def named(self) -> Any:
-        """The records that have names, as GET /sandbox/world tells them."""
+        """The named records, as GET /sandbox/world returns them; read once."""
         if self._named is None:
             self._named = self.sandbox("GET", "world")
         return self._named
@@ -129,34 +130,34 @@ class World:
         return self.named["employments"][name]
 
     def hire(self, count: int = 1) -> list[Any]:
-        """More plain active people."""
+        """Create plain active employments and return them."""
         return list(self.sandbox("POST", "world/employees", {"count": count})["employments"].values())
 
     def today(self) -> str:
         return self.sandbox("GET", "clock")["now"][:10]
 
     def advance(self, **duration: int) -> None:
-        """Let days (or hours, minutes) pass."""
+        """Advance the world clock by days, hours or minutes."""
         self.sandbox("POST", "clock/advance", duration)
 
     def events(self, event_type: str, since: str | None = None) -> list[Any]:
-        """The events of a type that were recorded, oldest first; `since` is an event id."""
+        """Return up to 1000 recorded events of a type, oldest first, after the event id `since` if it is given."""
         query = {"type": event_type, "limit": 1000} | ({"since": since} if since else {})
         return self.sandbox("GET", "events", **query)["items"]
 
     def all_events(self, event_type: str) -> list[Any]:
-        """Every event of a type, however many."""
-        found: list[Any] = []
-        while page := self.events(event_type, found[-1]["event_id"] if found else None):
-            found += page
-        return found
+        """Return every recorded event of a type, oldest first."""
+        events: list[Any] = []
+        while page := self.events(event_type, events[-1]["event_id"] if events else None):
+            events += page
+        return events
 
     def in_transaction(self, function: Callable[[Tx], Any]) -> Any:
-        """Say something through the records' own primitives, for states that no operation makes yet."""
+        """Run a function over the primitives of records, for states that no operation produces; return its result."""
         return self.installation.store.command_sync(self.installation.tenant.id, function)
 
     def fingerprint(self) -> str:
-        """A hash over every row of the tenant: what did not change, changed nothing."""
+        """Return a hash over every row of the tenant, which is equal as long as no row changes."""
 
         def digest_rows(tx: Tx) -> str:
             digest = hashlib.sha256()
@@ -169,7 +170,7 @@ class World:
         return self.in_transaction(digest_rows)
 
     def refused_by(self) -> str:
-        """The name of the rule that refused the last request."""
+        """Return the name of the rule that refused the last request."""
         return str(self.sandbox("GET", "requests", limit=1)["items"][-1]["rule"])
 
     # -- job changes -------------------------------------------------------------------------------------------
@@ -177,7 +178,7 @@ class World:
     def create_job_change(
         self, employment_id: str, transfer_info: Mapping[str, Any], *, app: str = APP_ALL, **body: Any
     ) -> Response:
-        """Ask for a direct job change effective today, or as `body` says otherwise; ids are CoreHR's."""
+        """Create a direct job change effective today; `body` overrides members. Ids are CoreHR's."""
         return self.call(
             "POST",
             CREATE_JOB_CHANGE_PATH,
@@ -187,6 +188,7 @@ class World:
         )
 
     def job_change_body(self, employment_id: str, transfer_info: Mapping[str, Any], **body: Any) -> dict[str, Any]:
+        """Return the body of `create_job_change`; a member that is None is left out."""
         defaults = {
             "transfer_mode": 1,
             "employment_id": employment_id,
@@ -197,7 +199,7 @@ class World:
         return {k: v for k, v in (defaults | body).items() if v is not None}
 
     def approve(self, process_id: str, *, approve: bool = True) -> None:
-        """Every approver answers in turn, until nobody is left to ask; or the first one says no."""
+        """Approve every task of the process, node after node, until none is pending; or reject the first one."""
         while tasks := self.pending_tasks(process_id):
             for task in tasks:
                 self.answer_task(process_id, task["approver_id"], 3 if approve else 2).assert_ok()
@@ -206,12 +208,12 @@ class World:
 
     def answer_task(self, process_id: str, approver_id: str, status: int, **body: Any) -> Response:
         path = f"/open-apis/corehr/v2/processes/{process_id}/approvers/{approver_id}"
-        request_body = {"status": status, "system_approval": True, "reason": "as a test wants it"} | body
+        request_body = {"status": status, "system_approval": True, "reason": "given by a test"} | body
         return self.call("PUT", path, request_body, user_id_type="people_corehr_id")
 
     def pending_tasks(self, process_id: str) -> list[Any]:
         tasks = self.sandbox("GET", f"records/processes/{process_id}")["tasks"]
-        return [t for t in tasks if t["status"] == 1]
+        return [task for task in tasks if task["status"] == 1]
 
     def revoke(self, job_change_id: str, operator_id: str | None = None, **query: Any) -> Response:
         request_body = {"operator_id": operator_id or self.employment("process_admin")["id"]}
@@ -223,12 +225,12 @@ class World:
         )
 
     def job_data(self, employment_id: str, day: str) -> Any:
-        """The person's job data in force on a day, by API; None when there is none."""
+        """Return the job data of an employment as of a day, by the API, or None."""
         request_body = {"employment_ids": [employment_id], "data_date": day}
         items = self.call("POST", QUERY_JOB_DATA_PATH, request_body, page_size=10, **COREHR_ID_TYPES).data["items"]
         return items[0]["job_datas"][0] if items else None
 
-    # -- underneath --------------------------------------------------------------------------------------------
+    # -- internals ---------------------------------------------------------------------------------------------
 
     def await_(self, awaitable: Awaitable[Any]) -> Any:
         async def wait() -> Any:
@@ -266,7 +268,7 @@ COREHR_ID_TYPES = {"user_id_type": "people_corehr_id", "department_id_type": "pe
 async def asgi_request(
     app: Any, method: str, path: str, body: bytes, query: Mapping[str, Any], headers: Mapping[str, str]
 ) -> Response:
-    """One HTTP request to an ASGI application, without a socket between."""
+    """Send one HTTP request to an ASGI application without a socket."""
     scope = {
         "type": "http",
         "http_version": "1.1",

@@ -1,11 +1,11 @@
-"""Turns a folder of extracted API facts (JSON) into the TOML that `corehr.gateway.spec` reads.
+"""Convert a folder of extracted API facts (JSON) into the TOML that `corehr.gateway.spec` reads.
 
     python tools/import_spec.py FACTS --operation v1.job_change.create --event corehr.job_data.changed_v1
     python tools/import_spec.py FACTS --all --out SOME_FOLDER
 
-FACTS holds `operations/*.json`, `events/*.json`, `enums.json` and `errors.json`. Entries that are not asked for stay as
-they are in the files already written; entries are sorted by name, so the same facts always give the same text.
-The notation of a field is described at the top of `src/corehr/gateway/spec.py`.
+FACTS holds `operations/*.json`, `events/*.json`, `enums.json` and `errors.json`. Entries that are not named keep
+their text in the existing files; entries are sorted by name, so the same facts always give the same text.
+The notation of a field is described at the top of `src/corehr/gateway/fields.py`.
 """
 
 import argparse
@@ -33,7 +33,7 @@ OPERATION_KEYS |= {"rate", "errors", "more_errors", "retired_errors", "binary", 
 
 
 def field_lines(fields: Iterable[JsonObject], prefix: str = "") -> list[str]:
-    """One line per field, a parent before its members; `prefix` is the dotted path of the parent, with its dot."""
+    """Return one line per field, a parent before its members; `prefix` is the parent's dotted path, with its dot."""
     lines: list[str] = []
     for field in map(_move_values_to_enum_name, fields):
         name, kind = field["name"], field["type"]
@@ -48,7 +48,7 @@ def field_lines(fields: Iterable[JsonObject], prefix: str = "") -> list[str]:
 
 
 def _move_values_to_enum_name(field: JsonObject) -> JsonObject:
-    """The page's type "enum" is an object whose `enum_name` takes the values stated beside the object."""
+    """Return a field of the page's type "enum" as an object whose member `enum_name` has the values of the field."""
     if field["type"].removesuffix("[]") != "enum":
         return field
     stated: JsonObject = {key: field[key] for key in ("enum", "enum_of", "enum_open") if key in field}
@@ -82,7 +82,7 @@ def _render_range(bounds: list[Any]) -> str:
 
 
 def operation_entry(facts: JsonObject) -> JsonObject:
-    """The TOML table of one operation; every key of the facts has a place in it or stops the import."""
+    """Return the TOML table of one operation; raise SystemExit when the facts have a key without a place in it."""
     _require_known_keys(facts["id"], facts, OPERATION_KEYS)
     entry: JsonObject = {"http": f"{facts['method']} {facts['path']}", "updated": _date(facts["updated"])}
     entry |= {"deprecated": True} if facts["deprecated"] else {}
@@ -96,7 +96,7 @@ def operation_entry(facts: JsonObject) -> JsonObject:
 
 
 def event_entry(facts: JsonObject) -> JsonObject:
-    """The TOML table of one event; its `body` is what stands in the `event` member of a delivery."""
+    """Return the TOML table of one event; its `body` has the fields of the `event` member of a delivery."""
     _require_known_keys(facts["event"], facts, EVENT_KEYS)
     if facts["push"] != "Webhook" or [field["name"] for field in facts["body"]] != ["event"]:
         raise SystemExit(f"{facts['event']}: expected a webhook with one member `event`")
@@ -109,7 +109,7 @@ def event_entry(facts: JsonObject) -> JsonObject:
 
 def _require_known_keys(name: str, facts: JsonObject, known_keys: set[str]) -> None:
     if unknown := set(facts) - known_keys:
-        raise SystemExit(f"{name}: teach the importer the keys {sorted(unknown)}")
+        raise SystemExit(f"{name}: add to the importer the keys {sorted(unknown)}")
 
 
 def _date(milliseconds: str) -> dt.date:
@@ -120,7 +120,7 @@ def _date(milliseconds: str) -> dt.date:
 
 
 def render(entries: Entries, comment: str) -> str:
-    """The text of one file: a comment, then one table per entry in the order of their names."""
+    """Return the text of one file: a comment, then one table per entry, sorted by name."""
     tables = [f"# {comment}\n"]
     for name in sorted(entries):
         rows = "".join(f"{key} = {_render_value(key, value)}\n" for key, value in entries[name].items())
@@ -138,7 +138,7 @@ def _render_value(key: str, value: Any) -> str:
 
 
 def _render_inline(value: Any, *, literal: bool = False) -> str:
-    """A TOML value on one line."""
+    """Return a TOML value on one line."""
     if isinstance(value, list):
         return f"[{', '.join(map(_render_inline, value))}]"
     if isinstance(value, str):
@@ -149,7 +149,7 @@ def _render_inline(value: Any, *, literal: bool = False) -> str:
 
 
 def _render_string(value: str, *, literal: bool) -> str:
-    """A TOML string; the many field lines are literal ones, which load three times as fast."""
+    """Return a TOML string; field lines are literal strings, which load three times as fast."""
     if (literal or "\\" in value or '"' in value) and "'" not in value and value.isprintable():
         return f"'{value}'"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -159,7 +159,7 @@ def _render_string(value: str, *, literal: bool) -> str:
 
 
 def merge_file(path: Path, new: Entries, comment: str) -> None:
-    """Writes `new` into the file, keeping the entries it already has under other names."""
+    """Write `new` into the file, keeping its existing entries under other names."""
     if new:
         existing = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,7 +167,7 @@ def merge_file(path: Path, new: Entries, comment: str) -> None:
 
 
 def write_shared_lists(folder: Path, facts: Path) -> None:
-    """Writes the shared lists that the written entries name: `enums.toml`, and `errors.toml` when one is named."""
+    """Write the shared lists that the written entries refer to: `enums.toml`, and `errors.toml` if one is used."""
     written = [tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/*.toml"))]
     entries = [entry for file in written for entry in file.values()]
     lines = [line for entry in entries for section in SECTIONS for line in entry.get(section, [])]
@@ -184,7 +184,7 @@ def write_shared_lists(folder: Path, facts: Path) -> None:
 
 
 def read_facts(folder: Path, key: str) -> dict[str, tuple[str, JsonObject]]:
-    """Name of each operation or event of the folder -> (name of its file, its facts)."""
+    """Return (file stem, facts) of every operation or event of the folder, by name."""
     found: dict[str, tuple[str, JsonObject]] = {}
     for path in sorted(folder.glob("*.json")):
         for facts in json.loads(path.read_text("utf-8")):
@@ -197,7 +197,7 @@ def read_facts(folder: Path, key: str) -> dict[str, tuple[str, JsonObject]]:
 def write_entries(
     kind: str, names: Iterable[str], facts_by_name: dict[str, tuple[str, JsonObject]], folder: Path
 ) -> int:
-    """Writes the wanted entries of one kind ("operations" or "events") below `folder`; says how many."""
+    """Write the named entries of one kind ("operations" or "events") below `folder`; return how many."""
     files: dict[str, Entries] = {}
     for name in dict.fromkeys(names):
         if name not in facts_by_name:
@@ -214,7 +214,7 @@ def write_entries(
 def write_inventory(
     operations: dict[str, tuple[str, JsonObject]], events: dict[str, tuple[str, JsonObject]], folder: Path
 ) -> None:
-    """Writes what there is in all, imported or not: each operation with its number of error rows, each event."""
+    """Write `inventory.toml`: every operation with its number of error rows, and every event, imported or not."""
     lines = ["# What the platform documents in all. Written by tools/import_spec.py --inventory.", "", "[operations]"]
     for name, (resource, facts) in sorted(operations.items()):
         lines.append(f'"{name}" = {{ resource = "{resource}", errors = {len(facts["errors"])} }}')
@@ -229,7 +229,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--operation", action="append", default=[], metavar="ID")
     parser.add_argument("--event", action="append", default=[], metavar="NAME")
     parser.add_argument("--all", action="store_true", help="every operation and every event")
-    parser.add_argument("--inventory", action="store_true", help="the list of what there is in all")
+    parser.add_argument("--inventory", action="store_true", help="write the list of all operations and events")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="the spec folder to write")
     options = parser.parse_args(arguments)
     operations = read_facts(options.facts / "operations", "id")

@@ -1,10 +1,10 @@
-"""Writes the next step of `src/corehr/migrations` from what the code declares and the steps do not make yet.
+"""Write the next step of `src/corehr/migrations` from the tables the code declares and the steps do not create yet.
 
     python tools/make_migration.py "Payroll groups"    the next step
     python tools/make_migration.py --first             the first step again: only while it is not released
 
-Look at what it wrote: rows that must move, and changes that SQLite can only make by copying a table, are written by
-hand. `tests/entrypoints/test_migrations.py` says whether code and steps agree.
+Review the result: data migrations, and changes that SQLite can only make by copying a table, are written by hand.
+`tests/entrypoints/test_migrations.py` checks that code and steps agree.
 """
 
 import argparse
@@ -28,7 +28,7 @@ VERSIONS = Path(__file__).resolve().parent.parent / "src" / "corehr" / "migratio
 
 
 def declared_metadata() -> sa.MetaData:
-    """Every table of every module."""
+    """Import every module and return the metadata with all their tables."""
     for module in pkgutil.walk_packages(corehr.__path__, "corehr."):
         if not module.name.startswith("corehr.migrations"):
             import_module(module.name)
@@ -36,7 +36,7 @@ def declared_metadata() -> sa.MetaData:
 
 
 def write_revision(message: str, revision: str, *, steps: bool) -> Path:
-    """Compare the declared tables with an empty database, or with one that the steps made."""
+    """Write the difference between the declared tables and a database, empty or made by the steps; return the file."""
     config = Config()
     config.set_main_option("script_location", str(VERSIONS.parent).replace("%", "%%"))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
@@ -49,25 +49,25 @@ def write_revision(message: str, revision: str, *, steps: bool) -> Path:
 
 
 def format_file(file: Path) -> None:
-    """Without the generator's remarks, in the house's format."""
+    """Remove the generator's comments from the file and format it as the project does."""
     text = re.sub(r"\n *# ### .* ###", "", file.read_text())
     if text.count("\n    op.") > 40:
-        text = text.replace("-> None:", "-> None:  # noqa: PLR0915  # a step is as long as what it makes", 1)
+        text = text.replace("-> None:", "-> None:  # noqa: PLR0915  # one statement per table and index", 1)
     file.write_text(text)
     subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(file)], check=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("message", nargs="?", help="what the step brings, in a few words")
+    parser.add_argument("message", nargs="?", help="what the step adds, in a few words")
     parser.add_argument("--first", action="store_true", help="write the first step again")
     args = parser.parse_args()
     if args.first == bool(args.message):
         parser.error("give either a message or --first")
     if args.first:
         if len(REVISIONS) > 1:
-            parser.error("there are later steps: the first one stays as it is")
-        declared_metadata()  # before anything is removed: a module that cannot be imported ends it here
+            parser.error("there are later steps: the first one cannot be written again")
+        declared_metadata()  # before any file is removed: a module that cannot be imported stops here
         for file in VERSIONS.glob("*.py"):
             file.unlink()
     revision = f"{1 if args.first else int(REVISIONS[-1]) + 1:04}"

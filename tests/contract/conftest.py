@@ -1,4 +1,4 @@
-"""Fixtures: `server` is one real server per store, its company reset for each test; `own_server` is a test's own."""
+"""Fixtures: `server` is one real server per store, reset for each test; `own_server` serves one test only."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.server import Server, running_server
 
 @pytest.fixture(scope="session")
 def running_servers() -> Iterator[dict[str, Server]]:
-    """The servers that are running, by store."""
+    """Yield the running servers by store; they are closed at the end of the session."""
     servers: dict[str, Server] = {}
     yield servers
     for server in servers.values():

@@ -1,11 +1,11 @@
-"""Listens with the official Python SDK's long connection and tells, line by line, what it hears.
+"""Listens with the official Python SDK's long connection and prints, line by line, what it receives.
 
-Its one argument is JSON: `domain`, `app_id`, `app_secret`; `types`, the event types to handle, unless given all that
+Its one argument is JSON: `domain`, `app_id`, `app_secret`; `types`, the event types to handle, by default all that
 the SDK knows of CoreHR; `fail`, those whose handler throws.
 
     {"ready": true}                      whenever it has connected, the first time and again
     {"event_id", "event_type", "typed"}  an event, with its body as the SDK's types read it; before its handler throws
-    {"failed": "…"}                      the SDK gave up
+    {"failed": "…"}                      the SDK stopped
 """
 
 import json
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-output, sys.stdout = sys.stdout, sys.stderr  # the SDK logs to what it finds there on import
+output, sys.stdout = sys.stdout, sys.stderr  # the SDK logs to the standard output that it finds on import
 
 import lark_oapi as lark  # noqa: E402
 from lark_oapi.ws.exception import ClientException  # noqa: E402
@@ -40,13 +40,13 @@ def handler(fail: bool) -> Callable[[Any], None]:
         body = json.loads(lark.JSON.marshal(event.event))
         print_line(event_id=event.header.event_id, event_type=event.header.event_type, typed=body)
         if fail:
-            raise RuntimeError("told to fail")
+            raise RuntimeError("failing as requested")
 
     return handle
 
 
 def registration_methods() -> dict[str, str]:
-    """The method that registers a handler, by the event type it is for."""
+    """Return the names of the methods that register a handler, by event type."""
     methods = {}
     for name in dir(lark.EventDispatcherHandler.builder("", "")):
         if name.startswith(REGISTER):

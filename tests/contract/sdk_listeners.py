@@ -1,4 +1,4 @@
-"""Programs that listen with the official SDKs' long connections, run from a test."""
+"""Runs programs that receive events over the long connections of the official SDKs."""
 
 import asyncio
 import json
@@ -15,21 +15,21 @@ from tests.stores import skip_or_fail
 _HERE = Path(__file__).parent
 _NODE_SDK = _HERE.parent / "node" / "node_modules" / "@larksuiteoapi" / "node-sdk"
 _PROGRAMS = {
-    "python": (sys.executable, str(_HERE / "listener.py")),
+    "python": (sys.executable, str(_HERE / "sdk_listener_program.py")),
     "node": ("node", str(_HERE / "node" / "listener.mjs")),
 }
 SDKS = tuple(_PROGRAMS)
 
 
 def require(sdk: str) -> str:
-    """The same name; the test is skipped, or fails, where the SDK is not there."""
+    """Return `sdk`; skips the test, or fails it, where the SDK is not installed."""
     if sdk == "node" and not (shutil.which("node") and _NODE_SDK.exists()):
         skip_or_fail("node", "Node.js or its SDK in tests/node was not found: run tools/ci-setup node")
     return sdk
 
 
 class SdkListener:
-    """A program that listens; its lines are JSON."""
+    """A running listener program; `line` returns its next line of output, decoded from JSON."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -49,7 +49,7 @@ class SdkListener:
 
 @asynccontextmanager
 async def running_listener(sdk: str, options: Mapping[str, Any]) -> AsyncIterator[SdkListener]:
-    """The program of an SDK while it runs; `asked` is what it is told to do."""
+    """Run the listener program of an SDK; `options` is its JSON argument."""
     process = await asyncio.create_subprocess_exec(*_PROGRAMS[sdk], json.dumps(options), stdout=PIPE)
     try:
         yield SdkListener(process)

@@ -1,4 +1,4 @@
-"""The webhook dispatchers of the official Python and Node SDKs, unmodified: they handle every event we send, typed."""
+"""The webhook dispatchers of the official Python and Node SDKs, unmodified: they handle every event, typed."""
 
 import json
 import shutil
@@ -36,25 +36,25 @@ KEYS: Final = {"encrypt_key": "密钥 of the subscriber", "verification_token": 
 WRONG: Final = {name: f"not {value}" for name, value in KEYS.items()}
 EVENTS: Final = spec.load().events
 CAUSED: Final = frozenset(coverage._emitting_features(EVENTS))
-"""The event types that something causes."""
+"""The event types that a feature emits."""
 
 CUSTOMIZED: Final = {"corehr.onboarding_qr_code.inactive_v2"}
-"""What the Python SDK has no type for: a subscriber registers it by name, and is handed a mapping."""
+"""The event types without a class in the Python SDK: a handler is registered by name and receives a mapping."""
 
 DECLARED_OTHERWISE: Final = {"corehr.process_comment_info.updated_v2": {"process_id: int"}}
-"""What the Python SDK declares otherwise than the page; it hands over what was sent."""
+"""The fields that the Python SDK declares with another type than the page; it passes on what was sent."""
 
 PROGRAM: Final = Path(__file__).parent / "node" / "subscriber.mjs"
 NODE_SDK: Final = Path(__file__).parents[1] / "node" / "node_modules" / "@larksuiteoapi" / "node-sdk"
 SDKS: Final = ("python", "node")
-SINCE_EVER: Final = "0" * 32
+BEFORE_FIRST_EVENT: Final = "0" * 32
 
 
 # ------------------------------------------------------------------------------------------------------- subscribers
 
 
 class Handled(NamedTuple):
-    """What the handler registered for an event type was handed: `typed` by the SDK, and as plain values."""
+    """What the handler of an event type received: `typed` as the SDK's object, `plain` as JSON values."""
 
     type: str
     event_id: str
@@ -63,7 +63,7 @@ class Handled(NamedTuple):
 
 
 class Subscriber:
-    """A program that takes events with one of the SDKs; every type of the spec has a handler."""
+    """A program that receives events with one of the SDKs and has a handler for every type of the spec."""
 
     url: str
 
@@ -79,13 +79,13 @@ class Subscriber:
             self._changed.notify_all()
 
     def handled(self, count: int) -> Sequence[Handled]:
-        """All there are, as soon as they are so many; one that was sent again counts once."""
+        """Return all handled events once there are `count` different ones; fails after 30 seconds."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self._ids) >= count, 30), f"only {len(self._ids)} came"
+            assert self._changed.wait_for(lambda: len(self._ids) >= count, 30), f"only {len(self._ids)} were handled"
             return list(self._handled)
 
     def expected(self, sent: Mapping[str, Any]) -> Any:
-        """An event that was sent, as plain values in the form in which handlers get it."""
+        """Return a sent event as the plain values that handlers receive."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class Subscriber:
 
 
 class Python(Subscriber):
-    """The Python SDK's dispatcher, behind a server of the test's own."""
+    """The Python SDK's dispatcher behind a `Listener`."""
 
     def __init__(self, encrypt_key: str, verification_token: str) -> None:
         super().__init__()
@@ -155,7 +155,7 @@ class Node(Subscriber):
 
 
 def list_registrations() -> Iterator[tuple[str, str]]:
-    """The event types that the Python SDK knows of CoreHR, and the methods that register handlers for them."""
+    """Yield the CoreHR event types of the Python SDK, each with the name of the method that registers a handler."""
     for name in dir(lark.EventDispatcherHandler.builder("", "")):
         if name.startswith(("register_p2_corehr_", "register_p2_compensation_")):
             builder = lark.EventDispatcherHandler.builder("", "")
@@ -174,7 +174,7 @@ def subscriber(request: pytest.FixtureRequest) -> Iterator[Subscriber]:
 
 
 def unexpected_fields(typed: Any) -> Iterator[str]:
-    """The members of a typed object that are not what its class declares, at any depth."""
+    """Yield the members of a typed object whose type its class does not declare, at any depth."""
     for name, value in vars(typed).items():
         declared = type(typed)._types[name]
         [type_, values] = [get_args(declared)[0], value] if get_origin(declared) is list else [declared, [value]]
@@ -186,7 +186,7 @@ def unexpected_fields(typed: Any) -> Iterator[str]:
 
 
 def assert_typed(event: Handled) -> None:
-    """The Python SDK handed over its own types, all the way down; those of the Node SDK are for compilers only."""
+    """Assert that the Python SDK created its own types at every depth; those of the Node SDK are for compilers only."""
     if not isinstance(event.typed, lark.EventContext):
         return
     if event.type in CUSTOMIZED:
@@ -198,11 +198,11 @@ def assert_typed(event: Handled) -> None:
     assert set(unexpected_fields(event.typed.event)) <= DECLARED_OTHERWISE.get(event.type, set()), event.type
 
 
-# --------------------------------------------------------------------------------------------------------- the stories
+# -------------------------------------------------------------------------------------------------- events with a cause
 
 
 def emit_rare_events(db: str) -> None:
-    """What a company tells of itself that its first day does not hold yet, nor any operation makes it tell."""
+    """Emit the events that neither the demo company's seed nor `run_operations` emits."""
     world = World(db)
     try:
         active, start = world.employment("active")["id"], {"target_contract_start_date": world.today()}
@@ -217,7 +217,7 @@ def emit_rare_events(db: str) -> None:
 
 
 def run_operations(server: Server, names: Mapping[str, Any]) -> None:
-    """A day of a company, with the SDK: she is to move tomorrow, somebody leaves sooner, somebody does not come."""
+    """Create a job change for tomorrow, edit an offboarding and withdraw a pre-hire, with the SDK."""
     sdk = lark.Client.builder().app_id(APP_ALL).app_secret(APP_SECRETS[APP_ALL]).domain(server.url).build()
     info = v1.TransferInfo.builder().target_department(names["departments"]["other"]["id"]).build()
     move = (
@@ -243,7 +243,7 @@ def run_operations(server: Server, names: Mapping[str, Any]) -> None:
 
 
 def expected_envelopes(server: Server, names: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every event there ever was, as we say that it is sent."""
+    """Return the envelopes of all recorded events, built from the sandbox's events."""
     return [
         {
             "schema": "2.0",
@@ -257,12 +257,12 @@ def expected_envelopes(server: Server, names: Mapping[str, Any]) -> list[dict[st
             },
             "event": item["event"],
         }
-        for item in server.sandbox("GET", f"events?since={SINCE_EVER}&limit=10000")["items"]
+        for item in server.sandbox("GET", f"events?since={BEFORE_FIRST_EVENT}&limit=10000")["items"]
     ]
 
 
 def test_every_event_that_has_a_cause_is_handled(db, subscriber):
-    """The whole past of a company, and then a day of it as it is lived."""
+    """A replay of all past events of a company, and then the events of one day."""
     emit_rare_events(db)
     with running_server(db) as server:
         names = server.sandbox("GET", "world")
@@ -275,15 +275,15 @@ def test_every_event_that_has_a_cause_is_handled(db, subscriber):
         assert len(envelopes) > past
         handled = subscriber.handled(len(envelopes))
         assert {event.event_id: event.plain for event in handled} == {
-            it["header"]["event_id"]: subscriber.expected(it) for it in envelopes
+            envelope["header"]["event_id"]: subscriber.expected(envelope) for envelope in envelopes
         }
-        assert {(it.event_id, it.type) for it in handled} == {
-            (it["header"]["event_id"], it["header"]["event_type"]) for it in envelopes
+        assert {(event.event_id, event.type) for event in handled} == {
+            (envelope["header"]["event_id"], envelope["header"]["event_type"]) for envelope in envelopes
         }
-        for it in handled:
-            assert_typed(it)
-        assert {it.type for it in handled} == CAUSED
-        for state in ("waiting", "given_up"):
+        for event in handled:
+            assert_typed(event)
+        assert {event.type for event in handled} == CAUSED
+        for state in ("waiting", "dead"):
             assert server.sandbox("GET", f"events?delivery={state}")["items"] == []
 
 
@@ -291,7 +291,7 @@ def test_every_event_that_has_a_cause_is_handled(db, subscriber):
 
 
 def sample(field: Field) -> Any:
-    """Any value that the page allows."""
+    """Return a value that the page allows."""
     if field.enum:
         return field.enum[-1]
     match field.type:
@@ -324,14 +324,14 @@ APP: Final = App(
 
 
 def body(seq: int, type: str, token: str = KEYS["verification_token"]) -> bytes:
-    """An event of this type as we send it, before it is sealed."""
+    """Return the body of an event of this type, before encryption."""
     target = kernel_subscribers.Subscriber("1", APP_ALL, "webhook", "", "", token)
-    row = {"seq": seq, "type": type, "at": "2026-01-05T01:00:00.000000Z"}
+    row = {"seq": seq, "type": type, "recorded_at": "2026-01-05T01:00:00.000000Z"}
     return build_envelope(APP, target, row, {field.name: sample(field) for field in EVENTS[type].body})
 
 
 def post(url: str, body: bytes, key: str = KEYS["encrypt_key"], signed_with: str | None = None) -> int:
-    """Send it as webhooks do; the HTTP status of the answer."""
+    """Post a body, encrypted and signed like a webhook's, and return the HTTP status of the response."""
     raw = encrypt_body(body, key)
     headers = {
         "Content-Type": "application/json; charset=utf-8",
@@ -351,20 +351,20 @@ def test_the_python_sdk_knows_every_event_but_one():
     assert len(EVENTS) == 75
 
 
-def test_every_event_there_is_would_be_handled(subscriber):
-    """Those without a cause, too: with bodies made up from their pages."""
+def test_every_documented_event_would_be_handled(subscriber):
+    """Event types that no feature emits as well, with bodies generated from their pages."""
     bodies = [body(seq, type) for seq, type in enumerate(EVENTS)]
     assert {post(subscriber.url, raw) for raw in bodies} == {200}
     handled = subscriber.handled(len(bodies))
     assert [event.type for event in handled] == list(EVENTS)
-    assert [it.plain for it in handled] == [subscriber.expected(json.loads(each)) for each in bodies]
-    for it in handled:
-        assert_typed(it)
-        if it.type in DECLARED_OTHERWISE and isinstance(it.typed, lark.EventContext):
-            assert set(unexpected_fields(it.typed.event)) == DECLARED_OTHERWISE[it.type]
+    assert [event.plain for event in handled] == [subscriber.expected(json.loads(raw)) for raw in bodies]
+    for event in handled:
+        assert_typed(event)
+        if event.type in DECLARED_OTHERWISE and isinstance(event.typed, lark.EventContext):
+            assert set(unexpected_fields(event.typed.event)) == DECLARED_OTHERWISE[event.type]
 
 
-# ---------------------------------------------------------------------------------------------------- what is refused
+# ----------------------------------------------------------------------------------------------------- refused requests
 
 UPDATED: Final = "corehr.job_change.updated_v1"
 WRONG_TOKEN: Final = body(1, UPDATED, token=WRONG["verification_token"])
@@ -378,8 +378,8 @@ WRONG_TOKEN: Final = body(1, UPDATED, token=WRONG["verification_token"])
         pytest.param({"body": WRONG_TOKEN}, 500, None, id="token"),
     ],
 )
-def test_what_is_not_from_us_is_not_handled(subscriber, sending, python, node):
-    """The Node SDK drops a wrong signature with a 200, throws at a wrong key, and looks at no event's token (None)."""
+def test_an_event_with_a_wrong_signature_key_or_token_is_not_handled(subscriber, sending, python, node):
+    """The Node SDK drops a wrong signature with a 200, throws at a wrong key, and checks no event's token (None)."""
     expected_status = python if isinstance(subscriber, Python) else node
     assert post(subscriber.url, **sending) == (expected_status or 200)
     assert post(subscriber.url, body(2, UPDATED)) == 200
@@ -389,7 +389,7 @@ def test_what_is_not_from_us_is_not_handled(subscriber, sending, python, node):
 
 @pytest.mark.parametrize(("key", "only_python"), [("encrypt_key", False), ("verification_token", True)])
 def test_a_subscriber_with_other_keys_fails_the_challenge(server, subscriber, key, only_python):
-    """The Node SDK looks at no token here either."""
+    """The Node SDK does not check the token here either."""
     if only_python and isinstance(subscriber, Node):
         server.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"url": subscriber.url, **KEYS, key: WRONG[key]})
         return

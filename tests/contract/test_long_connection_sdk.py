@@ -29,7 +29,7 @@ LEFT = "corehr.offboarding.updated_v2"
 UNHANDLED = "corehr.employment.created_v1"
 TYPES = [UPDATED, LEFT]
 
-AT_ONCE = ClientConfig(reconnect_interval=1, reconnect_nonce=0)
+FAST_RECONNECT = ClientConfig(reconnect_interval=1, reconnect_nonce=0)
 CHANGE = {
     "employment_id": "7000000000000000001",
     "target_user_id": {"open_id": "ou_1", "user_id": "ann"},
@@ -47,7 +47,7 @@ def sdk(request) -> str:
 
 
 class Harness:
-    """A server that has long connections to the apps of a toy company, and nothing else."""
+    """A server of the long connections of an empty company's only app, without anything else."""
 
     def __init__(self, store: Any, port: int) -> None:
         self.store, self.port = store, port
@@ -59,7 +59,10 @@ class Harness:
 
     def start(self) -> None:
         self.connections = LongConnections(
-            AppRegistry(self.store), on_connected=self.connected.put_nowait, config=AT_ONCE, frame_payload_bytes=1000
+            AppRegistry(self.store),
+            on_connected=self.connected.put_nowait,
+            config=FAST_RECONNECT,
+            frame_payload_bytes=1000,
         )
         settings: dict[str, Any] = {
             "ws": "websockets-sansio",
@@ -72,7 +75,7 @@ class Harness:
         self._serving = asyncio.create_task(self._server.serve([bound]))
 
     async def stop(self) -> None:
-        """As a signal does it: what is open is not waited for."""
+        """Stop the server as a signal does, without waiting for open connections."""
         self._server.should_exit = True
         await self._serving
         assert not self.connections._connections
@@ -108,7 +111,7 @@ class Harness:
 
 
 def run(tmp_path: Path, scenario: Any) -> None:
-    """A story of a house that is opened for it."""
+    """Run a scenario with a Harness of its own."""
 
     async def within(store: Any) -> None:
         async with asyncio.timeout(60):
@@ -125,7 +128,7 @@ def run(tmp_path: Path, scenario: Any) -> None:
 
 
 def received_event(sdk: str, line: dict[str, Any]) -> tuple[str, Any]:
-    """The event's id and body; Node hands the members of header and body over in one."""
+    """Return the event's id and body; the Node SDK passes the members of header and body in one object."""
     typed = line["typed"]
     if sdk == "node":
         assert typed.pop("schema") == "2.0"
@@ -138,7 +141,7 @@ def test_events_are_received_and_acknowledged(sdk, tmp_path):
     async def scenario(harness):
         async with harness.listener(sdk, fail=[LEFT]) as listener:
             await listener.ready()
-            assert await harness.up.get() == harness.app_id
+            assert await harness.connected.get() == harness.app_id
             assert await harness.send("e1") == AttemptResult(True, "answered 200")
             assert received_event(sdk, await listener.line()) == ("e1", CHANGE)
 
@@ -156,29 +159,29 @@ def test_events_are_received_and_acknowledged(sdk, tmp_path):
                 assert unhandled == AttemptResult(True, f'answered 200: "no {UNHANDLED} event handle"')
 
             outcomes = await asyncio.gather(*(harness.send(f"many{n}") for n in range(50)))
-            assert all(outcome.taken for outcome in outcomes)
+            assert all(outcome.accepted for outcome in outcomes)
             assert {line["event_id"] for line in await listener.lines(50)} == {f"many{n}" for n in range(50)}
 
     run(tmp_path, scenario)
 
 
-def test_a_listener_comes_back_when_the_server_does(sdk, tmp_path):
+def test_a_listener_reconnects_when_the_server_restarts(sdk, tmp_path):
     async def scenario(harness):
         async with harness.listener(sdk) as listener:
             await listener.ready()
-            await harness.up.get()
-            assert (await harness.send("before")).taken
+            await harness.connected.get()
+            assert (await harness.send("before")).accepted
             await harness.stop()
             assert await harness.send("meanwhile") == AttemptResult(False, "no connection is open")
             harness.start()
-            assert await harness.up.get() == harness.app_id
-            assert (await harness.send("after")).taken
+            assert await harness.connected.get() == harness.app_id
+            assert (await harness.send("after")).accepted
             assert [line.get("event_id") for line in await listener.lines(3)] == ["before", None, "after"]
 
     run(tmp_path, scenario)
 
 
-def test_what_waits_is_sent_the_moment_a_connection_is_up(sdk, tmp_path):
+def test_waiting_events_are_sent_as_soon_as_a_connection_is_ready(sdk, tmp_path):
     async def scenario(harness):
         sent: list[asyncio.Task[AttemptResult]] = []
         connected = harness.connections._on_connected
@@ -200,9 +203,9 @@ def test_two_connections_share_the_events(sdk, tmp_path):
         async with harness.listener(sdk) as first, harness.listener(sdk) as other:
             for listener in (first, other):
                 await listener.ready()
-                await harness.up.get()
+                await harness.connected.get()
             outcomes = await asyncio.gather(*(harness.send(f"e{n}") for n in range(64)))
-            assert all(outcome.taken for outcome in outcomes)
+            assert all(outcome.accepted for outcome in outcomes)
             await harness.stop()
             harness.start()
             received = []
@@ -231,7 +234,7 @@ def test_a_listener_whose_app_was_disabled_stops(sdk, tmp_path):
     async def scenario(harness):
         async with harness.listener(sdk) as listener:
             await listener.ready()
-            await harness.up.get()
+            await harness.connected.get()
             harness.store.command_sync(
                 tenants.DEFAULT_TENANT_ID, lambda tx: app_rows.set_enabled(tx, harness.app_id, enabled=False)
             )
@@ -245,7 +248,7 @@ def test_a_listener_whose_app_was_disabled_stops(sdk, tmp_path):
 
 
 def test_a_refused_handshake_carries_its_reason(tmp_path, caplog):
-    """The Python SDK reads these headers; what the Node SDK asks for again and again it learns at the address."""
+    """The Python SDK reads these headers; the Node SDK retries, and gets the reason from the endpoint."""
 
     async def scenario(harness):
         for path, status, expected_headers in (

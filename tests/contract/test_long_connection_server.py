@@ -1,4 +1,4 @@
-"""The long connections of both SDKs at once, to a server that is killed: they come back and miss nothing."""
+"""The long connections of both SDKs at once, to a server that is killed: they reconnect and miss no event."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -12,7 +12,7 @@ from tests.world import APP_ALL, APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE
 
 
 class Apps:
-    """One app for each SDK, with all events over its own connection."""
+    """One app for each SDK; each subscribes to all events over a connection of its own."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -26,7 +26,7 @@ class Apps:
             self.types = server.sandbox("PUT", f"apps/{app_id}/webhook", subscription)["events"]
 
     def move_employees(self, *record_names: str) -> None:
-        """Move these people of the demo company."""
+        """Create a job change, effective today, for each of these employments of the demo company."""
         with httpx.Client(base_url=self.server.url) as client:
             app_id, secret = self.secrets["python"]
             token = client.post(TENANT_TOKEN_PATH, json={"app_id": app_id, "app_secret": secret}).json()[
@@ -50,12 +50,12 @@ class Apps:
                 )
 
     def recorded_events(self) -> dict[str, str]:
-        """Type by id of all that happened."""
+        """Return the types of all recorded events, by event id."""
         return {e["event_id"]: e["event_type"] for e in self.server.sandbox("GET", "events")["items"]}
 
 
 async def wait_for_events(listener: SdkListener, event_ids: set[str]) -> set[str]:
-    """Until all of these have come; what came."""
+    """Wait until all of these events were received, and return the ids of all events received meanwhile."""
     received: set[str] = set()
     while not event_ids <= received:
         line = await listener.line()
@@ -64,7 +64,7 @@ async def wait_for_events(listener: SdkListener, event_ids: set[str]) -> set[str
     return received
 
 
-def test_both_come_back_to_a_server_that_was_killed_and_miss_nothing(own_server):
+def test_both_reconnect_to_a_server_that_was_killed_and_miss_no_event(own_server):
     for sdk in SDKS:
         require(sdk)
 
@@ -88,16 +88,16 @@ def test_both_come_back_to_a_server_that_was_killed_and_miss_nothing(own_server)
             apps.move_employees("active_2", "manager")
             since = apps.recorded_events().keys() - before.keys()
             assert len(since) == 16
-            for listener in listeners:  # what was under way when it was killed comes again
+            for listener in listeners:  # events under way when it was killed are received again
                 assert await wait_for_events(listener, since) <= since | before.keys()
 
-            # taken is taken: nothing is sent again, however often they are asked
+            # every delivery ends as delivered, so that none is sent again
             waiting = own_server.sandbox("GET", "events?delivery=waiting")["items"]
             while waiting:
                 await asyncio.sleep(0.05)
                 waiting = own_server.sandbox("GET", "events?delivery=waiting")["items"]
             deliveries = [d for e in own_server.sandbox("GET", "events")["items"] for d in e["deliveries"]]
-            assert {(d["state"], d["attempts"][-1]["said"]) for d in deliveries} == {("delivered", "answered 200")}
+            assert {(d["state"], d["attempts"][-1]["detail"]) for d in deliveries} == {("delivered", "answered 200")}
             assert len(deliveries) == 2 * 24
 
     asyncio.run(scenario())

@@ -1,4 +1,4 @@
-"""The official Node SDK, unmodified, against a real server: what it answers, and what it throws."""
+"""The official Node SDK, unmodified, against a real server: what its calls return, and what they throw."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ DEPARTMENTS = {"department_id_type": "people_corehr_department_id"}
 
 
 class Thrown(Exception):
-    """What the SDK threw; where a server answered, its `status`, `headers` and `data`, else None."""
+    """An error of the SDK; `status`, `headers` and `data` are those of the server's response, if there was one."""
 
     def __init__(self, details: dict[str, Any]) -> None:
         super().__init__(details["message"])
@@ -41,19 +41,19 @@ class Thrown(Exception):
 
 
 class Node:
-    """One Node process. Its SDK keeps one token per app id for as long as it lives."""
+    """One Node process. Its SDK caches one token per app id until the process ends."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(["node", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def concurrently(self, calls: list[dict[str, Any]]) -> list[Any]:
-        """Calls made at one moment: for each its answer, or a Thrown."""
+        """Make calls at the same time; return for each its response, or a Thrown."""
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write(json.dumps(calls) + "\n")
         self.process.stdin.flush()
         responses = json.loads(self.process.stdout.readline())
-        return [Thrown(a["thrown"]) if "thrown" in a else a.get("answer") for a in responses]
+        return [Thrown(r["thrown"]) if "thrown" in r else r.get("answer") for r in responses]
 
     def close(self) -> None:
         self.process.communicate()
@@ -70,7 +70,7 @@ class App:
         return {**self._credentials, "call": call, "payload": payload}
 
     def __call__(self, call: str, **payload: Any) -> Any:
-        """What the SDK answers; raises what it throws."""
+        """Return what the SDK's call returns; raises Thrown for an error of it."""
         (response,) = self.concurrently([self.request_for(call, **payload)])
         if isinstance(response, Thrown):
             raise response
@@ -128,7 +128,7 @@ def job_data_as_of(sdk, employment_id, day):
 
 
 def logged_requests(server, path):
-    """What was asked of the server at a path, oldest first."""
+    """Return the requests that the server received at a path, oldest first."""
     return [r for r in server.sandbox("GET", "requests?limit=1000")["items"] if r["path"] == path]
 
 
@@ -174,7 +174,7 @@ def test_a_documented_error_is_thrown_with_its_response(sdk, names):
 
 
 def test_a_business_error_with_code_0_is_not_thrown(sdk, names):
-    """Revoking what has a flow without being process administrator: only `result` tells it."""
+    """Revoking a change with a flow without being process administrator: only `result` shows the error."""
     change = with_approval(sdk, names)["job_change_id"]
     response = revoke(sdk, change, names["employments"]["no_admin"]["id"])
     assert (response["code"], response["data"]["result"]) == (0, False)
@@ -220,7 +220,7 @@ def new_app_client(node, server, **body):
 
 
 def test_one_token_serves_every_client_of_an_app_also_after_a_restart(node, own_server):
-    """Each call has a client of its own; the SDK keeps the token by app id, and knows no way to replace it."""
+    """Each call has a client of its own; the SDK caches the token by app id and cannot replace it."""
     server, names = own_server, own_server.sandbox("GET", "world")
     sdk = new_app_client(node, server)
     active = names["employments"]["active"]["id"]
@@ -232,7 +232,7 @@ def test_one_token_serves_every_client_of_an_app_also_after_a_restart(node, own_
     assert logged_requests(server, TENANT_TOKEN_PATH) == []
 
 
-def test_a_wrong_secret_is_an_error_of_the_sdks_own(node, server):
+def test_a_wrong_secret_is_thrown_as_an_error_of_the_sdk(node, server):
     created = server.sandbox("POST", "apps", {})
     with pytest.raises(Thrown) as error:
         App(node, server, created["app_id"], "wrong")(WITHDRAW, data={})
@@ -245,10 +245,10 @@ def test_nothing_is_requested_again_after_too_many_calls(node, db):
         sdk = new_app_client(node, server)
         path = {"job_change_id": "1"}
         calls = [sdk.request_for(REVOKE, path=path, data={"operator_id": "1"}) for _ in range(40)]
-        sdk.concurrently(calls[:1])  # has its token now
+        sdk.concurrently(calls[:1])  # gets the token
         responses = sdk.concurrently(calls)
         assert all(isinstance(response, Thrown) for response in responses)
-        limited = [answer for answer in responses if answer.status == 429]
+        limited = [response for response in responses if response.status == 429]
         assert limited
         assert limited[0].data["code"] == 99991400
         assert limited[0].headers["x-ogw-ratelimit-limit"] == "5"
@@ -271,8 +271,8 @@ def test_an_offboarding_is_revoked_once(server, sdk, names):
     body = {"offboarding_id": names["offboardings"]["NoNeedApproval"]["id"]}
     responses = sdk.concurrently([sdk.request_for(REVOKE_OFFBOARDING, data=body) for _ in range(10)])
     errors = [response for response in responses if isinstance(response, Thrown)]
-    assert [answer for answer in responses if answer not in errors] == [{"code": 0, "msg": "success", "data": {}}]
-    assert {answer.data["code"] for answer in errors} <= {1160202, 1160204}
+    assert [response for response in responses if response not in errors] == [{"code": 0, "msg": "success", "data": {}}]
+    assert {error.data["code"] for error in errors} <= {1160202, 1160204}
     assert server.sandbox("GET", f"records/offboardings/{body['offboarding_id']}")["status"] == "Withdrawn"
 
 
@@ -287,12 +287,12 @@ def test_withdrawing_a_pre_hire(server, sdk, names):
     assert error.value.data["msg"] == 'Unable to submit this task as pre-hire is in the "Withdrawn" stage.'
 
 
-def test_twenty_withdrawals_at_one_moment(sdk, names):
+def test_twenty_withdrawals_at_the_same_time(sdk, names):
     body = {"pre_hire_id": names["pre_hires"]["day_one"]["id"], "withdraw_reason": "why"}
     responses = sdk.concurrently([sdk.request_for(WITHDRAW, data=body) for _ in range(20)])
     errors = [response for response in responses if isinstance(response, Thrown)]
     assert len(errors) == 19
-    assert {answer.data["code"] for answer in errors} <= {1161116, 1161129}
+    assert {error.data["code"] for error in errors} <= {1161116, 1161129}
 
 
 def test_pre_hires_out_of_range(node, server, names):

@@ -1,4 +1,4 @@
-"""The official Python SDK, unmodified, against a real server: what it reads from its own objects."""
+"""The official Python SDK, unmodified, against a real server: what its response objects contain."""
 
 import http.client
 import json
@@ -130,18 +130,18 @@ def test_a_documented_error_is_read_by_the_sdk(server, names):
     assert response.get_log_id() == json.loads(response.raw.content)["error"]["log_id"]
 
 
-def test_an_unknown_person_in_every_id_type_is_the_operations_own_code(server, names):
+def test_an_unknown_employment_in_every_id_type_is_the_operations_own_code(server, names):
     for id_type in ("open_id", "union_id", "user_id", "people_admin_id", "people_corehr_id"):
         assert create(client(server), names, id_type=id_type, employment_id="nobody").code == 1160200
 
 
-def test_revoking_what_is_not_there(server, names):
+def test_revoking_an_unknown_job_change(server, names):
     response = revoke(client(server), "7999999999999999999", names["employments"]["process_admin"]["id"])
     assert (response.code, response.msg, response.raw.status_code) == (1160001, "param is invalid", 400)
 
 
 def test_revoking_without_being_process_administrator(server, names):
-    """The trap of a business refusal with code 0: only `result` tells it."""
+    """The code is 0 although the request is refused: only `result` shows the error."""
     sdk = client(server)
     created = create(sdk, names, mode=2, flow_id=names["transfer_types"]["internal_transfer"]["flow_id"])
     response = revoke(sdk, created.data.job_change_id, names["employments"]["no_admin"]["id"])
@@ -157,7 +157,7 @@ def test_an_app_without_scopes_receives_those_it_needs(server, names):
 
 
 def test_fields_without_scope_are_left_out_of_the_response(server, names):
-    """App 003 has API scopes but no field scopes; its data range is empty, so it is shown by a fresh app."""
+    """App 003 has API scopes but no field scopes; its data range is empty, so this test creates an app."""
     new_app = server.sandbox(
         "POST", "apps", {"name": "plain", "type": "custom", "scopes": ["corehr:corehr"], "data_range": "all"}
     )
@@ -218,8 +218,8 @@ def test_an_unknown_path_is_plain_text_which_the_sdk_cannot_parse(server):
     assert (response.status, response.getheader("Content-Type"), body) == (404, "text/plain", b"404 page not found")
 
 
-def test_a_token_survives_a_restart(own_server):
-    """No SDK recovers from a rejected token, so a restart must not reject one."""
+def test_a_token_stays_valid_after_a_restart(own_server):
+    """No SDK recovers from a rejected token, so tokens must stay valid over a restart."""
     server, names = own_server, own_server.sandbox("GET", "world")
     sdk = client(server)
     assert create(sdk, names).success()
@@ -229,7 +229,7 @@ def test_a_token_survives_a_restart(own_server):
     assert again.success(), again.msg
 
 
-def test_a_token_survives_a_jump_of_the_worlds_clock(server, names):
+def test_a_token_stays_valid_when_the_world_clock_advances(server, names):
     sdk = client(server)
     assert create(sdk, names, effective_date="2026-01-05").success()
     server.sandbox("POST", "clock/advance", {"days": 400})
@@ -241,7 +241,7 @@ def test_the_rate_limit_is_in_the_headers_of_the_error(db):
     with running_server(db, rate_limits=True) as server:
         names, sdk = server.sandbox("GET", "world"), client(server)
         responses = [revoke(sdk, "1", names["employments"]["process_admin"]["id"]) for _ in range(40)]
-        limited = [a for a in responses if a.code == 99991400]
+        limited = [response for response in responses if response.code == 99991400]
         assert limited
         assert limited[0].raw.status_code == 429
         assert limited[0].msg == "request trigger frequency limit"
@@ -292,14 +292,14 @@ def test_a_pre_hire_is_withdrawn_once(server, names):
 
 
 def employment_status_as_of(server, employment_id, day, known_at=None):
-    """A person's employment as it was valid on a day and, where a moment is given, known then."""
+    """Return the status of an employment as of a day and, where a timestamp is given, as known at it."""
     known_at = f"&known={known_at.replace('+', '%2B')}" if known_at else ""
     record = server.sandbox("GET", f"records/employments/{employment_id}?on={day}{known_at}")
     return (record["version"] or {"body": {}})["body"].get("employment_status", "hired")
 
 
 def test_an_offboarding_is_postponed_takes_effect_and_is_revoked(server, names):
-    """Told to leave in February, moved to March by HR, gone at midnight, taken back in April as if never gone."""
+    """An offboarding in February is postponed to March, takes effect at midnight and is revoked in April."""
     sdk, leaver = client(server), names["offboardings"]["Approved"]
     employment_id = leaver["employment_id"]
     pair = v2.ObjectFieldData.builder().field_name("offboarding_date").value("2026-03-20").build()

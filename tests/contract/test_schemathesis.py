@@ -1,4 +1,4 @@
-"""Every operation, asked with what /openapi.json allows and with what it forbids: each answer is a documented one."""
+"""Requests that /openapi.json allows and forbids, for every operation: each response is a documented one."""
 
 import json
 import urllib.request
@@ -28,10 +28,10 @@ SPEC = spec.load()
 DOCUMENT = encode_json(document(SPEC, (*COMMANDS, *QUERIES)))
 CHECKS = [status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
 
-# U+0000 is refused everywhere, which no schema can say; another method than those of a path is an unknown path
+# U+0000 is refused everywhere, which a schema cannot express; a path with another method is an unknown path
 GENERATION = {"deterministic": True, "database": "none", "allow-x00": False, "with-security-parameters": False}
-WHATEVER = {"generation": GENERATION, "phases": {"coverage": {"unexpected-methods": []}}}
-SENSIBLE = {
+ANY_REQUESTS = {"generation": GENERATION, "phases": {"coverage": {"unexpected-methods": []}}}
+ALLOWED_REQUESTS = {
     "generation": GENERATION | {"mode": "positive"},
     "phases": {"coverage": {"enabled": False}, "examples": {"enabled": False}},
 }
@@ -53,7 +53,7 @@ RECORDS = {
     "process": ["processes.waiting.id"],
     "transfer_type": ["transfer_types.internal_transfer.id", "transfer_types.promotion.id"],
 }
-"""Where /sandbox/world tells the ids of records, by what a field refers to; `?` is the type of id that is asked for."""
+"""The paths of record ids in /sandbox/world, by what a field refers to; `?` stands for the requested type of id."""
 
 BY_NAME = {
     "app_id": [APP_ALL, APP_STORE],
@@ -68,7 +68,7 @@ def operations(config: Any) -> Any:
 
 
 def operations_on_records(config: Any) -> Any:
-    """The same, but what refers to a record names one, days are near, and nothing that is demanded is left out."""
+    """Return the operations with fields that refer to existing records and near days, and with all required fields."""
     built = json.loads(DOCUMENT)
     for operation in (operation for path in built["paths"].values() for operation in path.values()):
         for parameter in operation.get("parameters", ()):
@@ -101,18 +101,18 @@ def server(sqlite_template) -> Iterator[Server]:
 
 
 def malformed_codes(operation: str) -> set[int]:
-    """The codes that say a request has not the shape of this operation, and nothing else."""
+    """Return the codes that mean only that a request does not match the schema of this operation."""
     rows = RULEBOOKS[operation].rules if operation in RULEBOOKS else ()
     return {INVALID_TYPE} if any(row.code == INVALID_FIELD for row in rows) else {INVALID_TYPE, INVALID_FIELD}
 
 
 def with_ids(value: Any, world: Any, types: Mapping[str, Any]) -> Any:
-    """The value with ids in the place of records' names; and a whole number without a point, as it is taken here."""
+    """Return the value with record names replaced by their ids, and whole floats by ints, which the API requires."""
     match value:
         case dict():
             return {name: with_ids(item, world, types) for name, item in value.items()}
         case list():
-            return [with_ids(one, world, types) for one in value]
+            return [with_ids(item, world, types) for item in value]
         case float() if value.is_integer():
             return int(value)
         case str() if any(value in names for names in RECORDS.values()):
@@ -123,7 +123,7 @@ def with_ids(value: Any, world: Any, types: Mapping[str, Any]) -> Any:
 
 
 class ResponseChecker:
-    """Asks a server what schemathesis thinks of, and judges the answers."""
+    """Sends the requests that schemathesis generates to a server, and checks the responses."""
 
     def __init__(self, server: Server, session: requests.Session) -> None:
         self.server, self.session = server, session
@@ -155,15 +155,15 @@ def checker(server) -> Iterator[ResponseChecker]:
         yield ResponseChecker(server, session)
 
 
-@operations(WHATEVER).parametrize()
+@operations(ANY_REQUESTS).parametrize()
 @hypothesis.settings(max_examples=40, derandomize=True, deadline=None, database=None)
 def test_every_response_is_documented_and_nothing_that_is_allowed_is_malformed(case, checker):
     checker.check(case)
 
 
-@operations_on_records(SENSIBLE).parametrize()
+@operations_on_records(ALLOWED_REQUESTS).parametrize()
 @hypothesis.settings(max_examples=40, derandomize=True, deadline=None, database=None)
-def test_so_is_every_response_to_a_request_about_real_records(case, checker):
+def test_every_response_to_a_request_about_real_records_is_documented(case, checker):
     checker.check(case)
 
 

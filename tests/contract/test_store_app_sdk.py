@@ -1,4 +1,4 @@
-"""The official SDKs as a store app, against a real server: a ticket comes by webhook, tokens are given for it."""
+"""The official SDKs as a store app, against a real server: it gets a ticket by webhook, and tokens for the ticket."""
 
 import json
 import queue
@@ -32,7 +32,7 @@ KEYS = {"encrypt_key": "a key of the store app", "verification_token": "a token 
 
 @pytest.fixture(autouse=True)
 def _empty_token_cache(monkeypatch):
-    """The SDK keeps tokens by app id for as long as the process lives."""
+    """Replace the SDK's token cache, which it keeps by app id until the process ends."""
     monkeypatch.setattr(TokenManager, "cache", LocalCache())
 
 
@@ -43,7 +43,7 @@ def names(server):
 
 @pytest.fixture
 def requested_paths(server):
-    """The paths that this test has asked for, oldest first."""
+    """Return a function that returns the paths which this test has requested, oldest first."""
 
     def logged():
         return server.sandbox("GET", "requests?limit=1000")["items"]
@@ -53,7 +53,7 @@ def requested_paths(server):
 
 
 def subscribe(server: Server, port: int) -> None:
-    """Have the store app's events sent to a port of this machine."""
+    """Subscribe the store app by a webhook at a port of this machine."""
     body = {"url": f"http://127.0.0.1:{port}/events", "events": [], **KEYS}
     server.sandbox("PUT", f"apps/{APP_STORE}/webhook", body)
 
@@ -62,7 +62,7 @@ def subscribe(server: Server, port: int) -> None:
 
 
 class Application:
-    """Takes events as the SDK has them taken; `tickets` are those that came and were not looked at yet."""
+    """A store app that receives events with the SDK's dispatcher; `tickets` are those not yet read."""
 
     def __init__(self) -> None:
         self.tickets: queue.Queue[str] = queue.Queue()
@@ -97,7 +97,7 @@ def client(server: Server) -> lark.Client:
 
 
 def request_option(names, **changed):
-    """For which tenant a call is made, and with which ticket."""
+    """Return the SDK's option with the tenant and the ticket of a call."""
     app = names["apps"]["store"] | changed
     return lark.RequestOption.builder().tenant_key(app["tenant_key"]).app_ticket(app["app_ticket"]).build()
 
@@ -121,7 +121,7 @@ def test_a_store_app_calls_with_its_ticket(server, names, requested_paths):
     assert requested_paths() == [APP_TOKEN, TENANT_TOKEN, APPROVERS, APPROVERS]
 
 
-def test_a_store_app_may_not_call_what_is_for_custom_apps(server, names):
+def test_a_store_app_may_not_call_an_operation_for_custom_apps(server, names):
     body = v1.CreateJobChangeRequestBody.builder().transfer_mode(1).build()
     request = v1.CreateJobChangeRequest.builder().request_body(body).build()
     response = client(server).corehr.v1.job_change.create(request, request_option(names))
@@ -152,7 +152,7 @@ def test_an_application_receives_its_ticket_and_calls_with_it(server, names, app
         assert response.success(), response.msg
 
 
-def test_a_server_that_starts_again_pushes_tickets_by_itself(own_server, application):
+def test_a_restarted_server_pushes_tickets_by_itself(own_server, application):
     server, names = own_server, own_server.sandbox("GET", "world")
     subscribe(server, application.listener.port)
     first = application.ticket()
@@ -171,7 +171,7 @@ SDK = Path(__file__).parents[1] / "node" / "node_modules" / "@larksuiteoapi" / "
 
 
 class Node:
-    """One process of an application that is written in Node; what its SDK keeps lives as long."""
+    """One process of an application in Node; its SDK keeps tickets and tokens until the process ends."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(["node", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -219,7 +219,7 @@ def test_the_dispatcher_keeps_the_ticket_that_the_client_calls_with(server, name
     assert requested_paths() == [APP_TOKEN, TENANT_TOKEN, APPROVERS, APPROVERS]
 
 
-def test_an_application_that_starts_again_requests_its_ticket(server, names, requested_paths):
+def test_a_restarted_application_requests_its_ticket(server, names, requested_paths):
     with node() as application:
         port = application.listen()
         subscribe(server, port)

@@ -1,10 +1,10 @@
-"""Approvals: any-of and all-of nodes, one after the other; one rejection ends it."""
+"""The approval engine: any-of and all-of nodes run one after the other, and one rejection ends the process."""
 
 from corehr.engines.approvals import ProcessStatus, Task, TaskStatus, answer, cancel, start
 
 
 def tasks(*nodes, all_of=False):
-    """Tasks of nodes given as strings of approvers: `tasks("ab", "c")`."""
+    """Return the tasks of nodes that are given as strings of approvers: `tasks("ab", "c")`."""
     return [Task(a, n, a, all_of, TaskStatus.WAITING) for n, approvers in enumerate(nodes) for a in approvers]
 
 
@@ -14,7 +14,7 @@ def statuses(decision):
 
 def test_only_the_first_node_is_handed_out():
     decision = start(tasks("ab", "c"))
-    assert statuses(decision) == {"a": "OPEN", "b": "OPEN", "c": "WAITING"}
+    assert statuses(decision) == {"a": "PENDING", "b": "PENDING", "c": "WAITING"}
     assert decision.status is ProcessStatus.RUNNING
 
 
@@ -24,13 +24,13 @@ def test_a_flow_without_approvers_is_finished_at_once():
 
 def test_any_of_passes_with_the_first_approval_and_cancels_the_others():
     decision = answer(start(tasks("ab", "c")).tasks, "a", approve=True)
-    assert statuses(decision) == {"a": "DONE", "b": "CANCELLED", "c": "OPEN"}
+    assert statuses(decision) == {"a": "DONE", "b": "CANCELLED", "c": "PENDING"}
     assert decision.status is ProcessStatus.RUNNING
 
 
-def test_all_of_waits_for_everyone():
+def test_all_of_waits_for_every_approver():
     decision = answer(start(tasks("ab", all_of=True)).tasks, "a", approve=True)
-    assert statuses(decision) == {"a": "DONE", "b": "OPEN"}
+    assert statuses(decision) == {"a": "DONE", "b": "PENDING"}
     assert answer(decision.tasks, "b", approve=True).status is ProcessStatus.FINISHED
 
 

@@ -1,4 +1,4 @@
-"""Custom fields: what is decoded is spoken the same, and what is no value says why."""
+"""Custom fields: valid texts survive decoding and encoding, invalid texts have a reason."""
 
 import json
 from datetime import date, datetime
@@ -14,16 +14,16 @@ from corehr.kernel.db import encode_json
 OPTIONS = frozenset({"option_1", "option_2", "项"})
 WHOLE = FieldDefinition("whole", FieldType.NUMBER)
 MONEY = FieldDefinition("money", FieldType.NUMBER, decimals=2, digits=8)
-SINGLE_LINE = FieldDefinition("line", FieldType.TEXT)
-MULTI_LINE = FieldDefinition("lines", FieldType.TEXT, multi_line=True)
-URL = FieldDefinition("link", FieldType.TEXT, is_url=True)
+SINGLE_LINE = FieldDefinition("single_line", FieldType.TEXT)
+MULTI_LINE = FieldDefinition("multi_line", FieldType.TEXT, multi_line=True)
+URL = FieldDefinition("url", FieldType.TEXT, is_url=True)
 FLAG = FieldDefinition("flag", FieldType.BOOL)
-ONE_OPTION = FieldDefinition("one", FieldType.OPTION, options=OPTIONS)
-OPTION_LIST = FieldDefinition("some", FieldType.OPTION, options=OPTIONS, is_list=True)
+ONE_OPTION = FieldDefinition("one_option", FieldType.OPTION, options=OPTIONS)
+OPTION_LIST = FieldDefinition("option_list", FieldType.OPTION, options=OPTIONS, is_list=True)
 DAY = FieldDefinition("day", FieldType.DATE)
 TIME = FieldDefinition("time", FieldType.DATE, with_time=True)
-EMPLOYMENT = FieldDefinition("person", FieldType.LOOKUP, target_kind="employment")
-EMPLOYMENT_LIST = FieldDefinition("people", FieldType.LOOKUP, target_kind="employment", is_list=True)
+EMPLOYMENT = FieldDefinition("employment", FieldType.LOOKUP, target_kind="employment")
+EMPLOYMENT_LIST = FieldDefinition("employment_list", FieldType.LOOKUP, target_kind="employment", is_list=True)
 FILE = FieldDefinition("file", FieldType.ATTACHMENT)
 DERIVED = FieldDefinition("derived", FieldType.CALCULATED)
 ALL_DEFINITIONS = (
@@ -44,13 +44,13 @@ ALL_DEFINITIONS = (
 )
 
 days = st.dates(date(1900, 1, 1)).map(date.isoformat)
-date_times = st.datetimes(datetime(1900, 1, 1)).map(lambda it: it.replace(microsecond=0).isoformat(sep=" "))  # noqa: DTZ001  # no zone is said
+date_times = st.datetimes(datetime(1900, 1, 1)).map(lambda t: t.replace(microsecond=0).isoformat(sep=" "))  # noqa: DTZ001  # these have no zone
 ids = st.from_regex(r"[1-9][0-9]{0,18}", fullmatch=True)
 
 
 def json_lists_of(elements):
     return st.lists(elements, min_size=1, max_size=4, unique=True).map(
-        lambda it: json.dumps(it, ensure_ascii=False, separators=(",", ":"))
+        lambda texts: json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
     )
 
 
@@ -93,7 +93,7 @@ def test_attachments_and_read_only_fields_accept_no_text(definition, text):
 
 
 @pytest.mark.parametrize(
-    ("definition", "text", "violation"),
+    ("definition", "text", "expected"),
     [
         (SINGLE_LINE, "x" * 256, InvalidValue.TOO_LONG),
         (MULTI_LINE, "五" * 6001, InvalidValue.TOO_LONG),
@@ -136,7 +136,7 @@ def test_attachments_and_read_only_fields_accept_no_text(definition, text):
         (EMPLOYMENT_LIST, '["7", ""]', InvalidValue.NOT_A_REFERENCE),
     ],
 )
-def test_an_invalid_text_names_its_violation(definition, text, expected):
+def test_an_invalid_text_has_a_reason(definition, text, expected):
     assert decode(definition, text) is expected
 
 
@@ -162,7 +162,7 @@ def test_referenced_ids_of_a_value():
     assert referenced_ids(InvalidValue.NOT_A_REFERENCE) == []
 
 
-@pytest.mark.parametrize("definition", ALL_DEFINITIONS, ids=lambda it: it.name)
+@pytest.mark.parametrize("definition", ALL_DEFINITIONS, ids=lambda definition: definition.name)
 def test_definitions_are_data(definition):
     assert msgspec.json.decode(encode_json(definition), type=FieldDefinition) == definition
 

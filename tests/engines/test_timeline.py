@@ -1,4 +1,4 @@
-"""The timeline: sorted, gapless, open at the end; and what is taken back was never there."""
+"""Timelines: sorted, gapless and open at the end; retracted entries leave no trace."""
 
 from datetime import date, timedelta
 from itertools import pairwise
@@ -17,9 +17,9 @@ patches = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 3), min_size=1
 
 
 @st.composite
-def histories(draw, least=1):
-    """A first entry on the first day, then others on random days, several on one day among them; three causes."""
-    drawn = draw(st.lists(st.tuples(days, patches, st.sampled_from("xyz")), min_size=least, max_size=10))
+def histories(draw, min_size=1):
+    """Draw an entry on the first day and others of three causes on random days, perhaps several on one day."""
+    drawn = draw(st.lists(st.tuples(days, patches, st.sampled_from("xyz")), min_size=min_size, max_size=10))
     first = Entry("0", FIRST_DAY.isoformat(), {"a": 0, "b": 0}, ("onboarding", "0"))
     return [
         first,
@@ -28,7 +28,7 @@ def histories(draw, least=1):
 
 
 def version_as_of(timeline, day) -> Any:
-    """The version in force on a day; tests look only where there is one, or at None itself."""
+    """Return the version in force on a day, untyped: tests use its body only where there is one."""
     return timelines.version_as_of(timeline, day)
 
 
@@ -63,7 +63,7 @@ def test_retracting_the_last_entry_restores_the_timeline(entries, day, patch):
     assert build_without([*entries, new], new.cause) == build(entries)
 
 
-@given(histories(least=2), st.permutations("xyz"), st.integers(1, 3))
+@given(histories(min_size=2), st.permutations("xyz"), st.integers(1, 3))
 def test_retracting_in_any_order_leaves_the_history_without(entries, order, count):
     remaining = entries
     for cause_id in order[:count]:

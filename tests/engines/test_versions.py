@@ -1,4 +1,4 @@
-"""Timelines, stored: they look as the pure engine says, and what was once believed can be asked for again."""
+"""Stored timelines: they equal those of the pure engine, and every past state can be read again."""
 
 from itertools import count
 
@@ -11,10 +11,10 @@ from corehr.engines.timeline import Entry, build
 from tests.engines.test_timeline import bodies_by_day, days, patches
 
 KIND = "job_data"
-entity_ids = (f"thing-{n}" for n in count())
+entity_ids = (f"entity-{n}" for n in count())
 
 steps = st.lists(
-    st.one_of(st.tuples(st.just("say"), days, patches), st.tuples(st.just("take back"), st.integers(0, 9))),
+    st.one_of(st.tuples(st.just("append"), days, patches), st.tuples(st.just("retract"), st.integers(0, 9))),
     min_size=1,
     max_size=14,
 )
@@ -24,14 +24,14 @@ steps = st.lists(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_random_changes_and_retractions_leave_the_history_without(world, steps):
-    """Every command on random and equal days; withdrawals in random order, some of them twice or of nothing."""
+    """Entries on random and equal days; retractions in random order, some of them repeated or of unknown causes."""
     entity_id, entries, snapshots = next(entity_ids), [], []
     world.in_transaction(
         lambda tx: versions.append(tx, KIND, entity_id, "2023-01-01", {"a": 0}, ("onboarding", entity_id))
     )
     for number, step in enumerate(steps):
-        cause = ("job_change", f"{entity_id}-{step[1] if step[0] == 'take back' else number}")
-        if step[0] == "say":
+        cause = ("job_change", f"{entity_id}-{step[1] if step[0] == 'retract' else number}")
+        if step[0] == "append":
             world.in_transaction(lambda tx, s=step, c=cause: versions.append(tx, KIND, entity_id, s[1], s[2], c))
             entries.append(Entry(str(number), step[1], step[2], cause))
         else:
@@ -53,6 +53,6 @@ def test_many_timelines_are_read_in_one_query(world):
         world.in_transaction(lambda tx, t=entity_id, d=day: versions.append(tx, KIND, t, d, {"x": d}, ("c", d)))
     found = world.in_transaction(lambda tx: versions.timelines(tx, [a, b, "nothing"]))
     assert {key: bodies_by_day(timeline) for key, timeline in found.items()} == {
-        (KIND, thing): bodies_by_day(world.in_transaction(lambda tx, t=thing: versions.timeline(tx, KIND, t)))
-        for thing in (a, b)
+        (KIND, entity_id): bodies_by_day(world.in_transaction(lambda tx, t=entity_id: versions.timeline(tx, KIND, t)))
+        for entity_id in (a, b)
     }

@@ -1,4 +1,4 @@
-"""A consumer of events, and what it ought to know: the first from bodies alone, the second from what can be read."""
+"""A consumer that builds its state from event bodies alone, and the same state as the read operations return it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,9 +20,9 @@ TASKS: Final = "/open-apis/corehr/v2/approvers"
 
 Body = Mapping[str, Any]
 State = dict[str, dict[str, dict[str, Any]]]
-"""By kind, by id: facts."""
+"""Facts by kind and id."""
 
-# --------------------------------------------------------------------------------------------------- what bodies tell
+# ------------------------------------------------------------------------------------------------- state from bodies
 
 _JOB_CHANGE_FIELDS: Final = (
     "employment_id",
@@ -48,26 +48,27 @@ EVENT_KEYS: Final[Mapping[str, tuple[str, str, Sequence[str]]]] = {
     "corehr.job_data.changed_v1": ("effects", "job_change_id", ("job_data_id", "employment_id")),
     "corehr.job_data.created_v1": ("job_datas", "job_data_id", ()),
     "corehr.job_data.updated_v1": ("job_datas", "job_data_id", ()),
-    "corehr.offboarding.checklist_updated_v2": ("hand_overs", "offboarding_id", _CHECKLIST_FIELDS),
+    "corehr.offboarding.checklist_updated_v2": ("checklists", "offboarding_id", _CHECKLIST_FIELDS),
     "corehr.offboarding.status_updated_v2": ("offboardings", "offboarding_id", _OFFBOARDING_FIELDS),
     "corehr.offboarding.updated_v1": ("offboardings_v1", "offboarding_id", _OFFBOARDING_FIELDS),
-    "corehr.offboarding.updated_v2": ("hand_overs", "offboarding_info_id", _CHECKLIST_FIELDS),
+    "corehr.offboarding.updated_v2": ("checklists", "offboarding_info_id", _CHECKLIST_FIELDS),
     "corehr.pre_hire.updated_v1": ("pre_hires", "pre_hire_id", ()),
     "corehr.process.approver.updated_v2": ("tasks", "approver_id", ("process_id", "node_id_str", "status")),
     "corehr.process.node.updated_v2": ("nodes", "process_node_id", ("process_id", "node_status")),
     "corehr.process.status.update_v2": ("processes", "process_id", _PROCESS_FIELDS),
     "corehr.process.updated_v2": ("processes", "process_id", _PROCESS_FIELDS),
 }
-"""Of each event what it is about, the member that names it, and the members that hold of it until told otherwise."""
+"""By event type: the kind of its record, the member with the record's id, and the members that become its facts."""
 
 
 class Consumer:
-    """What is known of somebody's events, whichever of them come again."""
+    """Keeps the state that follows from event bodies; an event that comes again does not change it."""
 
     def __init__(self) -> None:
         self.state: State = defaultdict(dict)
 
     def consume(self, envelopes: Iterable[Body]) -> None:
+        """Update the state from these events, in their order."""
         for envelope in envelopes:
             type, body = envelope["header"]["event_type"], envelope["event"]
             if type in EVENT_KEYS:
@@ -87,7 +88,7 @@ class Consumer:
         self._upsert("employments", body["employment_id"], resigned=False)
 
     def _update_employment(self, body: Body) -> None:
-        if "employment_status" in body["field_changes"]:  # that somebody has left is told after it
+        if "employment_status" in body["field_changes"]:  # the event of a resignation comes after it
             self._mark_employed(body)
 
     def _mark_resigned(self, body: Body) -> None:
@@ -112,7 +113,7 @@ class Consumer:
     }
 
 
-# ---------------------------------------------------------------------------------------------------- what can be read
+# -------------------------------------------------------------------------------------------------- state as it is read
 
 _JOB_CHANGE_STATUS: Final = {
     "Approving": 1, "Cancelled": 2, "Rejected": 3, "Approved": 4, "Transformed": 5, "NoNeedApproval": 6,
@@ -122,25 +123,26 @@ _OFFBOARDING_STATUS: Final = {
 }  # fmt: skip
 _OFFBOARDING_STATUS_V1: Final = {"Approving": 1, "Withdrawn": 2, "Rejected": 3, "Approved": 4, "Offboarded": 5}
 _CHECKLIST_STATUS: Final = {"AntiBegin": 1, "Approving": 2, "Finished": 3, "Rejected": 4, "Withdrawn": 5}
-"""What the API has words for, as the events number it."""
+"""Statuses of the API, as events number them."""
 
 PENDING, REJECTED, DONE, CANCELLED = 1, 2, 3, 4
-"""A task, or a node, as events and the list of tasks number it."""
+"""Statuses of tasks and nodes, as events and the list of tasks number them."""
 
 
 def list_ids(world: World, table: sa.Table) -> list[str]:
+    """Return the ids of all rows of a table, in order."""
     select_ids = statement(sa.select(table.c.id).where(of_tenant(table)).order_by(table.c.id))
     return [row["id"] for row in world.in_transaction(lambda tx: tx.fetch_all(select_ids))]
 
 
 def get_record(world: World, kind: str, id: str) -> Any:
-    """A record that the API has no operation for yet; None when there is none, or none any more."""
+    """Return a record as the sandbox shows it, for which the API has no operation yet, or None."""
     response = world.request("GET", f"/sandbox/records/{kind}/{id}")
     return None if response.status == 404 else response.json
 
 
 def get_job_datas(world: World, *employment_ids: str) -> dict[str, Any]:
-    """Every version of everybody's job data, or of these people's, by the job data's id."""
+    """Return all versions of the job data of all employments, or of these, by the id of the job data."""
     body = {"get_all_version": True, **({"employment_ids": list(employment_ids)} if employment_ids else {})}
     found: dict[str, Any] = {}
     next_page: dict[str, str] = {}
@@ -153,7 +155,7 @@ def get_job_datas(world: World, *employment_ids: str) -> dict[str, Any]:
 
 
 def list_tasks_of_approver(world: World, approver: str, status: int) -> Iterator[tuple[str, str, int]]:
-    """The tasks in this status that one person was handed: task, process, status."""
+    """Yield the tasks of an approver in this status: ids of task and process, and status."""
     user = {"user_id": approver, "user_id_type": "people_corehr_id"}
     page = world.call("GET", TASKS, approver_status=status, page_size=100, **user).data
     assert not page["has_more"]
@@ -162,14 +164,14 @@ def list_tasks_of_approver(world: World, approver: str, status: int) -> Iterator
 
 
 def read_state(world: World) -> State:
-    """All that a consumer can know from bodies alone, as it is read."""
+    """Return all that a consumer can know from bodies alone, as the read operations return it."""
     job_changes = {id: _job_change(get_record(world, "job_changes", id)) for id in list_ids(world, job_change)}
     offboardings = {id: get_record(world, "offboardings", id) for id in list_ids(world, offboarding)}
     processes = {id: get_record(world, "processes", id) for id in list_ids(world, process)}
     return {
         "contracts": {id: {} for id in list_ids(world, contract) if get_record(world, "contracts", id)},
         "employments": {id: _employment(get_record(world, "employments", id)) for id in list_ids(world, employment)},
-        "hand_overs": {id: _checklist(row) for id, row in offboardings.items()},
+        "checklists": {id: _checklist(row) for id, row in offboardings.items()},
         "job_changes": job_changes,
         "job_changes_v1": job_changes,
         "job_datas": {id: {} for id in get_job_datas(world)},
@@ -232,7 +234,7 @@ def _process(row: Body) -> dict[str, Any]:
 
 
 def _started_nodes(row: Body) -> Iterator[tuple[str, int, Sequence[Body]]]:
-    """The nodes of a process that have begun: id, status and tasks. The next one begins when one is done."""
+    """Yield the started nodes of a process: id, status and tasks. A node starts when the one before it is done."""
     for index in range(1 + max((task["node"] for task in row["tasks"]), default=-1)):
         tasks = [task for task in row["tasks"] if task["node"] == index]
         statuses = {task["status"] for task in tasks}

@@ -1,4 +1,4 @@
-"""`corehr call`: what it prints, how it ends, and the one line it says when it cannot."""
+"""`corehr call`: its output, its exit status, and its one-line errors."""
 
 import json
 import socket
@@ -39,7 +39,7 @@ def call(*arguments: str, stdin: bytes | None = None, **env: str) -> Result:
 
 
 def error_line(result: Result) -> str:
-    """The one line on stderr."""
+    """Return the one line on stderr."""
     lines = result.stderr.splitlines()
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("corehr: ")
@@ -68,10 +68,10 @@ def test_the_response_is_printed_for_people(server, employments):
     assert json.loads(result.stdout)["data"]["items"][0]["employment_id"] == id
 
 
-@pytest.mark.parametrize("place", ["argument", "file", "stdin"])
+@pytest.mark.parametrize("source", ["argument", "file", "stdin"])
 def test_the_body_comes_from_the_source_named(server, employments, source, tmp_path):
     body = json.dumps({"employment_ids": [employments["manager"]["id"]]})
-    file = tmp_path / "asked.json"
+    file = tmp_path / "body.json"
     file.write_text(body)
     data = {"argument": body, "file": f"@{file}", "stdin": "-"}[source]
     arguments = (JOB_DATA, "--url", server.url, "--data", data, *COREHR_ID_QUERY, "--query", "page_size=1")
@@ -126,34 +126,34 @@ def test_a_server_that_is_not_there_or_is_another_program_ends_with_1(server):
     assert "does not answer" in error_line(absent)
     other = call("v2.approver.list", "--url", f"{server.url}/elsewhere/")
     assert other.exit_code == 1
-    assert "answers HTTP 404, and not as corehr does: see that it is a corehr of this version" in error_line(other)
+    assert "answers HTTP 404, and not as corehr does: check that it is a corehr of this version" in error_line(other)
 
 
 USAGE_ERRORS = {
-    "": "say which operation: corehr call --list names them",
+    "": "name an operation: corehr call --list shows them",
     "job_change.create": "no operation job_change.create is built: did you mean v1.job_change.create",
-    "payroll": "corehr call --list names those there are",
+    "payroll": "corehr call --list shows them",
     REVOKE: "v2.job_change.revoke needs job_change_id: give --path job_change_id=VALUE",
     f"{REVOKE} --path job_change_id=": "needs job_change_id",
     f"{REVOKE} --path id=7": "has no --path id: it takes job_change_id",
     f"{CREATE} --path id=7": "has no --path id: it takes none",
     f"{CREATE} --query user_idtype=open_id": "has no --query user_idtype: it takes user_id_type, department_id_type",
-    f"{CREATE} --query user_id_type": "'user_id_type' is no pair: write it as name=value",
+    f"{CREATE} --query user_id_type": "'user_id_type' is not a pair: write it as name=value",
     f"{CREATE} --data {{": "--data is not JSON",
     f"{CREATE} --data @nothing.json": "--data @nothing.json cannot be read (No such file or directory)",
     "v2.approver.list --data {}": "v2.approver.list takes no body: leave --data out",
-    f"{CREATE} --url 127.0.0.1:8321": "is no URL of a server: write --url as http://127.0.0.1:8321",
-    f"{CREATE} --url ftp://127.0.0.1/": "is no URL of a server",
-    f"{CREATE} --url http://127.0.0.1:x/": "is no URL of a server",
-    f"{CREATE} --url http://me:hunter2@127.0.0.1/": "is no URL of a server",
-    f"{CREATE} --url https://hr.example.com": "asks who calls: give --app-id and --app-secret",
-    f"{CREATE} --url https://hr.example.com --app-id {APP_NO_SCOPES}": "asks who calls: give --app-id and --app-secret",
+    f"{CREATE} --url 127.0.0.1:8321": "is not a URL of a server: write --url as http://127.0.0.1:8321",
+    f"{CREATE} --url ftp://127.0.0.1/": "is not a URL of a server",
+    f"{CREATE} --url http://127.0.0.1:x/": "is not a URL of a server",
+    f"{CREATE} --url http://me:hunter2@127.0.0.1/": "is not a URL of a server",
+    f"{CREATE} --url https://hr.example.com": "needs an app: give --app-id and --app-secret",
+    f"{CREATE} --url https://hr.example.com --app-id {APP_NO_SCOPES}": "needs an app: give --app-id and --app-secret",
     f"{CREATE} --app-secret s": "give --app-id and --app-secret, or neither",
     f"{CREATE} --app-id cli_0000000000000009": "give --app-id and --app-secret, or neither",
 }
 
 
-@pytest.mark.parametrize("words", USAGE_ERRORS)
+@pytest.mark.parametrize("command", USAGE_ERRORS)
 def test_a_usage_error_ends_with_2_and_says_what_to_do(command, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     result = call(*command.split())
@@ -169,7 +169,7 @@ def test_it_has_help():
 
 
 @pytest.mark.parametrize(
-    ("url", "near"),
+    ("url", "is_loopback"),
     [
         ("http://127.0.0.1:8321", True),
         ("http://localhost", True),

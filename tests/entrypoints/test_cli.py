@@ -1,4 +1,4 @@
-"""The command line: what it makes, and the one line it says when it cannot."""
+"""The command line: its output, its exit status, and its one-line errors."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def corehr(*arguments: str) -> Result:
 
 
 def error_line(result: Result) -> str:
-    """The one line on stderr."""
+    """Return the one line on stderr."""
     lines = result.stderr.splitlines()
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("corehr: ")
@@ -93,8 +93,8 @@ def test_every_command_has_help(command):
 USAGE_ERRORS = {
     "payroll": "No such command 'payroll'",
     "serve": "Missing option '--db'",
-    "serve --db mysql://h/d": "no database address: use sqlite:///path/file.db or postgresql://user@host/db",
-    "serve --db mysql://me:hunter2@h/d": "'mysql://me@h/d' is no database address",
+    "serve --db mysql://h/d": "not a database address: use sqlite:///path/file.db or postgresql://user@host/db",
+    "serve --db mysql://me:hunter2@h/d": "'mysql://me@h/d' is not a database address",
     "serve --db sqlite:///:memory:": "names a file",
     "serve --db sqlite:///": "names a file",
     "serve --db sqlite:///x.db --port 70000": "70000",
@@ -106,13 +106,13 @@ USAGE_ERRORS = {
     "serve --db sqlite:///x.db --sandbox-token t": "give both, or neither",
     "demo --host 0.0.0.0": "give --sandbox-token, or --host 127.0.0.1",
     "demo --now yesterday": "write it as 2026-01-05T09:00:00+08:00",
-    "demo --now 2026-01-05T09:00:00": "does not say where on earth",
-    "demo --now 0001-01-01T00:00:00+08:00": "too far away",
-    "serve --db sqlite:///x.db --webhook-to http://x/y": "--webhook-to",
-    "demo --webhook-to 10.0.0.0/99": "--webhook-to",
+    "demo --now 2026-01-05T09:00:00": "has no UTC offset",
+    "demo --now 0001-01-01T00:00:00+08:00": "out of range",
+    "serve --db sqlite:///x.db --allow-webhook-host http://x/y": "--allow-webhook-host",
+    "demo --allow-webhook-host 10.0.0.0/99": "--allow-webhook-host",
     "demo --employees -1": "--employees",
     "demo --rate-limits maybe": "'on', 'off'",
-    "db upgrade --db sqlite:///nowhere/x.db": "the folder nowhere does not exist: make it",
+    "db upgrade --db sqlite:///nowhere/x.db": "the folder nowhere does not exist: create it",
     "tenant create --db sqlite:///x.db --name Acme --zone Mars": "no time zone 'Mars': name one as Asia/Shanghai",
 }
 
@@ -133,7 +133,7 @@ def test_no_command_shows_which_there_are():
     assert "tenant" in result.stderr
 
 
-def test_a_database_is_made_step_by_step_and_each_says_the_next(file):
+def test_a_database_is_created_step_by_step_and_each_names_the_next(file):
     url = f"sqlite:///{file}"
     assert f"corehr db upgrade --db {url}" in error_line(corehr("app", "list", "--db", url))
     assert "is up to date now" in stdout(corehr("db", "upgrade", "--db", url))
@@ -180,21 +180,21 @@ def test_an_app_shows_its_secret_once(url):
     assert credentials["app_secret"] not in rotated
 
 
-def test_an_app_that_sees_nobody_is_pointed_out(url):
+def test_an_app_with_an_empty_data_range_is_pointed_out(url):
     result = corehr("app", "create", "--db", url, "--name", "A", "--scope", "b:c", "--scope", "a:b")
     assert stdout(corehr("app", "list", "--db", url)).split("\t")[3:5] == ["a:b,b:c", "none"]
     assert "--data-range all" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("arguments", "message"),
     [
-        ((), "say what the app may do"),
-        (("--scopes", "*", "--scope", "a:b"), "say what the app may do"),
+        ((), "grant the app scopes"),
+        (("--scopes", "*", "--scope", "a:b"), "grant the app scopes"),
         (("--scopes", "*", "--data-range", "7,8"), "there is no department 7, 8"),
     ],
 )
-def test_an_app_that_could_not_be_meant_is_not_made(url, arguments, message):
+def test_an_app_with_invalid_arguments_is_not_created(url, arguments, message):
     result = corehr("app", "create", "--db", url, "--name", "A", *arguments)
     assert result.exit_code == 2
     assert message in error_line(result)
@@ -233,7 +233,7 @@ def _lock(file: Path) -> apsw.Connection:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "says"),
+    ("spoil", "message"),
     [
         (_overwrite_with_text, "is not a database: give --db another file"),
         (_damage, "is damaged"),
@@ -241,7 +241,7 @@ def _lock(file: Path) -> apsw.Connection:
     ],
 )
 def test_a_file_that_cannot_be_used_ends_with_1_and_says_what_to_do(url, file, spoil, message, monkeypatch):
-    monkeypatch.setattr("corehr.entrypoints.schema.PATIENCE", 0)
+    monkeypatch.setattr("corehr.entrypoints.schema.TIMEOUT_SECONDS", 0)
     spoil_file: Callable[[Path], object] = spoil
     lock_holder = spoil_file(file)
     result = corehr("app", "list", "--db", url)
@@ -277,7 +277,7 @@ def test_a_server_that_does_not_answer_is_reported_on_one_line_without_the_passw
 
 
 class Process:
-    """A running `corehr`, or a piece of Python that stands for one."""
+    """A running `corehr`, or a Python program in its place."""
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
@@ -285,12 +285,12 @@ class Process:
         )
 
     def read_line(self) -> str:
-        """The next line on stderr."""
+        """Return the next line on stderr."""
         assert self.process.stderr is not None
         return self.process.stderr.readline()
 
     def terminate(self, signal_number: int) -> tuple[int, str]:
-        """Its exit code after a signal, and what else it said."""
+        """Send a signal; return the exit code and the rest of stderr."""
         self.process.send_signal(signal_number)
         _, rest = self.process.communicate(timeout=TIMEOUT_SECONDS)
         return self.process.returncode, rest
@@ -313,7 +313,7 @@ def start() -> Iterator[Callable[..., Process]]:
 SERVE_ARGUMENTS = ("-m", "corehr.entrypoints.cli", "serve")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_it_serves_until_a_signal_stops_it(url, file, start, signal_number):
     server = start(*SERVE_ARGUMENTS, "--db", url, "--port", "0")
     line = server.read_line()
@@ -335,15 +335,15 @@ def test_it_serves_until_a_signal_stops_it(url, file, start, signal_number):
     assert taken.exit_code == 1
     assert f"port {found[2]} of 127.0.0.1 is in use by another program" in error_line(taken)
 
-    # apps are made while it runs
+    # an app is created while it runs
     stdout(corehr("app", "create", "--db", url, "--name", "Payroll", "--scopes", "*"))
 
-    assert server.end(signal_number) == (0, "")
+    assert server.terminate(signal_number) == (0, "")
     assert not file.with_name("company.db-wal").exists(), "the store was not closed"
 
 
 def test_what_runs_is_finished_before_it_stops(start):
-    """A request on its way is answered; the application is told only then."""
+    """A running request is answered; only then is the application shut down."""
     program = """
         import asyncio, sys
         from types import SimpleNamespace
@@ -356,15 +356,15 @@ def test_what_runs_is_finished_before_it_stops(start):
                     await send({"type": f"lifespan.{step}.complete"})
                 print("closed", file=sys.stderr, flush=True)
                 return
-            print("asked", file=sys.stderr, flush=True)
+            print("received", file=sys.stderr, flush=True)
             await asyncio.sleep(0.5)
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
             await send({"type": "http.response.body", "body": b"done"})
-            print("answered", file=sys.stderr, flush=True)
+            print("responded", file=sys.stderr, flush=True)
 
-        bound = server.bind("127.0.0.1", 0)
-        say = lambda: print(server.base_url(bound), file=sys.stderr, flush=True)
-        server.run(SimpleNamespace(asgi=app), bound, say)
+        bound_socket = server.bind("127.0.0.1", 0)
+        on_listening = lambda: print(server.base_url(bound_socket), file=sys.stderr, flush=True)
+        server.run(SimpleNamespace(asgi=app), bound_socket, on_listening)
     """
     server = start("-c", textwrap.dedent(program))
     base = server.read_line().strip()
@@ -376,8 +376,8 @@ def test_what_runs_is_finished_before_it_stops(start):
 
     thread = threading.Thread(target=send_request)
     thread.start()
-    assert server.read_line() == "asked\n"
-    assert server.end(signal.SIGTERM) == (0, "answered\nclosed\n")
+    assert server.read_line() == "received\n"
+    assert server.terminate(signal.SIGTERM) == (0, "responded\nclosed\n")
     thread.join(TIMEOUT_SECONDS)
     assert responses == [b"done"]
 
@@ -389,7 +389,7 @@ HIRED = "corehr.employment.created_v1"
 
 @pytest.fixture
 def demo_url(sqlite_template) -> Iterator[str]:
-    """A demo company, which has a past."""
+    """A demo company, with past events."""
     url = sqlite_template.copy()
     yield url
     sqlite_template.delete(url)
@@ -399,7 +399,7 @@ def test_an_app_receives_events_and_has_the_past_replayed(demo_url):
     with listening() as listener:
         result = corehr("app", "webhook", "--db", demo_url, APP_ALL, "--url", listener.url, "--event", HIRED)
         assert re.fullmatch(r"verification_token: [0-9a-f]{32}\n", stdout(result))
-        assert f"--webhook-to 127.0.0.1:{listener.port}" in result.stderr
+        assert f"--allow-webhook-host 127.0.0.1:{listener.port}" in result.stderr
         count = stdout(corehr("event", "replay", "--db", demo_url, APP_ALL))
         assert re.fullmatch(r"60 events are to be delivered again\.\n", count)
         waiting = stdout(corehr("event", "list", "--db", demo_url, APP_ALL, "--waiting")).splitlines()
@@ -423,14 +423,14 @@ def test_an_app_receives_events_and_has_the_past_replayed(demo_url):
         assert "subscribes to nothing" in error_line(unsubscribed)
 
 
-def test_where_events_may_not_go_and_which_there_are_not(demo_url):
+def test_urls_apps_and_event_types_that_are_refused(demo_url):
     with listening() as listener:
-        listener.respond = lambda heard: (404, b"")
+        listener.respond = lambda received: (404, b"")
         refused = corehr("app", "webhook", "--db", demo_url, APP_ALL, "--url", listener.url)
         assert refused.exit_code == 1
         assert "url_verification" in error_line(refused)
     for arguments, message in {
-        ("webhook", APP_ALL, "--url", "no url"): "no URL",
+        ("webhook", APP_ALL, "--url", "no url"): "not a URL",
         ("webhook", APP_ALL, "--url", "http://0x7f.1/"): "--url",
         ("webhook", APP_ALL, "--url", "http://127.0.0.1:1/", "--event", "corehr.pay.day_v1"): "there is no event",
         ("webhook", "cli_ffffffffffffffff", "--url", "http://127.0.0.1:1/"): "there is no app",
@@ -440,6 +440,6 @@ def test_where_events_may_not_go_and_which_there_are_not(demo_url):
         result = corehr("app", arguments[0], "--db", demo_url, *arguments[1:])
         assert result.exit_code == 2
         assert message in error_line(result)
-    assert "is told of 75 of 75 events" in corehr("app", "long-connection", "--db", demo_url, APP_ALL).stderr
+    assert "is subscribed to 75 of 75 events" in corehr("app", "long-connection", "--db", demo_url, APP_ALL).stderr
     unknown = corehr("event", "redeliver", "--db", demo_url, "0" * 32)
     assert (unknown.exit_code, "there is no event" in error_line(unknown)) == (2, True)

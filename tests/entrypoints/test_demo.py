@@ -1,4 +1,4 @@
-"""The demo company: the same each time, whole or not there, and everything in it that the contract names."""
+"""The demo company: the same for one seed and instant, complete or absent, with all that its contract names."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.settings import UsageError, open_store
 from tests.world import APP_ALL, APP_NO_FIELD_SCOPES, APP_ONE_DEPARTMENT, World
 
-REAL_TIME = {("app", "created_at"), ("tenant", "world_set_at")}
+REAL_TIME = {("app", "created_at"), ("tenant", "world_time_set_at")}
 
 NAMES_BY_KIND = {
     "employments": "active active_2 manager top intern future_hire leaver left future_job_data fixed_end process_admin "
@@ -57,7 +57,7 @@ def prepare_demo(folder, name="demo", **options):
 
 
 def all_rows(url):
-    """Every row, but for what holds real time."""
+    """Return every row by table, without the columns that hold real time."""
     store = open_store(url, Clock(), TimeOrderedIds())
     try:
         tables = store.command_sync("1", tenant_rows.read)
@@ -69,7 +69,7 @@ def all_rows(url):
     }
 
 
-# -- the same each time --------------------------------------------------------------------------------------------
+# -- repeatable ---------------------------------------------------------------------------------------------------
 
 
 def test_one_seed_and_one_moment_make_one_company(tmp_path):
@@ -83,7 +83,7 @@ def test_another_seed_makes_another_company(tmp_path):
     )
 
 
-def test_a_company_that_is_there_is_left_as_it_is(tmp_path):
+def test_an_existing_company_is_unchanged(tmp_path):
     url = prepare_demo(tmp_path)
     before = all_rows(url)
 
@@ -92,21 +92,21 @@ def test_a_company_that_is_there_is_left_as_it_is(tmp_path):
     assert all_rows(url) == before
 
 
-def test_another_seed_is_refused_on_a_company_that_is_there(tmp_path):
+def test_another_seed_is_refused_on_an_existing_company(tmp_path):
     url = prepare_demo(tmp_path)
 
     with pytest.raises(UsageError, match="--seed 1"):
         demo.prepare(url, employees=60, seed=2)
 
 
-def test_a_company_that_is_no_demo_is_refused(tmp_path):
+def test_a_company_that_is_not_a_demo_is_refused(tmp_path):
     url = f"sqlite:///{tmp_path}/real.db"
     schema.upgrade(url)
     store = open_store(url, Clock(), TimeOrderedIds())
     store.command_sync("1", lambda tx: tenants.create_tenant(tx, "A company", "Asia/Shanghai"))
     store.close()
 
-    with pytest.raises(UsageError, match="no demo"):
+    with pytest.raises(UsageError, match="not a demo"):
         demo.prepare(url)
 
 
@@ -118,11 +118,11 @@ def test_too_few_people_are_refused(tmp_path):
         demo.prepare(url, employees=59)
 
 
-def test_what_an_interrupted_attempt_left_behind_does_not_matter(tmp_path, monkeypatch):
+def test_rows_of_an_interrupted_attempt_are_replaced(tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path}/broken.db"
     schema.upgrade(url)
     with monkeypatch.context() as patch:
-        patch.setattr(demo.departures, "_disable_soon", lambda build, tx: 1 / 0)
+        patch.setattr(demo.endings, "_disable_soon", lambda build, tx: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             demo.prepare(url, employees=60)
 
@@ -138,7 +138,7 @@ def test_nothing_was_recorded_later_than_now(tmp_path):
         row[column]
         for table in tables.values()
         for row in table
-        for column in ("recorded_at", "superseded_at", "at", "created_at", "updated_at", "answered_at", "completed_at")
+        for column in ("recorded_at", "superseded_at", "created_at", "updated_at", "answered_at", "completed_at")
         if row.get(column)
     }
 
@@ -147,23 +147,24 @@ def test_nothing_was_recorded_later_than_now(tmp_path):
 
 
 def test_events_are_in_order_of_time(tmp_path):
-    timestamps = [row["at"] for row in sorted(all_rows(prepare_demo(tmp_path))["event"], key=lambda row: row["seq"])]
+    events = sorted(all_rows(prepare_demo(tmp_path))["event"], key=lambda row: row["seq"])
+    timestamps = [row["recorded_at"] for row in events]
 
     assert timestamps == sorted(timestamps)
 
 
-# -- what is in it -------------------------------------------------------------------------------------------------
+# -- its contents --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", NAMES_BY_KIND)
-def test_every_name_of_the_contract_is_there_with_its_facts(world, kind):
+def test_every_name_of_the_contract_has_its_facts(world, kind):
     assert set(NAMES_BY_KIND[kind].split()) <= world.named[kind].keys()
     for facts in world.named[kind].values():
         assert set(FACTS_BY_KIND.get(kind, "id").split()) <= facts.keys()
 
 
-@pytest.mark.parametrize("people", [60, 200])
-def test_it_has_the_requested_number_of_people_and_reporting_lines_eight_deep(tmp_path, employees):
+@pytest.mark.parametrize("employees", [60, 200])
+def test_it_has_the_requested_number_of_employees_and_eight_reporting_levels(tmp_path, employees):
     tables = all_rows(prepare_demo(tmp_path, employees=employees))
     manager_of = {
         row["employment_id"]: row["manager_id"] for row in tables["reporting_line"] if row["line"].startswith("dir")
@@ -178,7 +179,7 @@ def test_it_has_the_requested_number_of_people_and_reporting_lines_eight_deep(tm
     assert all(re.fullmatch("[a-z0-9]{8}", row["user_id"]) for row in tables["employment"])
 
 
-def test_departments_are_four_deep(world):
+def test_departments_have_four_levels(world):
     def depth(id):
         parent = world.sandbox("GET", f"records/departments/{id}")["version"]["body"]["parent_id"]
         return 1 + depth(parent) if parent else 1
@@ -213,12 +214,12 @@ def test_a_process_waits_for_its_approver(world):
     assert world.pending_tasks(waiting["id"])[0]["approver_id"] == waiting["approver_id"]
 
 
-def test_the_manager_manages_active_and_top_nobody_above(world):
+def test_manager_manages_active_and_top_has_no_manager(world):
     assert world.employment("active")["direct_manager"] == world.employment("manager")["id"]
     assert world.employment("top")["direct_manager"] is None
 
 
-def test_a_family_and_a_level_share_no_pathway(world):
+def test_a_family_and_a_level_have_no_common_pathway(world):
     family, level = world.named["job_families"]["active"], world.named["job_levels"]["other"]
 
     assert family["disjoint_level"] == level["id"]
@@ -261,16 +262,16 @@ def test_the_narrow_app_may_call_everything_and_see_no_field_of_its_own_scope(wo
     assert not narrow.data_range.departments
 
 
-# -- what it says of itself ----------------------------------------------------------------------------------------
+# -- its banner -----------------------------------------------------------------------------------------------------
 
 
 def banner_calls(world: World):
-    """The bodies in the banner's two calls."""
+    """Return the banner and the bodies of its two calls."""
     text = demo.banner(world.installation, "http://127.0.0.1:8321")
     return text, [json.loads(body) for body in re.findall("-d '(.*?)'", text)]
 
 
-def test_the_banner_names_an_app_and_calls_that_work(world):
+def test_the_banner_has_credentials_and_calls_that_work(world):
     text, (credentials, job_change_body) = banner_calls(world)
     token = world.request("POST", "/open-apis/auth/v3/tenant_access_token/internal", credentials).json
     headers = {"authorization": f"Bearer {token['tenant_access_token']}"}

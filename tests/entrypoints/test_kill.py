@@ -1,4 +1,4 @@
-"""kill -9 in the middle of many creates: what was acknowledged is there with its events, nothing is half there."""
+"""kill -9 in the middle of many creates: each one acknowledged is stored with its events, none is stored in part."""
 
 import asyncio
 import random
@@ -12,7 +12,7 @@ CREATES = 500
 
 
 async def create_until_killed(server, bodies, kill_after):
-    """Sixteen clients create; the server is killed once so many were acknowledged. The ids acknowledged."""
+    """Create with 16 clients, kill the server after `kill_after` acknowledgements, and return the keys by id."""
     acknowledged, queue = {}, list(bodies)
     async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
         token = (
@@ -38,7 +38,7 @@ async def create_until_killed(server, bodies, kill_after):
     return acknowledged
 
 
-def test_nothing_acknowledged_is_lost_and_nothing_is_half_there(db):
+def test_nothing_acknowledged_is_lost_and_nothing_is_stored_in_part(db):
     with running_server(db) as server:
         employments = list(server.sandbox("POST", "world/employees", {"count": 50})["employments"].values())
         names = server.sandbox("GET", "world")

@@ -1,4 +1,4 @@
-"""kill -9 while events are delivered: each one committed arrives, in its subject's order; nothing else does."""
+"""kill -9 while events are delivered: each committed event arrives, in its subject's order, and no other event."""
 
 import asyncio
 import json
@@ -22,13 +22,13 @@ from tests.world import APP_ALL, APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE
 KILLS = 20
 CLIENTS = 4
 EMPLOYEES_PER_CLIENT = 60
-"""For each client: a kill takes away one of them at most, since nobody knows what became of the last request."""
+"""For each client: a kill removes one of them at most, since the outcome of the last request is unknown."""
 
 MAX_RESPONSES_BETWEEN_KILLS, MAX_RECEIPTS_BETWEEN_KILLS = 20, 300
-"""At most so many requests that succeed, and events that are received, are waited for between two kills."""
+"""Maximum numbers of successful requests, and of received events, between two kills."""
 
 MAX_FAILURES_PER_SUBJECT = 2
-"""The subscriber refuses one subject so often at most: five times in a row, and events would be given up."""
+"""How often the subscriber refuses one subject at most: after five failures in a row its event would be dead."""
 
 STATUS_UPDATED = "corehr.job_change.status_updated_v2"
 _SELECT_JOB_CHANGES = statement(sa.select(job_change.c.id, job_change.c.status).where(of_tenant(job_change)))
@@ -36,7 +36,7 @@ _SELECT_JOB_CHANGES = statement(sa.select(job_change.c.id, job_change.c.status).
 
 @contextmanager
 def seeded_random():
-    """Random choices of a seed that is told when they end in a failure."""
+    """Yield a random generator; its seed is added as a note to a failure."""
     seed = random.randrange(1 << 32)
     try:
         yield random.Random(seed)
@@ -55,14 +55,14 @@ class Receipt(NamedTuple):
 
 
 def subject_of(event):
-    """What an event is about, as its log has it."""
+    """Return the subject of an event, as the log has it."""
     of_process = event["header"]["event_type"].startswith("corehr.process.")
     names = ["process_id"] if of_process else ["job_change_id", "job_data_id", "employment_id"]
     return next(event["event"][name] for name in names if name in event["event"])
 
 
 class FlakyEndpoint:
-    """Answers now and then late, or with 500; in the order in which it is asked, it writes down what it says."""
+    """Answers now and then late, or with 500; `receipts` has its responses in the order of the requests."""
 
     def __init__(self, rng):
         self.rng, self.lock = rng, threading.Lock()
@@ -87,7 +87,8 @@ class FlakyEndpoint:
 
 
 class Clients:
-    """They move people, ask, approve, reject and revoke; `acknowledged` is what the answers promise to be told of."""
+    """Clients that create, approve, reject and revoke job changes; `acknowledged` has the id and status of each event
+    that the responses imply."""
 
     def __init__(self, server, listener, rng):
         self.server, self.listener, self.rng = server, listener, rng
@@ -102,7 +103,7 @@ class Clients:
         self.server_up.set()
 
     async def run(self) -> None:
-        """Until nobody has to be killed any more."""
+        """Run the clients until the last kill."""
         async with httpx.AsyncClient(base_url=self.server.url, timeout=60) as self.http:
             token = (
                 await self.http.post(TENANT_TOKEN_PATH, json={"app_id": APP_ALL, "app_secret": APP_SECRETS[APP_ALL]})
@@ -116,7 +117,7 @@ class Clients:
                 self.stopped = True
 
     async def kill(self) -> None:
-        """After some answers and some events more; the server is there again when this returns."""
+        """Kill the server after some more responses and events, and start it again."""
         responses = self.responses + self.rng.randint(0, MAX_RESPONSES_BETWEEN_KILLS)
         receipts = len(self.listener.requests) + self.rng.randint(0, MAX_RECEIPTS_BETWEEN_KILLS)
         async with self.response_received:
@@ -129,18 +130,19 @@ class Clients:
         self.server_up.set()
 
     async def run_client(self, employments) -> None:
-        in_other_department = {employment_id["id"]: False for employment_id in employments}
+        in_other_department = {employment["id"]: False for employment in employments}
         while not self.stopped:
             await self.server_up.wait()
             await asyncio.sleep(self.rng.uniform(0, 0.15))  # so that deliveries keep up with the load
-            person = self.rng.choice(list(in_other_department)[:3])
+            id = self.rng.choice(list(in_other_department)[:3])
             try:
-                in_other_department[person] = await self.change_department(person, in_other_department[person])
+                in_other_department[id] = await self.change_department(id, in_other_department[id])
             except httpx.TransportError:
-                del in_other_department[person]
+                del in_other_department[id]
 
     async def change_department(self, employment_id: str, in_other_department: bool) -> bool:
-        """Somebody moves to another department, or is kept from it; whether they are in `other` then."""
+        """Create a job change to another department, and maybe reject or revoke it; return whether the employee is in
+        `other` then."""
         departments = self.names["departments"]
         body: dict[str, Any] = {
             "transfer_mode": self.rng.choice([1, 2]),
@@ -172,7 +174,7 @@ class Clients:
         return not in_other_department
 
     async def answer_tasks(self, process: str, decision: int) -> None:
-        """Every approver in turn, until nobody is left to ask."""
+        """Answer every pending task in turn, until none is left."""
         path = f"/open-apis/corehr/v2/processes/{process}/approvers"
         body = {"status": decision, "system_approval": True, "reason": "as a test wants it"}
         while True:
@@ -200,11 +202,11 @@ class Clients:
         return response.json()["data"]
 
 
-# -- what became of it ------------------------------------------------------------------------------------------------
+# -- checks -----------------------------------------------------------------------------------------------------------
 
 
 def list_events(server, since):
-    """The events in the log after one."""
+    """Return the events in the log after the event `since`."""
     found: list[Any] = []
     while page := server.sandbox("GET", f"events?limit=1000&since={since}")["items"]:
         found += page
@@ -213,12 +215,12 @@ def list_events(server, since):
 
 
 def has_waiting(server):
-    """Whether anything is still to be delivered."""
+    """Return whether any delivery is waiting."""
     return server.sandbox("GET", "events?delivery=waiting&limit=1")["items"] != []
 
 
 def drain(server):
-    """Let the hours pass in which everything is tried again."""
+    """Advance the clock, hour by hour, until every delivery has been retried."""
     for _ in range(8):
         if has_waiting(server):
             httpx.post(f"{server.url}/sandbox/clock/advance", json={"hours": 1}, timeout=600).raise_for_status()
@@ -226,7 +228,7 @@ def drain(server):
 
 
 def check_in_order(log, receipts):
-    """No event is sent, taken or not, before every earlier one of its subject was taken; in the end all of them are."""
+    """Check that no event was sent before every earlier one of its subject was accepted, and that all were accepted."""
     positions: dict[str, tuple[str, int]] = {}
     counts: dict[str, int] = defaultdict(int)
     accepted: dict[str, int] = defaultdict(int)
@@ -242,7 +244,7 @@ def check_in_order(log, receipts):
 
 
 def check_each_arrived(log, receipts):
-    """What was received is what is in the log, no more and no less; the same bytes each time."""
+    """Check that exactly the events of the log were received, each time with the same bytes."""
     bodies = defaultdict(set)
     for receipt in receipts:
         bodies[receipt.event_id].add(receipt.body)
@@ -259,8 +261,10 @@ def check_each_arrived(log, receipts):
 
 
 def check_against_job_changes(log, acknowledged, before, after):
-    """Each status that was acknowledged was told, each change is told of, and none but those: `before` and `after`
-    are their statuses by id."""
+    """Check that the events have every acknowledged status, and the last status of exactly the new job changes.
+
+    `before` and `after` are the statuses of job changes by id.
+    """
     statuses = [(e["event"]["job_change_id"], e["event"]["status"]) for e in log if e["event_type"] == STATUS_UPDATED]
     assert {(id, EVENT_STATUS_CODES[status]) for id, status in acknowledged} <= set(statuses)
     assert dict(statuses) == {id: EVENT_STATUS_CODES[status] for id, status in after.items() if id not in before}
@@ -291,7 +295,7 @@ def test_twenty_kills_lose_no_event_and_mix_up_none(db):
 
 
 def test_what_was_received_but_not_marked_comes_again_and_once_marked_never(db):
-    """The subscriber's machine takes the server down with it: the first event is received and never answered."""
+    """The server is killed while it delivers the first event: the event is received and its response is lost."""
     killed = threading.Event()
     with running_server(db) as server, listening() as listener:
         employment_id = server.sandbox("GET", "world")["employments"]["active"]["id"]
@@ -316,7 +320,7 @@ def test_what_was_received_but_not_marked_comes_again_and_once_marked_never(db):
                 "transfer_info": {"target_department": department_id},
             }
             headers = {"authorization": f"Bearer {token['tenant_access_token']}"}
-            with suppress(httpx.TransportError):  # the answer may come before the kill, or not at all
+            with suppress(httpx.TransportError):  # the response may come before the kill, or not at all
                 client.post(CREATE_JOB_CHANGE_PATH, json=body, params=COREHR_ID_TYPES, headers=headers)
         assert killed.wait(30)
         for _ in range(2):
@@ -324,9 +328,11 @@ def test_what_was_received_but_not_marked_comes_again_and_once_marked_never(db):
             server.sandbox("POST", "clock/advance", {"hours": 8})
             assert not has_waiting(server)
             requests = [request for request in listener.requests if b"challenge" not in request.body]
-            assert [heard.json["event"]["status"] for heard in requests] == [6, 6, 5]
+            assert [received.json["event"]["status"] for received in requests] == [6, 6, 5]
             assert requests[0].body == requests[1].body
             log = [event for event in list_events(server, since) if event["event_type"] == STATUS_UPDATED]
-            assert [event["event_id"] for event in log] == [heard.json["header"]["event_id"] for heard in requests[1:]]
-            assert [[t["said"] for t in d["attempts"]] for e in log for d in e["deliveries"]] == [["HTTP 200"]] * 2
+            assert [event["event_id"] for event in log] == [
+                received.json["header"]["event_id"] for received in requests[1:]
+            ]
+            assert [[t["detail"] for t in d["attempts"]] for e in log for d in e["deliveries"]] == [["HTTP 200"]] * 2
             server.kill()

@@ -60,7 +60,7 @@ def pair(request) -> tuple[str, str]:
 
 
 def schema_objects(url: str) -> set[tuple[object, ...]]:
-    """Every table, column, key and index, without what keeps the book of steps."""
+    """Return every table, column, key and index, without Alembic's own table."""
     if path := sqlite_path(url):
         with closing(sqlite3.connect(path)) as file:
             rows = list(file.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
@@ -70,7 +70,7 @@ def schema_objects(url: str) -> set[tuple[object, ...]]:
     return {row for row in rows if row[0] != "alembic_version"}
 
 
-def test_steps_make_what_the_code_declares(pair):
+def test_migrations_create_what_the_code_declares(pair):
     migrated, created = pair
     schema.upgrade(migrated)
     with schema.create_engine(created).begin() as connection:
@@ -86,8 +86,8 @@ def test_partial_indexes_and_collations_are_among_what_is_compared(sqlite_pair, 
         schema.upgrade(url)
     assert any("superseded_at IS NULL" in str(row[-1]) for row in schema_objects(sqlite_pair[0]))
     found = schema_objects(postgres_pair[0])
-    assert any("superseded_at IS NULL" in str(fact[-1]) for fact in found)
-    texts = {fact[-1] for fact in found if len(fact) == 7 and fact[3] == "text"}
+    assert any("superseded_at IS NULL" in str(row[-1]) for row in found)
+    texts = {row[-1] for row in found if len(row) == 7 and row[3] == "text"}
     assert texts == {"C"}
 
 
@@ -101,7 +101,7 @@ def test_upgrading_again_changes_nothing(pair):
     assert schema_objects(url) == before
 
 
-def test_looking_at_a_file_that_is_not_there_does_not_make_it(sqlite_pair):
+def test_reading_the_state_of_a_missing_file_does_not_create_it(sqlite_pair):
     url = sqlite_pair[0]
     assert schema.state(url) is SchemaState.EMPTY
     with pytest.raises(UsageError, match=f"corehr db upgrade --db {re.escape(url)}"):
@@ -144,8 +144,8 @@ def test_a_database_that_cannot_hold_every_name_is_refused(postgres):
         postgres.delete(url)
 
 
-def test_steps_are_taken_all_or_none(pair, monkeypatch):
-    """A step that fails half-way leaves nothing behind, so that it can be run again."""
+def test_migrations_run_all_or_none(pair, monkeypatch):
+    """A migration that fails half-way leaves nothing behind, so that it can be run again."""
     url = pair[0]
     from alembic import op
 
@@ -165,9 +165,9 @@ def test_steps_are_taken_all_or_none(pair, monkeypatch):
     assert schema.is_current(url)
 
 
-def test_file_names_give_the_last_step():
+def test_file_names_give_the_last_revision():
     config = Config()
     config.set_main_option("script_location", "corehr:migrations")
-    steps = list(ScriptDirectory.from_config(config).walk_revisions())
-    assert [step.revision for step in reversed(steps)] == list(migrations.REVISIONS)
-    assert steps[0].revision == migrations.HEAD
+    revisions = list(ScriptDirectory.from_config(config).walk_revisions())
+    assert [script.revision for script in reversed(revisions)] == list(migrations.REVISIONS)
+    assert revisions[0].revision == migrations.HEAD

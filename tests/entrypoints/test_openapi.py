@@ -24,7 +24,7 @@ BUILT = sorted({*COMMANDS, *QUERIES})
 
 
 def rendered_document(spec: Spec, built: list[str]) -> Any:
-    """The document as whoever asks for it reads it."""
+    """Return the document as a client reads it."""
     return json.loads(encode_json(document(spec, built)))
 
 
@@ -38,20 +38,20 @@ def operations_by_id(openapi: Any) -> dict[str, Any]:
 def rendered_operation(
     *body: str, query: tuple[str, ...] = (), response: tuple[str, ...] = (), **overrides: Any
 ) -> Any:
-    """What is told of an operation with these fields."""
+    """Return what the document says of an operation with these fields."""
     parse = FieldParser({"known": ("a", "b")}).parse
     defaults: dict[str, Any] = {
-        "id": "v1.thing.create",
+        "id": "v1.record.create",
         "method": "POST",
-        "path": "/things/:thing_id",
+        "path": "/records/:record_id",
         "updated": dt.date(2024, 1, 1),
         "deprecated": False,
-        "apps": ("custom",),
-        "tokens": ("tenant_access_token",),
+        "app_types": ("custom",),
+        "token_types": ("tenant_access_token",),
         "scopes": ("a:b",),
         "field_scopes": ("a:c",),
         "limits": (RateLimit(1000, 60), RateLimit(50, 1)),
-        "path_params": parse(["thing_id string!"], "path"),
+        "path_params": parse(["record_id string!"], "path"),
         "query": parse(query, "query"),
         "body": parse(body, "body"),
         "response": parse(response, "response"),
@@ -70,13 +70,13 @@ def data_schema(operation: Any) -> Any:
 
 
 def field_schema(line: str) -> Any:
-    """What is told of one field of a body."""
+    """Return the schema of one field of a body."""
     (schema,) = body_schema(rendered_operation(line))["properties"].values()
     return schema
 
 
 def schemas(node: Any) -> Iterator[Any]:
-    """Every schema in it, at whatever depth."""
+    """Yield every schema in a node, at any depth."""
     for name, child in node.items() if isinstance(node, dict) else enumerate(node):
         if name == "schema":
             yield child
@@ -117,7 +117,7 @@ def test_every_operation_that_is_built_has_every_row_of_its_page(id):
 
 
 def error_example(operation: Any, status: int, code: int) -> Any:
-    """The example of one refusal."""
+    """Return the example of one error."""
     response = operation["responses"][str(status)]["content"]["application/json"]
     assert code in response["schema"]["properties"]["code"]["enum"]
     example = response["examples"][str(code)]
@@ -150,20 +150,20 @@ def test_token_endpoints_are_included():
 # ------------------------------------------------------------------------------------------------ one operation
 
 
-def test_an_operation_with_what_openapi_has_no_word_for():
+def test_an_operation_with_what_openapi_has_no_field_for():
     operation = rendered_operation(deprecated=True)
     assert operation["deprecated"] is True
     assert (operation["x-scopes"], operation["x-field-scopes"], operation["x-apps"]) == (["a:b"], ["a:c"], ["custom"])
     assert operation["x-rate-limits"] == [{"calls": 1000, "seconds": 60}, {"calls": 50, "seconds": 1}]
     assert operation["parameters"] == [
-        {"name": "thing_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        {"name": "record_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     ]
     assert "requestBody" not in operation
 
 
 def test_a_message_of_a_shared_list_is_included_and_one_without_a_code_is_not():
     rows = ((7, "one"), (7, "two"), (0, "none"), (8, "shared"))
-    responses = rendered_operation(more_errors=rows, errors=MappingProxyType({8: (403, "own")}))["responses"]
+    responses = rendered_operation(shared_errors=rows, errors=MappingProxyType({8: (403, "own")}))["responses"]
     assert set(responses["400"]["content"]["application/json"]["examples"]) >= {"7", "7-2"}
     assert responses["403"]["content"]["application/json"]["schema"]["properties"]["code"]["enum"] == [8]
     assert {"0", "8"}.isdisjoint(responses["400"]["content"]["application/json"]["examples"])
@@ -176,8 +176,8 @@ def test_a_file_is_an_octet_stream():
 # ------------------------------------------------------------------------------------------------ fields
 
 INT64 = {"format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1}
-RULEBOOK_NOTE = "The operation itself judges it: what is missing or ill-formed is answered with one of its own codes."
-PROSE_NOTE = "The page asks for it in its prose; a request without it is not refused for its shape."
+RULEBOOK_NOTE = "The operation's rules check it: a missing or ill-formed value is answered with one of its own codes."
+PROSE_NOTE = "The page requires it in its prose; a request without it is not refused for its shape."
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ PROSE_NOTE = "The page asks for it in its prose; a request without it is not ref
         ("x object", {"type": "object"}),
         ("x int[] len:1..3", {"type": "array", "items": {"type": "integer", **INT64}, "minItems": 1, "maxItems": 3}),
         ("x string[] =[]", {"type": "array", "items": {"type": "string"}, "default": []}),
-        ("x string business", {"type": "string", "x-note": RULEBOOK_NOTE}),
+        ("x string rulebook", {"type": "string", "x-note": RULEBOOK_NOTE}),
         ("x string required-in-prose", {"type": "string", "x-note": PROSE_NOTE}),
         ("x string deprecated", {"type": "string", "deprecated": True}),
         ("x string idempotency", {"type": "string", "x-idempotency-key": True}),
@@ -217,16 +217,16 @@ def test_a_field_follows_its_line(line, schema):
 
 def test_a_required_field_is_required_unless_the_rulebook_owns_it_or_it_has_a_default():
     operation = rendered_operation(
-        "a string!", "b string", "c string! business", "d int! =20", query=("q int! 1..9", "r string! business")
+        "a string!", "b string", "c string! rulebook", "d int! =20", query=("q int! 1..9", "r string! rulebook")
     )
     assert body_schema(operation)["required"] == ["a"]
     assert operation["requestBody"]["required"] is True
     assert {parameter["name"]: parameter["required"] for parameter in operation["parameters"]} == {
-        "thing_id": True,
+        "record_id": True,
         "q": True,
         "r": False,
     }
-    assert rendered_operation("c string! business")["requestBody"]["required"] is False
+    assert rendered_operation("c string! rulebook")["requestBody"]["required"] is False
 
 
 def test_members_of_objects_in_lists_are_included():

@@ -1,4 +1,4 @@
-"""Every recipe of GET /sandbox/world makes exactly its code, and leaves everything as it was."""
+"""Every recipe of GET /sandbox/world gets exactly its code and changes nothing."""
 
 import re
 from datetime import datetime
@@ -17,7 +17,7 @@ MADE_BY_FAULT_DESPITE_RULE = {
     "v2.offboarding.edit": {1160610},
     "v2.pre_hire.withdraw_onboarding": {1161097},
 }
-"""What a rule raises, and never for the app of the recipes, which sees and may do everything."""
+"""Codes that a rule raises, but never for the app of the recipes, which has every scope and data range."""
 
 START_TIMES = (
     "2024-02-29T23:00:00+08:00",
@@ -28,13 +28,13 @@ START_TIMES = (
 
 
 def send(world: World, call):
-    """One call of a recipe, by the app that has every scope."""
+    """Send one call of a recipe, as the app that has every scope, and return the response."""
     app = APP_ALL if call["path"].startswith("/open-apis/") else None
     return world.request(call["method"], call["path"], call["body"], query=call["query"], app=app)
 
 
 def failing_recipes(world: World, operation: str):
-    """What every recipe of an operation answered, and should not have."""
+    """Return the code and the response of each recipe that got another response, or changed a row."""
     found = []
     for code, recipe in world.named["recipes"][operation].items():
         for call in recipe["setup"]:
@@ -53,19 +53,19 @@ def failing_recipes(world: World, operation: str):
 
 
 @pytest.mark.parametrize("operation", RECIPES)
-def test_each_recipe_answers_its_code_and_changes_nothing(world, operation):
+def test_each_recipe_gets_its_code_and_changes_nothing(world, operation):
     assert failing_recipes(world, operation) == []
 
 
 @pytest.mark.parametrize("operation", RECIPES)
-def test_there_is_a_recipe_for_every_documented_code(world, operation):
+def test_every_documented_code_has_a_recipe(world, operation):
     codes = {int(code) for code in world.named["recipes"][operation]}
 
     assert codes == set(SPEC.operations[operation].errors)
 
 
 @pytest.mark.parametrize("operation", RECIPES)
-def test_only_what_no_state_raises_is_made_by_a_fault(world, operation):
+def test_only_codes_that_no_state_raises_need_a_fault(world, operation):
     rulebook = RULEBOOKS[operation]
     by_state = {rule.code for rule in rulebook.rules if callable(rule.raised_by)}
     by_fault = {
@@ -78,8 +78,8 @@ def test_only_what_no_state_raises_is_made_by_a_fault(world, operation):
 
 
 @pytest.mark.parametrize("now", START_TIMES)
-def test_recipes_hold_whenever_the_company_was_made(tmp_path, now):
-    url = f"sqlite:///{tmp_path}/then.db"
+def test_recipes_work_for_every_start_time(tmp_path, now):
+    url = f"sqlite:///{tmp_path}/demo.db"
     schema.upgrade(url)
     demo.prepare(url, employees=60, now=datetime.fromisoformat(now))
     world = World(url)

@@ -1,7 +1,7 @@
-"""A replay of all events to an empty consumer rebuilds what the read operations answer.
+"""A replay of all events to an empty consumer rebuilds what the read operations return.
 
-The consumer knows what it is sent and nothing else: from bodies alone how everything stands and, where a body does no
-more than name a record, what the record looked like when it was last named.
+The consumer uses nothing but events: their bodies alone for statuses and references and, where a body only names a
+record, the record as it was read when an event last named it.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ CHANGED: Final = "corehr.job_data.changed_v1"
 
 
 class Subscription:
-    """Every event of the company goes to a consumer's server."""
+    """A subscription to every event of the company, with a consumer's server as its webhook."""
 
     def __init__(self, world: World, listener: Listener) -> None:
         self._world, self._listener = world, listener
@@ -54,14 +54,14 @@ class Subscription:
         self._read_count = len(listener.requests)
 
     def new_events(self) -> list[Body]:
-        """What has come since this was last asked, in its order; nothing is on its way any more."""
+        """Deliver all waiting events and return those received since the last call, in order."""
         self._world.advance(minutes=1)
         received = self._listener.requests[self._read_count :]
         self._read_count += len(received)
         return [request.json for request in received]
 
     def replay(self, since: str | None = None) -> list[Body]:
-        """A replay, as it came."""
+        """Replay the events since an instant, by default all, and return them as they were received."""
         body = {"since": since} if since else {}
         count = self._world.sandbox("POST", f"apps/{APP_ALL}/replay", body)["count"]
         received = self.new_events()
@@ -76,27 +76,27 @@ def subscription(world: World) -> Iterator[Subscription]:
 
 
 def list_recorded_events(world: World) -> list[Any]:
-    """Every event there ever was."""
+    """Return every event in the log."""
     return world.sandbox("GET", "events", since=BEFORE_ALL_EVENTS, limit=10_000)["items"]
 
 
-# -------------------------------------------------------------------------------------------------------- the stories
+# ---------------------------------------------------------------------------------------------------------- scenarios
 
 
 def scenarios(world: World) -> Iterator[str]:
-    """A quarter of a company, a chapter at a time."""
+    """Run a quarter of a company's changes, and yield the name of each step after it."""
     department, job = world.named["departments"]["other"]["id"], world.named["jobs"]["other"]["id"]
     with_approval = {"transfer_mode": 2, "flow_id": world.named["transfer_types"]["internal_transfer"]["flow_id"]}
     active, second = world.employment("active")["id"], world.employment("active_2")["id"]
 
-    new, second_new = (person["id"] for person in world.hire(2))
-    yield "two are hired"
+    new, second_new = (facts["id"] for facts in world.hire(2))
+    yield "two employees hired"
 
     more = {"target_probation_end_date": "2026-09-30", "target_employment_change": {"employee_number": "E-777"}}
     contract_terms = {"target_contract_start_date": world.today(), "target_contract_number": "C-7"}
     first_change = world.create_job_change(active, {"target_department": department, **more, **contract_terms}).data
     second_change = world.create_job_change(active, {"target_job": job, "target_contract_end_date": "2031-12-31"}).data
-    yield "one moves twice in a day"
+    yield "two job changes of one employee in a day"
 
     in_three_days = {"effective_date": day_from_today(world, 3), "transfer_key": "k-1"}
     approved = world.create_job_change(second, {"target_job": job}, **with_approval, **in_three_days).data
@@ -107,57 +107,57 @@ def scenarios(world: World) -> Iterator[str]:
     abroad = world.create_job_change(
         find_employment_abroad(world), {"target_department": department}, effective_date=day_from_today(world, 1)
     ).data
-    yield "four are asked for"
+    yield "four job changes requested"
 
     world.approve(approved["process_id"])
     world.approve(rejected["process_id"], approve=False)
-    yield "their approvers have answered"
+    yield "approvals answered"
 
     world.sandbox("PUT", "clock", {"now": f"{day_from_today(world, 1)}T00:00:30+08:00"})
     assert get_record(world, "job_changes", abroad["job_change_id"])["status"] == "NoNeedApproval"
-    yield "midnight here"
+    yield "midnight in the time zone of the company"
     world.advance(days=4)
     assert get_record(world, "job_changes", abroad["job_change_id"])["status"] == "Transformed"
-    yield "midnight there, and some more"
+    yield "midnight abroad, and three more days"
 
     world.revoke(first_change["job_change_id"]).assert_ok()
-    yield "what came first is taken back"
+    yield "first job change revoked"
     world.revoke(second_change["job_change_id"]).assert_ok()
     world.revoke(approved["job_change_id"]).assert_ok()
-    yield "all is taken back"
+    yield "all job changes revoked"
 
     edit_ok(
         world,
         fact_of(world, "Approved"),
         {"offboarding_date": day_from_today(world, 1), "reason_explanation": "begins sooner"},
     )
-    yield "she will leave sooner"
+    yield "offboarding date moved"
     world.advance(days=2)
     assert get_record(world, "offboardings", fact_of(world, "Approved"))["status"] == Status.OFFBOARDED
-    yield "she has left"
+    yield "employee offboarded"
     for name in ("Approved", "NoNeedApproval", "Approving"):
         revoke_ok(world, fact_of(world, name))
-    yield "she stays after all, and others"
+    yield "offboardings revoked"
 
     for name in ("under_modification", "under_withdrawal"):
         world.approve(fact_of(world, name, "approval_process_id"))
-    yield "second thoughts are agreed to"
+    yield "modification and withdrawal approved"
 
     id = create_offboarding(world, new, day_from_today(world, 5), Status.APPROVED)
     checklist_process = world.in_transaction(lambda tx: start_checklist_approval(world, tx, id, new))
-    yield "one hands over"
+    yield "checklist approval started"
     world.approve(checklist_process)
     world.advance(days=6)
-    yield "and leaves"
+    yield "employee with a checklist offboarded"
 
     withdraw_ok(world, world.named["pre_hires"]["preboarding"]["id"])
-    yield "one does not come"
+    yield "onboarding withdrawn"
     world.advance(days=60)
-    yield "two months pass"
+    yield "two months later"
 
 
 def find_employment_abroad(world: World) -> str:
-    """Somebody who stays, and whose days begin eight hours later."""
+    """Return an employment without an offboarding whose location is in London, where days begin hours later."""
     for id in list_ids(world, employment):
         record = get_record(world, "employments", id)
         location_id = record["job_data"]["version"] and record["job_data"]["version"]["body"]["work_location_id"]
@@ -165,11 +165,11 @@ def find_employment_abroad(world: World) -> str:
             zone = get_record(world, "locations", location_id)["version"]["body"]["zone"]
             if zone == "Europe/London":
                 return id
-    raise AssertionError("nobody works abroad")
+    raise AssertionError("no employment abroad")
 
 
 def start_checklist_approval(world: World, tx: Tx, id: str, employment_id: str) -> str:
-    """The approval of a hand-over begins, as no operation has it begin yet; its process."""
+    """Start the approval of a hand-over checklist, for which there is no operation yet, and return its process id."""
     flow = world.named["flows"]["offboarding"]["id"]
     nodes, approver = processes.flow_nodes(tx, flow), world.employment("manager")["id"]
     assert nodes
@@ -179,10 +179,11 @@ def start_checklist_approval(world: World, tx: Tx, id: str, employment_id: str) 
     return process_id
 
 
-# --------------------------------------------------------------------------------------------- from the bodies alone
+# --------------------------------------------------------------------------------------------------- from bodies alone
 
 
 def assert_rebuilt(world: World, consumer: Consumer) -> None:
+    """Assert that the state of the consumer is the one that the read operations return."""
     expected = read_state(world)
     rebuilt = {kind: consumer.state[kind] for kind in expected}
     for kind, entities in expected.items():
@@ -196,15 +197,18 @@ def assert_rebuilt(world: World, consumer: Consumer) -> None:
     by_status = {
         status: {id for id, facts in expected["job_changes"].items() if facts["status"] == status} for status in (2, 5)
     }
-    assert by_status[5] <= effects.keys() <= by_status[5] | by_status[2], "what took effect may be taken back"
+    assert by_status[5] <= effects.keys() <= by_status[5] | by_status[2], "an effective job change may be revoked"
     for id, effect in effects.items():
         employment_id = expected["job_changes"][id]["employment_id"]
         assert effect == {"employment_id": employment_id, "job_data_id": job_data_of[employment_id]}
 
-    tasks = {(id, it["process_id"], it["status"]) for id, it in consumer.state["tasks"].items()}
+    tasks = {(id, task["process_id"], task["status"]) for id, task in consumer.state["tasks"].items()}
     statuses = (PENDING, REJECTED, DONE, CANCELLED)
     assert tasks == {
-        it for person in employment_ids for status in statuses for it in list_tasks_of_approver(world, person, status)
+        task
+        for employment_id in employment_ids
+        for status in statuses
+        for task in list_tasks_of_approver(world, employment_id, status)
     }
 
 
@@ -220,7 +224,7 @@ def test_bodies_alone_rebuild_the_full_state(world, subscription):
     assert late.state == consumer.state
 
 
-# ------------------------------------------------------------------------------------------- fetching what was named
+# ------------------------------------------------------------------------------------------- fetching named records
 
 RECORD_OF_EVENT: Final[Mapping[str, tuple[str, str]]] = {
     "contract": ("contracts", "contract_id"),
@@ -231,20 +235,21 @@ RECORD_OF_EVENT: Final[Mapping[str, tuple[str, str]]] = {
     "pre_hire": ("pre_hires", "pre_hire_id"),
     "process": ("processes", "process_id"),
 }
-"""What events are about by the second word of their names, and the member that names it."""
+"""By the second part of an event type: the kind of its record, and the member with the record's id."""
 
 FIELDS_WITHOUT_EVENT: Final = ("proposal", "updated_at", "updated_by")
-"""Of an offboarding, what another one's proposal may change before anything of it holds."""
+"""Members of an offboarding that a proposed modification changes without an event, before it is approved."""
 
 
 class StateMirror:
-    """Of each record what was read when an event of its own last named it."""
+    """Keeps each record as it was read when an event of its own last named it."""
 
     def __init__(self, world: World) -> None:
         self._world, self.records = world, dict[tuple[str, str], Any]()
         self._employment_of_job_data: dict[str, str] = {}
 
     def consume(self, envelopes: Iterable[Body]) -> None:
+        """Read every record that these events name."""
         references = [record_named_by(envelope) for envelope in envelopes]
         for kind, id in references:
             if kind == "employments" and id not in self._employment_of_job_data.values():
@@ -259,12 +264,14 @@ class StateMirror:
 
 
 def record_named_by(envelope: Body) -> tuple[str, str]:
+    """Return kind and id of the record that an event names; the kind is empty for other events."""
     body = envelope["event"]
     kind, member = RECORD_OF_EVENT.get(envelope["header"]["event_type"].split(".")[1], ("", ""))
     return kind, str(body.get(member) or body.get("offboarding_info_id"))
 
 
 def comparable_record(world: World, kind: str, id: str) -> Any:
+    """Return the part of a record that never changes without an event."""
     record = get_record(world, kind, id)
     match kind:
         case "employments":
@@ -277,7 +284,7 @@ def comparable_record(world: World, kind: str, id: str) -> Any:
 
 
 def full_state(world: World) -> dict[tuple[str, str], Any]:
-    """The same read in full."""
+    """Return all records, by kind and id, as `StateMirror` keeps them."""
     found: dict[tuple[str, str], Any] = {
         ("job_datas", id): job_data_versions for id, job_data_versions in get_job_datas(world).items()
     }
@@ -294,7 +301,7 @@ def full_state(world: World) -> dict[tuple[str, str], Any]:
 
 
 def test_nothing_changes_without_an_event_of_its_own(world, subscription):
-    """Fetching what is named, and only that, is as good as reading everything again after each story."""
+    """Reading only the named records after each step gives the same as reading all records."""
     mirror = StateMirror(world)
     mirror.consume(subscription.replay())
     assert mirror.records == full_state(world)
@@ -305,12 +312,12 @@ def test_nothing_changes_without_an_event_of_its_own(world, subscription):
         assert (stale, mirror.records.keys() - expected.keys()) == ([], set()), step
 
 
-# --------------------------------------------------------------------------------------------------- again and again
+# ------------------------------------------------------------------------------------------------------------ replays
 
 
-def test_a_second_replay_is_whole_in_order_and_changes_nothing(world, subscription, monkeypatch):
-    """In the order of each subject, that is; subjects are sent side by side."""
-    monkeypatch.setattr(subscriptions, "AT_A_TIME", 100)
+def test_a_second_replay_is_complete_in_order_and_changes_nothing(world, subscription, monkeypatch):
+    """The order is that of each subject; different subjects are delivered in parallel."""
+    monkeypatch.setattr(subscriptions, "REPLAY_BATCH_SIZE", 100)
     first, consumer = subscription.replay(), Consumer()
     for _ in scenarios(world):
         first += subscription.new_events()
@@ -327,33 +334,33 @@ def test_a_second_replay_is_whole_in_order_and_changes_nothing(world, subscripti
         id = envelope["header"]["event_id"]
         lanes.setdefault(subject_of[id], []).append(id)
     assert sorted(id for lane in lanes.values() for id in lane) == sorted(subject_of)
-    assert all(line == sorted(line) for line in lanes.values())
-    assert max(len(line) for line in lanes.values()) > 5
+    assert all(lane == sorted(lane) for lane in lanes.values())
+    assert max(len(lane) for lane in lanes.values()) > 5
 
 
 def events_by_id(envelopes: Iterable[Body]) -> dict[str, Body]:
     return {envelope["header"]["event_id"]: envelope for envelope in envelopes}
 
 
-def test_a_replay_from_a_moment_on_has_what_was_recorded_since(world, subscription):
-    """The moment itself counts; a thousandth of a second later does not."""
+def test_a_replay_since_an_instant_has_the_events_recorded_from_then_on(world, subscription):
+    """An event recorded at the instant itself is included; a millisecond later it is not."""
     subscription.new_events()
     events = list_recorded_events(world)
     of_subject = [event for event in events if event["subject"] == world.named["pre_hires"]["withdrawn"]["id"]]
-    moment = datetime.fromtimestamp(int(of_subject[-1]["create_time"]) / 1000, UTC)
-    for since, included in ((moment, True), (moment + timedelta(milliseconds=1), False)):
-        expected = {it["event_id"] for it in events if int(it["create_time"]) >= since.timestamp() * 1000}
+    instant = datetime.fromtimestamp(int(of_subject[-1]["create_time"]) / 1000, UTC)
+    for since, included in ((instant, True), (instant + timedelta(milliseconds=1), False)):
+        expected = {e["event_id"] for e in events if int(e["create_time"]) >= since.timestamp() * 1000}
         received = events_by_id(subscription.replay(since.isoformat())).keys()
         assert received == expected
         assert (of_subject[-1]["event_id"] in received) is included
     assert subscription.replay(world.sandbox("GET", "clock")["now"]) == []
 
 
-# ------------------------------------------------------------------------------------------- fetching before answering
+# ------------------------------------------------------------------------------------------ fetching before responding
 
 
 def test_a_handler_may_fetch_before_it_responds(world):
-    """Also while the clock is moved: what it is told of can be read, and that does not wait for the journey's end."""
+    """While the clock advances too: the record of a delivered event can be read before the advance ends."""
     department, day = world.named["departments"]["other"]["id"], "2026-01-06"
     department_ids: list[str] = []
 
@@ -369,7 +376,7 @@ def test_a_handler_may_fetch_before_it_responds(world):
 
     def delivered() -> list[Any]:
         deliveries = [delivery for event in world.events(CHANGED) for delivery in event["deliveries"]]
-        return [(it["state"], len(it["attempts"])) for it in deliveries]
+        return [(delivery["state"], len(delivery["attempts"])) for delivery in deliveries]
 
     with listening(fetch) as listener:
         world.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"url": listener.url, "events": [CHANGED]})

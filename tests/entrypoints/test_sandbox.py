@@ -1,4 +1,4 @@
-"""The sandbox: time that moves, worlds that come back, faults on demand, the past shown, and who may do all that."""
+"""The sandbox's clock, snapshots, reset and faults."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.settings import open_store
 from tests.world import CREATE_JOB_CHANGE_PATH, World
 
-REAL_TIME = {("app", "created_at"), ("tenant", "world_set_at"), ("tenant", "world_now")}
+REAL_TIME = {("app", "created_at"), ("tenant", "world_time_set_at"), ("tenant", "world_time")}
 MALFORMED = [
     ("clock", "PUT", {"now": "2026-03-01"}),
     ("clock", "PUT", {"now": "2026-03-01T00:00:00"}),
@@ -61,7 +61,7 @@ UNDOCUMENTED = [
 
 
 def all_rows(world):
-    """Every row, but for what holds real time."""
+    """Return every row by table, without the columns that hold real time."""
     return {
         name: sorted(repr({k: v for k, v in row.items() if (name, k) not in REAL_TIME}) for row in table)
         for name, table in world.in_transaction(tenant_rows.read).items()
@@ -69,7 +69,7 @@ def all_rows(world):
 
 
 def sandbox_error(world, path, body=None, method="PUT", **query):
-    """A call of the sandbox that is expected to be refused: its status and why."""
+    """Call the sandbox, expect an error, and return its status and reason."""
     response = world.request(method, f"/sandbox/{path}", body, query=query)
     assert isinstance(response.json["error"], str)
     assert "\n" not in response.json["error"]
@@ -81,13 +81,13 @@ def now(world):
 
 
 def request_move(world, name="active", department="other", **body):
-    """Somebody moves to another department."""
+    """Request an employee's move to another department and return the response."""
     info = {"target_department": world.named["departments"][department]["id"]}
     return world.create_job_change(world.employment(name)["id"], info, **body)
 
 
 def move_employee(world, *employee_and_target, **body):
-    """They did."""
+    """Move an employee to another department and return the id of the job change."""
     return request_move(world, *employee_and_target, **body).data["job_change_id"]
 
 
@@ -101,7 +101,7 @@ def test_the_clock_starts_at_the_moment_of_the_demo_and_ticks(world):
     assert now(world).utcoffset() == timedelta(hours=8)
 
 
-def test_time_goes_forward_to_a_moment_and_by_days_hours_and_minutes(world):
+def test_the_clock_advances_to_an_instant_and_by_days_hours_and_minutes(world):
     world.sandbox("PUT", "clock", {"now": "2026-02-01T00:00:00Z"})
     assert now(world).isoformat()[:16] == "2026-02-01T08:00"
 
@@ -110,7 +110,7 @@ def test_time_goes_forward_to_a_moment_and_by_days_hours_and_minutes(world):
     assert clock["now"][:15] == "2026-02-02T10:03"[:15]
 
 
-def test_every_day_in_between_is_processed(world):
+def test_every_day_of_an_advance_is_processed(world):
     waiting = world.named["job_changes"]["NoNeedApproval"]
     world.advance(days=24)
     assert world.sandbox("GET", f"records/job_changes/{waiting['id']}")["status"] == "NoNeedApproval"
@@ -122,7 +122,7 @@ def test_every_day_in_between_is_processed(world):
     assert record["updated_at"].startswith("2026-01-29T16:00:00")
 
 
-def test_time_does_not_go_back(world):
+def test_the_clock_does_not_go_back(world):
     status, reason = sandbox_error(world, "clock", {"now": "2025-12-31T00:00:00+08:00"})
 
     assert status == 409
@@ -135,7 +135,7 @@ def test_malformed_calls_are_refused_in_json(world):
     assert [result for result in statuses if result[2] != 400] == []
 
 
-def test_a_restart_finds_the_clock_where_it_was(db):
+def test_the_clock_continues_after_a_restart(db):
     first = World(db)
     first.advance(days=40)
     first.close()
@@ -147,10 +147,10 @@ def test_a_restart_finds_the_clock_where_it_was(db):
         again.close()
 
 
-# -- worlds that come back -----------------------------------------------------------------------------------------
+# -- snapshots and reset --------------------------------------------------------------------------------------------
 
 
-def test_a_snapshot_brings_everything_back_and_time_with_it(world):
+def test_a_restore_brings_back_all_rows_and_the_clock(world):
     move_employee(world)
     before, taken_at = all_rows(world), now(world)
     id = world.sandbox("POST", "snapshots")["id"]
@@ -175,7 +175,7 @@ def test_days_are_processed_again_after_a_restore(world):
         assert world.sandbox("GET", f"records/job_changes/{waiting}")["status"] == "Transformed"
 
 
-def test_a_snapshot_can_lie_ahead(world):
+def test_a_snapshot_of_a_later_time_can_be_restored(world):
     early = world.sandbox("POST", "snapshots")["id"]
     world.advance(days=26)
     late, later = world.sandbox("POST", "snapshots")["id"], all_rows(world)
@@ -205,7 +205,7 @@ def test_a_reset_makes_the_company_as_it_first_was(world):
     assert request_move(world).data["status"] == 2
 
 
-def test_a_company_that_no_demo_made_is_not_reset(tmp_path):
+def test_a_company_that_is_not_a_demo_is_not_reset(tmp_path):
     url = f"sqlite:///{tmp_path}/real.db"
     schema.upgrade(url)
     store = open_store(url, Clock(), TimeOrderedIds())
@@ -223,7 +223,7 @@ def test_a_company_that_no_demo_made_is_not_reset(tmp_path):
 # -- faults --------------------------------------------------------------------------------------------------------
 
 
-def test_a_fault_answers_a_documented_error_and_changes_nothing(world):
+def test_a_fault_returns_a_documented_error_and_changes_nothing(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1163012, "times": 1}])
     before = world.fingerprint()
 
@@ -240,14 +240,14 @@ def test_an_undocumented_fault_is_refused_and_nothing_is_set(world):
     assert world.sandbox("GET", "faults") == [{"operation": "v1.job_change.create", "code": 1160500}]
 
 
-def test_faults_can_be_taken_away(world):
+def test_faults_can_be_deleted(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1160500}])
     world.sandbox("DELETE", "faults")
 
     assert request_move(world).code == 0
 
 
-def test_a_fault_that_is_never_likely_never_happens(world):
+def test_a_fault_of_probability_zero_never_happens(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1160500, "probability": 0}])
 
     assert request_move(world).code == 0
@@ -264,12 +264,12 @@ def test_latency_passes_while_locks_are_held(world):
         [("POST", CREATE_JOB_CHANGE_PATH, body, ids), ("POST", CREATE_JOB_CHANGE_PATH, body, ids)]
     )
 
-    # the other one waited for the person, and then found that nothing would change
+    # the second request waited for the lock on the employment, and then changed nothing
     assert time.monotonic() - started >= 0.3
     assert sorted([first.code, second.code]) == [0, 1160601]
 
 
-def test_a_dropped_response_is_lost_and_the_work_is_done(world):
+def test_a_dropped_response_is_lost_but_its_command_is_committed(world):
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "drop": True, "times": 1}])
     target = world.named["departments"]["other"]["id"]
 
@@ -306,5 +306,5 @@ def test_while_the_world_is_reset_requests_wait(world):
 
     assert reset.status == 200
     assert {response.code for response in responses} <= {0, 1160601}
-    # who came while it was going on was served by the new company
+    # a request that arrived during the reset was served from the new company
     assert responses[-1].code == 0

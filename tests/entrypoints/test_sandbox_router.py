@@ -1,4 +1,4 @@
-"""Who may bend reality: this machine, or who shows the token; never a page of another site."""
+"""Authorization of the sandbox: this machine, or callers with the token, but never a page of another site."""
 
 from starlette.applications import Starlette
 
@@ -39,11 +39,11 @@ HEADERS = [
     ({"sec_fetch_site": "cross-site"}, 403),
     ({"sec_fetch_site": "same-site"}, 403),
 ]
-"""Of a request from this machine, and what it is answered."""
+"""Headers of a request from this machine, and the status of the response."""
 
 
 def request_from(world, method, path, *, client="127.0.0.1", **headers):
-    """A request as it comes from another address."""
+    """Send a request with this client address and return the response."""
 
     async def app(scope, receive, send):
         await world.installation.asgi({**scope, "client": (client, 1)}, receive, send)
@@ -52,11 +52,11 @@ def request_from(world, method, path, *, client="127.0.0.1", **headers):
     return world.await_(asgi_request(app, method, f"/sandbox/{path}", b"", {}, sent_headers))
 
 
-def test_without_a_token_only_this_machine_may(world):
+def test_without_a_token_only_this_machine_may_call(world):
     assert {request_from(world, *call, client="192.0.2.1").status for call in PROTECTED} == {403}
 
 
-def test_a_page_of_another_site_may_not(world):
+def test_a_page_of_another_site_may_not_call(world):
     assert {request_from(world, *call, origin="https://evil.example").status for call in PROTECTED} == {403}
 
 
@@ -66,12 +66,12 @@ def test_host_and_origin_are_checked(world):
     assert statuses == HEADERS
 
 
-def test_this_machine_has_several_addresses(world):
+def test_every_loopback_address_is_this_machine(world):
     for client in ("::1", "::ffff:127.0.0.1", "127.8.8.8"):
         assert request_from(world, "GET", "clock", client=client).status == 200
 
 
-def test_with_a_token_anybody_who_has_it_may(world):
+def test_with_a_token_every_caller_that_sends_it_may_call(world):
     world.installation.settings = Settings(world.url, sandbox=True, sandbox_token="open sesame")
     sandbox_app = Starlette(routes=world.installation.sandbox.routes())
 

@@ -1,10 +1,10 @@
-"""What the sandbox shows: requests, records as they were, events in an app's words; and apps and people it makes."""
+"""The sandbox's request log, records and events, and the apps and people that it creates."""
 
 from tests.world import APP_SECRETS, CREATE_JOB_CHANGE_PATH, TENANT_TOKEN_PATH
 
 
 def sandbox_error(world, path, body=None, method="PUT", **query):
-    """A call of the sandbox that is expected to be refused: its status and why."""
+    """Call the sandbox, expect an error, and return its status and reason."""
     response = world.request(method, f"/sandbox/{path}", body, query=query)
     assert isinstance(response.json["error"], str)
     assert "\n" not in response.json["error"]
@@ -12,17 +12,17 @@ def sandbox_error(world, path, body=None, method="PUT", **query):
 
 
 def request_move(world, name="active", department="other", **body):
-    """Somebody moves to another department."""
+    """Request an employee's move to another department and return the response."""
     info = {"target_department": world.named["departments"][department]["id"]}
     return world.create_job_change(world.employment(name)["id"], info, **body)
 
 
 def move_employee(world, *employee_and_target, **body):
-    """They did."""
+    """Move an employee to another department and return the id of the job change."""
     return request_move(world, *employee_and_target, **body).data["job_change_id"]
 
 
-# -- what came in --------------------------------------------------------------------------------------------------
+# -- request log ---------------------------------------------------------------------------------------------------
 
 
 def test_requests_are_logged_with_the_rule_that_refused_them(world):
@@ -69,7 +69,7 @@ def test_a_body_that_is_not_json_is_logged_by_its_length(world):
     assert world.sandbox("GET", "requests", limit=1)["items"][0]["body"] == "(no JSON, 26 bytes)"
 
 
-def test_a_limit_that_is_none_is_refused(world):
+def test_an_invalid_limit_is_refused(world):
     for limit in ("0", "-1", "1001", "x", "1e3", "", "９"):
         assert sandbox_error(world, "requests", method="GET", limit=limit)[0] == 400
 
@@ -115,7 +115,7 @@ def test_an_employment_is_read_with_its_timelines(world):
     assert contract["version"]["body"]["contract_end_date"] == active["contract_end_date"]
 
 
-def test_what_does_not_exist_is_not_found(world):
+def test_an_unknown_record_or_kind_is_not_found(world):
     for path in ("employments/1", "dragons/1", "employments/%00", "employments", ""):
         assert world.request("GET", f"/sandbox/records/{path}").status == 404
 
@@ -129,12 +129,14 @@ def test_an_employment_is_unknown_before_it_was_created(world):
     )
 
 
-def test_a_day_and_a_moment_must_be_ones(world):
+def test_an_invalid_day_or_instant_is_refused(world):
     days = [{"on": day} for day in ("yesterday", "2026-02-30", "")]
-    moments = [{"known": moment} for moment in ("2026-01-05", "2026-01-05T09:00:00", "x", "0001-01-01T00:00:00+14:00")]
+    instants = [
+        {"known": instant} for instant in ("2026-01-05", "2026-01-05T09:00:00", "x", "0001-01-01T00:00:00+14:00")
+    ]
     path = f"records/employments/{world.employment('active')['id']}"
 
-    assert {sandbox_error(world, path, None, "GET", **query)[0] for query in days + moments} == {400}
+    assert {sandbox_error(world, path, None, "GET", **query)[0] for query in days + instants} == {400}
 
 
 def test_an_unescaped_plus_is_understood(world):
@@ -146,7 +148,7 @@ def test_an_unescaped_plus_is_understood(world):
 # -- events --------------------------------------------------------------------------------------------------------
 
 
-def test_events_list_what_happened_since_the_company_was_made(world):
+def test_events_are_listed_since_the_company_was_made(world):
     assert world.sandbox("GET", "events")["items"] == []
     change = move_employee(world)
 
@@ -158,7 +160,7 @@ def test_events_list_what_happened_since_the_company_was_made(world):
     assert {item["event"]["job_change_id"] for item in items if "job_change_id" in item["event"]} == {change}
 
 
-def test_events_go_on_from_an_id_and_by_type(world):
+def test_events_are_listed_from_an_id_and_by_type(world):
     move_employee(world)
     all_events = world.sandbox("GET", "events")["items"]
     first, *rest = all_events
@@ -218,7 +220,7 @@ def test_a_new_app_works_at_once(world):
     assert len(response.data["items"]) == 1
 
 
-def test_an_app_may_see_only_some_departments(world):
+def test_an_app_sees_only_the_departments_of_its_data_range(world):
     department = world.named["departments"]["range"]
     path, query = "/open-apis/corehr/v2/employees/job_datas/query", {"page_size": 10, "user_id_type": "union_id"}
 
@@ -232,7 +234,7 @@ def test_an_app_may_see_only_some_departments(world):
         assert (query_code("active", headers), query_code("outside_range", headers)) == (0, 1160023)
 
 
-def test_an_app_without_scopes_may_do_nothing(world):
+def test_an_app_without_scopes_may_call_nothing(world):
     app = world.sandbox("POST", "apps", {"scopes": [], "data_range": "none", "pre_hires": "none", "type": "custom"})
 
     response = world.request("POST", CREATE_JOB_CHANGE_PATH, {}, headers=auth_headers(world, app))
@@ -240,7 +242,7 @@ def test_an_app_without_scopes_may_do_nothing(world):
     assert response.code == 99991672
 
 
-def test_more_people_are_like_active_and_can_be_moved(world):
+def test_extra_people_are_like_active_and_can_be_moved(world):
     hired = world.sandbox("POST", "world/employees", {"count": 3})["employments"]
     more = world.sandbox("POST", "world/employees", {"count": 1})["employments"]
     active = world.employment("active")

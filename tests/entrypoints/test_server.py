@@ -1,4 +1,4 @@
-"""What a server says about itself: whether it is well, and its log."""
+"""What a server reports: its health, and its log."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ class FakeInstallation:
 
 @pytest.fixture
 def installation(tmp_path, monkeypatch) -> Iterator[FakeInstallation]:
-    monkeypatch.setattr(health, "PATIENCE", 0.2)
+    monkeypatch.setattr(health, "READY_TIMEOUT_SECONDS", 0.2)
     url = f"sqlite:///{tmp_path}/company.db"
     schema.upgrade(url)
     clock = Clock()
@@ -60,7 +60,7 @@ def test_it_is_ready_once_every_day_that_has_begun_is_processed(installation):
 
     tomorrow = installation.clock.now(DEFAULT_TENANT_ID) + timedelta(days=1)
     installation.clock.set_now(DEFAULT_TENANT_ID, tomorrow)
-    assert installation.get_json("/readyz") == unhealthy("days that have begun are still being lived, in Asia/Shanghai")
+    assert installation.get_json("/readyz") == unhealthy("days that have begun are not processed yet, in Asia/Shanghai")
     assert installation.get_json("/healthz") == HEALTHY
 
     asyncio.run(DayRunner(installation.store, installation.clock, DEFAULT_TENANT_ID, []).catch_up())
@@ -89,7 +89,7 @@ def restored_logging() -> Iterator[None]:
     root.level, root.handlers[:] = before
 
 
-@pytest.mark.usefixtures("logging_as_it_was")
+@pytest.mark.usefixtures("restored_logging")
 def test_a_message_is_one_line(capsys):
     server.configure_logging()
     log = logging.getLogger("corehr.test")
@@ -106,10 +106,10 @@ def test_a_message_is_one_line(capsys):
 @pytest.mark.parametrize(
     ("host", "url"), [("127.0.0.1", "http://127.0.0.1:"), ("0.0.0.0", "http://127.0.0.1:"), ("::1", "http://[::1]:")]
 )
-def test_it_says_where_a_client_on_this_machine_finds_it(host, url):
+def test_base_url_is_where_a_client_on_this_machine_reaches_it(host, url):
     try:
-        bound = server.bind(host, 0)
+        bound_socket = server.bind(host, 0)
     except CommandFailed:
         pytest.skip(f"this machine has no {host}")
-    with bound:
-        assert server.base_url(bound) == f"{url}{bound.getsockname()[1]}"
+    with bound_socket:
+        assert server.base_url(bound_socket) == f"{url}{bound_socket.getsockname()[1]}"

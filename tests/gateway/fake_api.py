@@ -1,4 +1,4 @@
-"""A toy company behind the gateway: a spec of four operations, their handlers, a directory, and a way to call."""
+"""A fake API behind the gateway: a spec of four operations, their handlers, an id directory, and a client."""
 
 import asyncio
 import json
@@ -29,17 +29,17 @@ from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.sqlite import SqliteStore
 from corehr.kernel.statements import insert_into, metadata, select_by, tenant_table, text_column
 
-SERVER_KEY = "the key of the toy company"
+SERVER_KEY = "the key of the fake company"
 ANN, BOB = "7000000000000000001", "7000000000000000002"
 LEGAL = "7100000000000000001"
 
 note = tenant_table("note", text_column("id", key=True), text_column("about"))
-metadata.remove(note)  # a toy, and no table of ours
+metadata.remove(note)  # not a table of the product
 INSERT_NOTE, SELECT_NOTES = insert_into(note), select_by(note)
 
 
 def operation(id: str, http: str, **more: Any) -> Operation:
-    """An operation from lines of the spec's notation; what is not given is open to everyone."""
+    """Return an operation built from lines of the spec's notation; by default every app may call it."""
     method, path = http.split(" ")
     parse = FieldParser({"colour": ("red", "blue")}).parse
     sections: dict[str, Any] = {
@@ -49,8 +49,8 @@ def operation(id: str, http: str, **more: Any) -> Operation:
     attributes: dict[str, Any] = {
         "updated": date(2026, 1, 1),
         "deprecated": False,
-        "apps": ("custom", "isv"),
-        "tokens": ("tenant_access_token",),
+        "app_types": ("custom", "isv"),
+        "token_types": ("tenant_access_token",),
         "scopes": ("toy:read", "toy:write"),
         "field_scopes": (),
         "limits": (),
@@ -71,7 +71,7 @@ DEPARTMENT_ID_TYPE_FIELD = (
 CREATE = operation(
     "toy.note.create",
     "POST /open-apis/toy/v1/notes",
-    apps=("custom",),
+    app_types=("custom",),
     limits=(RateLimit(1000, 60), RateLimit(50, 1)),
     query=[USER_ID_TYPE_FIELD, DEPARTMENT_ID_TYPE_FIELD],
     body=[
@@ -103,7 +103,7 @@ GET = operation(
 RECENT = operation("toy.note.recent", "GET /open-apis/toy/v1/notes/recent", response=["items string[]"])
 UNBUILT = operation("toy.note.delete", "DELETE /open-apis/toy/v1/notes/:note_id", path=["note_id string!"])
 
-SPEC = Spec(MappingProxyType({each.id: each for each in (GET, RECENT, CREATE, UNBUILT)}), MappingProxyType({}))
+SPEC = Spec(MappingProxyType({built.id: built for built in (GET, RECENT, CREATE, UNBUILT)}), MappingProxyType({}))
 
 
 def create(tx: Tx, call: Call) -> JsonObject:
@@ -121,7 +121,7 @@ def recent(tx: Tx, call: Call) -> JsonObject:
 
 
 class FakeIdDirectory:
-    """Ann is `ann` at home; Bob has no user_id."""
+    """An id directory that logs its lookups; Ann has the external id `ann`, Bob has no user_id."""
 
     def __init__(self) -> None:
         self.lookups: list[tuple[str, ...]] = []
@@ -144,17 +144,18 @@ class FakeIdDirectory:
 
 
 async def no_catch_up(tenant: str) -> None:
-    """No day has begun."""
+    """Do nothing: no day has begun."""
 
 
 def schema(*tables: Any) -> list[str]:
-    lines = [str(CreateTable(each)) for each in tables]
-    return lines + [str(CreateIndex(index)) for each in tables for index in each.indexes]
+    """Return the statements that create the tables and their indexes."""
+    lines = [str(CreateTable(declared)) for declared in tables]
+    return lines + [str(CreateIndex(index)) for declared in tables for index in declared.indexes]
 
 
 @contextmanager
 def sqlite_store(folder: Path) -> Iterator[SqliteStore]:
-    """A store with what the gateway keeps, the event log, and the toy's notes."""
+    """Yield a store with the tables of the gateway, the event log, and the notes."""
     store = SqliteStore(folder / "toy.db", Clock(), TimeOrderedIds())
     store.execute_script(schema(tenants.tenant, app_table, idempotency, event, note))
     try:
@@ -169,7 +170,7 @@ def create_tenant(store: Store, tenant: str = tenants.DEFAULT_TENANT_ID) -> None
 
 
 def new_app(store: Store, **attributes: Any) -> App:
-    """A custom app that sees everyone and holds every scope, unless said otherwise."""
+    """Insert and return an app; by default a custom app with every scope and the data range of all employees."""
     attributes = {"data_range": "all", **attributes}
     app_id, _ = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: app_rows.create_app(tx, "toy", **attributes))
     apps = store.command_sync(tenants.DEFAULT_TENANT_ID, app_rows.list_apps)
@@ -178,7 +179,7 @@ def new_app(store: Store, **attributes: Any) -> App:
 
 @dataclass
 class Received:
-    """What came back; `headers` keeps the names as they were spelt."""
+    """A received response; `headers` has the names in the case they were sent in."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -198,7 +199,7 @@ async def asgi_request(
     headers: Mapping[str, str] | None = None,
     parts: list[bytes] | None = None,
 ) -> Received:
-    """One call of an ASGI app; `body` goes as JSON unless it is bytes, `parts` one after the other."""
+    """Call an ASGI app; `body` is sent as JSON unless it is bytes, `parts` are sent one after the other."""
     method, _, target = http.partition(" ")
     path, _, query = target.partition("?")
     request_headers = {**({"authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
@@ -213,7 +214,7 @@ async def asgi_request(
     if parts is None:
         parts = [body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()]
     messages = [
-        {"type": "http.request", "body": part, "more_body": at < len(parts) - 1} for at, part in enumerate(parts)
+        {"type": "http.request", "body": part, "more_body": index < len(parts) - 1} for index, part in enumerate(parts)
     ]
     got = Received()
 
@@ -232,7 +233,7 @@ async def asgi_request(
 
 
 class FakeApi:
-    """The gateway of the toy company, with its store, apps and tokens at hand."""
+    """The gateway of the fake company, with its store, apps and tokens."""
 
     def __init__(self, store: Store, *, limits: bool = False, **more: Any) -> None:
         self.store = store
@@ -245,12 +246,12 @@ class FakeApi:
             **{
                 "commands": {CREATE.id: create},
                 "queries": {GET.id: get, RECENT.id: recent},
-                "reasons": {},
+                "gateway_codes": {},
                 "directory": self.directory,
                 "apps": self.apps,
                 "tokens": self.tokens,
                 "limiter": RateLimiter(enabled=limits),
-                "caught_up": no_catch_up,
+                "catch_up": no_catch_up,
                 **more,
             },
         )
@@ -263,5 +264,5 @@ class FakeApi:
         return await asgi_request(self.gateway, http, body, token=more.pop("token", self.token(app)), **more)
 
     def call(self, http: str, body: Any = None, *, app: App | None = None, **more: Any) -> Received:
-        """One call with the token of `app`, or of the toy's own."""
+        """Call the gateway with a token of `app`, by default of `self.app`."""
         return asyncio.run(self.call_async(http, body, app=app, **more))

@@ -1,4 +1,4 @@
-"""The documented rate limits of the five operations, asked until they answer."""
+"""The documented rate limits of the five operations, called until they refuse."""
 
 from collections.abc import Iterator
 
@@ -35,7 +35,7 @@ def test_one_call_more_than_the_page_allows(limited, path, limit, wait):
     responses = limited.concurrently([("POST", path, {})] * (limit + 1))
     refused = [response for response in responses if response.status == 429]
     assert len(refused) == 1
-    assert refused[0].says() == (429, 99991400, "request trigger frequency limit")
+    assert refused[0].error() == (429, 99991400, "request trigger frequency limit")
     assert refused[0].headers["x-ogw-ratelimit-limit"] == str(limit)
     assert 1 <= int(refused[0].headers["x-ogw-ratelimit-reset"]) <= wait
 

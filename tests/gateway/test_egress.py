@@ -1,4 +1,4 @@
-"""Where outgoing calls may go: what is refused, each with its allowed neighbour, and who decides about names."""
+"""The egress policy: URLs that are denied, each with an allowed counterpart, and the addresses of host names."""
 
 import asyncio
 import socket
@@ -16,14 +16,14 @@ NAMED = EgressPolicy.from_hosts(
 
 
 def denial(policy: EgressPolicy, url: str) -> str:
-    """Why it refuses the URL."""
+    """Return the reason why the policy denies the URL."""
     reason = policy.denial_reason(url)
     assert reason is not None
     assert "\n" not in reason
     return reason
 
 
-# ------------------------------------------------------------------------------------------------- on a URL's face
+# ---------------------------------------------------------------------------------------------------- URLs, without DNS
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,8 @@ def denial(policy: EgressPolicy, url: str) -> str:
 def test_a_sandbox_may_call_its_own_machine_and_production_may_not(url):
     assert SANDBOX.denial_reason(url) is None
     host = denial(NOTHING_ALLOWED, url).split()[0]
-    assert denial(NOTHING_ALLOWED, url) == f"{host} may not be called; the operator allows it with --webhook-to {host}"
+    reason = f"{host} may not be called; the operator allows it with --allow-webhook-host {host}"
+    assert denial(NOTHING_ALLOWED, url) == reason
     assert EgressPolicy.from_hosts([host], loopback=False).denial_reason(url) is None
 
 
@@ -71,7 +72,7 @@ def test_a_sandbox_may_call_its_own_machine_and_production_may_not(url):
     ],
 )
 def test_a_sandbox_may_call_no_other_address(url):
-    assert "--webhook-to" in denial(SANDBOX, url)
+    assert "--allow-webhook-host" in denial(SANDBOX, url)
 
 
 @pytest.mark.parametrize(
@@ -144,17 +145,17 @@ def test_an_address_is_written_in_its_usual_spelling(host):
         "http://localhost/\ud800",
     ],
 )
-def test_what_is_no_url_to_call(url):
+def test_a_url_that_cannot_be_called(url):
     assert SANDBOX.denial_reason(url) == "write the URL as http://host/path or https://host/path, without spaces"
 
 
 @pytest.mark.parametrize("user", ["me@", "me:secret@", ":secret@", "hooks.example.com@", "127.0.0.1%2f@"])
-def test_a_url_carries_no_user(user):
+def test_a_url_may_not_contain_a_user(user):
     assert SANDBOX.denial_reason(f"http://{user}localhost/") == "leave user and password out of the URL"
     assert SANDBOX.denial_reason("http://localhost/@me?to=me@example.com#me@") is None
 
 
-# ------------------------------------------------------------------------------------------------- what was named
+# --------------------------------------------------------------------------------------------- named hosts and networks
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_a_url_carries_no_user(user):
 )
 def test_an_address_counts_by_its_network_and_port(allowed, elsewhere):
     assert NAMED.denial_reason(allowed) is None
-    assert "--webhook-to" in denial(NAMED, elsewhere)
+    assert "--allow-webhook-host" in denial(NAMED, elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -189,16 +190,16 @@ def test_an_address_counts_by_its_network_and_port(allowed, elsewhere):
 def test_a_host_counts_by_its_name_and_port(allowed, elsewhere):
     hosts = EgressPolicy(hosts=NAMED.hosts)
     assert hosts.denial_reason(allowed) is None
-    assert "--webhook-to" in denial(hosts, elsewhere)
+    assert "--allow-webhook-host" in denial(hosts, elsewhere)
 
 
-def test_a_name_may_lead_into_a_network_that_was_named():
+def test_a_name_may_resolve_into_a_named_network():
     to_one_port = EgressPolicy.from_hosts(["10.1.0.0/16:8443"], loopback=False)
     assert to_one_port.denial_reason("https://elsewhere.example:8443/") is None
-    assert "--webhook-to" in denial(to_one_port, "https://elsewhere.example/")
+    assert "--allow-webhook-host" in denial(to_one_port, "https://elsewhere.example/")
 
 
-def test_names_are_taken_as_operators_write_them():
+def test_hosts_are_parsed_as_operators_write_them():
     def parsed(name):
         policy = EgressPolicy.from_hosts([name], loopback=False)
         return policy.hosts + tuple((str(network), port) for network, port in policy.networks)
@@ -242,17 +243,17 @@ def test_names_are_taken_as_operators_write_them():
         ("fe80::1%eth0", "leave out a zone"),
     ],
 )
-def test_nonsense_is_refused_with_advice(name, advice):
+def test_an_invalid_host_is_refused_with_advice(name, advice):
     with pytest.raises(ValueError, match=advice) as error:
         EgressPolicy.from_hosts(["hooks.example.com", name], loopback=True)
     assert "\n" not in str(error.value)
 
 
-# ------------------------------------------------------------------------------------------------------ names, by DNS
+# ------------------------------------------------------------------------------------------------- host names, with DNS
 
 
 def resolved(monkeypatch, policy, host, *addresses, port=80):
-    """The addresses that a call of a host may connect to, where DNS has these for it."""
+    """Return those of the addresses, which DNS has for the host, that a call may connect to."""
 
     def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
         kinds = [
@@ -268,7 +269,7 @@ def resolved(monkeypatch, policy, host, *addresses, port=80):
     return asyncio.run(resolve())
 
 
-def test_a_host_that_was_named_may_be_anywhere(monkeypatch):
+def test_a_named_host_may_have_any_address(monkeypatch):
     anywhere = "127.0.0.1", "169.254.169.254", "10.9.9.9", "::1"
     assert resolved(monkeypatch, NAMED, "hooks.example.com", *anywhere) == list(anywhere)
     assert resolved(monkeypatch, NAMED, "a.inner.example.", *anywhere) == list(anywhere)
@@ -282,11 +283,11 @@ def test_of_any_other_name_only_addresses_in_a_named_network_count(monkeypatch):
     assert resolved(monkeypatch, NAMED, "other.example", "::ffff:10.1.0.9", "::ffff:10.2.0.9") == ["::ffff:10.1.0.9"]
     assert resolved(monkeypatch, NAMED, "other.example", "fd00:1::9", port=443) == ["fd00:1::9"]
     for elsewhere in ("10.2.0.9", "fd00:1::9", "127.0.0.1", "::ffff:127.0.0.1", "0.0.0.0"):
-        with pytest.raises(EgressDenied, match=r"the operator allows it with --webhook-to other\.example$"):
+        with pytest.raises(EgressDenied, match=r"the operator allows it with --allow-webhook-host other\.example$"):
             resolved(monkeypatch, NAMED, "other.example", elsewhere)
 
 
-def test_in_a_sandbox_a_name_is_this_machines_when_all_its_addresses_are(monkeypatch):
+def test_in_a_sandbox_a_name_may_be_called_if_all_its_addresses_are_loopback(monkeypatch):
     for own in (["127.0.0.1"], ["::1", "127.0.0.1"], ["127.9.9.9"], ["::ffff:127.0.0.1"]):
         assert resolved(monkeypatch, SANDBOX, "mine.example", *own) == own
         with pytest.raises(EgressDenied):

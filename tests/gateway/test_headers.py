@@ -1,4 +1,4 @@
-"""Headers leave a real server as they are spelt here."""
+"""Header names keep their case when a real server sends them."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ from tests.gateway.test_pipeline import LIST, NOTE, POST, RecordingHook
 
 @contextmanager
 def running_server(app: Any, protocol: Literal["httptools", "h11"] = "httptools") -> Iterator[int]:
-    """A real server on a free port of this machine."""
+    """Run a real server on a free port of 127.0.0.1; yield the port."""
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, http=protocol, ws="none", lifespan="off", log_level="critical", loop="asyncio"
     )
@@ -38,7 +38,7 @@ def running_server(app: Any, protocol: Literal["httptools", "h11"] = "httptools"
 
 
 def call(port: int, request_line: str, body=None, token: str | None = None):
-    """Status, raw header names and values, and body."""
+    """Send a request; return the status, the raw header names and values, and the body."""
     method, path = request_line.split(" ")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -56,7 +56,7 @@ def test_a_canonical_name_keeps_its_capitals():
 
 
 @pytest.mark.parametrize(
-    ("status", "asked"),
+    ("status", "request_line"),
     [(200, LIST), (404, "GET /nowhere"), (200, "POST /open-apis/auth/v3/tenant_access_token/internal"), (400, POST)],
 )
 def test_names_leave_a_real_server_in_their_own_case(api, status, request_line):
@@ -111,7 +111,7 @@ def test_a_dropped_response_is_a_closed_connection(api):
         exchange.drop_response = exchange.method == "POST"
 
     with running_server(
-        canonical_headers(FakeApi(api.store, watch=RecordingHook(before_transaction=drop)).gateway)
+        canonical_headers(FakeApi(api.store, hook=RecordingHook(before_transaction=drop)).gateway)
     ) as port:
         with pytest.raises(http.client.RemoteDisconnected):
             call(port, POST, NOTE, api.token())

@@ -1,4 +1,4 @@
-"""Ids inward and outward: what an app says is what CoreHR means, and back."""
+"""Ids of requests are resolved to CoreHR ids, and ids of responses are rendered in the requested type."""
 
 import asyncio
 import threading
@@ -77,7 +77,7 @@ def app(store):
     return new_app(store)
 
 
-# ------------------------------------------------------------------------------------------------------- made ids
+# ----------------------------------------------------------------------------------------------------- opaque ids
 
 
 @given(IDS)
@@ -126,7 +126,7 @@ def test_what_is_no_corehr_id_is_not_encoded(id):
 
 
 def test_threads_do_not_share_a_cipher():
-    ids = [str(7 * 10**18 + at) for at in range(2000)]
+    ids = [str(7 * 10**18 + index) for index in range(2000)]
     expected = [encode_union_id(SERVER_KEY, id) for id in ids]
     wrong: list[str] = []
 
@@ -144,7 +144,7 @@ def test_threads_do_not_share_a_cipher():
     assert wrong == []
 
 
-# -------------------------------------------------------------------------------------------------------- inward
+# ------------------------------------------------------------------------------------------------------- resolve
 
 
 @pytest.mark.parametrize("id_type", ["open_id", "union_id", "user_id", "people_corehr_id"])
@@ -226,7 +226,7 @@ def test_a_field_may_take_a_corehr_id_as_well(app):
     assert resolve(app, user_id_type="user_id", either=BOB).body["either"] == BOB
 
 
-def test_fixed_kinds_follow_no_parameter(app):
+def test_fixed_id_types_follow_no_parameter(app):
     arguments = resolve(app, user_id_type="open_id", fixed=ANN, admin="x")
     assert arguments.body == {"fixed": ANN, "admin": UNKNOWN_ID}
     assert resolve(app, fixed="ann").body == {"fixed": UNKNOWN_ID}
@@ -242,7 +242,7 @@ def test_an_id_type_that_does_not_exist_resolves_nothing(app):
     assert render(app, {"leads": [ANN]}, user_id_type="wrong") == {"leads": [ANN]}
 
 
-# ------------------------------------------------------------------------------------------------------- outward
+# -------------------------------------------------------------------------------------------------------- render
 
 RESPONSE = {
     "items": [

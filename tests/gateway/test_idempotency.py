@@ -1,4 +1,4 @@
-"""The same key, the same answer: alone, in a crowd, on both stores."""
+"""Repeated idempotency keys: sequential and concurrent requests, on both stores."""
 
 import asyncio
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def postgres() -> Iterator[PostgresStore]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def either(request) -> Store:
-    """Each store in turn."""
+    """Return each store in turn."""
     return request.getfixturevalue("store" if request.param == "sqlite" else "postgres")
 
 
@@ -57,7 +57,7 @@ def keys(store: Store, app_id: str) -> int:
     return sum(row["app_id"] == app_id for row in rows)
 
 
-def test_the_second_time_nothing_happens_and_the_response_is_the_first(either):
+def test_a_second_request_changes_nothing_and_gets_the_first_response(either):
     api = FakeApi(either)
     first = api.call(POST, {"employment_id": "1001", "key": "k"})
     again = api.call(POST, {"employment_id": "1001", "key": "k"})
@@ -79,7 +79,7 @@ def test_without_a_key_every_request_counts(api, key):
     assert len(set(note_ids)) == 2
 
 
-def test_apps_and_keys_are_apart(api):
+def test_keys_are_separate_by_app_and_by_content(api):
     responses = [
         api.call(POST, {"employment_id": ANN, "key": "k"}),
         api.call(POST, {"employment_id": ANN, "key": "K"}),
@@ -133,7 +133,7 @@ def test_keys_of_any_length_and_content(either):
 
 
 def test_an_operation_with_a_code_for_duplicates_responds_with_it(api):
-    careful = FakeApi(api.store, reasons={CREATE.id: {GatewayReason.DUPLICATE: 1160001}})
+    careful = FakeApi(api.store, gateway_codes={CREATE.id: {GatewayReason.DUPLICATE: 1160001}})
     assert careful.call(POST, {"employment_id": ANN, "key": "k"}).json["code"] == 0
     again = careful.call(POST, {"employment_id": ANN, "key": "k"})
     assert (again.status, again.json["code"], again.json["msg"]) == (400, 1160001, "param is invalid")

@@ -1,4 +1,4 @@
-"""The long connection: who is let in, what is sent and acknowledged, and how a connection ends."""
+"""The long connection: which apps may connect, what is sent and acknowledged, and how a connection ends."""
 
 import asyncio
 import base64
@@ -48,7 +48,7 @@ class Socket:
             self.disconnect(message["code"])
         elif message["type"] == "websocket.http.response.body":
             self.disconnect()
-            self.disconnect()  # the server says it twice: at once, and when the connection is gone
+            self.disconnect()  # the server sends it twice: at once, and when the connection is closed
 
     async def message(self) -> Any:
         return await self._outgoing.get()
@@ -65,7 +65,7 @@ class Socket:
         self._incoming.put_nowait({"type": "websocket.receive", "text": text})
 
     async def ping(self) -> Frame:
-        """What is answered."""
+        """Send a ping and return the reply."""
         self.send_frame(PING)
         return await self.frame()
 
@@ -78,7 +78,7 @@ class Socket:
         self._incoming.put_nowait({"type": "websocket.disconnect", "code": code})
 
     def unread_count(self) -> int:
-        """How many messages came and were not looked at."""
+        """Return how many messages were received and not read."""
         return self._outgoing.qsize()
 
 
@@ -90,7 +90,7 @@ class Harness:
         self.app = new_app(store, app_secret=SECRET)
         self.apps = AppRegistry(store)
         self.connected: asyncio.Queue[str] = asyncio.Queue()
-        options = {"settle": 3600, "on_connected": self.connected.put_nowait, **options}
+        options = {"handshake_grace_seconds": 3600, "on_connected": self.connected.put_nowait, **options}
         self.connections = LongConnections(self.apps, **options)
 
     async def request_address(self, app: App | None = None, app_secret: str = SECRET, scheme: str = "http") -> Any:
@@ -99,18 +99,18 @@ class Harness:
         return json.loads(response.body)
 
     async def connect_query(self) -> str:
-        """The query of an address to connect to."""
+        """Return the query of an address to connect to."""
         query: str = (await self.request_address())["data"]["URL"].partition("?")[2]
         return query
 
     async def open_socket(self) -> Socket:
-        """A connection that was let in; it has said nothing yet."""
+        """Return a connection that was accepted and has sent nothing yet."""
         socket = Socket(self.connections, await self.connect_query())
         assert await socket.message() == {"type": "websocket.accept"}
         return socket
 
     async def listener(self) -> Socket:
-        """A connection that is sent events."""
+        """Return a connection over which events are sent."""
         socket = await self.open_socket()
         await socket.ping()
         return socket
@@ -125,7 +125,7 @@ class Harness:
         self.expire_app_cache()
 
     def expire_app_cache(self) -> None:
-        """Without the second for which apps are remembered."""
+        """Make the next read of an app query the store, as after the second for which apps are cached."""
         self.apps._refreshed_at = float("-inf")
 
 
@@ -142,7 +142,7 @@ def harness(store) -> Harness:
     return Harness(store)
 
 
-# ----------------------------------------------------------------------------------------------- asking for an address
+# ------------------------------------------------------------------------------------------------ requesting an address
 
 
 @pytest.mark.parametrize(("scheme", "socket_scheme"), [("http", "ws"), ("https", "wss")])
@@ -211,7 +211,7 @@ def test_a_store_that_fails_is_an_error_after_which_clients_try_again(harness, m
 
 
 async def handshake_denial(socket: Socket) -> dict[str, Any]:
-    """Status and headers of the answer to a handshake."""
+    """Return the status and headers of the response to a handshake."""
     start, body = await socket.message(), await socket.message()
     assert start["type"] == "websocket.http.response.start"
     assert (body["type"], body["body"]) == ("websocket.http.response.body", b"")
@@ -260,11 +260,11 @@ def test_a_key_with_another_token_is_refused(harness):
 
 
 def test_a_connect_token_expires(store):
-    harness = Harness(store, ticket_life=0)
+    harness = Harness(store, connect_token_ttl_seconds=0)
 
     async def scenario():
         query = await harness.connect_query()
-        await asyncio.sleep(0.001)  # timers come in order
+        await asyncio.sleep(0.001)  # timers run in order
         assert not harness.connections._connect_tokens
         assert await handshake_denial(Socket(harness.connections, query)) == AUTH_FAILED
 
@@ -285,9 +285,9 @@ def test_an_app_has_at_most_fifty_connections(harness):
         early = await harness.connect_query()
         sockets = [await harness.open_socket() for _ in range(MAX_CONNECTIONS_PER_APP)]
         assert (await harness.request_address())["code"] == 1000040350
-        sentence = "the number of connections exceeded the limit"
-        assert await handshake_denial(Socket(harness.connections, early)) == denial(514, sentence, 1000040350)
-        sockets[7].hang_up()
+        message = "the number of connections exceeded the limit"
+        assert await handshake_denial(Socket(harness.connections, early)) == denial(514, message, 1000040350)
+        sockets[7].disconnect()
         await sockets[7].task
         await harness.open_socket()
 
@@ -315,7 +315,7 @@ def test_a_ping_is_answered_with_the_client_config(harness):
     run(scenario())
 
 
-def test_a_connection_is_up_with_its_first_ping(harness):
+def test_a_connection_is_ready_with_its_first_ping(harness):
     async def scenario():
         socket = await harness.open_socket()
         assert not harness.connections.is_connected(harness.app.app_id)
@@ -331,8 +331,8 @@ def test_a_connection_is_up_with_its_first_ping(harness):
     run(scenario())
 
 
-def test_a_connection_is_up_without_a_ping_after_a_moment(store):
-    harness = Harness(store, settle=0)
+def test_a_connection_is_ready_without_a_ping_after_a_moment(store):
+    harness = Harness(store, handshake_grace_seconds=0)
 
     async def scenario():
         await harness.open_socket()
@@ -429,9 +429,9 @@ def text(data: bytes) -> str:
         ({"code": 500, "data": text(b"\xff" * 300)}, AttemptResult(False, f"answered 500: {'�' * 186}")),
         ({"code": 500, "data": text(b"\x1b[31mno\n\tway")}, AttemptResult(False, "answered 500: [31mno way")),
         ({"code": 500, "data": "no base64!"}, AttemptResult(False, "answered 500")),
-        ({"code": "200"}, AttemptResult(False, "answered what cannot be read")),
-        ([], AttemptResult(False, "answered what cannot be read")),
-        ("200", AttemptResult(False, "answered what cannot be read")),
+        ({"code": "200"}, AttemptResult(False, "answered with an unreadable reply")),
+        ([], AttemptResult(False, "answered with an unreadable reply")),
+        ("200", AttemptResult(False, "answered with an unreadable reply")),
     ],
 )
 def test_the_result_of_an_acknowledgement(harness, reply, outcome):
@@ -440,14 +440,14 @@ def test_the_result_of_an_acknowledgement(harness, reply, outcome):
         sent = harness.start_send()
         frame = await socket.frame()
         socket.send_frame(Frame(METHOD_DATA, frame.headers, json.dumps(reply).encode()))
-        socket.acknowledge(frame)  # what is said twice is heard once
+        socket.acknowledge(frame)  # the second acknowledgement is ignored
         assert await sent == outcome
 
     run(scenario())
 
 
 def test_a_long_event_goes_in_fragments(store):
-    harness = Harness(store, fragment=100)
+    harness = Harness(store, frame_payload_bytes=100)
     event = b'{"text":"%s"}' % ("密".encode() * 100)
 
     async def scenario():
@@ -464,7 +464,7 @@ def test_a_long_event_goes_in_fragments(store):
     run(scenario())
 
 
-def test_no_frame_is_as_long_as_a_mebibyte(harness):
+def test_every_frame_is_shorter_than_a_mebibyte(harness):
     async def scenario():
         socket = await harness.listener()
         sent = harness.start_send(b"x" * 3 * 2**20)
@@ -478,7 +478,7 @@ def test_no_frame_is_as_long_as_a_mebibyte(harness):
 
 
 def test_what_is_not_acknowledged_in_time(store):
-    harness = Harness(store, deadline=0.01)
+    harness = Harness(store, ack_timeout_seconds=0.01)
 
     async def scenario():
         socket = await harness.listener()
@@ -493,8 +493,8 @@ def test_what_is_not_acknowledged_in_time(store):
 
 
 def test_a_client_that_does_not_read_is_not_waited_for(store, monkeypatch):
-    monkeypatch.setattr(long_connection, "_CLOSING", 0.01)
-    harness = Harness(store, deadline=0.01)
+    monkeypatch.setattr(long_connection, "_CLOSE_TIMEOUT_SECONDS", 0.01)
+    harness = Harness(store, ack_timeout_seconds=0.01)
 
     async def scenario():
         socket = await harness.listener()
@@ -513,7 +513,7 @@ def test_many_events_are_under_way_over_one_connection(harness):
         frames = [await socket.frame() for _ in sent]
         for frame in reversed(frames):
             socket.acknowledge(frame, {"code": 200 if int(frame.payload) % 2 else 500})
-        assert [outcome.taken for outcome in await asyncio.gather(*sent)] == [False, True] * 10
+        assert [outcome.accepted for outcome in await asyncio.gather(*sent)] == [False, True] * 10
 
     run(scenario())
 
@@ -531,7 +531,7 @@ def test_each_event_goes_to_one_connection_and_all_have_their_share(harness):
         received: dict[Socket, list[str]] = {socket: [] for socket in sockets}
         listening = [asyncio.create_task(listen(socket)) for socket in sockets]
         outcomes = await asyncio.gather(*(harness.start_send(message_id=f"m{n}") for n in range(64)))
-        assert all(outcome.taken for outcome in outcomes)
+        assert all(outcome.accepted for outcome in outcomes)
         assert all(received.values())
         assert sorted(id for ids in received.values() for id in ids) == sorted(f"m{n}" for n in range(64))
         for task in listening:
@@ -601,7 +601,7 @@ def test_what_is_sent_to_a_closing_connection_is_ignored(harness):
         closing = asyncio.create_task(harness.connections.close())
         await asyncio.sleep(0)  # it is under way
         socket.send_frame(PING)
-        await harness.connections.close()  # a second time is none
+        await harness.connections.close()  # closing twice has no further effect
         socket.readable.set()
         await closing
         await socket.task

@@ -1,4 +1,4 @@
-"""The life of a request: who is refused where, what is answered, what is left behind."""
+"""The request pipeline: which step refuses, what the response is, and what is committed."""
 
 import asyncio
 import logging
@@ -25,11 +25,11 @@ def raising(error: BaseException):
     return handler
 
 
-def notes(toy: FakeApi) -> int:
-    return len(toy.call(LIST).json["data"]["items"])
+def notes(api: FakeApi) -> int:
+    return len(api.call(LIST).json["data"]["items"])
 
 
-# ------------------------------------------------------------------------------------------------------ answers
+# ---------------------------------------------------------------------------------------------------- responses
 
 
 def test_a_success_has_code_message_and_data(api):
@@ -51,7 +51,7 @@ def test_every_response_has_a_log_id(api, http):
 
 
 @pytest.mark.parametrize(
-    ("given", "echoed"),
+    ("request_id", "echoed"),
     [("7f3a-ok", True), ("x" * 128, True), ("x" * 129, False), ("", False), ("a b", False), ("é", False)],
 )
 def test_a_printable_request_id_is_echoed(api, request_id, echoed):
@@ -73,7 +73,7 @@ def test_a_printable_request_id_is_echoed(api, request_id, echoed):
         "GET /open-apis/toy/v1/notes/recent/",
         "GET /open-apis/toy/v1/notes/",
         "GET /open-apis/toy/v1/notes/1/2",
-        "DELETE /open-apis/toy/v1/notes/1",  # an operation nobody has built
+        "DELETE /open-apis/toy/v1/notes/1",  # an operation without a handler
     ],
 )
 def test_unknown_paths_and_methods(api, http):
@@ -86,7 +86,7 @@ def test_a_fixed_segment_goes_before_a_parameter(api):
     assert api.call("GET /open-apis/toy/v1/notes/recently").json["data"]["note_id"] == "recently"
 
 
-def test_a_fixed_path_that_nobody_built_is_not_taken_for_a_parameter(api):
+def test_a_fixed_path_without_a_handler_is_not_taken_for_a_parameter(api):
     without = FakeApi(api.store, queries={GET.id: fake_api.get})
     assert without.call(LIST).status == 404
 
@@ -102,10 +102,10 @@ def test_query_parameters_are_decoded(api):
     assert api.call("GET /open-apis/toy/v1/notes/1?user_id_type=open%5Fid").json["code"] == 0
 
 
-# ----------------------------------------------------------------------------------------------------- refusals
+# ------------------------------------------------------------------------------------------------------- errors
 
 
-def test_a_store_app_is_kept_out_of_a_custom_operation(api):
+def test_a_store_app_is_refused_by_a_custom_operation(api):
     store_app = new_app(api.store, type="store")
     refused = api.call(POST, NOTE, app=store_app)
     assert (refused.status, refused.json["code"], refused.json["msg"]) == (400, 99991673, "unauthorized app")
@@ -113,7 +113,7 @@ def test_a_store_app_is_kept_out_of_a_custom_operation(api):
 
 
 def test_the_order_of_the_steps(store):
-    """Each request breaks one step less than the one before."""
+    """Each request fails one step later than the one before."""
     api = FakeApi(store, limits=True)
     without_scopes = new_app(store, scopes=frozenset())
     store_app = new_app(store, scopes=frozenset(), type="store")
@@ -133,7 +133,7 @@ def test_the_order_of_the_steps(store):
 
 def test_too_many_calls(store):
     api = FakeApi(store, limits=True)
-    responses = [api.call(POST, b"{") for _ in range(51)]  # a request out of shape counts, one over the limit does not
+    responses = [api.call(POST, b"{") for _ in range(51)]  # an invalid request counts, one over the limit does not
     assert {got.json["code"] for got in responses[:50]} == {9499}
     last = responses[-1]
     assert last.status == 429
@@ -158,7 +158,7 @@ def test_too_many_calls(store):
         (b'{"employment_id": "7", "size": 11}', 99992402),
         (b'{"employment_id": "7", "text": "' + b"x" * 5001 + b'"}', 99992402),
         (b'{"employment_id": "7", "text": "a\\u0000"}', 99992402),
-        (b'{"employment_id": "7", "more": {"a\\u0000": 1}}', 0),  # unknown members are not looked at
+        (b'{"employment_id": "7", "more": {"a\\u0000": 1}}', 0),  # unknown members are ignored
         (b'{"employment_id": "7", "text": "\\\\u0000"}', 0),
         (b'{"employment_id": "7", "text": null, "unknown": [1]}', 0),
         (b'{"employment_id": "7", "size": {"a": 1}}', 9499),
@@ -212,7 +212,7 @@ def test_a_client_that_disconnects_gets_no_response(api):
     asyncio.run(api.gateway(scope, receive, send))
 
 
-# ----------------------------------------------------------------------------------------- what the handler says
+# --------------------------------------------------------------------------------------------- handlers and errors
 
 
 def test_a_business_error_has_the_status_and_the_message_of_its_operation(api):
@@ -237,19 +237,19 @@ def test_an_invalid_field_has_its_violations(api):
 
 
 def test_an_exception_is_logged_and_not_disclosed(api, caplog):
-    failing = FakeApi(api.store, commands={CREATE.id: raising(ZeroDivisionError("secret words"))})
+    failing = FakeApi(api.store, commands={CREATE.id: raising(ZeroDivisionError("secret text"))})
     with caplog.at_level(logging.ERROR):
         got = failing.call(POST, NOTE)
     assert (got.status, got.json["code"], got.json["msg"]) == (500, 2200, "Internal Server Error")
-    assert b"secret words" not in got.body
-    assert "secret words" in caplog.text
+    assert b"secret text" not in got.body
+    assert "secret text" in caplog.text
     assert got.headers["X-Tt-Logid"] in caplog.text
     assert notes(api) == 0
 
 
 def test_an_operations_own_code_for_an_internal_error(api):
-    reasons = {CREATE.id: {GatewayReason.INTERNAL_ERROR: 1160103}}
-    got = FakeApi(api.store, commands={CREATE.id: raising(KeyError("x"))}, reasons=reasons).call(POST, NOTE)
+    gateway_codes = {CREATE.id: {GatewayReason.INTERNAL_ERROR: 1160103}}
+    got = FakeApi(api.store, commands={CREATE.id: raising(KeyError("x"))}, gateway_codes=gateway_codes).call(POST, NOTE)
     assert (got.status, got.json["code"]) == (500, 1160103)
     assert got.json["msg"] == "general internal server error code"
 
@@ -263,7 +263,7 @@ def test_an_undocumented_error_code_is_an_internal_error(api, caplog):
 
 
 def test_an_operations_own_code_for_what_is_malformed(api):
-    own = FakeApi(api.store, reasons={CREATE.id: {GatewayReason.MALFORMED: 1160001}})
+    own = FakeApi(api.store, gateway_codes={CREATE.id: {GatewayReason.MALFORMED: 1160001}})
     got = own.call(POST, {})
     assert (got.status, got.json["code"], got.json["msg"]) == (400, 1160001, "param is invalid")
     assert own.call(POST, b"{").json["code"] == 9499
@@ -309,7 +309,7 @@ def test_days_that_have_begun_are_processed_before_anything_else(api):
         order.append("command")
         return fake_api.create(tx, call)
 
-    slow = FakeApi(api.store, commands={CREATE.id: create}, caught_up=catch_up)
+    slow = FakeApi(api.store, commands={CREATE.id: create}, catch_up=catch_up)
     slow.call(POST, NOTE)
     slow.call(POST, {})
     assert order == ["days of 1", "command"]
@@ -317,11 +317,11 @@ def test_days_that_have_begun_are_processed_before_anything_else(api):
     assert order[2:] == ["days of 1"]
 
 
-# ------------------------------------------------------------------------------------------------------- a watch
+# ---------------------------------------------------------------------------------------------------- the hook
 
 
 class RecordingHook:
-    """Writes down what it sees; does what the test gives it to do."""
+    """A request hook that records exchanges and steps, and runs the functions a test gives it."""
 
     def __init__(self, before_transaction=None, in_transaction=None) -> None:
         self.seen: list[Exchange] = []
@@ -329,23 +329,23 @@ class RecordingHook:
         self._before_transaction, self._in_transaction = before_transaction, in_transaction
 
     async def before_transaction(self, exchange: Exchange) -> None:
-        self.steps.append("before")
+        self.steps.append("before_transaction")
         if self._before_transaction:
             self._before_transaction(exchange)
 
     def in_transaction(self, exchange: Exchange) -> None:
-        self.steps.append("holding")
+        self.steps.append("in_transaction")
         if self._in_transaction:
             self._in_transaction(exchange)
 
     def after_response(self, exchange: Exchange) -> None:
-        self.steps.append("after")
+        self.steps.append("after_response")
         self.seen.append(exchange)
 
 
 def test_a_hook_sees_every_exchange(api):
     hook = RecordingHook()
-    hooked = FakeApi(api.store, watch=hook)
+    hooked = FakeApi(api.store, hook=hook)
     hooked.call(POST, NOTE)
     hooked.call(POST, {})
     hooked.call(POST, NOTE, token="t-x")
@@ -379,7 +379,7 @@ def test_a_hook_sees_every_exchange(api):
             "credentials_are_malformed",
         ),
     ]
-    assert hook.steps == ["before", "holding", *["after"] * 5]
+    assert hook.steps == ["before_transaction", "in_transaction", *["after_response"] * 5]
     assert hook.seen[0].request_body == b'{"employment_id": "7000000000000000001"}'
     assert hook.seen[0].response_body.startswith(b'{"code":0,')
     assert len(hook.seen[0].log_id) == 34
@@ -390,7 +390,7 @@ def test_a_hook_may_refuse_before_anything_is_done(api):
         raise BusinessError(exchange.operation, 1160103, "fault")
 
     hook = RecordingHook(before_transaction=refuse)
-    got = FakeApi(api.store, watch=hook).call(POST, NOTE)
+    got = FakeApi(api.store, hook=hook).call(POST, NOTE)
     assert (got.status, got.json["code"]) == (500, 1160103)
     assert hook.seen[0].refused_by == "fault"
     assert notes(api) == 0
@@ -400,7 +400,7 @@ def test_a_fault_may_be_the_platforms_own(api):
     def refuse(exchange):
         raise BusinessError(exchange.operation, 99991400, "fault")
 
-    got = FakeApi(api.store, watch=RecordingHook(before_transaction=refuse)).call(POST, NOTE)
+    got = FakeApi(api.store, hook=RecordingHook(before_transaction=refuse)).call(POST, NOTE)
     assert got.status == 429
     assert (got.headers["x-ogw-ratelimit-limit"], got.headers["x-ogw-ratelimit-reset"]) == ("1000", "1")
 
@@ -409,7 +409,7 @@ def test_a_hook_may_refuse_while_locks_are_held(api):
     def refuse(exchange):
         raise BusinessError(exchange.operation, 1160103, "fault")
 
-    assert FakeApi(api.store, watch=RecordingHook(in_transaction=refuse)).call(POST, NOTE).json["code"] == 1160103
+    assert FakeApi(api.store, hook=RecordingHook(in_transaction=refuse)).call(POST, NOTE).json["code"] == 1160103
     assert notes(api) == 0
 
 
@@ -418,5 +418,5 @@ def test_a_dropped_response_leaves_what_was_done(api):
         exchange.drop_response = True
 
     with pytest.raises(ConnectionResetError):
-        FakeApi(api.store, watch=RecordingHook(before_transaction=drop)).call(POST, NOTE)
+        FakeApi(api.store, hook=RecordingHook(before_transaction=drop)).call(POST, NOTE)
     assert notes(api) == 1

@@ -1,4 +1,4 @@
-"""What the shape of a request takes, what it refuses and what it says; each rule with its allowed neighbour."""
+"""What a request schema accepts and refuses, and with which message; each rule with its allowed neighbour."""
 
 import datetime as dt
 import json
@@ -28,9 +28,9 @@ def make_schema(*body: str, query: tuple[str, ...] = (), method: str = "POST", e
     parser = FieldParser(enums or {})
     return RequestSchema(
         Operation(
-            id="v1.thing.create",
+            id="v1.widget.create",
             method=method,
-            path="/things",
+            path="/widgets",
             updated=dt.date(2024, 1, 1),
             deprecated=False,
             app_types=(),
@@ -84,7 +84,7 @@ def test_what_is_not_json(malformed: bytes):
     assert (error.code, error.msg, error.field_violations) == (9499, "bad request", ())
 
 
-@pytest.mark.parametrize("given", [[], "x", 1, None, True])
+@pytest.mark.parametrize("value", [[], "x", 1, None, True])
 def test_a_body_that_is_no_object(value: Any):
     error = validation_error(make_schema("a string"), value)
     assert error.code == 9499
@@ -147,7 +147,7 @@ def test_nesting_beyond_reason():
     def nested(levels: int) -> bytes:
         return b'{"a":' + b"[" * levels + b"]" * levels + b"}"
 
-    open_object = make_schema("a string business")
+    open_object = make_schema("a string rulebook")
     assert parse_body(open_object, nested(100))["a"] != []
     assert violations(open_object, nested(102)) == ["body: the max depth is 100"]
     assert violations(open_object, nested(100_000)) == ["body: the max depth is 100"]
@@ -159,7 +159,7 @@ def test_nesting_beyond_reason():
 
 def test_null_means_absent_at_any_depth():
     schema = make_schema(
-        "a string", "o object", "o.b int", "l object[]", "l[].c string", "free string business", "any object"
+        "a string", "o object", "o.b int", "l object[]", "l[].c string", "free string rulebook", "any object"
     )
     value = {
         "a": None,
@@ -284,7 +284,7 @@ def test_no_more_than_a_hundred_violations_are_returned():
     assert len(violations(make_schema("a object[]", "a[].b string!"), {"a": [{}] * 5000})) == 100
 
 
-# ---------------------------------------------------------------------------------------------- business-owned
+# ---------------------------------------------------------------------------------------------- rulebook-owned
 
 
 @pytest.mark.parametrize("value", [5, 1.0, "", True, [], {"x": [1]}, [{"rate": "50"}], "x" * 9999])
@@ -433,14 +433,14 @@ def outcome(raw: bytes, pairs: Sequence[tuple[str, str]] = ()) -> Any:
         return error.code, error.msg, error.field_violations
 
 
-@given(st.binary() | bodies.map(lambda given: json.dumps(given).encode()))
+@given(st.binary() | bodies.map(lambda value: json.dumps(value).encode()))
 def test_no_bytes_break_it(raw: bytes):
     parsed = outcome(raw)
     if isinstance(parsed, Arguments):
         json.dumps(parsed.body, ensure_ascii=False).encode()
 
 
-@given(bodies.map(lambda given: json.dumps(given).encode()), st.data())
+@given(bodies.map(lambda value: json.dumps(value).encode()), st.data())
 def test_no_damaged_body_breaks_it(raw: bytes, data: st.DataObject):
     start = data.draw(st.integers(0, len(raw)))
     end = data.draw(st.integers(start, len(raw)))
@@ -449,7 +449,7 @@ def test_no_damaged_body_breaks_it(raw: bytes, data: st.DataObject):
 
 @given(bodies)
 def test_the_slow_and_the_fast_parser_agree(sent: dict[str, Any]):
-    """A null in an optional field sends a body on the walk, and must change nothing."""
+    """A null in an optional field sends a body to the slow parser, and must not change the result."""
     raw = json.dumps(sent).encode()
     assert outcome(raw) == outcome(json.dumps({**sent, "initiator_id": None}).encode())
 

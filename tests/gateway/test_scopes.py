@@ -1,4 +1,4 @@
-"""Scopes: any one of a list, and what stays hidden without them, in an answer and in an event."""
+"""Scopes: any one of a list is enough, and fields without their scope are hidden in responses and events."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The spec as it is loaded: our own, small ones made for one rule, and those that contradict themselves."""
+"""Loading the spec: our own, small specs for single rules, and invalid ones."""
 
 import datetime as dt
 import json
@@ -24,7 +24,7 @@ errors = {errors}
 
 
 EVENT = """
-["thing.made_v1"]
+["widget.created_v1"]
 updated = 2024-12-17
 apps = ["custom"]
 scopes = ["corehr:corehr:readonly"]
@@ -42,21 +42,21 @@ def spec_folder(folder: Path, *operations: str, corrections: str = "", enums: st
 
 
 def table(
-    *body: str, name: str = "v1.thing.create", http: str = "POST /things", rate: str = "5/s", errors: str = "[]"
+    *body: str, name: str = "v1.widget.create", http: str = "POST /widgets", rate: str = "5/s", errors: str = "[]"
 ) -> str:
     return OPERATION.format(id=name, http=http, rate=rate, query="[]", body=json.dumps(body), errors=errors)
 
 
 def load_operation(folder: Path, *body: str, corrections: str = "", enums: str = "", rate: str = "5/s") -> Operation:
     spec = load(spec_folder(folder, table(*body, rate=rate), corrections=corrections, enums=enums))
-    return spec.operations["v1.thing.create"]
+    return spec.operations["v1.widget.create"]
 
 
 def load_event(folder: Path, *body: str, corrections: str) -> EventType:
     spec_folder(folder, table(), corrections=corrections)
     (folder / "events").mkdir()
-    (folder / "events" / "thing.toml").write_text(EVENT.format(body=json.dumps(body)), "utf-8")
-    return load(folder).events["thing.made_v1"]
+    (folder / "events" / "widget.toml").write_text(EVENT.format(body=json.dumps(body)), "utf-8")
+    return load(folder).events["widget.created_v1"]
 
 
 def fields_by_name(fields: tuple[Field, ...]) -> dict[str, Field]:
@@ -115,7 +115,7 @@ def test_job_change_create_with_our_corrections():
     assert request_info["target_contract_type"].enum[0] == "internship_agreement"
 
 
-def test_events_hold_what_stands_in_the_event_member():
+def test_events_have_the_fields_of_the_event_member():
     event = load().events["corehr.job_change.updated_v1"]
     assert [field.name for field in event.body][:2] == ["employment_id", "target_user_id"]
     assert members_by_name(event.body[1])["user_id"].scopes == ("contact:user.employee_id:readonly",)
@@ -131,7 +131,7 @@ def test_every_documented_event_is_there():
 
 
 def test_events_about_one_employee_respect_the_data_range():
-    """But for those whose page says otherwise, and for no others."""
+    """The only exceptions are the events whose page says otherwise."""
     events = load().events
     about_one = {name for name, event in events.items() if "employment_id" in fields_by_name(event.body)}
     exempt = {"corehr.offboarding.updated_v1", "corehr.job_change.updated_v1"}
@@ -155,7 +155,7 @@ def test_every_word_of_a_line(tmp_path: Path):
         "day string format:date",
         "manager string id:user_id_type also:corehr out:corehr ref:employment,person scope:a:read,b:read",
         "type string scope[x]:s:read scope[y]:t:read,u:read",
-        "free string business",
+        "free string rulebook",
         "numbers int[] =[1] len:0..3 {1|2}",
     ]
     fields = fields_by_name(load_operation(tmp_path, *lines, enums=enums).body)
@@ -207,15 +207,15 @@ def test_rates(tmp_path: Path, rate: str, limits: tuple[RateLimit, ...]):
 # ---------------------------------------------------------------------------------------------- corrections
 
 
-def test_a_correction_amends_adds_and_hands_over(tmp_path: Path):
+def test_a_correction_amends_adds_and_makes_a_field_rulebook_owned(tmp_path: Path):
     corrections = """
-    ["v1.thing.create"]
-    business_owned = [["body.id", "doc", "its code is 1"]]
+    ["v1.widget.create"]
+    rulebook_owned = [["body.id", "doc", "its code is 1"]]
     amend = [
-      ["body.info.*_date", "format:date", "reading", "a date"],
+      ["body.info.*_date", "format:date", "inferred", "a date"],
       ["body.size", "number! 1..9", "recorded", "seen"],
     ]
-    add = [["body.info.new", "string ref:thing", "sdk", "there"], ["response.id", "string", "doc", "there"]]
+    add = [["body.info.new", "string ref:widget", "sdk", "there"], ["response.id", "string", "doc", "there"]]
     """
     lines = [
         "id string!",
@@ -237,18 +237,18 @@ def test_a_correction_amends_adds_and_hands_over(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("corrections", "says"),
+    ("corrections", "message"),
     [
         ('["v1.other"]\n', "corrections.toml: v1.other: no such operation or event"),
-        ('["v1.thing.create"]\nbusiness_owned = [["body.nix", "doc", "why"]]', "body.nix: no such field"),
-        ('["v1.thing.create"]\namend = [["answer.id", "format:date", "doc", "why"]]', "answer.id: no such field"),
-        ('["v1.thing.create"]\nadd = [["body.id", "string", "doc", "why"]]', "body.id: it is there already"),
-        ('["v1.thing.create"]\nadd = [["body.new.x", "string", "doc", "why"]]', "no object above the members of 'new'"),
-        ('["v1.thing.create"]\namend = [["body.id", "format:date", "doc"]]', "ends with its evidence"),
-        ('["v1.thing.create"]\namend = [["body.id", "format:date", "hearsay", "why"]]', "ends with its evidence"),
-        ('["v1.thing.create"]\nadd = [["answer.new", "string", "doc", "why"]]', "answer.new: no such field"),
-        ('["v1.thing.create"]\nforget = [["body.id", "doc", "why"]]', "'forget' is no correction"),
-        ('["v1.thing.create"]\ndata_range = [true, "doc", "why"]', "'data_range' is no correction"),
+        ('["v1.widget.create"]\nrulebook_owned = [["body.nix", "doc", "why"]]', "body.nix: no such field"),
+        ('["v1.widget.create"]\namend = [["answer.id", "format:date", "doc", "why"]]', "answer.id: no such field"),
+        ('["v1.widget.create"]\nadd = [["body.id", "string", "doc", "why"]]', "body.id: it is there already"),
+        ('["v1.widget.create"]\nadd = [["body.new.x", "string", "doc", "why"]]', "above the members of 'new'"),
+        ('["v1.widget.create"]\namend = [["body.id", "format:date", "doc"]]', "ends with its evidence"),
+        ('["v1.widget.create"]\namend = [["body.id", "format:date", "hearsay", "why"]]', "ends with its evidence"),
+        ('["v1.widget.create"]\nadd = [["answer.new", "string", "doc", "why"]]', "answer.new: no such field"),
+        ('["v1.widget.create"]\nforget = [["body.id", "doc", "why"]]', "'forget' is no correction"),
+        ('["v1.widget.create"]\ndata_range = [true, "doc", "why"]', "'data_range' is no correction"),
     ],
 )
 def test_a_correction_that_corrects_nothing(tmp_path: Path, corrections: str, message: str):
@@ -257,12 +257,12 @@ def test_a_correction_that_corrects_nothing(tmp_path: Path, corrections: str, me
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("restricted", [True, False])
 def test_a_correction_of_an_event(tmp_path: Path, restricted: bool):
     corrections = f"""
-    ["thing.made_v1"]
-    data_range = [{str(restricted).lower()}, "reading", "about one employee"]
-    amend = [["body.day", "format:date", "reading", "a date"]]
+    ["widget.created_v1"]
+    data_range = [{str(restricted).lower()}, "inferred", "about one employee"]
+    amend = [["body.day", "format:date", "inferred", "a date"]]
     add = [["body.size", "int", "sdk", "there"]]
     """
     event = load_event(tmp_path, "employment_id string", "day string", corrections=corrections)
@@ -277,27 +277,27 @@ def test_an_event_without_a_correction_ignores_the_data_range(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("correction", "says"),
+    ("correction", "message"),
     [
-        ('data_range = [true, "doc", "why"]', "no employment_id in its body to ask the data range about"),
-        ('data_range = ["yes", "doc", "why"]', "say true or false, its evidence"),
-        ('data_range = [true, "hearsay", "why"]', "say true or false, its evidence"),
-        ('data_range = [true, ["doc"], "why"]', "say true or false, its evidence"),
-        ('data_range = [true, "doc", ""]', "say true or false, its evidence"),
-        ('data_range = [true, "doc"]', "say true or false, its evidence"),
-        ("data_range = true", "say true or false, its evidence"),
-        ('data_range = [[true, "doc", "why"]]', "say true or false, its evidence"),
+        ('data_range = [true, "doc", "why"]', "no employment_id in its body to check against the data range"),
+        ('data_range = ["yes", "doc", "why"]', "give true or false, its evidence"),
+        ('data_range = [true, "hearsay", "why"]', "give true or false, its evidence"),
+        ('data_range = [true, ["doc"], "why"]', "give true or false, its evidence"),
+        ('data_range = [true, "doc", ""]', "give true or false, its evidence"),
+        ('data_range = [true, "doc"]', "give true or false, its evidence"),
+        ("data_range = true", "give true or false, its evidence"),
+        ('data_range = [[true, "doc", "why"]]', "give true or false, its evidence"),
         ('amend = [["body.nix", "format:date", "doc", "why"]]', "body.nix: no such field"),
         ('add = [["response.id", "string", "doc", "why"]]', "response.id: no such field"),
         ('add = [["body.id", "string", "doc", "why"]]', "body.id: it is there already"),
-        ('business_owned = [["body.id", "doc", "why"]]', "'business_owned' is no correction"),
+        ('rulebook_owned = [["body.id", "doc", "why"]]', "'rulebook_owned' is no correction"),
     ],
 )
 def test_a_correction_of_an_event_that_corrects_nothing(tmp_path: Path, correction: str, message: str):
     with pytest.raises(SpecError) as caught:
-        load_event(tmp_path, "id string", corrections=f'["thing.made_v1"]\n{correction}')
+        load_event(tmp_path, "id string", corrections=f'["widget.created_v1"]\n{correction}')
     assert message in str(caught.value)
-    assert "thing.made_v1: " in str(caught.value)
+    assert "widget.created_v1: " in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -305,7 +305,7 @@ def test_a_correction_of_an_event_that_corrects_nothing(tmp_path: Path, correcti
 
 
 @pytest.mark.parametrize(
-    ("lines", "says"),
+    ("lines", "message"),
     [
         (["id"], "'' is no type"),
         (["id text"], "'text' is no type"),
@@ -319,7 +319,7 @@ def test_a_correction_of_an_event_that_corrects_nothing(tmp_path: Path, correcti
         (["id string ref:"], "'ref:' is no word of the notation"),
         (["id string  ref:x"], "'' is no word of the notation"),
         (["id string format:time"], "date is the only format"),
-        (["id string len:1..2 len:1..3"], "says length again"),
+        (["id string len:1..2 len:1..3"], "sets length again"),
         (["id int[] =1"], "is no JSON list"),
         (["id string pattern:("], "id string pattern"),
         (["id string", "id int"], "a name comes twice"),
@@ -334,20 +334,20 @@ def test_an_ill_formed_line(tmp_path: Path, lines: list[str], message: str):
     with pytest.raises(SpecError) as caught:
         load_operation(tmp_path, *lines)
     assert message in str(caught.value)
-    assert str(caught.value).startswith("file_0.toml: v1.thing.create.body")
+    assert str(caught.value).startswith("file_0.toml: v1.widget.create.body")
     assert "\n" not in str(caught.value)
 
 
 def test_one_id_in_two_files(tmp_path: Path):
-    with pytest.raises(SpecError, match=r"file_1\.toml: v1\.thing\.create: this id is in two files"):
-        load(spec_folder(tmp_path, table(), table(http="PUT /things")))
+    with pytest.raises(SpecError, match=r"file_1\.toml: v1\.widget\.create: this id is in two files"):
+        load(spec_folder(tmp_path, table(), table(http="PUT /widgets")))
 
 
 def test_two_operations_with_one_route(tmp_path: Path):
-    first = table(http="GET /things/:id")
-    with pytest.raises(SpecError, match=r"v1\.b: has the route of v1\.thing\.create"):
-        load(spec_folder(tmp_path, first, table(name="v1.b", http="GET /things/:thing_id")))
-    assert len(load(spec_folder(tmp_path, first, table(name="v1.b", http="PUT /things/:id"))).operations) == 2
+    first = table(http="GET /widgets/:id")
+    with pytest.raises(SpecError, match=r"v1\.b: has the route of v1\.widget\.create"):
+        load(spec_folder(tmp_path, first, table(name="v1.b", http="GET /widgets/:widget_id")))
+    assert len(load(spec_folder(tmp_path, first, table(name="v1.b", http="PUT /widgets/:id"))).operations) == 2
 
 
 def test_an_error_row_twice(tmp_path: Path):
@@ -356,10 +356,10 @@ def test_an_error_row_twice(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("[[", "not TOML"),
-        ('["v1.thing"]\nhttp = "GET /x"\n', "missing or ill-formed 'rate'"),
+        ('["v1.widget"]\nhttp = "GET /x"\n', "missing or ill-formed 'rate'"),
         (table(rate="5/h"), "is not like 100/min"),
         (table(http="GET"), "missing or ill-formed"),
     ],
@@ -382,19 +382,20 @@ def facts_folder(folder: Path) -> Path:
         {"name": "kind", "type": "enum[]", "enum_of": "colour", "fields": [{"name": "enum_name", "type": "string"}]},
         {"name": "size", "type": "number(float)", "required": True, "default": "1", "range": [None, 9]},
         {"name": "texts", "type": "string[]", "len": [0, 3], "default": "[]", "enum": ["a", "b"], "enum_open": True},
-        {"name": "who", "type": "string", "id": "user_id_type", "ref": ["job", "job_level"], "field_scope": ["s:read"]},
+        {"name": "id", "type": "string", "id": "user_id_type", "ref": ["job", "job_level"], "field_scope": ["s:read"]},
         {"name": "day", "type": "string", "pattern": "^\\d\"'[|]{2}$", "required_in_prose": True, "deprecated": True},
         {"name": "as", "type": "string", "default": "", "value_scope": {"user_id": ["t:read"]}},
     ]
-    operation = {"method": "POST", "path": "/things", "updated": "1734431976000", "deprecated": True, "apps": ["isv"]}
+    operation = {"method": "POST", "path": "/widgets", "updated": "1734431976000", "deprecated": True, "apps": ["isv"]}
     operation |= {"tokens": ["tenant_access_token"], "scopes_any_of": ["s"], "field_scopes": ["t"], "path_params": []}
     operation |= {"rate": ["1000/min", "50/s"], "query": [], "body": fields, "response": [], "binary": True}
     operation |= {"errors": [[400, 7, 'say "no"\\\n']], "more_errors": "shared", "retired_errors": [8]}
-    event = {"event": "thing.made_v1", "deprecated": False, "updated": "0", "apps": ["custom"], "scopes_any_of": ["s"]}
-    event |= {"field_scopes": [], "push": "Webhook", "body": [{"name": "event", "type": "-", "fields": fields[3:4]}]}
+    event = {"event": "widget.created_v1", "deprecated": False, "updated": "0", "apps": ["custom"]}
+    event |= {"scopes_any_of": ["s"], "field_scopes": []}
+    event |= {"push": "Webhook", "body": [{"name": "event", "type": "-", "fields": fields[3:4]}]}
     for name, content in {
-        "operations/things.json": [operation | {"id": "v1.b"}, operation | {"id": "v1.a", "path": "/a/:id"}],
-        "events/thing.json": [event],
+        "operations/widgets.json": [operation | {"id": "v1.b"}, operation | {"id": "v1.a", "path": "/a/:id"}],
+        "events/widget.json": [event],
         "enums.json": {"colour": ["red"], "unused": ["x"]},
         "errors.json": {"shared": [[9, "more"], [None, None]]},
     }.items():
@@ -419,19 +420,19 @@ def test_what_is_imported_survives(tmp_path: Path):
     texts = fields["texts"]
     assert texts.item is not None
     assert (texts.length, texts.default, texts.item.enum, texts.item.open_enum) == ((0, 3), [], ("a", "b"), True)
-    assert (fields["who"].id_type, fields["who"].references, fields["who"].scopes) == (
+    assert (fields["id"].id_type, fields["id"].references, fields["id"].scopes) == (
         "user_id_type",
         ("job", "job_level"),
         ("s:read",),
     )
     assert (fields["day"].pattern, fields["day"].required_in_prose) == ("^\\d\"'[|]{2}$", True)
     assert (fields["as"].default, fields["as"].value_scopes) == ("", {"user_id": ("t:read",)})
-    assert [field.name for field in spec.events["thing.made_v1"].body] == ["who"]
+    assert [field.name for field in spec.events["widget.created_v1"].body] == ["id"]
 
 
 def test_importing_keeps_what_is_not_named_and_repeats_itself_exactly(tmp_path: Path):
     facts, out = facts_folder(tmp_path / "facts"), tmp_path / "spec"
-    file = out / "operations" / "things.toml"
+    file = out / "operations" / "widgets.toml"
     import_spec.main([str(facts), "--operation", "v1.b", "--out", str(out)])
     import_spec.main([str(facts), "--operation", "v1.a", "--out", str(out)])
     assert sorted(load(out).operations) == ["v1.a", "v1.b"]

@@ -1,4 +1,4 @@
-"""App tickets: one an hour, how long one is accepted, and how they reach the webhooks of store apps."""
+"""App tickets: one per hour, how long one is valid, and how they are pushed to the webhooks of store apps."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ HOUR_START = 1_700_000_000 // HOUR_SECONDS * HOUR_SECONDS
 
 
 class FakeOutside:
-    """What is beyond the gateway: a clock, webhooks by app id, and what was posted to them."""
+    """Stands in for everything outside the gateway: a clock, webhooks by app id, and the posts to them."""
 
     def __init__(self, store) -> None:
         self.now = HOUR_START + 0.25
@@ -45,7 +45,7 @@ class FakeOutside:
         return result
 
     def take_posts(self):
-        """What has been posted and not looked at, by app id."""
+        """Return the bodies that were posted since the last call, by app id."""
         return dict(self.posts.get_nowait() for _ in range(self.posts.qsize()))
 
 
@@ -64,10 +64,10 @@ def ticket_in(body: bytes) -> str:
     return json.loads(body)["event"]["app_ticket"]
 
 
-# ------------------------------------------------------------------------------------------------- what a ticket is
+# -------------------------------------------------------------------------------------------------------- valid tickets
 
 
-def test_every_process_makes_the_same_ticket_and_each_hour_another(store, fake_outside):
+def test_every_process_generates_the_same_ticket_and_a_new_one_each_hour(store, fake_outside):
     app = store_app(store, fake_outside)
     first = fake_outside.tickets.current(app)
     assert re.fullmatch(r"[0-9a-f]{32}", first)
@@ -87,11 +87,11 @@ def test_every_process_makes_the_same_ticket_and_each_hour_another(store, fake_o
         (13 * HOUR_SECONDS - 1, True),
         (13 * HOUR_SECONDS, False),
         (1000 * HOUR_SECONDS, False),
-        (-1, True),  # made by a process for which the hour had already begun
+        (-1, True),  # issued by a process whose clock is ahead
         (-HOUR_SECONDS - 1, False),
     ],
 )
-def test_how_long_a_ticket_is_accepted(store, fake_outside, later, accepted):
+def test_how_long_a_ticket_is_valid(store, fake_outside, later, accepted):
     app = store_app(store, fake_outside)
     ticket = fake_outside.tickets.current(app)
     fake_outside.now = HOUR_START + later
@@ -100,18 +100,18 @@ def test_how_long_a_ticket_is_accepted(store, fake_outside, later, accepted):
 
 
 @pytest.mark.parametrize("spoil", [str.upper, lambda t: t[:-1], lambda t: t + "0", lambda t: "é" + t[1:], lambda t: ""])
-def test_what_is_no_ticket(store, fake_outside, spoil):
+def test_an_altered_ticket_is_not_valid(store, fake_outside, spoil):
     app = store_app(store, fake_outside)
     assert not fake_outside.tickets.is_valid(app, spoil(fake_outside.tickets.current(app)))
 
 
-def test_another_apps_ticket_is_not_accepted(store, fake_outside):
+def test_another_apps_ticket_is_not_valid(store, fake_outside):
     mine, other = store_app(store, fake_outside), store_app(store, fake_outside)
     assert not fake_outside.tickets.is_valid(mine, fake_outside.tickets.current(other))
     assert fake_outside.tickets.is_valid(other, fake_outside.tickets.current(other))
 
 
-def test_tickets_are_made_with_the_tenants_key(store, fake_outside):
+def test_tickets_depend_on_the_tenants_key(store, fake_outside):
     other_tenant = tenants.Tenant("2", "0" * 16, "Elsewhere", "Asia/Tokyo", "another key", None, None, None)
     store.command_sync("2", lambda tx: tenants.insert(tx, other_tenant))
     app_id, _ = store.command_sync("2", lambda tx: apps.create_app(tx, "abroad", type="store"))
@@ -163,7 +163,7 @@ def test_an_app_without_a_webhook_receives_nothing(store, fake_outside, mode):
     assert fake_outside.take_posts() == {}
 
 
-def test_all_are_the_enabled_store_apps(store, fake_outside):
+def test_all_enabled_store_apps_receive_a_ticket(store, fake_outside):
     open_, closed, custom = store_app(store, fake_outside), store_app(store, fake_outside), new_app(store)
     fake_outside.modes[custom.app_id] = "webhook"
     store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: apps.set_enabled(tx, closed.app_id, enabled=False))
@@ -171,21 +171,21 @@ def test_all_are_the_enabled_store_apps(store, fake_outside):
     assert list(fake_outside.take_posts()) == [open_.app_id]
 
 
-@pytest.mark.parametrize("trouble", [OSError("no"), AttemptResult(accepted=False, detail="503")])
-def test_trouble_with_one_is_logged_and_keeps_no_other_from_its_ticket(store, fake_outside, trouble, caplog):
+@pytest.mark.parametrize("failure", [OSError("no"), AttemptResult(accepted=False, detail="503")])
+def test_a_failed_push_is_logged_and_the_others_are_made(store, fake_outside, failure, caplog):
     first, second, third = (store_app(store, fake_outside) for _ in range(3))
-    fake_outside.results[second.app_id] = trouble
+    fake_outside.results[second.app_id] = failure
     asyncio.run(fake_outside.tickets.push_all())
     assert fake_outside.take_posts().keys() == {first.app_id, second.app_id, third.app_id}
     [record] = caplog.records
     assert second.app_id in record.getMessage()
 
 
-# ---------------------------------------------------------------------------------------------------------- by the hour
+# -------------------------------------------------------------------------------------------------------- hourly pushes
 
 
 def run_beside(fake_outside, scenario, afterwards=lambda: None):
-    """Run the story beside `run`, which is cancelled when it ends; `then` looks at what is left."""
+    """Run the scenario beside `AppTickets.run`, which is cancelled at its end; call `afterwards` on the same loop."""
 
     async def main():
         run = asyncio.create_task(fake_outside.tickets.run())
@@ -218,7 +218,7 @@ def test_tickets_are_pushed_at_the_start_and_at_each_full_hour(store, fake_outsi
     assert fake_outside.posts.empty()
 
 
-def test_an_hour_in_which_nothing_could_be_pushed_does_not_end_the_hours(store, fake_outside, caplog):
+def test_an_hour_whose_push_fails_does_not_end_the_loop(store, fake_outside, caplog):
     app = store_app(store, fake_outside)
     fake_outside.now = HOUR_START + HOUR_SECONDS - 0.001
     original, listed = fake_outside.apps.list_enabled_store_apps, asyncio.Event()
@@ -240,27 +240,27 @@ def test_an_hour_in_which_nothing_could_be_pushed_does_not_end_the_hours(store, 
     assert record.exc_info
 
 
-# ---------------------------------------------------------------------------------------------------------- when asked
+# ---------------------------------------------------------------------------------------------------- resend on request
 
 
 class SlowTransport(FakeOutside):
-    """Webhooks that answer when `gate` is opened; `ended` are those that have, `broken_off` those that never could."""
+    """Webhooks that respond once `gate` is set; `ended` has the app ids of those that did, `cancelled` the others."""
 
     def __init__(self, store) -> None:
         super().__init__(store)
         self.gate = asyncio.Event()
         self.ended: asyncio.Queue[str] = asyncio.Queue()
-        self.broken_off: list[str] = []
+        self.cancelled: list[str] = []
 
     async def post(self, subscriber, body):
-        outcome = await super().post(subscriber, body)
+        result = await super().post(subscriber, body)
         try:
             await self.gate.wait()
         except asyncio.CancelledError:
-            self.broken_off.append(subscriber.app_id)
+            self.cancelled.append(subscriber.app_id)
             raise
         self.ended.put_nowait(subscriber.app_id)
-        return outcome
+        return result
 
 
 def store_app_credentials(store, fake_outside):
@@ -301,7 +301,7 @@ def test_a_resend_without_a_webhook_is_not_an_error(store, fake_outside):
     assert fake_outside.take_posts() == {}
 
 
-def test_a_push_underway_ends_with_the_hours(store):
+def test_a_push_under_way_is_cancelled_with_the_loop(store):
     fake_outside = SlowTransport(store)
     app = store_app(store, fake_outside)
 
@@ -314,7 +314,7 @@ def test_a_push_underway_ends_with_the_hours(store):
             await fake_outside.posts.get()
 
     def afterwards():
-        assert fake_outside.broken_off == [app.app_id]
+        assert fake_outside.cancelled == [app.app_id]
         assert fake_outside.ended.empty()
 
     run_beside(fake_outside, scenario, afterwards)

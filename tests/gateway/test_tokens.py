@@ -1,4 +1,4 @@
-"""Tokens: where apps ask for them, how long one lives, and which ones are known again."""
+"""Tokens: the endpoints that issue them, how long they are valid, and which ones are accepted."""
 
 import asyncio
 import base64
@@ -37,9 +37,9 @@ class Seconds:
         return self.now
 
 
-def create_app(store, **traits):
+def create_app(store, **attributes):
     return store.command_sync(
-        tenants.DEFAULT_TENANT_ID, lambda tx: apps.create_app(tx, "toy", app_id=APP_ID, app_secret=SECRET, **traits)
+        tenants.DEFAULT_TENANT_ID, lambda tx: apps.create_app(tx, "toy", app_id=APP_ID, app_secret=SECRET, **attributes)
     )
 
 
@@ -134,7 +134,7 @@ def test_other_addresses_are_unknown(api, http):
 
 
 class StoreApp:
-    """A store app, and what is said to the places where it asks for tokens; `pushed` are the apps sent a ticket."""
+    """A store app and its calls of the token endpoints; `pushed` are the ids of the apps that were sent a ticket."""
 
     def __init__(self, api: FakeApi) -> None:
         create_app(api.store, type="store")
@@ -148,7 +148,7 @@ class StoreApp:
         self.pushed.append(app_id)
 
     async def post(self, subscriber, body):
-        raise AssertionError("nobody has a webhook here")
+        raise AssertionError("no app has a webhook here")
 
     @property
     def app(self):
@@ -159,7 +159,7 @@ class StoreApp:
         return request_token(self.api, body, path)
 
     def outcome_of(self, path, **changed):
-        """Code, message, and the rule that refused."""
+        """Call an endpoint; return the code, the message, and the rule that refused."""
         body = {"app_id": APP_ID, "app_secret": SECRET, "app_ticket": self.tickets.current(self.app), **changed}
         raw = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
         response, refused_by = asyncio.run(
@@ -278,7 +278,7 @@ def test_a_disabled_store_app(store_app):
         assert store_app.outcome_of(path, **body) == (10014, "app unauthorized", "app_is_disabled")
 
 
-@pytest.mark.parametrize("given", ["x", "0" * 32, "é"])
+@pytest.mark.parametrize("ticket", ["x", "0" * 32, "é"])
 def test_a_ticket_that_is_invalid(store_app, ticket):
     error = (10012, "get app access token fail", "ticket_is_not_accepted")
     assert store_app.outcome_of(STORE_APP_TOKEN_PATH, app_ticket=ticket) == error
@@ -319,7 +319,7 @@ def test_a_tenant_that_is_not_the_apps(store_app):
     assert error == (10013, "get tenant access token fail", "tenant_key_is_wrong")
 
 
-def test_a_custom_app_where_store_apps_ask(store_app):
+def test_a_custom_app_at_the_endpoints_of_store_apps(store_app):
     app_id, app_secret = store_app.api.store.command_sync(
         tenants.DEFAULT_TENANT_ID, lambda tx: apps.create_app(tx, "custom")
     )
@@ -329,7 +329,7 @@ def test_a_custom_app_where_store_apps_ask(store_app):
     assert store_app.pushed == []
 
 
-def test_a_store_app_where_custom_apps_ask(store_app):
+def test_a_store_app_at_the_endpoints_of_custom_apps(store_app):
     for path in (TENANT, APP):
         assert store_app.outcome_of(path) == (10005, "app id unauthorized", "app_is_from_the_store")
 
@@ -340,7 +340,7 @@ def test_where_no_tickets_are_sent_none_is_accepted(store_app):
     assert store_app.request_token(RESEND_TICKET_PATH) == {"code": 10016, "msg": "app resend fail"}
 
 
-# ------------------------------------------------------------------------------------------------------- lifetime
+# ------------------------------------------------------------------------------------------------------- validity
 
 
 def test_the_same_token_while_half_an_hour_remains_then_a_new_one(store):
@@ -367,7 +367,7 @@ def test_what_remains_is_never_less_than_half_an_hour(store, later):
     assert 1800 < TokenIssuer(AppRegistry(store), seconds=clock).issue(app).expire <= 7200
 
 
-def test_a_token_outlives_a_restart_but_not_its_time(store):
+def test_a_token_outlives_a_restart_but_not_its_expiry(store):
     app = new_app(store)
     clock = Seconds(parse_timestamp(app.created_at).timestamp())
     before, after = (TokenIssuer(AppRegistry(store), seconds=clock) for _ in range(2))
@@ -391,7 +391,7 @@ def test_rotating_the_secret_keeps_tokens(api):
     assert restarted.call(CALL, token=token).json["code"] == 0
 
 
-# ------------------------------------------------------------------------------------------------------ refusals
+# -------------------------------------------------------------------------------------------------------- errors
 
 MISSING = "Missing access token for authorization. Please make a request with token attached."
 INVALID = "Invalid access token for authorization. Please make a request with token attached."
@@ -429,8 +429,8 @@ def test_what_is_no_token(api, header, code, msg):
 
 def test_every_byte_of_a_token_is_signed(api):
     raw = base64.b32decode(api.token()[2:])
-    for at in range(len(raw)):
-        forged = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+    for index in range(len(raw)):
+        forged = raw[:index] + bytes([raw[index] ^ 1]) + raw[index + 1 :]
         assert api.call(CALL, token=f"t-{base64.b32encode(forged).decode()}").json["code"] == 99991663
 
 
@@ -461,7 +461,7 @@ def test_a_token_of_another_tenants_app_has_another_signature(store):
     assert api.call(CALL).json["data"]["items"] == []
 
 
-def test_secrets_are_not_kept(store):
+def test_secrets_are_not_stored(store):
     create_app(store)
     [row] = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(select_by(apps.app_table)))
     assert SECRET not in repr(row)

@@ -1,4 +1,4 @@
-"""The handshake that a URL passes, and the official Python SDK behind one."""
+"""The url_verification handshake, and the official Python SDK as a subscriber."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ async def test_the_handshake_is_compact_and_not_signed_and_each_challenge_is_new
     assert len(challenge) == 32
     assert json.loads(second.body)["challenge"] != challenge
     assert json.loads(decrypt_body(encrypted.body))["token"] == ""
-    assert not [name for heard in receiver.requests for name in heard.headers if name.startswith("X-")]
+    assert not [name for received in receiver.requests for name in received.headers if name.startswith("X-")]
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ async def test_a_handshake_without_the_challenge(body):
 @async_test
 async def test_a_handshake_without_a_response():
     timeouts = Timeouts(challenge=0.2)
-    async with webhook_server(lambda received: None) as (_, url), webhook_client(deadlines=timeouts) as webhooks:
+    async with webhook_server(lambda received: None) as (_, url), webhook_client(timeouts=timeouts) as webhooks:
         reason = await webhooks.verify_url(url, "", TOKEN)
-        assert reason == "no answer within 0.2 s: have it answer the url_verification within 0.2 s"
+        assert reason == "no response within 0.2 s: have it answer the url_verification within 0.2 s"
     async with webhook_client() as webhooks:
         reason = await webhooks.verify_url(f"http://127.0.0.1:{free_port()}/", "", TOKEN)
         assert reason == "connection refused"
@@ -90,7 +90,7 @@ async def test_a_handshake_whose_response_comes_in_pieces():
 
 
 def sdk(key=KEY, token=TOKEN):
-    """The dispatcher of the official Python SDK behind a server, and the events its handler was given."""
+    """Return a `respond` function that calls the official Python SDK's dispatcher, and the events it handles."""
     events: list = []
     dispatcher = (
         lark.EventDispatcherHandler.builder(key, token).register_p2_corehr_job_change_updated_v2(events.append).build()

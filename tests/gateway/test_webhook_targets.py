@@ -1,4 +1,4 @@
-"""Where webhooks go, and where they are refused to: by name, by address, over TLS."""
+"""The targets that webhooks may and may not be posted to: by name, by address, over TLS."""
 
 import asyncio
 import socket
@@ -20,7 +20,7 @@ from tests.server import free_port
 
 
 def dns(monkeypatch, addresses):
-    """From now on names have these addresses."""
+    """Make host names resolve to the addresses that `addresses(host)` returns."""
 
     def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses(host)]
@@ -38,7 +38,7 @@ async def test_no_server_listens(monkeypatch):
 
 
 @async_test
-async def test_a_name_goes_where_its_addresses_may(monkeypatch):
+async def test_a_name_is_called_if_its_addresses_may_be(monkeypatch):
     async with webhook_server() as (receiver, url), AsyncExitStack() as stack:
         named = await stack.enter_async_context(
             webhook_client(EgressPolicy.from_hosts(["hooks.example.com"], loopback=False))
@@ -51,14 +51,15 @@ async def test_a_name_goes_where_its_addresses_may(monkeypatch):
         hooks = url.replace("127.0.0.1", "hooks.example.com")
         assert await named.post(hooks, EVENT, "") == ACCEPTED
         assert await sandbox.post(hooks, EVENT, "") == ACCEPTED
-        reason = "hooks.example.com may not be called; the operator allows it with --webhook-to hooks.example.com"
+        host = "hooks.example.com"
+        reason = f"{host} may not be called; the operator allows it with --allow-webhook-host {host}"
         assert await network.post(hooks, EVENT, "") == AttemptResult(False, f"not allowed: {reason}")
     assert len(receiver.requests) == 2
     assert receiver.requests[0].headers["Host"].startswith("hooks.example.com:")
 
 
 @async_test
-async def test_a_name_that_moves_is_judged_by_where_it_is_connected(monkeypatch):
+async def test_a_name_whose_address_changes_is_judged_by_the_address_it_connects_to(monkeypatch):
     resolved_hosts = []
 
     def moving(host):
@@ -108,7 +109,7 @@ async def test_an_unknown_name(monkeypatch):
 
     async with webhook_client() as webhooks:
         dns(monkeypatch, unknown)
-        assert await webhooks.post("http://nobody.example/", EVENT, "") == AttemptResult(
+        assert await webhooks.post("http://unknown.example/", EVENT, "") == AttemptResult(
             False, "host name not found: Name or service not known"
         )
 
@@ -116,7 +117,7 @@ async def test_an_unknown_name(monkeypatch):
 @async_test
 async def test_a_connection_that_takes_too_long(monkeypatch):
     released = threading.Event()
-    async with webhook_client(deadlines=Timeouts(connection=0.05)) as webhooks:
+    async with webhook_client(timeouts=Timeouts(connection=0.05)) as webhooks:
         dns(monkeypatch, lambda host: released.wait(30) and [])
         outcome = await webhooks.post("http://slow.example/", EVENT, "")
         released.set()
@@ -124,7 +125,7 @@ async def test_a_connection_that_takes_too_long(monkeypatch):
 
 
 def untrusted_server(folder):
-    """TLS with a certificate that nobody vouches for."""
+    """Return a TLS context with a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -142,7 +143,7 @@ def untrusted_server(folder):
 
 
 @async_test
-async def test_https_asks_for_a_certificate(tmp_path):
+async def test_https_needs_a_valid_certificate(tmp_path):
     async with webhook_server(ssl=untrusted_server(tmp_path)) as (receiver, url), webhook_client() as webhooks:
         outcome = await webhooks.post(url, EVENT, "")
         assert outcome == AttemptResult(False, "certificate not accepted: self-signed certificate")

@@ -1,4 +1,4 @@
-"""Webhooks: what a subscriber's server receives, byte by byte, and what is made of what it answers."""
+"""Webhooks: the requests that a subscriber's server receives, byte by byte, and the results of its responses."""
 
 import asyncio
 import hashlib
@@ -21,11 +21,11 @@ from tests.receiver import (
     webhook_server,
 )
 
-# -------------------------------------------------------------------------------------------------- what is received
+# ------------------------------------------------------------------------------------------------------------- requests
 
 
 @async_test
-async def test_without_a_key_the_body_goes_as_it_is():
+async def test_without_a_key_the_body_is_sent_unchanged():
     async with webhook_server() as (receiver, url), webhook_client() as webhooks:
         assert await webhooks.post(f"{url}/ä?x=%2B%26", EVENT, "") == ACCEPTED
     [received] = receiver.requests
@@ -69,7 +69,7 @@ def test_what_is_encrypted_is_decrypted_again(length, key):
     assert b" " not in raw
 
 
-def test_a_signature_is_of_the_moment_the_nonce_the_key_and_the_bytes():
+def test_a_signature_covers_the_timestamp_the_nonce_the_key_and_the_bytes():
     expected = sign("1", "n", "k", b"{}")
     assert expected == hashlib.sha256(b"1nk{}").hexdigest()
     assert len({expected, sign("2", "n", "k", b"{}"), sign("1", "n", "k", b"{ }")}) == 3
@@ -82,9 +82,9 @@ async def test_a_connection_is_kept_over_many_posts():
             assert await webhooks.post(url, EVENT, KEY if index % 2 else "") == ACCEPTED
         receiver.respond = lambda received: http_response(500, b"x" * 3000)
         assert not (await webhooks.post(url, EVENT, "")).accepted
-        receiver.respond = lambda heard: http_response(200, b"", "Connection: close")
+        receiver.respond = lambda received: http_response(200, b"", "Connection: close")
         assert await webhooks.post(url, EVENT, "") == ACCEPTED
-        assert {heard.connection for heard in receiver.requests} == {0}
+        assert {received.connection for received in receiver.requests} == {0}
         assert await webhooks.post(url, EVENT, "") == ACCEPTED
         assert receiver.requests[-1].connection == 1
 
@@ -120,7 +120,7 @@ async def test_no_cookie_is_kept():
 
 
 @async_test
-async def test_no_proxy_is_taken_from_the_environment(monkeypatch, tmp_path):
+async def test_no_proxy_of_the_environment_is_used(monkeypatch, tmp_path):
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     async with (
@@ -136,7 +136,7 @@ async def test_no_proxy_is_taken_from_the_environment(monkeypatch, tmp_path):
     assert "Authorization" not in receiver.requests[0].headers
 
 
-# ------------------------------------------------------------------------------------------------- what was answered
+# ------------------------------------------------------------------------------------------------------------ responses
 
 
 @pytest.mark.parametrize(
@@ -186,9 +186,9 @@ def test_the_timeouts_are_those_of_the_platform():
 
 
 @async_test
-async def test_a_slow_server_has_not_accepted_it():
-    outcome = await outcome_of(lambda received: None, deadlines=Timeouts(event=0.2))
-    assert outcome == AttemptResult(False, "no answer within 0.2 s")
+async def test_a_response_after_the_timeout_is_a_failed_attempt():
+    outcome = await outcome_of(lambda received: None, timeouts=Timeouts(event=0.2))
+    assert outcome == AttemptResult(False, "no response within 0.2 s")
 
 
 @async_test
@@ -199,7 +199,7 @@ async def test_a_status_is_enough():
     timeouts = Timeouts(event=0.5)
     async with (
         webhook_server(lambda received: and_silence) as (receiver, url),
-        webhook_client(deadlines=timeouts) as webhooks,
+        webhook_client(timeouts=timeouts) as webhooks,
     ):
         assert await webhooks.post(url, EVENT, "") == ACCEPTED
         await receiver.closed.wait()
@@ -242,27 +242,27 @@ async def test_a_compressed_response_is_not_decompressed():
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        (b"", "connection lost before an answer"),
-        (b"HTTP/1.1 200", "connection lost before an answer"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "the answer is not HTTP"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", "the answer is not HTTP"),
+        (b"", "connection lost before a response"),
+        (b"HTTP/1.1 200", "connection lost before a response"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "the response is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", "the response is not HTTP"),
     ],
 )
 @async_test
-async def test_what_is_no_response(raw, expected):
-    async def hang_up(writer):
+async def test_a_response_that_is_not_http(raw, expected):
+    async def send_and_close(writer):
         writer.write(raw)
         await writer.drain()
         writer.close()
 
-    assert await outcome_of(lambda received: hang_up) == AttemptResult(False, expected)
+    assert await outcome_of(lambda received: send_and_close) == AttemptResult(False, expected)
 
 
-# -------------------------------------------------------------------------------------------------- while it is ended
+# -------------------------------------------------------------------------------------------------------------- closing
 
 
 @async_test
-async def test_nothing_is_sent_before_the_opening_or_after_the_closing():
+async def test_nothing_is_sent_before_open_or_after_close():
     async with webhook_server() as (receiver, url):
         webhooks = WebhookClient(EgressPolicy.from_hosts([], loopback=True))
         await webhooks.close()
@@ -275,7 +275,7 @@ async def test_nothing_is_sent_before_the_opening_or_after_the_closing():
 
 
 async def start_post(webhooks, receiver, url):
-    """A post that the server has heard and does not answer."""
+    """Start a post, and return its task once the server has received the request."""
     posting = asyncio.create_task(webhooks.post(url, EVENT, ""))
     await receiver.received.wait()
     return posting
@@ -286,7 +286,7 @@ async def test_closing_ends_what_is_under_way():
     async with webhook_server(lambda received: None) as (receiver, url), webhook_client() as webhooks:
         posting = await start_post(webhooks, receiver, url)
         await webhooks.close()
-        assert await posting == AttemptResult(False, "connection lost before an answer")
+        assert await posting == AttemptResult(False, "connection lost before a response")
         await receiver.closed.wait()
 
 
@@ -305,6 +305,6 @@ async def test_an_unforeseen_error_is_a_failed_attempt(caplog):
     async with webhook_server() as (receiver, url), webhook_client() as webhooks:
         with caplog.at_level(logging.ERROR):
             outcome = await webhooks.post(url, "text is not bytes \ud800", "")
-    assert outcome == AttemptResult(False, "failed: the log of corehr says why")
+    assert outcome == AttemptResult(False, "failed: see the log of corehr")
     assert "UnicodeEncodeError" in caplog.text
     assert not receiver.requests

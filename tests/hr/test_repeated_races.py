@@ -1,4 +1,4 @@
-"""The races of the five operations, a hundred times each: one documented outcome every time."""
+"""Races of the five operations, a hundred times each, with one documented outcome every time."""
 
 from tests.hr.offboardings.offboarding_calls import (
     EDIT,
@@ -27,12 +27,15 @@ def change_date_call(world, id):
 
 
 def hire_with_offboardings(world):
-    return [(p["id"], create_offboarding(world, p["id"], day_from_today(world, 30))) for p in world.hire(ROUNDS)]
+    return [
+        (employment["id"], create_offboarding(world, employment["id"], day_from_today(world, 30)))
+        for employment in world.hire(ROUNDS)
+    ]
 
 
 def test_twenty_revokes_of_one_offboarding(world):
     for _, id in hire_with_offboardings(world):
-        codes = sorted(a.code for a in world.concurrently([revoke_call(id)] * 20))
+        codes = sorted(response.code for response in world.concurrently([revoke_call(id)] * 20))
         assert codes[0] == 0
         assert set(codes[1:]) <= {1160202, 1160204}
 
@@ -40,7 +43,7 @@ def test_twenty_revokes_of_one_offboarding(world):
 def test_twenty_withdrawals_of_one_pre_hire(world):
     for _ in range(ROUNDS):
         id = pre_hire_calls.create_pre_hire(world)
-        codes = sorted(a.code for a in world.concurrently([pre_hire_calls.withdraw_call(id)] * 20))
+        codes = sorted(response.code for response in world.concurrently([pre_hire_calls.withdraw_call(id)] * 20))
         assert codes[0] == 0
         assert set(codes[1:]) <= {1161116, 1161129}
 

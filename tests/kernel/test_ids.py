@@ -1,4 +1,4 @@
-"""Ids grow, also from one process to the next."""
+"""Ids: they grow, also from one process to the next."""
 
 from corehr.kernel.ids import TimeOrderedIds
 

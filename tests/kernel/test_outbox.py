@@ -1,4 +1,4 @@
-"""The outbox: who is to be told what, when, and in which order, whatever is asked for meanwhile."""
+"""The outbox: which deliveries are leased, when and in which order, also when events are redelivered meanwhile."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ ACCEPTED, REJECTED = AttemptResult(True, "HTTP 200"), AttemptResult(False, "HTTP
 
 
 class Outbox:
-    """An outbox with one subscriber; `second` is seconds of the world's time, leases begin at one real moment."""
+    """An outbox with one subscriber; `second` is seconds of world time after START, leases begin at NOW_SECONDS."""
 
     def __init__(self, store) -> None:
         self.store, self.names = store, dict[int, str]()
@@ -89,8 +89,8 @@ def test_a_delivery_is_written_with_its_event_or_not_at_all(box):
 def test_a_leased_delivery_is_not_leased_again_until_the_lease_has_expired(box):
     box.emit("one")
     assert box.delivered(box.lease_due()) == ["one"]
-    assert box.lease_due(real=NOW_SECONDS + LEASE_SECONDS) == []
-    assert box.delivered(box.lease_due(real=NOW_SECONDS + LEASE_SECONDS + 1)) == ["one"]
+    assert box.lease_due(now_seconds=NOW_SECONDS + LEASE_SECONDS) == []
+    assert box.delivered(box.lease_due(now_seconds=NOW_SECONDS + LEASE_SECONDS + 1)) == ["one"]
 
 
 def test_a_starting_process_ends_every_lease(box):
@@ -100,7 +100,7 @@ def test_a_starting_process_ends_every_lease(box):
     assert box.delivered(box.lease_due()) == ["one"]
 
 
-def test_what_is_behind_something_on_its_way_waits_and_another_subject_does_not(box):
+def test_a_lane_waits_behind_a_leased_delivery_and_another_subject_does_not(box):
     box.emit("one", "two")
     box.emit("other", subject="T")
     first = box.lease_due(limit=1)
@@ -110,7 +110,7 @@ def test_what_is_behind_something_on_its_way_waits_and_another_subject_does_not(
     assert box.delivered(box.lease_due()) == ["two"]
 
 
-def test_what_fails_puts_off_what_is_behind_and_counts_for_it(box):
+def test_a_failed_attempt_delays_its_lane_and_counts_for_it(box):
     box.emit("one", "two")
     box.record_results(box.lease_due()[:1], REJECTED)
     assert box.states() == {"one": ("waiting", 1), "two": ("waiting", 1)}
@@ -123,14 +123,14 @@ def test_after_the_last_retry_what_is_behind_is_sent_once(box):
     box.emit("one", "two")
     for second in (0, 15, 315, 3915, 25515):
         box.record_results(box.lease_due(second)[:1], REJECTED, second)
-    assert box.states() == {"one": ("given_up", 4), "two": ("waiting", 5)}
+    assert box.states() == {"one": ("dead", 4), "two": ("waiting", 5)}
     second = box.lease_due(25515)
     assert box.delivered(second) == ["two"]
     box.record_results(second, REJECTED, 25515)
-    assert box.states() == {"one": ("given_up", 4), "two": ("given_up", 5)}
+    assert box.states() == {"one": ("dead", 4), "two": ("dead", 5)}
 
 
-def test_an_earlier_one_that_is_delivered_again_goes_before_a_later_one_that_waits(box):
+def test_an_earlier_event_that_is_redelivered_goes_before_a_later_one_that_waits(box):
     box.emit("one")
     box.record_results(box.lease_due(), ACCEPTED)
     box.emit("two", second=10)
@@ -141,7 +141,7 @@ def test_an_earlier_one_that_is_delivered_again_goes_before_a_later_one_that_wai
     assert box.delivered(box.lease_due(30)) == ["two"]
 
 
-def test_a_later_one_that_is_delivered_again_waits_for_an_earlier_one_that_was_put_off(box):
+def test_a_later_event_that_is_redelivered_waits_for_an_earlier_one_that_was_delayed(box):
     box.emit("one", "two")
     box.record_results(box.lease_due(limit=1), REJECTED)
     box.redeliver("two", second=1)
@@ -152,7 +152,7 @@ def test_a_later_one_that_is_delivered_again_waits_for_an_earlier_one_that_was_p
     assert box.delivered(box.lease_due(15)) == ["two"]
 
 
-def test_a_first_one_that_is_delivered_again_and_taken_lets_the_others_go(box):
+def test_a_first_event_that_is_redelivered_unblocks_its_lane(box):
     box.emit("one", "two")
     for second in (0, 15, 315):
         box.record_results(box.lease_due(second)[:1], REJECTED, second)
@@ -166,13 +166,13 @@ def test_what_is_redelivered_while_it_is_under_way_is_delivered_again(box):
     box.emit("two", second=1)
     under_way = box.lease_due(1)
     box.redeliver("one", "two", second=2)
-    for attempt in (ACCEPTED, REJECTED):  # what came of the old attempt says nothing of the new one
+    for attempt in (ACCEPTED, REJECTED):  # the result of the old attempt does not count for the new one
         box.record_results(under_way, attempt, 3)
         assert box.states() == {"one": ("waiting", 0), "two": ("waiting", 0)}
     assert box.delivered(box.lease_due(3)) == ["one", "two"]
 
 
-def test_each_subscriber_has_its_own(box):
+def test_each_subscriber_has_its_own_deliveries(box):
     box.emit("before")
     box.subscribe("late")
     box.emit("one")
@@ -199,10 +199,10 @@ def test_an_app_that_unsubscribed_receives_nothing(box):
     box.run(lambda tx: outbox.dead_letter_all(tx, "app", "the app unsubscribed"))
     box.subscribe()
     assert box.lease_due() == []
-    assert box.states() == {"one": ("given_up", 0)}
+    assert box.states() == {"one": ("dead", 0)}
 
 
-def test_a_finished_delivery_is_forgotten_after_a_month(box):
+def test_a_finished_delivery_is_deleted_after_a_month(box):
     month = timedelta(days=30).total_seconds()
     box.emit("one", "two")
     leased = box.lease_due()
@@ -212,7 +212,7 @@ def test_a_finished_delivery_is_forgotten_after_a_month(box):
     assert list(box.states()) == ["two"]
 
 
-def test_a_long_line_behind_what_is_on_its_way_leaves_room_for_others(box):
+def test_a_long_lane_behind_a_leased_delivery_leaves_room_for_other_lanes(box):
     box.emit(*[f"S{n}" for n in range(10)])
     assert box.delivered(box.lease_due(limit=1)) == ["S0"]
     box.emit("T", subject="T")

@@ -1,4 +1,4 @@
-"""All five operations, the clock and a naive model in memory, driven at random: answers and records agree."""
+"""All five operations and the clock, driven at random beside a naive model: responses and records agree with it."""
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -34,14 +34,14 @@ Body = dict[str, Any]
 
 
 class ModelPerson:
-    """A person's job data as one body for every single day: as plain as it can be."""
+    """A person's job data in the simplest form: one body for each day."""
 
     def __init__(self, initial_versions: list[tuple[str, Body]]) -> None:
         self.initial_versions = initial_versions
         self.entries: list[tuple[str, str, Body]] = []
 
     def bodies_by_day(self) -> dict[str, Body]:
-        """What holds on each day, after everything that was said, in the order in which it was said."""
+        """Return the body in force on each day, with the entries applied in the order in which they were recorded."""
         starts, bodies = {day for day, _ in self.initial_versions}, {}
         for n in range((LAST_DAY - FIRST_DAY).days):
             day = (FIRST_DAY + timedelta(n)).isoformat()
@@ -88,22 +88,22 @@ class Model:
         own_offboardings = [
             offboarding for offboarding in self.offboardings if offboarding.employment_id == employment_id
         ]
-        if any(leaving.status in PENDING_STATUSES for leaving in own_offboardings):
+        if any(offboarding.status in PENDING_STATUSES for offboarding in own_offboardings):
             return 1160201
         if any(
-            c.effective_date > effective_date
-            for c in self.job_changes
-            if c.employment_id == employment_id and c.status in ACTIVE_STATUSES
+            job_change.effective_date > effective_date
+            for job_change in self.job_changes
+            if job_change.employment_id == employment_id and job_change.status in ACTIVE_STATUSES
         ):
             return 1160202
         end_date = self.end_dates[employment_id]
         if end_date is not None and effective_date > end_date:
             return 1160502
         current = self.people[employment_id].bodies_by_day()[effective_date]
-        return 0 if any(current.get(f) != v for f, v in patch.items()) else 1160601
+        return 0 if any(current.get(name) != value for name, value in patch.items()) else 1160601
 
     def apply_due(self) -> None:
-        """What is agreed and due happens: job changes by day and age, then last days that are over."""
+        """Apply what is approved and due: job changes by day and id, then offboardings whose last day is over."""
         due = [c for c in self.job_changes if c.status in READY_STATUSES and c.effective_date <= self.today]
         for job_change in sorted(due, key=lambda c: (c.effective_date, int(c.id))):
             job_change.status = "Transformed"
@@ -156,12 +156,12 @@ class FiveOperations(RuleBasedStateMachine):
             self.world.close()
             self.template.delete(self.url)
 
-    # -- what somebody does ------------------------------------------------------------------------------------
+    # -- rules -------------------------------------------------------------------------------------------------
 
     @rule(
-        who=st.sampled_from([0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7]),
+        index=st.sampled_from([0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7]),
         days=st.sampled_from([0, 0, 1, 10, 30, -7]),
-        reviewed=st.booleans(),
+        with_approval=st.booleans(),
         department=st.sampled_from(["", "active", "other"]),
         hours=st.sampled_from(["", "30", "36"]),
     )
@@ -184,7 +184,7 @@ class FiveOperations(RuleBasedStateMachine):
             )
             self.model.apply_due()
 
-    @precondition(lambda self: any(c.status == "Approving" for c in self.model.changes))
+    @precondition(lambda self: any(c.status == "Approving" for c in self.model.job_changes))
     @rule(which=st.integers(0, 20), approve=st.integers(0, 3))
     def answer_task(self, which: int, approve: int) -> None:
         pending = [c for c in self.model.job_changes if c.status == "Approving"]
@@ -198,7 +198,7 @@ class FiveOperations(RuleBasedStateMachine):
             job_change.status = "Approved"
             self.model.apply_due()
 
-    @precondition(lambda self: self.model.changes)
+    @precondition(lambda self: self.model.job_changes)
     @rule(which=st.integers(0, 20))
     def revoke_job_change(self, which: int) -> None:
         job_change = self.model.job_changes[which % len(self.model.job_changes)]
@@ -208,10 +208,10 @@ class FiveOperations(RuleBasedStateMachine):
             person = self.model.people[job_change.employment_id]
             person.entries = [entry for entry in person.entries if entry[0] != job_change.id]
 
-    @rule(which=st.integers(0, 5), days=st.sampled_from([-1, 0, 5, 40]), moves=st.booleans())
+    @rule(which=st.integers(0, 5), days=st.sampled_from([-1, 0, 5, 40]), changes_date=st.booleans())
     def edit_offboarding(self, which: int, days: int, changes_date: bool) -> None:
         offboarding, day = self.model.offboardings[which], self.day(days)
-        update = ("offboarding_date", day) if changes_date else ("reason_explanation", f"told {days} times")
+        update = ("offboarding_date", day) if changes_date else ("reason_explanation", f"edited {days} times")
         body = {"offboarding_id": offboarding.id, "update_data": [{"field_name": update[0], "value": update[1]}]}
         response = self.world.call("POST", EDIT_PATH, body, user_id_type=USER_ID_TYPE)
         assert response.code == self.model.edit_error_code(offboarding, day if changes_date else None), response.body
@@ -252,10 +252,10 @@ class FiveOperations(RuleBasedStateMachine):
             row = self.record("offboardings", offboarding.id)
             assert (row["status"], row["offboarding_date"]) == (offboarding.status, offboarding.offboarding_date)
 
-    # -- underneath --------------------------------------------------------------------------------------------
+    # -- internals ---------------------------------------------------------------------------------------------
 
     def assert_timelines_match(self) -> None:
-        """On every day somebody's job data begins to look otherwise, it looks as the model says."""
+        """Assert that on every day each person's job data is what the model has, and each pre-hire's status too."""
         for id, person in self.model.people.items():
             expected = person.bodies_by_day()
             actual = [(v["valid_from"], modelled_fields(v["body"])) for v in self.timeline(id)]

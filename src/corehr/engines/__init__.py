@@ -1,1 +1,1 @@
-"""Floor 2: machinery that knows no resource: timelines, rulebooks, approvals, days."""
+"""Floor 2: engines that are independent of resources: timelines, rulebooks, approvals, custom fields, daily jobs."""

@@ -1,6 +1,6 @@
-"""Approvals, decided: which tasks a flow asks for, and what follows from one answer.
+"""The approval engine: which tasks of a process are pending, and what follows from an approver's answer.
 
-Pure: it knows tasks and nodes, never rows, people or what the approval is about.
+Pure: tasks and nodes only, without SQL and without the subject of the approval.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class ProcessStatus(IntEnum):
-    """A process, as the platform numbers it."""
+    """The status of a process, with the platform's numbers."""
 
     RUNNING = 1
     REJECTED = 2
@@ -20,7 +20,7 @@ class ProcessStatus(IntEnum):
 
 
 class TaskStatus(IntEnum):
-    """One approver's task, as the platform numbers it; WAITING ones have not been handed out."""
+    """The status of an approver's task, with the platform's numbers; a WAITING task has not been handed out yet."""
 
     WAITING = 0
     PENDING = 1
@@ -30,7 +30,7 @@ class TaskStatus(IntEnum):
 
 
 class Task(NamedTuple):
-    """One approver's part in node number `node`; `all_of` nodes need every approver, others any one."""
+    """An approver's task in node number `node`; an `all_of` node needs every approver, other nodes any one."""
 
     id: str
     node: int
@@ -41,19 +41,19 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The tasks as they stand after an answer, and the process because of it."""
+    """The tasks after a change, and the status of the process that results."""
 
     tasks: Sequence[Task]
     status: ProcessStatus
 
 
 def start(tasks: Sequence[Task]) -> Decision:
-    """The first node's tasks are handed out; a flow that asks nobody is finished at once."""
+    """Hand out the tasks of the first node; a process without tasks is finished at once."""
     return _start_next_node(list(tasks), 0)
 
 
 def answer(tasks: Sequence[Task], task_id: str, *, approve: bool) -> Decision:
-    """One approver answered: a rejection ends the process, an approval may finish the node, or the process."""
+    """Apply an approver's answer: a rejection ends the process, an approval may finish the node or the process."""
     task = next(t for t in tasks if t.id == task_id)
     new_status = TaskStatus.DONE if approve else TaskStatus.REJECTED
     after = [t._replace(status=new_status) if t.id == task_id else t for t in tasks]
@@ -70,7 +70,7 @@ def answer(tasks: Sequence[Task], task_id: str, *, approve: bool) -> Decision:
 
 
 def cancel(tasks: Sequence[Task], status: ProcessStatus) -> Decision:
-    """The process is ended from outside: recalled while it runs, revoked when it had finished."""
+    """End the process with `status`: RECALLED while it runs, REVOKED once it has finished."""
     return Decision(_cancel_pending(tasks), status)
 
 
@@ -85,5 +85,5 @@ def _start_next_node(tasks: list[Task], node: int) -> Decision:
 
 
 def _cancel_pending(tasks: Sequence[Task]) -> list[Task]:
-    """What was handed out is taken back; what waited for its turn never came to anybody."""
+    """Cancel the pending tasks; waiting ones stay waiting, since they were never handed out."""
     return [t._replace(status=TaskStatus.CANCELLED) if t.status is TaskStatus.PENDING else t for t in tasks]

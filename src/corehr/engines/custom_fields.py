@@ -1,6 +1,7 @@
-"""Fields that a company defines itself: a text from the wire becomes a value of the field's kind, and a text again.
+"""Custom fields: decodes a field's text from the API into a value of the field's type, and encodes it again.
 
-Pure. Scalars are written as they are, lists as JSON; that a reference names somebody is for its feature to find out.
+Pure. Scalars are plain text, lists are JSON. Whether a referenced record exists is checked by the feature that uses
+the field.
 """
 
 import re
@@ -14,11 +15,11 @@ from typing import Final
 import msgspec
 
 Value = bool | str | list[str]
-"""What a field holds, ready for JSON: dates are ISO text, numbers text with the decimals of their definition."""
+"""A field's value, ready for JSON: dates are ISO text, numbers are text with the decimals of their definition."""
 
 
 class FieldType(IntEnum):
-    """The kinds of field, as the platform numbers them."""
+    """The types of field, with the platform's numbers."""
 
     TEXT = 1
     BOOL = 2
@@ -34,15 +35,15 @@ class FieldType(IntEnum):
 
 
 class InvalidValue(Enum):
-    """Why a text is no value of its field."""
+    """Why a text is invalid for its field."""
 
     TOO_LONG = "the text has more characters than the field takes"
-    NOT_A_URL = "it is no absolute http or https address"
+    NOT_A_URL = "it is not an absolute http or https address"
     NOT_A_BOOLEAN = "it is neither true nor false"
-    NOT_A_NUMBER = "it is no decimal number, or has more digits or decimals than the field takes"
+    NOT_A_NUMBER = "it is not a decimal number, or has more digits or decimals than the field takes"
     NOT_AN_OPTION = "it is not an option, or not a list of options, that the field offers"
-    NOT_A_REFERENCE = "it is no id, or no list of ids"
-    NOT_A_DATE = "it is no day of the calendar, or no time of a day, written as the field wants it"
+    NOT_A_REFERENCE = "it is not an id, or not a list of ids"
+    NOT_A_DATE = "it is not a calendar day, or not a time of day, in the format of the field"
     IS_ATTACHMENT = "a file cannot be given as text"
     READ_ONLY = "the system itself fills in the field"
 
@@ -51,15 +52,15 @@ READ_ONLY_TYPES: Final = frozenset(
     {FieldType.AUTO_NUMBER, FieldType.IMAGE, FieldType.CALCULATED, FieldType.REVERSE_LOOKUP}
 )
 MAX_SINGLE_LINE_CHARS, MAX_MULTI_LINE_CHARS = 255, 6000
-"""Characters that a text has at most."""
+"""The maximum length of a text, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldDefinition:
-    """One field of a form. What concerns other kinds than its own stays as it is.
+    """The definition of one field of a form; attributes that do not concern its type keep their defaults.
 
-    `options` are the active ones; `of` is the kind of thing a lookup names; `several` makes a list of options or ids;
-    `digits` counts those before and after the point; a `locked` field is there to be read.
+    `options` are the active ones; `target_kind` is the kind of entity that a lookup refers to; with `is_list` the value
+    is a list of options or ids; `digits` counts those before and after the decimal point; `locked` means read-only.
     """
 
     name: str
@@ -88,19 +89,19 @@ _decode_texts = msgspec.json.Decoder(list[str]).decode
 
 
 def decode(definition: FieldDefinition, text: str) -> Value | InvalidValue:
-    """The value that a text says, or why it says none."""
+    """Return the value of a text, or why the text is invalid."""
     return _DECODERS[definition.type](definition, text)
 
 
 def encode(value: Value) -> str:
-    """A value as the wire writes it; `decode` reads the same value from it again."""
+    """Return a value as the API's text; `decode` returns the same value for it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def referenced_ids(value: Value | InvalidValue) -> Sequence[str]:
-    """The ids that a lookup's value holds."""
+    """Return the ids in the value of a lookup field; none for an invalid value."""
     if isinstance(value, list):
         return value
     return [value] if isinstance(value, str) else []
@@ -145,7 +146,7 @@ def _decode_lookup(definition: FieldDefinition, text: str) -> Value | InvalidVal
 
 
 def _decode_list(text: str) -> list[str]:
-    """The texts of a JSON list, each once; none when it is no such list."""
+    """Return the texts of a JSON list, without duplicates; none when `text` is not such a list."""
     try:
         return list(dict.fromkeys(_decode_texts(text)))
     except (msgspec.DecodeError, UnicodeError):

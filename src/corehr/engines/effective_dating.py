@@ -1,4 +1,4 @@
-"""Days begin one by one: production ticks into them, a sandbox jumps through them, by the same code."""
+"""Daily jobs: runs what is due when a day begins, one day at a time, in production and when a sandbox's clock jumps."""
 
 import asyncio
 import logging
@@ -16,11 +16,11 @@ from corehr.kernel.feature import DailyJob
 from corehr.kernel.statements import insert_into, of_tenant, statement, tenant_table, text_column, update_columns
 
 ZONE_RECHECK_INTERVAL = timedelta(minutes=15)
-"""A zone opened meanwhile is noticed after this much world time at the latest."""
+"""The maximum world time until a newly opened time zone is noticed."""
 
 _log = logging.getLogger(__name__)
 
-processed_day = tenant_table("day_lived", text_column("zone", key=True), text_column("day"))
+processed_day = tenant_table("processed_day", text_column("zone", key=True), text_column("day"))
 
 _SELECT_ALL = statement(
     sa.select(processed_day.c.zone, processed_day.c.day).where(of_tenant(processed_day)).order_by(processed_day.c.zone)
@@ -30,35 +30,35 @@ _UPDATE_DAY = update_columns(processed_day, "day", by=("zone",))
 
 
 def start_of_day(day: IsoDate, zone: str) -> datetime:
-    """The moment at which a day begins in a zone."""
+    """Return the instant at which a day begins in a time zone."""
     return datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone))
 
 
 def open_zone(tx: Tx, zone: str) -> None:
-    """Days in this zone are lived from now on; a zone that is open already stays as it is."""
+    """Run daily jobs in this time zone from the next day on; an open zone is unchanged."""
     if zone not in last_processed_days(tx):
         tx.execute(_INSERT, zone=zone, day=local_date(tx.now, zone))
 
 
 def last_processed_days(tx: Tx) -> dict[str, IsoDate]:
-    """The last day lived in each zone."""
+    """Return the last processed day of each time zone."""
     return {row["zone"]: row["day"] for row in tx.fetch_all(_SELECT_ALL)}
 
 
 class TimedWork(Protocol):
-    """What else comes due while a traveller moves the clock: he stops at each such moment."""
+    """Other work with due times, run while the clock is advanced: the clock stops at each due time."""
 
     async def next_due(self, after: datetime) -> datetime | None:
-        """The first moment later than this one at which something is due."""
+        """Return the first instant later than `after` at which work is due, or None."""
         ...
 
     async def run_due(self, at: datetime) -> None:
-        """Do what is due at this moment."""
+        """Run the work that is due at an instant."""
         ...
 
 
 class DayRunner:
-    """Lives the days of one tenant. Commands wait for `caught_up`, so that none runs on a day not yet begun."""
+    """Runs the daily jobs of one tenant. Commands await `catch_up` first, so that each runs on a processed day."""
 
     def __init__(self, store: Store, clock: Clock, tenant: str, daily_jobs: Sequence[DailyJob]) -> None:
         self._store, self._clock, self._tenant, self._daily_jobs = store, clock, tenant, daily_jobs
@@ -66,15 +66,15 @@ class DayRunner:
         self._next_check: datetime | None = None
 
     async def catch_up(self) -> None:
-        """Live every day that has begun since the last one lived, or wait for who is at it."""
+        """Process every day that has begun since the last processed one, or wait until a running call has done so."""
         if self._lock.locked() or self._next_check is None or self._clock.now(self._tenant) >= self._next_check:
             async with self._lock:
                 await self._run_until(self._clock.now(self._tenant))
 
     async def advance_to(self, instant: datetime, timed_work: TimedWork) -> None:
-        """Live every day up to a moment and do, in order of time, what is due in between; then it is the present.
+        """Advance the world clock to `instant`; run every daily job and all `timed_work` due on the way, in time order.
 
-        Nobody waits for him where he stops: who is told of something there may ask about it before he goes on.
+        Commands are not blocked between two steps, so a subscriber may call back before the clock moves on.
         """
         reached = self._clock.now(self._tenant)
         await timed_work.run_due(reached)
@@ -96,12 +96,12 @@ class DayRunner:
         await timed_work.run_due(instant)
 
     def _set_clock(self, instant: datetime) -> None:
-        """Time passes where a traveller stops, too, and does not go back."""
+        """Set the world clock to `instant`, or leave it: it may have run past `instant` and is never set back."""
         self._clock.set_now(self._tenant, max(instant, self._clock.now(self._tenant)))
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """No day is lived inside, where the rows are exchanged; afterwards it is looked at anew which ones were."""
+        """Process no day inside the context, where rows may be replaced; afterwards read the processed days again."""
         async with self._lock:
             yield
             self._next_check = None
@@ -111,7 +111,7 @@ class DayRunner:
             await self._run_day(*step)
 
     async def _next_day(self, instant: datetime) -> tuple[str, IsoDate, datetime] | None:
-        """Zone, day and beginning of the first day that begins by this moment and is not lived yet."""
+        """Return zone, day and start of the first unprocessed day that begins by `instant`, or set the next check."""
         zones = await self._store.query(self._tenant, last_processed_days)
         starts = {zone: start_of_day(next_day(day), zone) for zone, day in zones.items()}
         zone = min(starts, key=lambda z: (starts[z], z), default=None)
@@ -122,7 +122,7 @@ class DayRunner:
         return None
 
     async def _run_day(self, zone: str, day: IsoDate, starts_at: datetime) -> None:
-        """One day in one zone: each thing due happens in a short command of its own, then the day is done."""
+        """Run the daily jobs of one day in one zone, each due id in its own command; then mark the day as processed."""
         for job in self._daily_jobs:
             due = await self._store.query(self._tenant, _due_query(job, zone, day))
             for id in due:
@@ -130,11 +130,11 @@ class DayRunner:
         await self._store.command(self._tenant, lambda tx: tx.execute(_UPDATE_DAY, zone=zone, day=day), at=starts_at)
 
     async def _run_one(self, job: DailyJob, id: str, starts_at: datetime) -> None:
-        """One thing that is due; if it fails it stays due and is tried again with the next day."""
+        """Run a daily job for one id; when it fails, log it: the id stays due and runs again with the next day."""
         try:
             await self._store.command(self._tenant, lambda tx: job.run(tx, id), at=starts_at)
-        except Exception:  # noqa: BLE001  # one thing that fails must not hold up everybody's day
-            _log.exception("what was due on %s could not happen: %s", starts_at.isoformat(), id)
+        except Exception:  # noqa: BLE001  # one failure must not delay the other ids
+            _log.exception("the daily job due on %s failed for %s", starts_at.isoformat(), id)
 
 
 def _due_query(job: DailyJob, zone: str, day: IsoDate) -> Callable[[Tx], Sequence[str]]:

@@ -1,4 +1,4 @@
-"""Things a company sets up once and dates ever after: departments, jobs, locations, cost centres and their like."""
+"""Effective-dated entities of an organisation: departments, jobs, locations, cost centres and so on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,36 +12,36 @@ from corehr.kernel.db import Tx
 
 
 class EntityStatus(Enum):
-    """How a thing stands on a day, seen from that day on."""
+    """The status of an entity as of a day, with what later versions change about it."""
 
-    MISSING = "there is no such thing"
+    MISSING = "no such entity exists"
     INACTIVE = "it does not exist yet, or is disabled, on that day"
     DISABLED_LATER = "it is in force on that day and disabled by a later version"
-    ACTIVE = "it is in force on that day and, as far as is known, for ever"
+    ACTIVE = "it is in force on that day and no later version disables it"
 
 
 @dataclass(frozen=True)
 class Entity:
-    """A kind of effective-dated thing; its body has at least `active` and `name`."""
+    """A kind of effective-dated entity; its body has at least `active` and `name`."""
 
     kind: str
 
     def create(self, tx: Tx, id: str, valid_from: IsoDate, body: Mapping[str, Any]) -> None:
-        """The thing comes into being on a day, active unless its body says otherwise."""
+        """Create the entity from a day on, active unless `body` has `active` set to False."""
         versions.append(tx, self.kind, id, valid_from, {"active": True, **body}, (self.kind, id))
 
     def amend(self, tx: Tx, id: str, valid_from: IsoDate, patch: Mapping[str, Any]) -> None:
-        """From a day on the thing also looks like `patch`."""
+        """Apply `patch` to the entity from a day on, until its next version."""
         versions.append(tx, self.kind, id, valid_from, patch, (self.kind, id))
 
     def body_as_of(self, tx: Tx, id: str, as_of: IsoDate) -> Mapping[str, Any] | None:
-        """How the thing looks on a day."""
+        """Return the body of the entity as of a day, or None."""
         version = version_as_of(versions.timeline(tx, self.kind, id), as_of)
         return version.body if version else None
 
 
 def status_as_of(timeline: Timeline | None, as_of: IsoDate) -> EntityStatus:
-    """How the thing with this life stands on a day."""
+    """Return the status of the entity with this timeline as of a day."""
     if not timeline:
         return EntityStatus.MISSING
     version = version_as_of(timeline, as_of)

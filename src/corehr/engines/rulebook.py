@@ -1,4 +1,4 @@
-"""An operation's error table, executable: rows of (code, violation), tried in the order written."""
+"""Rulebooks: the documented errors of an operation as rules, checked in the order written."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,47 +9,47 @@ from corehr.kernel.errors import INVALID_FIELD, BusinessError, GatewayReason
 C = TypeVar("C")
 V = TypeVar("V", bound=Callable[..., Any])
 Violation = Callable[[C], "bool | Mapping[str, str] | None"]
-"""A predicate that is true of a case that must be refused; a mapping fills the blanks of the documented sentence,
-or, bound to INVALID_FIELD, is the field violation itself."""
+"""A predicate that is true when a case must be refused. It may return a mapping instead of True: the parameters of the
+documented sentence or, for INVALID_FIELD, the field violation."""
 
 
 @dataclass(frozen=True)
 class Unreachable:
-    """A documented code that no state of corehr can raise, and why."""
+    """The reason why no state of corehr can raise a documented code."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Rule(Generic[C]):
-    """One binding: what a code stands for here, our reading of the sentence, and how sure we are of it.
+    """What raises a documented code, our interpretation of its sentence, and the evidence for the interpretation.
 
-    `grade` is doc, sdk, recorded or reading.
+    `evidence` is doc, sdk, recorded or inferred.
     """
 
     code: int
     raised_by: "Violation[C] | GatewayReason | Unreachable"
     interpretation: str
-    evidence: str = "reading"
+    evidence: str = "inferred"
 
     @property
     def name(self) -> str:
         if isinstance(self.raised_by, GatewayReason):
             return f"gateway: {self.raised_by.name.lower()}"
         if isinstance(self.raised_by, Unreachable):
-            return "never"
+            return "unreachable"
         return str(getattr(self.raised_by, "__name__", self.raised_by))
 
 
 @dataclass(frozen=True)
 class Rulebook(Generic[C]):
-    """Order is meaning: the first violation that is true of the case is the answer."""
+    """The rules of an operation; the first one that a case violates is its error."""
 
     operation: str
     rules: Sequence[Rule[C]]
 
     def check(self, case: C) -> None:
-        """Raise the Refusal of the first row that the case violates."""
+        """Raise the BusinessError of the first rule that the case violates."""
         for rule in self.rules:
             if not callable(rule.raised_by):
                 continue
@@ -57,7 +57,7 @@ class Rulebook(Generic[C]):
                 raise self._error(rule, result)
 
     def gateway_codes(self) -> dict[GatewayReason, int]:
-        """The codes that gateway reasons stand for in this operation; where several rows name one, the last."""
+        """Return the documented code of each gateway reason; the last rule wins when several name one reason."""
         return {rule.raised_by: rule.code for rule in self.rules if isinstance(rule.raised_by, GatewayReason)}
 
     def _error(self, rule: Rule[C], result: Any) -> BusinessError:
@@ -68,6 +68,6 @@ class Rulebook(Generic[C]):
 
 
 def with_name(violation: V, name: str) -> V:
-    """Give a violation made by a factory the name it goes by in the rulebook."""
+    """Set the name under which a violation made by a factory appears in the rulebook, and return the violation."""
     violation.__name__ = name
     return violation

@@ -1,4 +1,4 @@
-"""A thing's life by the day: what was said of it, in the order it was said, and how it looks because of that.
+"""Timelines of an entity: the entries about it, in the order they were recorded, and the versions that result.
 
 Pure: no SQL, no clock. A timeline is sorted and gapless, and its last version is open.
 """
@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from corehr.kernel.clock import FOREVER, IsoDate
 
 Cause = tuple[str, str]
-"""What made somebody say it: a kind and an id, as `("job_change", "7…")`."""
+"""The record that caused an entry: its kind and its id, as `("job_change", "7…")`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What was said: from `valid_from` on, until the next version, the thing also looks like `patch`."""
+    """One recorded change: `patch` applies to the entity from `valid_from` until the next version starts."""
 
     id: str
     valid_from: IsoDate
@@ -24,7 +24,7 @@ class Entry:
 
 
 class Version(NamedTuple):
-    """How the thing looks from `valid_from` until, not including, `valid_to`."""
+    """The body of an entity from `valid_from` to `valid_to`, exclusive."""
 
     id: str
     valid_from: IsoDate
@@ -36,14 +36,14 @@ Timeline = Sequence[Version]
 
 
 def version_as_of(timeline: Timeline, day: IsoDate) -> Version | None:
-    """The version in force on a day."""
+    """Return the version in force on a day, or None before the first."""
     return next((v for v in timeline if v.valid_from <= day < v.valid_to), None)
 
 
 def apply(timeline: Timeline, entry: Entry) -> list[Version]:
-    """The timeline after `entry` was said. Later versions stay as they were photographed.
+    """Return the timeline with `entry` applied to the version in force on its day; later versions are unchanged.
 
-    On a day on which a version begins already, that version is edited and keeps its id.
+    A version that starts on the entry's day is edited and keeps its id; otherwise a new version gets the entry's id.
     """
     base = version_as_of(timeline, entry.valid_from)
     body = {**(base.body if base else {}), **entry.patch}
@@ -55,7 +55,7 @@ def apply(timeline: Timeline, entry: Entry) -> list[Version]:
 
 
 def build(entries: Iterable[Entry]) -> list[Version]:
-    """The timeline that these entries make, said one after the other."""
+    """Return the timeline that results from applying entries in their order."""
     timeline: list[Version] = []
     for entry in entries:
         timeline = apply(timeline, entry)
@@ -63,15 +63,15 @@ def build(entries: Iterable[Entry]) -> list[Version]:
 
 
 def build_without(entries: Iterable[Entry], cause: Cause) -> list[Version]:
-    """The timeline as if what `cause` said had never been said: exact, whatever was said before or after it."""
+    """Return the timeline as if the entries of `cause` had never been recorded, wherever they are in the order."""
     return build(e for e in entries if e.cause != cause)
 
 
 def has_version_after(timeline: Timeline, day: IsoDate) -> bool:
-    """Does a version begin later than this day?"""
+    """Return whether a version starts later than a day."""
     return any(v.valid_from > day for v in timeline)
 
 
 def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The fields in which two bodies differ, sorted."""
+    """Return the fields in which two bodies differ, sorted; a missing field equals None."""
     return sorted(field for field in before.keys() | after.keys() if before.get(field) != after.get(field))

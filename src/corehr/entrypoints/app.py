@@ -1,4 +1,4 @@
-"""The one page that knows everyone: which features there are, and how an installation is put together."""
+"""The composition root: the list of features, and the installation that is built from them."""
 
 import asyncio
 import itertools
@@ -46,10 +46,10 @@ from corehr.kernel.subscribers import Subscriber
 from corehr.kernel.tenants import Tenant
 
 APPROVABLE_FEATURES: Final[Sequence[Feature]] = (JOB_DATAS, JOB_CHANGES, OFFBOARDINGS, PRE_HIRES)
-"""Features whose subjects approvals may be about; the order is also that in which a day happens to them."""
+"""Features whose records can be subjects of approvals, in the order in which their daily jobs run."""
 
 APPROVAL_CALLBACKS: Final[Mapping[str, ApprovalCallback]] = {
-    kind: o for f in APPROVABLE_FEATURES for kind, o in f.approval_callbacks.items()
+    kind: callback for f in APPROVABLE_FEATURES for kind, callback in f.approval_callbacks.items()
 }
 
 FEATURES: Final[Sequence[Feature]] = (*APPROVABLE_FEATURES, processes.feature(APPROVAL_CALLBACKS))
@@ -57,27 +57,26 @@ FEATURES: Final[Sequence[Feature]] = (*APPROVABLE_FEATURES, processes.feature(AP
 COMMANDS: Final[Mapping[str, Handler]] = {id: h for f in FEATURES for id, h in f.commands.items()}
 QUERIES: Final[Mapping[str, Handler]] = {id: h for f in FEATURES for id, h in f.queries.items()}
 RULEBOOKS: Final[Mapping[str, Rulebook[Any]]] = {book.operation: book for f in FEATURES for book in f.rulebooks}
-RECORD_VIEWS: Final[Mapping[str, RecordView]] = {kind: show for f in FEATURES for kind, show in f.record_views.items()}
+RECORD_VIEWS: Final[Mapping[str, RecordView]] = {kind: view for f in FEATURES for kind, view in f.record_views.items()}
 
 TICK_SECONDS = 1.0
-"""Seconds between two looks at whether a day has begun."""
+"""Seconds between two checks whether a day has begun."""
 
 PRUNE_EVERY_TICKS = 3600
-"""So many ticks lie between two clearings of what is kept for a time only."""
+"""Ticks between two deletions of expired idempotency keys and old deliveries."""
 
 _log = logging.getLogger(__name__)
 
 
 class Installation:
-    """One tenant's running system: its store, clock and days, its gateway, and the application around them."""
+    """One tenant's running system: store, clock, daily jobs, gateway, event delivery, and the ASGI app around them."""
 
     def __init__(self, settings: Settings, spec: Spec, store: Store, clock: Clock, tenant: Tenant) -> None:
         self.settings, self.spec, self.store, self.clock, self.tenant = settings, spec, store, clock, tenant
-        self.day_runner = DayRunner(store, clock, tenant.id, [turn for f in FEATURES for turn in f.daily_jobs])
+        self.day_runner = DayRunner(store, clock, tenant.id, [job for f in FEATURES for job in f.daily_jobs])
         self.apps = AppRegistry(store)
-        loopback_allowed = (
-            settings.sandbox and settings.sandbox_token is None
-        )  # others may call a sandbox that has a token
+        # a sandbox with a token accepts callers from other machines: they must not make it call this one
+        loopback_allowed = settings.sandbox and settings.sandbox_token is None
         self.event_renderer = EventRenderer(spec, directory := HrIdDirectory())
         self.webhooks = WebhookClient(EgressPolicy.from_hosts(settings.webhook_hosts, loopback=loopback_allowed))
         self.connections = LongConnections(self.apps, on_connected=lambda app_id: self.delivery_worker.wake())
@@ -110,11 +109,11 @@ class Installation:
         self._background: list[asyncio.Task[None]] = []
 
     async def catch_up(self, tenant: str) -> None:
-        """Days that have begun are lived before anything else happens."""
+        """Process every day that has begun; the gateway awaits this before each handler."""
         await self.day_runner.catch_up()
 
     def on_subscribed(self, app: App) -> None:
-        """An app has said where its events go; a store app is sent its ticket there at once."""
+        """Wake delivery after an app has subscribed; schedule the push of its ticket at once if it is a store app."""
         self.delivery_worker.wake()
         if app.type == "store":
             self.tickets.schedule_push(app)
@@ -123,15 +122,15 @@ class Installation:
         return await self.store.query(self.tenant.id, lambda tx: subscribers.get(tx, app_id))
 
     async def start(self) -> None:
-        """Catch up with the days that passed meanwhile, go on living them as they begin, and deliver events."""
+        """Process the days that began while the server was down; start the background work: days, events, tickets."""
         await self.day_runner.catch_up()
-        await self.store.command(self.tenant.id, outbox.release_all_leases)  # who held a lease is no more
+        await self.store.command(self.tenant.id, outbox.release_all_leases)  # the process that held them has ended
         await self.webhooks.open()
         background_work = (self._tick(), self.delivery_worker.run(), self.tickets.run())
         self._background = [asyncio.create_task(work) for work in background_work]
 
     async def stop(self) -> None:
-        """Stop living days and delivering; what runs is finished and the store closed."""
+        """Stop the background work, close the connections and close the store, which finishes its running commands."""
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -140,7 +139,7 @@ class Installation:
         await asyncio.to_thread(self.store.close)
 
     async def prune(self) -> None:
-        """Forget the idempotency keys that may be used anew, and deliveries long finished."""
+        """Delete the idempotency keys that may be used again, and the deliveries that finished long ago."""
         await self.store.command(self.tenant.id, idempotency.prune)
         await self.store.command(self.tenant.id, outbox.prune)
 
@@ -151,12 +150,12 @@ class Installation:
                 await self.day_runner.catch_up()
                 if tick % PRUNE_EVERY_TICKS == 0:
                     await self.prune()
-            except Exception:  # noqa: BLE001  # a day that fails must not end the days
-                _log.exception("a day could not be lived; it is tried again")
+            except Exception:  # noqa: BLE001  # a failing day must not end the loop
+                _log.exception("a day could not be processed; it is tried again")
 
 
 class RootApp:
-    """Ours by path, everything else to the gateway, which answers unknown paths as the platform does."""
+    """Routes our own paths; all others go to the gateway, which answers unknown paths as the platform does."""
 
     def __init__(self, installation: Installation) -> None:
         routes: list[BaseRoute] = [
@@ -187,31 +186,35 @@ class RootApp:
 
 
 def check_rulebooks_match_spec(spec: Spec) -> None:
-    """SpecError when code and spec contradict each other: a code nobody documents, or one nobody has decided on."""
+    """Raise SpecError if an operation or code is not documented, or if a documented code is bound in no rulebook."""
     for id in (*COMMANDS, *QUERIES, *RULEBOOKS):
         if id not in spec.operations:
             raise SpecError(f"{id} is built, but the spec does not have it: import it with tools/import_spec.py")
     for id, book in RULEBOOKS.items():
         documented, covered = set(spec.operations[id].errors), {rule.code for rule in book.rules}
         if missing := sorted(documented - covered):
-            raise SpecError(f"{id} documents {missing}: bind each to a rule, a reason or a Never in its rulebook")
+            raise SpecError(
+                f"{id} documents {missing}: bind each to a rule, a GatewayReason or an Unreachable in its rulebook"
+            )
         if undocumented := sorted(covered - documented - {INVALID_FIELD}):
             raise SpecError(
-                f"{id} binds {undocumented}, which its page does not have: take the row out of its rulebook"
+                f"{id} raises {undocumented}, which its page does not have: take the rule out of its rulebook"
             )
 
 
 def load_tenant(store: Store, settings: Settings, clock: Clock) -> Tenant:
-    """The tenant the settings name, its world's clock set as it was; WrongUse when there is none."""
+    """Return the tenant that the settings name, and restore its world clock; UsageError if there is none."""
     tenant = store.command_sync(settings.tenant, tenants.get)
     if tenant is None:
-        raise UsageError(f"there is no tenant yet: make one with  corehr tenant create --db {settings.db} --name NAME")
+        raise UsageError(
+            f"there is no tenant yet: create one with  corehr tenant create --db {settings.db} --name NAME"
+        )
     restore_world_clock(clock, tenant)
     return tenant
 
 
 def open_installation(settings: Settings) -> Installation:
-    """Everything a server needs, ready to start; WrongUse, on one line, when it cannot be."""
+    """Return an installation that is ready to start; UsageError, on one line, if it cannot be opened."""
     spec = gateway_spec.load()
     check_rulebooks_match_spec(spec)
     clock = Clock()

@@ -1,4 +1,4 @@
-"""What may be written on the command line."""
+"""Parameter types of the command line."""
 
 import re
 from datetime import datetime
@@ -8,11 +8,11 @@ from typing import Any, Final
 import click
 
 DEFAULT_DEMO_NOW: Final = "2026-01-05T09:00:00+08:00"
-"""When a demo begins, unless told otherwise."""
+"""World time at which a demo starts by default."""
 
 
 class DatabaseURL(click.ParamType[str]):
-    """A database address of one of the two kinds."""
+    """A database address: `sqlite:///…` or `postgresql://…`."""
 
     name = "URL"
 
@@ -25,7 +25,7 @@ class DatabaseURL(click.ParamType[str]):
                 self.fail(f"{path} is a folder: name a file in it, as sqlite:///{path}/corehr.db", param, ctx)
         elif not value.startswith(("postgresql://", "postgres://")):
             self.fail(
-                f"{mask_passwords(value)!r} is no database address: use sqlite:///path/file.db or postgresql://user@host/db",
+                f"{mask_passwords(value)!r} is not a database address: use sqlite:///path/file.db or postgresql://user@host/db",
                 param,
                 ctx,
             )
@@ -33,7 +33,7 @@ class DatabaseURL(click.ParamType[str]):
 
 
 class Timestamp(click.ParamType[datetime]):
-    """A moment with its distance from UTC."""
+    """An ISO 8601 timestamp with a UTC offset."""
 
     name = "ISO"
 
@@ -43,11 +43,11 @@ class Timestamp(click.ParamType[datetime]):
         try:
             timestamp = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is not a moment: write it as {DEFAULT_DEMO_NOW}", param, ctx)
+            self.fail(f"{value!r} is not a timestamp: write it as {DEFAULT_DEMO_NOW}", param, ctx)
         if timestamp.tzinfo is None:
-            self.fail(f"{value!r} does not say where on earth: write it as {DEFAULT_DEMO_NOW}", param, ctx)
+            self.fail(f"{value!r} has no UTC offset: write it as {DEFAULT_DEMO_NOW}", param, ctx)
         if not 1970 < timestamp.year < 9000:
-            self.fail(f"{value!r} is too far away: name a year between 1971 and 8999", param, ctx)
+            self.fail(f"{value!r} is out of range: give a year between 1971 and 8999", param, ctx)
         return timestamp
 
 
@@ -62,5 +62,5 @@ class OnOff(click.Choice[str]):
 
 
 def mask_passwords(text: str) -> str:
-    """Without the password of any address in it."""
+    """Return the text without the passwords of the URLs in it."""
     return re.sub(r"(\w://[^\s:/@]*):[^\s@]*@", r"\1@", text)

@@ -1,4 +1,4 @@
-"""`corehr call`: one operation of a running server, asked from a terminal."""
+"""`corehr call`: call one operation of a running server from a terminal."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-# What a command needs is imported when it runs, so that --help and a wrong use answer at once.
+# Each command imports what it needs when it runs, so that --help and usage errors are fast.
 if TYPE_CHECKING:
     from corehr.gateway.fields import Field
     from corehr.gateway.spec import Operation
 
 
 class NameValue(click.ParamType[tuple[str, str]]):
-    """`name=value`."""
+    """`name=value`, as a pair."""
 
     name = "NAME=VALUE"
 
@@ -24,25 +24,27 @@ class NameValue(click.ParamType[tuple[str, str]]):
             return value
         name, equals, raw_value = str(value).partition("=")
         if not (name and equals):
-            self.fail(f"{value!r} is no pair: write it as name=value", param, ctx)
+            self.fail(f"{value!r} is not a pair: write it as name=value", param, ctx)
         return name, raw_value
 
 
 @click.command("call")
 @click.argument("operation", required=False)
-@click.option("--list", "listed", is_flag=True, help="List the operations that are built, instead.")
+@click.option("--list", "listed", is_flag=True, help="List the operations that are built, and call none.")
 @click.option("--data", metavar="JSON", help="The body: JSON, @file, or - for stdin.")
-@click.option("--query", type=NameValue(), multiple=True, help="A parameter behind the path; may be repeated.")
-@click.option("--path", type=NameValue(), multiple=True, help="A parameter in the path.")
-@click.option("--url", default="http://127.0.0.1:8321", envvar="COREHR_URL", show_envvar=True, help="Of the server.")
+@click.option("--query", type=NameValue(), multiple=True, help="A query parameter; may be repeated.")
+@click.option("--path", type=NameValue(), multiple=True, help="A path parameter; may be repeated.")
+@click.option(
+    "--url", default="http://127.0.0.1:8321", envvar="COREHR_URL", show_envvar=True, help="URL of the server."
+)
 @click.option(
     "--app-id",
     envvar="COREHR_APP_ID",
     show_envvar=True,
-    show_default="that of the demo, on this machine",
-    help="Of the app that calls.",
+    show_default="the demo's first app, for a URL of this machine",
+    help="Id of the app that calls.",
 )
-@click.option("--app-secret", envvar="COREHR_APP_SECRET", show_envvar=True, help="Of the same app.")
+@click.option("--app-secret", envvar="COREHR_APP_SECRET", show_envvar=True, help="Secret of that app.")
 def call(
     *,
     operation: str | None,
@@ -54,9 +56,9 @@ def call(
     app_id: str | None,
     app_secret: str | None,
 ) -> None:
-    """Call an operation of a running server, as v1.job_change.create, and print what it answers.
+    """Call an operation of a running server, as v1.job_change.create, and print the response.
 
-    Ends with 0 when the answer's code is 0, with 1 when the server refused.
+    Exits with 0 when the code of the response is 0, with 1 when it is not.
     """
     built = _built_operations()
     if listed:
@@ -88,10 +90,10 @@ def _built_operations() -> "Mapping[str, Operation]":
 
 def _get_operation(id: str | None, built: "Mapping[str, Operation]") -> "Operation":
     if id is None:
-        raise click.UsageError("say which operation: corehr call --list names them")
+        raise click.UsageError("name an operation: corehr call --list shows them")
     if id not in built:
         similar = get_close_matches(id, built, n=3, cutoff=0.5)
-        advice = f"did you mean {' or '.join(similar)}?" if similar else "corehr call --list names those there are"
+        advice = f"did you mean {' or '.join(similar)}?" if similar else "corehr call --list shows them"
         raise click.UsageError(f"no operation {id} is built: {advice}")
     return built[id]
 
@@ -136,18 +138,18 @@ def _read_data(data: str) -> bytes:
     try:
         return Path(data[1:]).read_bytes()
     except OSError as error:
-        raise click.UsageError(f"--data {data} cannot be read ({error.strerror}): name a file behind the @") from None
+        raise click.UsageError(f"--data {data} cannot be read ({error.strerror}): name a file after the @") from None
 
 
 def _credentials(url: str, app_id: str | None, app_secret: str | None) -> tuple[str, str]:
-    """What was given; the demo's own where nothing was and the server is of this machine."""
+    """Return the given id and secret; for a loopback URL, a demo app's where they are missing. UsageError otherwise."""
     if app_id and app_secret:
         return app_id, app_secret
     from corehr.entrypoints.client import is_loopback_url
     from corehr.entrypoints.demo.apps import APPS, DEFAULT_APP_ID
 
     if not is_loopback_url(url):
-        raise click.UsageError(f"{url} asks who calls: give --app-id and --app-secret")
+        raise click.UsageError(f"{url} needs an app: give --app-id and --app-secret")
     if app_id in APPS and not app_secret:
         return str(app_id), APPS[str(app_id)].secret
     if app_id or app_secret:

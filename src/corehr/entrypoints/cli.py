@@ -1,4 +1,4 @@
-"""The command line: `corehr --help` lists what there is."""
+"""The command line: `corehr --help` lists the commands."""
 
 import ipaddress
 import signal
@@ -17,14 +17,14 @@ from corehr.entrypoints.cli_apps import app
 from corehr.entrypoints.cli_events import event
 from corehr.entrypoints.stores import DATABASE_OPTION, DEFAULT_TENANT_ID, open_for_command, with_database_errors
 
-# What a command needs is imported when it runs, so that --help and a wrong use answer at once.
+# Each command imports what it needs when it runs, so that --help and usage errors are fast.
 if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
     from corehr.kernel.settings import Settings
 
 
 class RootGroup(click.Group):
-    """Ends with 0, with 2 after a wrong use, with 1 after a failure; then one line on stderr says what to do."""
+    """Exits with 0 on success, 2 on a usage error and 1 on a failure; then one line on stderr says what to do."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
         extra |= {"standalone_mode": False, "prog_name": "corehr"}
@@ -40,7 +40,7 @@ class RootGroup(click.Group):
             _exit_with(error.format_message(), error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             sys.exit(130)
-        except Exception as error:  # noqa: BLE001  # what is not foreseen rises again
+        except Exception as error:  # noqa: BLE001  # unknown errors are raised again
             _exit_for_known_error(error)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -61,8 +61,8 @@ def _exit_with(message: str, exit_code: int) -> Never:
     sys.exit(exit_code)
 
 
-PORT_OPTION = click.option("--port", type=click.IntRange(0, 65535), default=8321, help="0 takes any that is free.")
-HOST_OPTION = click.option("--host", default="127.0.0.1", help="The address to listen on; 0.0.0.0 is all of them.")
+PORT_OPTION = click.option("--port", type=click.IntRange(0, 65535), default=8321, help="0 takes any free port.")
+HOST_OPTION = click.option("--host", default="127.0.0.1", help="The address to listen on; 0.0.0.0 is every address.")
 RATE_LIMITS_OPTION = click.option(
     "--rate-limits", type=OnOff(), default="on", help="Refuse calls above the documented rates."
 )
@@ -70,13 +70,14 @@ SANDBOX_TOKEN_OPTION = click.option(
     "--sandbox-token",
     envvar="COREHR_SANDBOX_TOKEN",
     show_envvar=True,
-    help="What a caller of /sandbox/ must show; needed off loopback.",
+    help="Token that callers of /sandbox/ must send; required off loopback.",
 )
 WEBHOOK_HOST_OPTION = click.option(
-    "--webhook-to",
+    "--allow-webhook-host",
+    "webhook_hosts",
     multiple=True,
     metavar="HOST",
-    help="Let webhooks go to this host, *.domain or network, with :PORT if need be; may be repeated.",
+    help="Allow webhooks to this host, *.domain or network, with an optional :PORT; may be repeated.",
 )
 CONTEXT_SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
@@ -84,7 +85,7 @@ CONTEXT_SETTINGS = {"show_default": True, "max_content_width": 100, "help_option
 @click.group(cls=RootGroup, context_settings=CONTEXT_SETTINGS)
 @click.version_option(package_name="corehr", prog_name="corehr")
 def cli() -> None:
-    """A self-hosted core-HR system that speaks the Feishu/Lark CoreHR Open API."""
+    """A self-hosted core-HR system that serves the Feishu/Lark CoreHR Open API."""
 
 
 # -------------------------------------------------------------------------------------------------------------- servers
@@ -93,10 +94,10 @@ def cli() -> None:
 @cli.command()
 @PORT_OPTION
 @HOST_OPTION
-@click.option("--employees", type=click.IntRange(min=0), default=200, help="How many people work there.")
+@click.option("--employees", type=click.IntRange(min=0), default=200, help="Number of employees.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, help="The same seed makes the same company.")
-@click.option("--now", type=Timestamp(), default=DEFAULT_DEMO_NOW, help="What the time is there when it starts.")
-@click.option("--db", type=DatabaseURL(), show_default="a temporary folder", help="Where to keep it.")
+@click.option("--now", type=Timestamp(), default=DEFAULT_DEMO_NOW, help="World time at the start.")
+@click.option("--db", type=DatabaseURL(), show_default="a temporary folder", help="Database that keeps the company.")
 @RATE_LIMITS_OPTION
 @SANDBOX_TOKEN_OPTION
 @WEBHOOK_HOST_OPTION
@@ -146,8 +147,8 @@ def demo(
 @DATABASE_OPTION
 @PORT_OPTION
 @HOST_OPTION
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="How many processes serve.")
-@click.option("--sandbox", is_flag=True, help="Bend reality at /sandbox/: never with real people.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Number of processes that serve.")
+@click.option("--sandbox", is_flag=True, help="Serve /sandbox/, which changes clock and data: never with real people.")
 @SANDBOX_TOKEN_OPTION
 @RATE_LIMITS_OPTION
 @WEBHOOK_HOST_OPTION
@@ -205,7 +206,7 @@ def _require_token(host: str, token: str | None) -> None:
     except ValueError:
         is_loopback = False
     if not is_loopback and not token:
-        raise click.UsageError(f"on {host} others could bend the sandbox: give --sandbox-token, or --host 127.0.0.1")
+        raise click.UsageError(f"on {host} others could use the sandbox: give --sandbox-token, or --host 127.0.0.1")
 
 
 def _require_valid_hosts(hosts: tuple[str, ...]) -> None:
@@ -215,12 +216,12 @@ def _require_valid_hosts(hosts: tuple[str, ...]) -> None:
         try:
             EgressPolicy.from_hosts(hosts, loopback=False)
         except ValueError as error:
-            raise click.UsageError(f"--webhook-to: {error}") from None
+            raise click.UsageError(f"--allow-webhook-host: {error}") from None
 
 
 @contextmanager
 def _exit_on_signals() -> Iterator[ExitStack]:
-    """From here on SIGTERM and SIGINT mean: undo what was begun and end well."""
+    """Exit with 0 on SIGTERM and SIGINT, after closing everything that was entered into the yielded stack."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     signal.signal(signal.SIGINT, lambda number, frame: sys.exit(0))
     with ExitStack() as stack:
@@ -235,7 +236,10 @@ def _serve(
     on_listening: Callable[["Installation", str], None],
     prepare: Callable[[], None] = lambda: None,
 ) -> None:
-    """Hold the port and the file, then `prepare`, open and serve; `listening` hears the installation and its URL."""
+    """Bind the port and lock the file, then `prepare`, open the installation and serve it.
+
+    `on_listening` is called with the installation and its URL once the port accepts connections.
+    """
     from corehr.entrypoints import server
     from corehr.entrypoints.app import open_installation
     from corehr.entrypoints.sole_writer import sole_writer
@@ -254,13 +258,13 @@ def _serve(
 
 @cli.group()
 def db() -> None:
-    """The database."""
+    """Manage the database."""
 
 
 @db.command("upgrade")
 @DATABASE_OPTION
 def db_upgrade(db: str) -> None:
-    """Make the tables, or bring them up to date."""
+    """Create the tables, or bring them up to date."""
     from corehr.entrypoints import schema
     from corehr.entrypoints.sole_writer import sole_writer
 
@@ -275,19 +279,19 @@ def db_upgrade(db: str) -> None:
 
 @cli.group()
 def tenant() -> None:
-    """The company that is served."""
+    """Manage the company that is served."""
 
 
 @tenant.command("create")
 @DATABASE_OPTION
-@click.option("--name", required=True, help="What the company is called.")
-@click.option("--zone", default="Asia/Shanghai", help="Where its days begin, as Europe/Berlin.")
+@click.option("--name", required=True, help="Name of the company.")
+@click.option("--zone", default="Asia/Shanghai", help="Time zone in which its days begin, as Europe/Berlin.")
 def tenant_create(db: str, name: str, zone: str) -> None:
-    """Found the company in an empty database."""
+    """Create the company in an empty database."""
     from corehr.entrypoints import tenants
 
     tenants.require_time_zone(zone)
-    with open_for_command(db, company=False) as store:
+    with open_for_command(db, tenant_required=False) as store:
         new_tenant = store.command_sync(DEFAULT_TENANT_ID, lambda tx: tenants.create_tenant(tx, name, zone))
     click.echo(f"tenant_key: {new_tenant.tenant_key}")
     click.echo(f"Next: corehr app create --db {mask_passwords(db)} --name NAME --scopes '*' --data-range all", err=True)
@@ -298,7 +302,7 @@ for command in (app, event, call):
 
 
 def main() -> None:
-    """The program."""
+    """Run the command line."""
     cli.main()
 
 

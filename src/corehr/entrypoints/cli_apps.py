@@ -1,4 +1,4 @@
-"""`corehr app`: who may call, and where its events go."""
+"""`corehr app`: the apps that may call, and where their events are delivered."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -8,7 +8,7 @@ import click
 from corehr.entrypoints.arguments import mask_passwords
 from corehr.entrypoints.stores import DATABASE_OPTION, DEFAULT_TENANT_ID, open_for_command
 
-# What a command needs is imported when it runs, so that --help and a wrong use answer at once.
+# Each command imports what it needs when it runs, so that --help and usage errors are fast.
 if TYPE_CHECKING:
     from corehr.gateway.apps import App
     from corehr.kernel.db import Store, Tx
@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 @click.group()
 def app() -> None:
-    """The apps that may call."""
+    """Manage the apps that may call."""
 
 
 @app.command("create")
 @DATABASE_OPTION
-@click.option("--name", required=True, help="What the app is called.")
-@click.option("--type", "kind", type=click.Choice(["custom", "store"]), default="custom", help="Of whom it is.")
-@click.option("--scopes", type=click.Choice(["*"]), help="Give it every scope.")
-@click.option("--scope", "named", multiple=True, metavar="SCOPE", help="Give it this scope; may be repeated.")
-@click.option("--data-range", default="none", help="Whom it sees: all, none, or department ids with commas between.")
-@click.option("--pre-hires", type=click.Choice(["all", "read", "none"]), default="none", help="Its right to pre-hires.")
+@click.option("--name", required=True, help="Name of the app.")
+@click.option(
+    "--type", "app_type", type=click.Choice(["custom", "store"]), default="custom", help="A custom app or a store app."
+)
+@click.option("--scopes", type=click.Choice(["*"]), help="Grant every scope.")
+@click.option("--scope", "scope_names", multiple=True, metavar="SCOPE", help="Grant this scope; may be repeated.")
+@click.option("--data-range", default="none", help="People it sees: all, none, or comma-separated department ids.")
+@click.option(
+    "--pre-hires", type=click.Choice(["all", "read", "none"]), default="none", help="Its access to pre-hires."
+)
 def app_create(
     *,
     db: str,
@@ -38,9 +42,9 @@ def app_create(
     data_range: str,
     pre_hires: Literal["all", "read", "none"],
 ) -> None:
-    """Make an app; its secret is told this once."""
+    """Create an app; its secret is shown only now."""
     if bool(scopes) == bool(scope_names):
-        raise click.UsageError("say what the app may do: --scopes '*', or --scope once for each scope")
+        raise click.UsageError("grant the app scopes: --scopes '*', or --scope once for each scope")
     from corehr.gateway import apps
 
     department_ids = [] if data_range in ("all", "none") else [id.strip() for id in data_range.split(",")]
@@ -59,7 +63,7 @@ def app_create(
     with open_for_command(db) as store:
         _print_credentials(*store.command_sync(DEFAULT_TENANT_ID, create))
     if data_range == "none" and app_type == "custom":
-        click.echo("It sees nobody: --data-range all makes an app that sees everyone.", err=True)
+        click.echo("It sees no employees: --data-range all creates an app that sees everyone.", err=True)
 
 
 def _require_departments(tx: "Tx", ids: Sequence[str]) -> None:
@@ -72,7 +76,7 @@ def _require_departments(tx: "Tx", ids: Sequence[str]) -> None:
 
 def _print_credentials(app_id: str, secret: str) -> None:
     click.echo(f"app_id: {app_id}\napp_secret: {secret}")
-    click.echo("Keep the secret: it is not told again. `corehr app rotate` makes a new one.", err=True)
+    click.echo("Keep the secret: it is not shown again. `corehr app rotate` creates a new one.", err=True)
 
 
 @app.command("list")
@@ -92,7 +96,7 @@ def app_list(db: str) -> None:
 @DATABASE_OPTION
 @click.argument("app_id")
 def app_rotate(db: str, app_id: str) -> None:
-    """Give an app a new secret; the old one stops being one at once."""
+    """Give an app a new secret; the old one is invalid at once."""
     from corehr.gateway import apps
 
     with open_for_command(db) as store:
@@ -102,25 +106,29 @@ def app_rotate(db: str, app_id: str) -> None:
     _print_credentials(app_id, new_secret)
 
 
-# --------------------------------------------------------------------------------------------------- where events go
+# --------------------------------------------------------------------------------------------------- event delivery
 
 EVENT_OPTION = click.option(
-    "--event", "events", multiple=True, metavar="TYPE", help="Tell it of this event; may be repeated. Otherwise of all."
+    "--event",
+    "events",
+    multiple=True,
+    metavar="TYPE",
+    help="Deliver this event type; may be repeated. Otherwise every type.",
 )
 
 
 @app.command("webhook")
 @DATABASE_OPTION
 @click.argument("app_id")
-@click.option("--url", required=True, help="Where its events are posted. It is asked to prove itself first.")
+@click.option("--url", required=True, help="URL its events are posted to; it must answer a url_verification first.")
 @click.option(
     "--encrypt-key",
     default="",
     envvar="COREHR_ENCRYPT_KEY",
     show_envvar=True,
-    help="Encrypt and sign what is posted with this key.",
+    help="Key that encrypts and signs the posted events.",
 )
-@click.option("--verification-token", show_default="a fresh one", help="Told with every event.")
+@click.option("--verification-token", show_default="a new one", help="Sent with every event.")
 @EVENT_OPTION
 def app_webhook(
     *, db: str, app_id: str, url: str, encrypt_key: str, verification_token: str | None, events: tuple[str, ...]
@@ -156,7 +164,8 @@ def app_webhook(
         _subscribe(store, app, "webhook", url, encrypt_key, token, event_types)
     click.echo(f"verification_token: {token}")
     click.echo(
-        f"The server may call it when it runs with --webhook-to {host}; a sandbox may call this machine.", err=True
+        f"The server may call it when it runs with --allow-webhook-host {host}; a sandbox may call this machine.",
+        err=True,
     )
 
 
@@ -165,11 +174,11 @@ def app_webhook(
 @click.argument("app_id")
 @EVENT_OPTION
 def app_long_connection(*, db: str, app_id: str, events: tuple[str, ...]) -> None:
-    """Send an app's events over the connection that its SDK opens."""
+    """Deliver an app's events over the connection that its SDK opens."""
     with open_for_command(db) as store:
         app = require_app(store, app_id)
         if app.type == "store":
-            raise click.UsageError("store apps are told by webhook only: `corehr app webhook`")
+            raise click.UsageError("store apps receive events by webhook only: `corehr app webhook`")
         _subscribe(store, app, "long_connection", "", "", "", _event_types(app, events))
 
 
@@ -177,7 +186,7 @@ def app_long_connection(*, db: str, app_id: str, events: tuple[str, ...]) -> Non
 @DATABASE_OPTION
 @click.argument("app_id")
 def app_unsubscribe(*, db: str, app_id: str) -> None:
-    """Tell an app of nothing any more."""
+    """Stop delivering events to an app."""
     from corehr.entrypoints import subscriptions
 
     with open_for_command(db) as store:
@@ -194,13 +203,13 @@ def _host(url: str) -> str:
     except ValueError:
         host = port = None
     if not host:
-        raise click.UsageError(f"{mask_passwords(url)} is no URL: write it as https://hooks.example.com/corehr")
+        raise click.UsageError(f"{mask_passwords(url)} is not a URL: write it as https://hooks.example.com/corehr")
     address = f"[{host}]" if ":" in host else host
     return f"{address}:{port}" if port else address
 
 
 def require_app(store: "Store", app_id: str) -> "App":
-    """The app with this id; a wrong use where there is none."""
+    """Return the app with this id; UsageError if there is none."""
     from corehr.gateway import apps
 
     found = next((app for app in store.command_sync(DEFAULT_TENANT_ID, apps.list_apps) if app.app_id == app_id), None)
@@ -210,7 +219,7 @@ def require_app(store: "Store", app_id: str) -> "App":
 
 
 def _unknown_app_error(app_id: str) -> click.UsageError:
-    return click.UsageError(f"there is no app {app_id}: `corehr app list` names those there are")
+    return click.UsageError(f"there is no app {app_id}: `corehr app list` shows the apps")
 
 
 def _event_types(app: "App", names: tuple[str, ...]) -> list[str]:
@@ -228,4 +237,4 @@ def _subscribe(
 
     subscriber = Subscriber(app.tenant, app.app_id, mode, url, encrypt_key, token)
     store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscribe(tx, subscriber, event_types))
-    click.echo(f"{app.app_id} is told of {len(event_types)} of {len(spec.load().events)} events.", err=True)
+    click.echo(f"{app.app_id} is subscribed to {len(event_types)} of {len(spec.load().events)} events.", err=True)

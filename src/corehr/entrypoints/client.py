@@ -1,4 +1,4 @@
-"""Calls a running server over HTTP as an SDK does: a token for the app, then the operation."""
+"""HTTP client of a running server. Like an SDK, it gets a token for the app, then calls the operation."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from corehr.gateway.tokens import TENANT_TOKEN_PATH
 from corehr.kernel.settings import UsageError
 
 TIMEOUT_SECONDS: Final = 60
-"""Seconds to wait for an answer."""
+"""Seconds to wait for a response."""
 
 
 @dataclass(frozen=True)
 class ClientResponse:
-    """What came back: JSON as it was sent, what it says, and the id of the request in the server's log."""
+    """A response: its body as received and as decoded JSON, code and msg, and the request's id in the server's log."""
 
     body: bytes
     json: Mapping[str, Any]
@@ -30,12 +30,12 @@ class ClientResponse:
     log_id: str
 
     def error_line(self) -> str:
-        """Code, message and log id on one line."""
+        """Return code, message and log id on one line."""
         return f"{self.code} {' '.join(self.msg.split())} (log id {self.log_id})"
 
 
 class Client:
-    """A server at a URL, asked in the name of one app."""
+    """Calls the server at a URL as one app."""
 
     def __init__(self, url: str, app_id: str, app_secret: str) -> None:
         self._url = url.rstrip("/")
@@ -45,7 +45,7 @@ class Client:
     def call(
         self, operation: Operation, path: Mapping[str, str], query: Iterable[tuple[str, str]], body: bytes
     ) -> ClientResponse:
-        """The answer to one call; Failed when there is none, or no token."""
+        """Call the operation and return the response; CommandFailed if there is none, or no token."""
         segments = operation.path.split("/")
         target = "/".join(quote(path[part[1:]], safe="") if part[:1] == ":" else part for part in segments)
         encoded_query = urlencode(list(query))
@@ -75,7 +75,7 @@ class Client:
         except (OSError, HTTPException, UnicodeError) as error:
             detail = str(error) or type(error).__name__
             raise CommandFailed(
-                f"{self._url} does not answer ({detail}): see that a server runs there, or give --url another"
+                f"{self._url} does not answer ({detail}): check that a server runs there, or give --url another"
             ) from None
         finally:
             connection.close()
@@ -86,12 +86,12 @@ def _decode_response(status: int, log_id: str, body: bytes, url: str) -> ClientR
         decoded = msgspec.json.decode(body, type=dict[str, Any])
         return ClientResponse(body, decoded, int(decoded["code"]), str(decoded["msg"]), log_id)
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
-        advice = "see that it is a corehr of this version, or give --url another"
+        advice = "check that it is a corehr of this version, or give --url another"
         raise CommandFailed(f"{url} answers HTTP {status}, and not as corehr does: {advice}") from None
 
 
 def is_loopback_url(url: str) -> bool:
-    """Whether the URL is of this machine."""
+    """Return whether the host of the URL is loopback."""
     host = _split_url(url)[1]
     try:
         return host == "localhost" or ip_address(host).is_loopback
@@ -100,7 +100,7 @@ def is_loopback_url(url: str) -> bool:
 
 
 def _split_url(url: str) -> tuple[str, str, int | None, str]:
-    """Scheme, host, port and the path before every other one; WrongUse when these are not to be had."""
+    """Return scheme, host, port and base path of a server's URL; UsageError if it is not an HTTP URL of these parts."""
     try:
         parts = urlsplit(url)
         unsupported = parts.query or parts.fragment or parts.username
@@ -108,4 +108,4 @@ def _split_url(url: str) -> tuple[str, str, int | None, str]:
             return parts.scheme, parts.hostname, parts.port, parts.path.rstrip("/")
     except ValueError:
         pass
-    raise UsageError(f"{url!r} is no URL of a server: write --url as http://127.0.0.1:8321")
+    raise UsageError(f"{url!r} is not a URL of a server: write --url as http://127.0.0.1:8321")

@@ -1,4 +1,4 @@
-"""docs/coverage.md: how much of what the platform documents is built, in numbers."""
+"""Renders docs/coverage.md: how much of what the platform documents is built, in numbers."""
 
 import ast
 import tomllib
@@ -16,22 +16,23 @@ _PACKAGE: Final = Path(corehr.__file__).parent
 _INTRO: Final = """\
 # Coverage
 
-What the platform documents, and what corehr does of it. An operation that is not built answers as an unknown path
-does. *Routed*: it has a path here and a handler. *Shaped*: its request is checked against its page. *Ruled*: so many
-of its documented error rows are decided, by a rule, by a failure of the system or by a written reason why it cannot
-occur; *by state*: so many of them by the state of real records. *Announced*: so many event types does the resource
-record when it changes. *Tested*: so many of the documented codes are made by a recipe of the sandbox that a test runs.
+What the platform documents, and how much of it corehr has. An operation that is not built is answered like an unknown
+path. *Routed*: it has a path and a handler. *Shaped*: its request is validated against its page. *Ruled*: the number
+of its documented error rows that are decided by a rule, by a failure of the system or by a written reason why the row
+cannot occur; *by state*: the number that depend on the state of real records. *Emits*: the number of event types that
+the resource records when it changes. *Tested*: the number of documented codes that a recipe of the sandbox raises, run
+by a test.
 """
 
 _EVENTS: Final = """\
-Events are recorded with the change that causes them. Those that nothing causes yet never happen. *Store apps*: they may
-be told too, else only custom apps. *Data range*: an app is told only of people in its range. *Any of scopes*: an app
-needs one of so many.
+Events are recorded with the change that emits them. Those that nothing emits yet never occur. *Store apps*: store apps
+may receive the event too, otherwise only custom apps. *Data range*: an app receives only events about people in its
+range. *Any of scopes*: the number of scopes of which an app needs one.
 """
 
 
 def coverage_page(spec: Spec) -> str:
-    """The page, without the line that says it is generated."""
+    """Return the page, without the line that marks it as generated."""
     inventory = tomllib.loads((_PACKAGE / "spec" / "inventory.toml").read_text())
     operations, events = inventory["operations"], inventory["events"]
     emitting_features = _emitting_features(events)
@@ -44,18 +45,18 @@ def coverage_page(spec: Spec) -> str:
             "|---|---|---|",
             f"| operations | {len(built)} | {len(operations)} |",
             f"| error rows | {rows} | {sum(o['errors'] for o in operations.values())} |",
-            f"| event types with a cause | {len(emitting_features)} | {len(events)} |",
+            f"| event types that are emitted | {len(emitting_features)} | {len(events)} |",
             "",
             "## Operations",
             "",
-            "| operation | routed | shaped | ruled | by state | announced | tested |",
+            "| operation | routed | shaped | ruled | by state | emits | tested |",
             "|---|---|---|---|---|---|---|",
             *(_operation(id, operations[id], spec, emitting_features) for id in sorted(operations)),
             "",
             "## Events",
             "",
             _EVENTS,
-            "| event | store apps | data range | any of scopes | caused by |",
+            "| event | store apps | data range | any of scopes | emitted by |",
             "|---|---|---|---|---|",
             *(_event(name, spec, emitting_features) for name in sorted(events)),
             "",
@@ -68,7 +69,7 @@ def _operation(id: str, entry: Mapping[str, Any], spec: Spec, emitting_features:
         return f"| `{id}` | - | {'yes' if id in spec.operations else '-'} | - of {entry['errors']} | - | - | - |"
     documented = spec.operations[id].errors
     covered = documented.keys() & {rule.code for rule in RULEBOOKS[id].rules}
-    by_state = documented.keys() & {row.code for row in RULEBOOKS[id].rules if callable(row.raised_by)}
+    by_state = documented.keys() & {rule.code for rule in RULEBOOKS[id].rules if callable(rule.raised_by)}
     owner = next((f.name for f in FEATURES if id in f.commands), None)
     emitted = sum(1 for features in emitting_features.values() if owner in features)
     tested = len(documented) if id in RECIPES else 0
@@ -79,11 +80,12 @@ def _operation(id: str, entry: Mapping[str, Any], spec: Spec, emitting_features:
 def _event(name: str, spec: Spec, emitting_features: Mapping[str, list[str]]) -> str:
     event = spec.events[name]
     store, data_range = ("yes" if applies else "-" for applies in ("isv" in event.app_types, event.data_range))
-    return f"| `{name}` | {store} | {data_range} | {len(event.scopes)} | {', '.join(emitting_features.get(name, ['nothing yet']))} |"
+    emitted_by = ", ".join(emitting_features.get(name, ["nothing yet"]))
+    return f"| `{name}` | {store} | {data_range} | {len(event.scopes)} | {emitted_by} |"
 
 
 def _emitting_features(events: Iterable[str]) -> Mapping[str, list[str]]:
-    """The features whose words for events (hr/*/events.py) name each event."""
+    """Return, by event type, the features whose `events.py` contains its name."""
     found: dict[str, list[str]] = {}
     for path in sorted((_PACKAGE / "hr").glob("*/events.py")):
         constants = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}

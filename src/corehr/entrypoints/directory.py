@@ -1,9 +1,9 @@
-"""The ids a company gave its people and departments, for the gateway, which never sees HR."""
+"""The ids a company gave its people and departments, for the gateway, which does not import HR."""
 
 from collections.abc import Mapping, Sequence
 
 from corehr.hr.departments import records as departments
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_datas import records as job_datas
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
@@ -11,14 +11,14 @@ from corehr.kernel.feature import DataRange
 
 
 class HrIdDirectory:
-    """Answers by records; what names nobody is left out."""
+    """The gateway's IdDirectory, read from HR records; ids without a record are left out."""
 
     def employments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
-        find = people.list_by_user_ids if id_type == "user_id" else people.list_by_people_admin_ids
+        find = employments.list_by_user_ids if id_type == "user_id" else employments.list_by_people_admin_ids
         return {row[id_type]: row["id"] for row in find(tx, values)}
 
     def external_ids_of_employments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
-        return {id: getattr(employment, id_type) for id, employment in people.get_many(tx, ids).items()}
+        return {id: getattr(employment, id_type) for id, employment in employments.get_many(tx, ids).items()}
 
     def departments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
         return {row[id_type]: row["id"] for row in departments.list_by_department_ids(tx, values)}

@@ -1,4 +1,4 @@
-"""What an operator reads, on one line, when something outside the program is not as it must be."""
+"""One-line messages for the operator about errors of the database, the file system and the network."""
 
 import errno
 import sqlite3
@@ -11,8 +11,8 @@ _SQLITE = {
     apsw.SQLITE_NOTADB: "is not a database: give --db another file",
     apsw.SQLITE_CORRUPT: "is damaged: restore it from a backup",
     apsw.SQLITE_READONLY: "cannot be written: give yourself the right to write it and its folder",
-    apsw.SQLITE_CANTOPEN: "cannot be opened: see that it is a file, and that you may write it and its folder",
-    apsw.SQLITE_PERM: "cannot be opened: see that you may write it and its folder",
+    apsw.SQLITE_CANTOPEN: "cannot be opened: check that it is a file, and that you may write it and its folder",
+    apsw.SQLITE_PERM: "cannot be opened: check that you may write it and its folder",
     apsw.SQLITE_BUSY: "is locked by another program: close that one and try again",
     apsw.SQLITE_LOCKED: "is locked by another program: close that one and try again",
     apsw.SQLITE_FULL: "does not fit: free some space on its disk",
@@ -30,18 +30,18 @@ _SYSTEM = {
 
 
 class CommandFailed(Exception):
-    """It cannot be done now; the text says on one line why, and what to do."""
+    """The command cannot be carried out now; the text says on one line why, and what to do."""
 
 
 def describe_known_error(error: BaseException, db: str = "the database") -> str | None:
-    """The line for an error that needs no traceback; None for one that does. `db` is the address it concerns."""
+    """Return the line for an error that needs no traceback, or None. `db` is the database address it concerns."""
     if isinstance(error, CommandFailed):
         return str(error)
     if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig is not None:
         error = error.orig
     if isinstance(error, apsw.Error | sqlite3.Error):
         code: int = getattr(error, "result" if isinstance(error, apsw.Error) else "sqlite_errorcode", 0)
-        advice = _SQLITE.get(code & 0xFF)  # what is above it says more than is needed
+        advice = _SQLITE.get(code & 0xFF)  # the higher bits are SQLite's extended code
         return f"{db.removeprefix('sqlite:///')} {advice}" if advice else None
     if isinstance(error, psycopg.Error):
         return _postgresql(error)
@@ -57,5 +57,5 @@ def _postgresql(error: psycopg.Error) -> str | None:
     if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
         return f"--db is not an address PostgreSQL understands ({detail}): use postgresql://user@host/db"
     if isinstance(error, psycopg.OperationalError):
-        return f"the database cannot be reached ({detail}): see that it runs and that --db names it"
+        return f"the database cannot be reached ({detail}): check that it runs and that --db names it"
     return None

@@ -1,4 +1,4 @@
-"""Whether the process is alive, and whether it can serve."""
+"""Health checks: whether the process is alive, and whether it can serve."""
 
 import asyncio
 import logging
@@ -14,20 +14,20 @@ from corehr.kernel.db import Store, Tx
 from corehr.kernel.tenants import Tenant
 
 READY_TIMEOUT_SECONDS = 2.0
-"""Seconds after which whoever asks is told what is being waited for."""
+"""Seconds after which `/readyz` answers 503 with what it still waits for."""
 
 _log = logging.getLogger(__name__)
 
 
 class HealthTarget(Protocol):
-    """What of an installation health is asked of."""
+    """The parts of an installation that the health checks read."""
 
     store: Store
     tenant: Tenant
 
 
 def routes(installation: HealthTarget) -> list[Route]:
-    """`/healthz` and `/readyz`: 200 `{"status": "ok"}`, or 503 `{"status": "unavailable", "reason": …}`."""
+    """Return `/healthz` and `/readyz`: 200 `{"status": "ok"}`, or 503 `{"status": "unavailable", "reason": …}`."""
 
     async def alive(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -43,21 +43,22 @@ def routes(installation: HealthTarget) -> list[Route]:
 
 
 async def _not_ready_reason(installation: HealthTarget) -> str | None:
-    """Why a command could not run now; it only reads, and gives a day that has just begun a moment to be lived."""
+    """Return why a command could not run now, or None. Only reads; waits READY_TIMEOUT_SECONDS at most for days to be
+    processed."""
     reason = "the store does not answer"
     try:
         async with asyncio.timeout(READY_TIMEOUT_SECONDS):
             while zones := await installation.store.query(installation.tenant.id, _zones_behind):
-                reason = f"days that have begun are still being lived, in {', '.join(zones)}"
+                reason = f"days that have begun are not processed yet, in {', '.join(zones)}"
                 await asyncio.sleep(0.1)
     except TimeoutError:
         return reason
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is the answer
-        # its text may name hosts and users; its kind does not
+    except Exception as error:  # noqa: BLE001  # any failure is the reason
+        # the text of the error may name hosts and users; its type does not
         return f"the store failed: {type(error).__name__}"
     return None
 
 
 def _zones_behind(tx: Tx) -> list[str]:
-    """The zones in which a day has begun that is not lived yet."""
+    """Return the time zones in which a day has begun that is not processed yet."""
     return [zone for zone, day in last_processed_days(tx).items() if day < local_date(tx.now, zone)]

@@ -1,4 +1,4 @@
-"""`GET /openapi.json`: what the wire says of every operation that is built, as OpenAPI 3.1."""
+"""`GET /openapi.json`: every operation that is built, as OpenAPI 3.1."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,30 +22,30 @@ from corehr.gateway.tokens import (
 from corehr.gateway.validator import INT64_RANGE, has_closed_enum, is_required
 
 JsonObject = dict[str, Any]
-Location = Literal["path", "query", "body", "answer"]
+Location = Literal["path", "query", "body", "response"]
 MessagesByStatus = dict[int, dict[int, list[str]]]
-"""Messages by code by HTTP status; none where they are the platform's."""
+"""Messages by code by HTTP status; a code of the platform has an empty list."""
 
 _DESCRIPTION = """\
-Every operation of this server. A request that is refused is answered with a code and a message; a code has no meaning \
+Every operation of this server. A refused request is answered with a code and a message; a code has no meaning \
 without its operation. An unknown path is answered with 404 and plain text. A member that is null counts as absent, a \
-whole number is written without a point, and U+0000 is refused everywhere.
+whole number is written without a decimal point, and U+0000 is refused everywhere.
 
 `x-apps`, `x-tokens`: the kinds of apps and tokens the operation is documented for. `x-scopes`: the app must have one of
-them; on a field of an answer, it is left out unless the app has one. `x-field-scopes`: all scopes that show a field.
-`x-value-scopes`: what a value of this parameter needs. `x-rate-limits`: so many calls of one app in so many seconds.
-`x-updated`: the day of the page this was taken from. `x-id-type`: the kind of id, or the parameter that says it.
-`x-refers-to`: what the id is of. `x-idempotency-key`: requests with one value of it are the same request.
-`x-note`: what the rest does not say."""
+them; a field of a response is left out unless the app has one. `x-field-scopes`: all scopes that show a field.
+`x-value-scopes`: the scopes that a value of this parameter needs. `x-rate-limits`: `calls` of one app in `seconds`.
+`x-updated`: the day of the page this was taken from. `x-id-type`: the type of id, or the parameter that selects it.
+`x-refers-to`: what the id identifies. `x-idempotency-key`: requests with the same value are the same request.
+`x-note`: what the schema does not express."""
 
-_RULEBOOK_NOTE = "The operation itself judges it: what is missing or ill-formed is answered with one of its own codes."
-_PROSE_NOTE = "The page asks for it in its prose; a request without it is not refused for its shape."
+_RULEBOOK_NOTE = "The operation's rules check it: a missing or ill-formed value is answered with one of its own codes."
+_PROSE_NOTE = "The page requires it in its prose; a request without it is not refused for its shape."
 _TYPES: Final = {"string": "string", "int": "integer", "boolean": "boolean", "number": "number"}
 _EXAMPLE_LOG_ID = "20261120093512A1B2C3D4E5F6A7B8C9D0"
 
 
 def routes(spec: Spec, operation_ids: Iterable[str]) -> list[Route]:
-    """`/openapi.json`, ready to be sent."""
+    """Return the route `/openapi.json`; the document is encoded once."""
     body = encode_json(document(spec, operation_ids))
 
     async def get_document(request: Request) -> Response:
@@ -55,7 +55,7 @@ def routes(spec: Spec, operation_ids: Iterable[str]) -> list[Route]:
 
 
 def document(spec: Spec, operation_ids: Iterable[str]) -> JsonObject:
-    """The operations with these ids, and where apps get tokens for them."""
+    """Return the document of these operations and of the endpoints that issue tokens."""
     paths: dict[str, JsonObject] = {
         path: {"post": _token_operation(path, endpoint)} for path, endpoint in _TOKEN_ENDPOINTS.items()
     }
@@ -120,13 +120,13 @@ def _parameter(location: Literal["path", "query"], field: Field) -> JsonObject:
 def _success_response(operation: Operation) -> JsonObject:
     if operation.binary:
         return _response("The file.", {}, media_type="application/octet-stream")
-    members = {"code": {"const": 0}, "msg": {"type": "string"}, "data": _object(operation.response, "answer")}
+    members = {"code": {"const": 0}, "msg": {"type": "string"}, "data": _object(operation.response, "response")}
     schema = {"type": "object", "required": list(members), "properties": members}
-    return _response("It is done, or found.", schema)
+    return _response("Success.", schema)
 
 
 def _error_messages(operation: Operation) -> MessagesByStatus:
-    """Every no that the operation may say: its own in the order of its page, then the platform's."""
+    """Return every error of the operation: its own in the order of its page, then the platform's."""
     rows: MessagesByStatus = {}
     for code, (status, message) in operation.errors.items():
         rows.setdefault(status, {})[code] = [message]
@@ -147,8 +147,8 @@ def _error_response(codes: Mapping[int, list[str]]) -> JsonObject:
             examples[str(code)] = {"$ref": f"#/components/examples/{code}"}
         for number, message in enumerate(messages, 1):
             examples[str(code) if number == 1 else f"{code}-{number}"] = _example(code, message)
-    schema = {"allOf": [{"$ref": "#/components/schemas/Refusal"}], "properties": {"code": {"enum": list(codes)}}}
-    return _response("It is refused: `code` and `msg` say why.", schema, examples, rate_limited=RATE_LIMITED in codes)
+    schema = {"allOf": [{"$ref": "#/components/schemas/Error"}], "properties": {"code": {"enum": list(codes)}}}
+    return _response("Error: `code` and `msg` say why.", schema, examples, rate_limited=RATE_LIMITED in codes)
 
 
 def _example(code: int, message: str) -> JsonObject:
@@ -175,7 +175,7 @@ def _response(
 
 def _object(fields: Iterable[Field], location: Location) -> JsonObject:
     found: JsonObject = {"type": "object", "properties": {field.name: _schema(field, location) for field in fields}}
-    required_names = [field.name for field in fields if is_required(field)] if location != "answer" else []
+    required_names = [field.name for field in fields if is_required(field)] if location != "response" else []
     return found | ({"required": required_names} if required_names else {})
 
 
@@ -198,7 +198,7 @@ def _scalar(field: Field, location: Location) -> JsonObject:
         low, high = field.range or (None, None)
         low, high = INT64_RANGE[0] if low is None else low, INT64_RANGE[1] if high is None else high
         found |= {"format": "int64"} | _limits("imum", low, high)
-    elif field.type == "string" and field.range is not None:  # a number in a text
+    elif field.type == "string" and field.range is not None:  # a number as text
         found |= _numeric_string(*field.range, location)
     elif field.range is not None:
         found |= _limits("imum", *field.range)
@@ -212,8 +212,8 @@ def _scalar(field: Field, location: Location) -> JsonObject:
 
 
 def _numeric_string(low: float | None, high: float | None, location: Location) -> JsonObject:
-    """In a body it may also come as the number itself."""
-    if location == "answer":
+    """Return the limits of a number that is sent as text; in a body it may also be sent as a number."""
+    if location == "response":
         return {}
     limits = _limits("imum", low, high)
     return limits | (
@@ -226,7 +226,7 @@ def _limits(suffix: str, low: float | None, high: float | None) -> JsonObject:
 
 
 def _annotations(field: Field) -> JsonObject:
-    """What is said of the field besides the shape of its values."""
+    """Return what the spec says of the field besides the shape of its values."""
     note = _RULEBOOK_NOTE if field.rulebook_owned else _PROSE_NOTE if field.required_in_prose else None
     found = {
         "default": field.default,
@@ -245,7 +245,7 @@ def _annotations(field: Field) -> JsonObject:
 
 
 class _TokenEndpoint(NamedTuple):
-    """What an app must send there, the tokens it is answered, with their prefix, and the codes of a refusal."""
+    """An endpoint that issues tokens: its request fields, the prefixes of its tokens by name, and its error codes."""
 
     request_fields: Sequence[str]
     token_prefixes: Mapping[str, str]
@@ -269,7 +269,7 @@ _TOKEN_ENDPOINTS: Mapping[str, _TokenEndpoint] = {
 
 
 def _token_operation(path: str, endpoint: _TokenEndpoint) -> JsonObject:
-    """How an app asks for a token, or for its ticket; it is answered with HTTP 200, whether it is yes or no."""
+    """Return the operation that issues a token, or resends a ticket; success and error both have HTTP status 200."""
     request_properties = {name: {"type": "string", "minLength": 1} for name in endpoint.request_fields}
     success: JsonObject = {"code": {"const": 0}, "msg": {"type": "string"}}
     if endpoint.token_prefixes:
@@ -277,7 +277,7 @@ def _token_operation(path: str, endpoint: _TokenEndpoint) -> JsonObject:
     success |= {name: {"type": "string", "pattern": f"^{prefix}"} for name, prefix in endpoint.token_prefixes.items()}
     failure = {"code": {"enum": endpoint.error_codes}, "msg": {"type": "string"}}
     variants = [{"type": "object", "required": list(members), "properties": members} for members in (success, failure)]
-    response = _response("A token and the seconds it lives; or, with a code, why there is none.", {"oneOf": variants})
+    response = _response("A token and the seconds until it expires, or an error code.", {"oneOf": variants})
     schema = {"type": "object", "required": list(request_properties), "properties": request_properties}
     return {
         "operationId": path.removeprefix("/open-apis/").replace("/", "."),
@@ -293,8 +293,8 @@ def _components() -> JsonObject:
     headers = {
         LOG_ID: ("The id of this request in the log.", True, text),
         REQUEST_ID: ("The id the client gave the request, or the log id.", True, text),
-        RATE_LIMIT_LIMIT: ("So many calls are allowed, where the rate is what was exceeded.", False, integer),
-        RATE_LIMIT_RESET: ("Seconds until calls are taken again.", False, integer),
+        RATE_LIMIT_LIMIT: ("The number of calls allowed, when the rate limit was exceeded.", False, integer),
+        RATE_LIMIT_RESET: ("Seconds until calls are accepted again.", False, integer),
     }
     error_properties: JsonObject = {
         "log_id": text,
@@ -309,13 +309,13 @@ def _components() -> JsonObject:
             name.decode(): {"description": description, "required": always, "schema": schema}
             for name, (description, always, schema) in headers.items()
         },
-        "schemas": {"Refusal": {"type": "object", "required": list(members), "properties": members}},
+        "schemas": {"Error": {"type": "object", "required": list(members), "properties": members}},
         "examples": {str(code): _example(code, message) for code, (_, message) in PLATFORM_ERRORS.items()},
         "securitySchemes": {
             "tenant_access_token": {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "What an app is given for its id and secret; this server takes no user's token.",
+                "description": "The token that an app gets for its id and secret; this server accepts no user tokens.",
             }
         },
     }

@@ -1,4 +1,4 @@
-"""Whether a database has the tables this program needs, and how it gets them."""
+"""The schema of a database: whether it has the tables this program needs, and the upgrade that creates them."""
 
 import sqlite3
 from enum import Enum
@@ -12,13 +12,13 @@ from corehr.kernel.settings import UsageError, sqlite_path
 from corehr.migrations import HEAD, REVISIONS
 
 TIMEOUT_SECONDS = 10
-"""Seconds to wait for a database server, or for another program to let go of a file."""
+"""Seconds to wait for a database server, or for another program to unlock a file."""
 
-_LOCK: Final = 0x636F7265  # two upgrades of one PostgreSQL database follow each other
+_LOCK: Final = 0x636F7265  # serializes the upgrades of one PostgreSQL database
 
 
 class SchemaState(Enum):
-    """How a database stands to this program."""
+    """How the schema of a database compares to what this program needs; the value is a clause for messages."""
 
     EMPTY = "it holds no tables yet"
     CURRENT = "it is what this program needs"
@@ -28,7 +28,7 @@ class SchemaState(Enum):
 
 
 def state(url: str) -> SchemaState:
-    """How the database stands; a SQLite file that does not exist is EMPTY and is not made."""
+    """Return the state of the schema; a SQLite file that does not exist is EMPTY and is not created."""
     revision, tables = _read_sqlite(url) if sqlite_path(url) else _read_postgresql(url)
     if revision is None:
         return SchemaState.UNRELATED if tables else SchemaState.EMPTY
@@ -38,12 +38,12 @@ def state(url: str) -> SchemaState:
 
 
 def is_current(url: str) -> bool:
-    """Has the database exactly the tables that this program needs?"""
+    """Return whether the database has exactly the tables that this program needs."""
     return state(url) is SchemaState.CURRENT
 
 
 def require_current(url: str) -> None:
-    """WrongUse, naming the command that mends it, unless the database is current."""
+    """Raise UsageError, naming the command that helps, unless the schema is current."""
     found = state(url)
     if found in (SchemaState.EMPTY, SchemaState.OLD):
         raise UsageError(f"this database is not ready, {found.value}: run  corehr db upgrade --db {url}")
@@ -51,9 +51,9 @@ def require_current(url: str) -> None:
 
 
 def upgrade(url: str) -> SchemaState:
-    """Give the database the tables this program needs, all or none; what it was before.
+    """Create the tables this program needs, all or none, and return the state before.
 
-    WrongUse when it is another program's or a newer one's.
+    UsageError if the tables are another program's or a newer version's.
     """
     found = state(url)
     _require_ours(found)
@@ -70,22 +70,22 @@ def _require_ours(found: SchemaState) -> None:
 
 
 def create_engine(url: str) -> sa.Engine:
-    """A SQLAlchemy engine, for schema changes only; its transactions hold on SQLite too."""
+    """Return a SQLAlchemy engine, for schema changes only; its transactions cover them on SQLite too."""
     if path := sqlite_path(url):
         engine = sa.create_engine(
             "sqlite://",
             creator=lambda: sqlite3.connect(path, timeout=TIMEOUT_SECONDS, isolation_level=None),
             poolclass=sa.NullPool,
         )
-        # the driver would begin its transactions only before a change of rows, not of tables
+        # by itself the driver begins a transaction before a change of rows only, not of tables
         sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         return engine
-    # connected by the driver itself, so that an address means here exactly what it means to the store
+    # the driver itself parses the address, so that it means here exactly what it means to the store
     return sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=sa.NullPool)
 
 
 def _run_migrations(url: str) -> None:
-    # Alembic takes a tenth of a second to load: only a start that needs it waits for it
+    # Alembic takes 0.1 s to load: it is imported only by a start that needs it
     from alembic import command
     from alembic.config import Config
 
@@ -99,7 +99,7 @@ def _run_migrations(url: str) -> None:
 
 
 def _read_sqlite(url: str) -> tuple[str | None, int]:
-    """The revision a file is at, and how many tables it holds."""
+    """Return the revision of the file's schema, and the number of its tables."""
     path = sqlite_path(url)
     if path is None or not path.exists():
         return None, 0
@@ -114,7 +114,7 @@ def _read_sqlite(url: str) -> tuple[str | None, int]:
 
 
 def _read_postgresql(url: str) -> tuple[str | None, int]:
-    """The revision the first schema of the search path is at, and how many tables it holds; WrongUse unless UTF-8."""
+    """Return revision and number of tables of the search path's first schema; UsageError unless encoded in UTF-8."""
     with psycopg.connect(url, connect_timeout=TIMEOUT_SECONDS) as connection:
         if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
             raise UsageError(

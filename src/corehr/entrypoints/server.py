@@ -1,4 +1,4 @@
-"""Runs an installation on a port until it is told to stop."""
+"""Serves an installation on a port until a signal stops it."""
 
 import errno
 import gc
@@ -19,28 +19,28 @@ from corehr.entrypoints.failures import CommandFailed
 from corehr.kernel.clock import to_timestamp
 
 BACKLOG = 2048
-"""Connections that wait to be accepted: a burst waits for a moment instead of being refused."""
+"""Connections that may wait to be accepted, so that a burst waits for a moment instead of being refused."""
 
 KEEP_ALIVE_SECONDS = 75
-"""Seconds an idle connection stays open: longer than the minute after which proxies and clients' pools let go of it,
-so that none of them writes into a connection that we are just closing."""
+"""Seconds an idle connection stays open: longer than the minute after which proxies and clients' pools close it, so
+that none of them writes into a connection that the server is just closing."""
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 2**16
-"""Bytes of a websocket's message that are read: an acknowledgement has a few hundred."""
+"""Maximum size of a received websocket message; an acknowledgement has a few hundred bytes."""
 
 SHUTDOWN_TIMEOUT_SECONDS = 30
-"""Seconds that what runs may take to finish after a signal."""
+"""Seconds that running requests may take to finish after a signal."""
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that has the address, but does not listen yet; Failed when it cannot be had. Port 0 is any free one."""
+    """Return a bound socket that does not listen yet. Port 0 is any free one. CommandFailed if it cannot be bound."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound_socket = socket.socket(family, kind, protocol)
     except OSError:
         raise CommandFailed(f"{host} is no address of this machine: give --host another one") from None
     try:
-        if os.name == "posix":  # elsewhere it would take the port from who has it
+        if os.name == "posix":  # elsewhere it would take over a port that is in use
             bound_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound_socket.bind(address)
     except OSError as error:
@@ -58,7 +58,7 @@ def _bind_error_message(error: OSError, host: str, port: int) -> str:
 
 
 def base_url(bound_socket: socket.socket) -> str:
-    """Where a client on this machine finds the socket."""
+    """Return the URL at which a client on this machine reaches the socket."""
     host, port = bound_socket.getsockname()[:2]
     address = ip_address(host)
     if address.is_unspecified:
@@ -67,7 +67,7 @@ def base_url(bound_socket: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens, and ends quietly on a signal instead of passing it on."""
+    """Calls `on_listening` when it listens, and stops on a signal without raising the signal again."""
 
     def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
@@ -84,7 +84,7 @@ class _Server(uvicorn.Server):
 
 
 def _freeze_gc() -> None:
-    """Spec, shapes and statements live as long as the process: a full collection need not walk them each time.
+    """Exclude spec, shapes and statements from garbage collection: they are kept as long as the process runs.
 
     A request makes next to no cycles, so a young collection every few hundred objects finds nothing.
     """
@@ -94,9 +94,10 @@ def _freeze_gc() -> None:
 
 
 def run(installation: Installation, bound_socket: socket.socket, on_listening: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT: then nothing new is accepted, what runs is finished and the store closed.
+    """Serve until SIGTERM or SIGINT; then accept nothing new, finish running requests and close the store.
 
-    `listening` is called once, when the port really accepts. Failed when starting fails; the log says why.
+    `on_listening` is called once, when the port accepts connections. CommandFailed if the start fails; the log has the
+    reason.
     """
     config = uvicorn.Config(
         installation.asgi,
@@ -104,7 +105,7 @@ def run(installation: Installation, bound_socket: socket.socket, on_listening: C
         http="httptools",
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
-        ws_ping_interval=None,  # clients ping us
+        ws_ping_interval=None,  # clients send the pings
         ws_per_message_deflate=False,  # 40 KiB of memory for each connection
         lifespan="on",
         log_config=None,
@@ -127,7 +128,7 @@ def run(installation: Installation, bound_socket: socket.socket, on_listening: C
 
 
 class OneLineFormatter(logging.Formatter):
-    """Moment, level, who, what. A traceback takes more lines only where a person is watching."""
+    """Timestamp, level, logger, message. A traceback has several lines only if stderr is interactive."""
 
     def __init__(self, *, interactive: bool) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -149,7 +150,7 @@ def _escape_newlines(text: str) -> str:
 
 
 def configure_logging() -> None:
-    """Everything of note goes to stderr, one line each."""
+    """Log to stderr from level INFO on, one line per record."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLineFormatter(interactive=sys.stderr.isatty()))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

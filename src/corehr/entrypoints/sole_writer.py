@@ -1,4 +1,4 @@
-"""A SQLite file has one writing process: who serves it holds a lock on a file beside it."""
+"""Ensures that one process serves a SQLite file, by a lock on a file beside it."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from corehr.kernel.settings import UsageError, sqlite_path
 
 try:
     import fcntl
-except ImportError:  # not on this system: there nobody is kept away
+except ImportError:  # this system has none: no lock is taken
     fcntl = None  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)
@@ -18,17 +18,17 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def sole_writer(url: str) -> Iterator[None]:
-    """Be the one process that serves a SQLite file; WrongUse when another one does. Servers need no such lock.
+    """Lock a SQLite file for this process; UsageError if another one holds it. Database servers need no such lock.
 
-    The system lets go of the lock when the process ends, however it ends. The file beside stays: whoever removed it
-    could remove one that the next process had already locked.
+    The system releases the lock when the process ends, however it ends. The lock file is never removed, since the next
+    process may already have locked it.
     """
     path = sqlite_path(url)
     if path is None or fcntl is None:
         yield
         return
     if not path.parent.is_dir():
-        raise UsageError(f"the folder {path.parent} does not exist: make it, or give --db another path")
+        raise UsageError(f"the folder {path.parent} does not exist: create it, or give --db another path")
     path = path.resolve()
     lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -48,8 +48,10 @@ def _acquire(lock: int, path: Path) -> None:
             "stop that one, or give --db another file"
         ) from None
     except OSError as error:
-        _log.warning("this file system has no locks (%s): make sure that nobody else serves %s", error.strerror, path)
+        _log.warning(
+            "this file system has no locks (%s): make sure that no other process serves %s", error.strerror, path
+        )
         return
-    with suppress(OSError):  # who it is matters only to a message
+    with suppress(OSError):  # the process id is needed only for a message
         os.truncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)

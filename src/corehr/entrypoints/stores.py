@@ -1,4 +1,4 @@
-"""A database that a command line names, opened for as long as the command needs it."""
+"""The `--db` option, and the store it names, opened for the duration of a command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +8,12 @@ import click
 
 from corehr.entrypoints.arguments import DatabaseURL
 
-# What a command needs is imported when it runs, so that --help and a wrong use answer at once.
+# Each command imports what it needs when it runs, so that --help and usage errors are fast.
 if TYPE_CHECKING:
     from corehr.kernel.db import Store
 
 DEFAULT_TENANT_ID: Final = "1"
-"""The tenant: `kernel.tenants.DEFAULT`, without loading the kernel."""
+"""The tenant: a copy of `kernel.tenants.DEFAULT_TENANT_ID`, so that the kernel need not be imported."""
 
 DATABASE_OPTION = click.option(
     "--db",
@@ -27,7 +27,7 @@ DATABASE_OPTION = click.option(
 
 @contextmanager
 def with_database_errors(db: str) -> Iterator[None]:
-    """A foreseen failure of the database inside is told with the address it concerns."""
+    """Turn a known database error into CommandFailed with a message that names the database."""
     from corehr.entrypoints.failures import CommandFailed, describe_known_error
 
     try:
@@ -41,7 +41,10 @@ def with_database_errors(db: str) -> Iterator[None]:
 
 @contextmanager
 def open_for_command(db: str, *, tenant_required: bool = True) -> Iterator["Store"]:
-    """The store at an address, its schema current; with `company`, WrongUse unless there is one, and at its time."""
+    """Yield the store at an address, at its tenant's world time; UsageError unless its schema is current.
+
+    With `tenant_required`, also UsageError if it has no tenant.
+    """
     from corehr.entrypoints import schema
     from corehr.entrypoints.tenants import restore_world_clock
     from corehr.kernel import tenants

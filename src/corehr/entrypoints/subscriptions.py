@@ -1,4 +1,4 @@
-"""What an operator does about events: who is told of which ones, and what is to be delivered again."""
+"""What an operator can do with events: select the types that an app receives, redeliver one, replay many."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,39 +14,42 @@ from corehr.kernel.db import Store, Tx
 from corehr.kernel.settings import UsageError
 
 REPLAY_BATCH_SIZE: Final = 1000
-"""Events of a replay that share a command, so that the writer is never held for long."""
+"""Events of a replay that share a command: few, so that the writer is never occupied for long."""
 
 
 def resolve_event_types(spec: Spec, app: App, selection: Literal["*"] | Sequence[str]) -> list[str]:
-    """The event types an app will be told of; `*` is every one that it may have. WrongUse when it may not have one."""
+    """Return the event types that an app will receive; `*` is every type that it may have.
+
+    Raises UsageError for a type that it may not have.
+    """
     if selection == "*":
         available = [name for name, event in spec.events.items() if may_subscribe(app, event)]
         if not available:
-            raise UsageError("the app has no scope for any event: docs/coverage.md says what each asks for")
+            raise UsageError("the app has no scope for any event: docs/coverage.md lists the scopes of each")
         return available
-    if not selection and app.type != "store":  # which is sent its tickets anyway
-        raise UsageError("name an event, or say * for all of them")
+    if not selection and app.type != "store":  # a store app receives its tickets anyway
+        raise UsageError("name an event, or write * for all of them")
     for name in selection:
         event = spec.events.get(name)
         if event is None:
-            raise UsageError(f"there is no event {name}: docs/coverage.md lists those there are")
+            raise UsageError(f"there is no event {name}: docs/coverage.md lists all of them")
         if app.documented_type not in event.app_types:
-            raise UsageError(f"{name} is not there for {app.type} apps")
+            raise UsageError(f"{name} is not available to {app.type} apps")
         if not may_subscribe(app, event):
             raise UsageError(f"for {name} the app needs one of these scopes: {', '.join(event.scopes)}")
     return sorted(set(selection))
 
 
 def unsubscribe(tx: Tx, app_id: str) -> None:
-    """The app is told of nothing any more, of what waits for it neither."""
+    """Delete the app's subscription, and mark the deliveries that wait for it dead."""
     subscribers.delete_subscriber(tx, app_id)
     outbox.dead_letter_all(tx, app_id, "the app unsubscribed")
 
 
 def redeliver(tx: Tx, event_id: str, app_id: str | None) -> list[str]:
-    """Let an event be delivered again at once: to one app, or to all that subscribe to its type. To which ones it is.
+    """Make an event due again now, for one app or for all that subscribe to its type, and return their ids.
 
-    WrongUse when there is no such event, or nobody to tell.
+    Raises UsageError when there is no such event or no such subscriber.
     """
     row = next(iter(tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=[_seq_of(event_id)])), None)
     if row is None or event_log.event_id(tx.tenant, row["seq"]) != event_id:
@@ -69,20 +72,20 @@ def _seq_of(event_id: str) -> int:
     try:
         seq = event_log.seq_of(event_id)
     except ValueError:
-        raise UsageError(f"{event_id} is no event id: it has 32 hexadecimal digits") from None
+        raise UsageError(f"{event_id} is not an event id: an event id has 32 hexadecimal digits") from None
     return min(seq, (1 << 63) - 1)
 
 
 def require_subscriber(tx: Tx, app_id: str) -> None:
-    """WrongUse unless the app's events go somewhere."""
+    """Raise UsageError unless the app has a subscription."""
     if subscribers.get(tx, app_id) is None:
-        raise UsageError(f"{app_id} subscribes to nothing: say where its events go first")
+        raise UsageError(f"{app_id} subscribes to nothing: subscribe first")
 
 
 async def replay(store: Store, tenant: str, app_id: str, since: datetime | None) -> int:
-    """Deliver again, in order, all that an app subscribes to and that was recorded since a moment, or ever; how many.
+    """Redeliver, in order, all events of the app's types that were recorded since an instant, by default all of them.
 
-    WrongUse when its events go nowhere.
+    Return how many events there were. Raises UsageError when the app has no subscription.
     """
     await store.query(tenant, lambda tx: require_subscriber(tx, app_id))
     since_timestamp = to_timestamp(since) if since else ""

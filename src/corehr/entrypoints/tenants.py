@@ -1,4 +1,4 @@
-"""How a tenant comes into being: its row, its days, its locks."""
+"""Creates a tenant, and restores its world clock."""
 
 from zoneinfo import ZoneInfo
 
@@ -21,11 +21,11 @@ def create_tenant(
     seed: str | None = None,
     keep_world_clock: bool = False,
 ) -> Tenant:
-    """The transaction's tenant, made; WrongUse when it exists or there is no such zone.
+    """Create the transaction's tenant and return it; UsageError if it exists or there is no such time zone.
 
-    `key` (16 hexadecimal digits, what the platform calls tenant_key) and `server_key` (64, what tokens are signed
-    with) are fresh unless given. With `world`, the tenant's clock stays where the transaction's is, also after a
-    restart.
+    `tenant_key` (16 hexadecimal digits, the platform's tenant_key) and `server_key` (64 digits, which sign tokens) are
+    generated unless given. With `keep_world_clock`, the tenant's world clock goes on from the transaction's time, also
+    after a restart.
     """
     if tenants.get(tx):
         raise UsageError("this database has its company already: give --db another one")
@@ -46,7 +46,7 @@ def create_tenant(
 
 
 def require_time_zone(time_zone: str) -> None:
-    """WrongUse unless it is a time zone's name, as Asia/Shanghai."""
+    """Raise UsageError unless this is the name of a time zone, as Asia/Shanghai."""
     try:
         ZoneInfo(time_zone)
     except (KeyError, ValueError, OSError):
@@ -54,7 +54,7 @@ def require_time_zone(time_zone: str) -> None:
 
 
 def restore_world_clock(clock: Clock, tenant: Tenant) -> None:
-    """The tenant's time goes on from where its world's clock was set, if it ever was."""
+    """Let the tenant's time go on from where its world clock was set, if it was set."""
     if tenant.world_time and tenant.world_time_set_at:
         clock.set_now(
             tenant.id, parse_timestamp(tenant.world_time) + (real_now() - parse_timestamp(tenant.world_time_set_at))

@@ -1,1 +1,1 @@
-"""Floor 3: HTTP, tokens, shapes, ids. It never sees HR."""
+"""Floor 3: HTTP, tokens, request schemas and ids; it imports nothing of HR."""

@@ -1,4 +1,4 @@
-"""Apps: who may call, with which scopes, and whose data they see."""
+"""Apps: their credentials, their scopes, and their data range."""
 
 import hmac
 from collections.abc import Collection, Sequence
@@ -43,12 +43,12 @@ app_table = tenant_table(
     text_column("created_at"),
 )
 
-_with_tenant_keys = sa.select(app_table, tenant.c.server_key, tenant.c.key.label("tenant_key")).join(
+_with_tenant_keys = sa.select(app_table, tenant.c.server_key, tenant.c.tenant_key).join(
     tenant, tenant.c.tenant == app_table.c.tenant
 )
 _INSERT = insert_into(app_table)
 _SELECT_ALL = statement(_with_tenant_keys.where(of_tenant(app_table)).order_by(app_table.c.app_id))
-# the one reading without a tenant: a request says who it is before it is known whose it is
+# the only query without a tenant: a request names its app before its tenant is known
 _SELECT_OF_ALL_TENANTS = statement(_with_tenant_keys)
 _UPDATE_SECRET = update_columns(app_table, "secret_hash", by=("app_id",))
 _UPDATE_ENABLED = update_columns(app_table, "enabled", by=("app_id",))
@@ -58,8 +58,8 @@ _UPDATE_ENABLED = update_columns(app_table, "enabled", by=("app_id",))
 class App:
     """An app of one tenant. `app_id` is unique in the installation: `cli_` and 16 hexadecimal digits.
 
-    `scopes` are the names it was given, or EVERYTHING; `created_at` is a stamp of real time; `tenant_key` is what the
-    platform calls the tenant.
+    `scopes` are the names of its scopes, or ALL_SCOPES; `created_at` is a timestamp of real time; `tenant_key` is the
+    platform's id of the tenant.
     """
 
     tenant: str
@@ -77,11 +77,11 @@ class App:
 
     @property
     def documented_type(self) -> str:
-        """What the documents call its type: custom or isv."""
+        """Return the app's type as the pages name it: custom or isv."""
         return "isv" if self.type == "store" else self.type
 
     def has_any_scope(self, any_of: Collection[str]) -> bool:
-        """Whether it has one of these scopes; of none to choose from, it does."""
+        """Return whether the app has one of these scopes; True when `any_of` is empty."""
         return isinstance(self.scopes, str) or not any_of or not self.scopes.isdisjoint(any_of)
 
     def has_secret(self, app_secret: str) -> bool:
@@ -104,9 +104,10 @@ def create_app(
     app_secret: str | None = None,
     created_at: str | None = None,
 ) -> tuple[str, str]:
-    """Its app id and secret, new ones unless they are given. `data_range` may be a collection of department ids.
+    """Insert an app and return its id and secret, generated unless they are given.
 
-    `created_at` is a stamp, of real time unless it is given; tokens are issued in windows that count from it.
+    `data_range` may be a collection of department ids. `created_at` is a timestamp, the real time by default; the
+    windows in which tokens are issued are counted from it.
     """
     app_id = app_id or generate_app_id()
     app_secret = app_secret or random_hex()
@@ -126,12 +127,12 @@ def create_app(
 
 
 def list_apps(tx: Tx) -> Sequence[App]:
-    """The tenant's apps, by app id."""
+    """Return the tenant's apps, ordered by app id."""
     return [_from_row(row) for row in tx.fetch_all(_SELECT_ALL)]
 
 
 def rotate_secret(tx: Tx, app_id: str) -> str | None:
-    """A new secret, None when there is no such app. Tokens already issued live on until they expire."""
+    """Set and return a new secret, or None when there is no such app. Issued tokens stay valid until they expire."""
     new_secret = random_hex()
     return (
         new_secret if tx.execute(_UPDATE_SECRET, app_id=app_id, secret_hash=_hash_secret(app_id, new_secret)) else None
@@ -139,12 +140,12 @@ def rotate_secret(tx: Tx, app_id: str) -> str | None:
 
 
 def set_enabled(tx: Tx, app_id: str, *, enabled: bool) -> bool:
-    """Whether there is such an app."""
+    """Enable or disable an app; return whether it exists."""
     return tx.execute(_UPDATE_ENABLED, app_id=app_id, enabled=int(enabled)) == 1
 
 
 class AppRegistry:
-    """The apps of every tenant, in memory; what another process changed is seen within a second."""
+    """The apps of every tenant, cached in memory; a change by another process is visible within a second."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -153,9 +154,9 @@ class AppRegistry:
         self._running_refreshes = 0
 
     async def get(self, app_id: str) -> App | None:
-        """The app; who is not known is always looked for again."""
+        """Return the app, or None. A cached app is at most a second old; an unknown id always re-reads the database."""
         age = monotonic() - self._refreshed_at
-        # one caller reads ahead of time, the others wait for it only once what they have is a second old
+        # one caller refreshes early; the others wait for a refresh only when the cache is a second old
         if age > _MAX_AGE_SECONDS or (age > _REFRESH_AFTER_SECONDS and not self._running_refreshes):
             await self._refresh()
         app = self._apps.get(app_id)
@@ -165,7 +166,7 @@ class AppRegistry:
         return app
 
     async def list_enabled_store_apps(self) -> Sequence[App]:
-        """The store apps of every tenant that are enabled, read now."""
+        """Return the enabled store apps of every tenant, read from the database now."""
         await self._refresh()
         return [app for app in self._apps.values() if app.type == "store" and app.enabled]
 

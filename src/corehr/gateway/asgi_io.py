@@ -1,4 +1,4 @@
-"""HTTP as ASGI brings it: reads a request's body and query, sends an answer, or loses it on purpose."""
+"""ASGI input and output: reads a request's body and query, sends a response, or aborts the connection."""
 
 from contextlib import suppress
 from typing import Final
@@ -12,15 +12,15 @@ from corehr.gateway.responses import NOT_FOUND, Response
 MAX_BODY_BYTES: Final = 10 * 2**20
 _MAX_LINE_CHARS: Final = 200
 _MAX_DRAINED_BYTES = 4 * MAX_BODY_BYTES
-"""Of a longer body so much is read, so that a client still sending can come to read the answer."""
+"""At most this much of a longer body is read, so that a client that is still sending gets to read the response."""
 
 
 class ClientDisconnected(Exception):
-    """The client went away before its request was whole."""
+    """The client disconnected before its request was complete."""
 
 
 async def read_body(receive: Receive) -> bytes | None:
-    """The whole body; None when it is too long."""
+    """Return the whole body, or None when it exceeds MAX_BODY_BYTES; raise ClientDisconnected when it is cut off."""
     message = await receive()
     body: bytes = message.get("body", b"")
     length = len(body)
@@ -39,7 +39,7 @@ async def read_body(receive: Receive) -> bytes | None:
 
 
 def parse_query(query: bytes) -> list[tuple[str, str]]:
-    """Names and values of a query string, percent-decoded."""
+    """Return the names and values of a query string, percent-decoded and in order."""
     found = []
     for part in query.decode(errors="replace").split("&"):
         name, _, value = part.partition("=")
@@ -50,11 +50,12 @@ def parse_query(query: bytes) -> list[tuple[str, str]]:
 
 
 def printable_line(text: str) -> str:
-    """What a stranger said, on one line that can be shown: printable, and not long."""
+    """Return untrusted text as one printable line of at most _MAX_LINE_CHARS characters."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_MAX_LINE_CHARS]
 
 
 async def send_response(send: Send, response: Response, log_id: str, request_id: str) -> None:
+    """Send the response with its content type, length, log id and request id."""
     content_type = b"text/plain" if response is NOT_FOUND else b"application/json; charset=utf-8"
     headers = [
         (CONTENT_TYPE, content_type),
@@ -68,11 +69,11 @@ async def send_response(send: Send, response: Response, log_id: str, request_id:
 
 
 async def abort_connection(send: Send) -> None:
-    """End the connection without a byte of an answer.
+    """Close the connection without sending a byte of a response.
 
-    ASGI has no word for it. uvicorn refuses to write a header of such a name, but then takes the answer for begun, and
-    closes the connection of an app that returns in the middle of one. Whoever calls without a server in between gets
-    the exception that a lost connection is.
+    ASGI has no message for this. uvicorn refuses to write a header with the name below, but then considers the response
+    started, and closes the connection of an app that returns before it is complete. A caller without a server in
+    between gets ConnectionResetError.
     """
     with suppress(RuntimeError):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"\0", b"")]})

@@ -1,4 +1,4 @@
-"""Claims: records that one request at a time may be at; who finds one claimed is told so and does not wait."""
+"""Exclusive claims: a record that one request at a time may use; a second request is refused without waiting."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +12,9 @@ ClaimKey = tuple[str, str, str]
 
 
 class ExclusiveClaims:
-    """The records claimed in this process. It is the event loop's own, so no lock guards it.
+    """The records claimed in this process. Only the event loop's thread uses it, so it needs no lock.
 
-    A claim is taken before the request waits for the store, and held until its transaction is over.
+    A record is claimed before the request waits for the store, and released when its transaction has ended.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class ExclusiveClaims:
 
     @contextmanager
     def claim(self, tenant: str, operation: Operation, arguments: Arguments, code: int | None) -> Iterator[None]:
-        """Keep the record that the request names; Refusal with the operation's `code` when somebody else does."""
+        """Claim the record that the request names; raise BusinessError `code` when another request has claimed it."""
         key = None if code is None else _claim_key(tenant, operation, arguments)
         if key is None or code is None:
             yield

@@ -1,7 +1,7 @@
-"""Delivers what the outbox holds: one lane per subscriber claims, sends and writes down what came of it.
+"""The delivery worker: leases deliveries from the outbox, sends them and records the results.
 
-Lanes know nothing of each other, so that a slow or dead subscriber holds up nobody else. Within a lane the events of
-one subject are sent one after the other, those of different subjects side by side.
+Each subscriber is served by a pass of its own, so that a slow or dead subscriber delays no other. Within a pass the
+events of one subject, a lane, are sent one after the other, and lanes in parallel.
 """
 
 import asyncio
@@ -25,38 +25,38 @@ from corehr.kernel.outbox import AttemptResult, DeliveryResult, LeasedDelivery
 from corehr.kernel.subscribers import Subscriber
 
 BATCH_SIZE: Final = 64
-"""Deliveries claimed together: few, so that the writer is soon free again for commands."""
+"""Deliveries leased together: few, so that the writer is soon free again for commands."""
 
 MIN_PARALLEL_LANES: Final = 4
-"""Subjects of one lane that are sent side by side: enough to keep a near subscriber busy, few enough that answers to
-callers of the API, which share the event loop, do not wait behind a crowd."""
+"""Lanes of one subscriber that are sent in parallel from the start: enough to keep a fast subscriber busy, few enough
+that responses of the API, which shares the event loop, are not delayed."""
 
 MAX_PARALLEL_LANES: Final = 32
-"""As many for a subscriber that is far away or slow: waiting costs nothing."""
+"""Lanes of one slow or distant subscriber that are sent in parallel: waiting for it takes no time of the event loop."""
 
 LANE_START_DELAY_SECONDS: Final = 0.01
-"""Seconds after which one more is sent beside those that are under way."""
+"""Seconds after which one more lane is started beyond `MIN_PARALLEL_LANES`."""
 
 BATCH_PAUSE_SECONDS: Final = 0.01
-"""Seconds between two batches of a lane, in which callers of the API have the event loop and the writer."""
+"""Seconds between two full batches of a pass, in which the API has the event loop and the writer."""
 
 LEASE_SECONDS: Final = 60
-"""Seconds of real time for which claimed deliveries are nobody else's."""
+"""Seconds of real time for which leased deliveries are not leased again."""
 
 LEASE_MARGIN_SECONDS: Final = 10
-"""Seconds before the end of a lease from which nothing more is sent under it: longer than an attempt can take."""
+"""Seconds before the end of a lease in which nothing more is sent under it: longer than an attempt can take."""
 
 POLL_SECONDS: Final = 0.25
-"""Seconds between two looks at what is due, when nobody says that something is."""
+"""Seconds between two queries for due deliveries when `wake` is not called."""
 
 WAKE_DELAY_SECONDS: Final = 0.005
-"""Seconds before a look, so that a burst of commands is one look."""
+"""Seconds between `wake` and the query for due deliveries, so that a burst of commands causes one query."""
 
 _log = logging.getLogger(__name__)
 
 
 class _PreparedDelivery(NamedTuple):
-    """A claimed delivery and what is to be sent, or why nothing is."""
+    """A leased delivery with the body to send, or with the reason why it is skipped."""
 
     leased: LeasedDelivery
     event_id: str
@@ -65,10 +65,10 @@ class _PreparedDelivery(NamedTuple):
 
 
 class DeliveryWorker:
-    """One tenant's deliveries. World time says when something is due; leases are of real time.
+    """Delivers one tenant's events. Due times are in world time, leases in real time.
 
-    `run` looks for what is due and starts a lane's pass for each subscriber that has something. Who moves the clock
-    holds everything still with `alone`, and has `attempt_due` make the attempts of the moments it passes.
+    `run` starts a pass for each subscriber with due deliveries. Code that moves the world clock stops the passes with
+    `paused` and calls `run_due` for each instant at which attempts are due.
     """
 
     def __init__(
@@ -87,13 +87,13 @@ class DeliveryWorker:
         self._pauses = 0
 
     def wake(self) -> None:
-        """Something may be due now."""
+        """Make `run` query for due deliveries now."""
         self._wake.set()
 
     # -- in the background --------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Deliver until cancelled; what is under way then is sent again by the next process."""
+        """Deliver until cancelled; attempts that are under way then are made again by the next process."""
         try:
             while True:
                 with suppress(TimeoutError):
@@ -103,8 +103,8 @@ class DeliveryWorker:
                 self._wake.clear()
                 try:
                     await self._start_due_passes()
-                except Exception:  # noqa: BLE001  # what fails now is tried again with the next look
-                    _log.exception("what is due could not be looked up")
+                except Exception:  # noqa: BLE001  # the next query tries again
+                    _log.exception("due deliveries could not be queried")
         finally:
             for task in self._passes.values():
                 task.cancel()
@@ -122,13 +122,13 @@ class DeliveryWorker:
     def _on_pass_done(self, app_id: str, task: "asyncio.Task[int]") -> None:
         del self._passes[app_id]
         if not task.cancelled() and (error := task.exception()):
-            _log.error("the deliveries to %s broke off; they go on", app_id, exc_info=error)
+            _log.error("a pass of deliveries to %s failed; the next one continues", app_id, exc_info=error)
 
-    # -- for those who move the clock ---------------------------------------------------------------------------
+    # -- while the clock moves ----------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Inside, nothing is delivered but by `attempt_due`; what is on its way is settled first."""
+        """Inside the context only `run_due` delivers; passes that are under way end before it is entered."""
         self._pauses += 1
         try:
             if self._passes:
@@ -139,7 +139,7 @@ class DeliveryWorker:
             self.wake()
 
     async def next_due(self, after: datetime) -> datetime | None:
-        """When the first attempt later than this moment is due."""
+        """Return when the first attempt after `after` is due, of the subscribers that can be reached, or None."""
         reachable = [
             subscriber.app_id
             for subscriber in await self._store.query(self._tenant, subscribers.list_all)
@@ -149,19 +149,22 @@ class DeliveryWorker:
         return parse_timestamp(due) if due else None
 
     async def run_due(self, at: datetime) -> None:
-        """Make every attempt that is due at a moment of world time; when this returns it is known what came of it."""
+        """Make every attempt that is due at an instant of world time, and return when their results are recorded."""
         while app_ids := await self._list_reachable_with_due(at):
             counts = await asyncio.gather(*(self._run_pass(app_id, at) for app_id in app_ids), return_exceptions=True)
             for app_id, error in zip(app_ids, counts, strict=True):
                 if isinstance(error, BaseException):
-                    _log.error("the deliveries to %s broke off; they go on", app_id, exc_info=error)
+                    _log.error("a pass of deliveries to %s failed; the next one continues", app_id, exc_info=error)
             if not any(isinstance(count, int) and count for count in counts):
                 return
 
-    # -- who is to be told ---------------------------------------------------------------------------------------
+    # -- subscribers that can be reached ------------------------------------------------------------------------
 
     async def _list_reachable_with_due(self, at: datetime | None) -> list[str]:
-        """The apps that can be reached and have something due; what waited too long for a connection is given up."""
+        """Return the apps that can be reached and have deliveries due at `at`, by default now.
+
+        Deliveries that have waited too long for a connection become dead.
+        """
 
         def read(tx: Tx) -> tuple[list[Subscriber], set[str], set[str]]:
             now, now_seconds = at or tx.now, int(real_seconds())
@@ -186,7 +189,7 @@ class DeliveryWorker:
         return reachable
 
     async def _can_reach(self, subscriber: Subscriber) -> bool:
-        """Whether attempts can be made: only the process that holds a connection of the app delivers over it."""
+        """Return whether attempts can be made: only the process that has a connection of the app delivers over it."""
         app = await self._apps.get(subscriber.app_id)
         return app is not None and app.enabled and self._is_connected(subscriber)
 
@@ -196,7 +199,7 @@ class DeliveryWorker:
     # -- a pass ---------------------------------------------------------------------------------------------------
 
     async def _run_pass(self, app_id: str, at: datetime | None = None) -> int:
-        """Deliver to one subscriber until nothing more is due for it; how many deliveries were claimed."""
+        """Deliver to one subscriber until nothing more is due for it, and return how many deliveries were leased."""
         results: Sequence[DeliveryResult] = ()
         count, progressed = 0, True
         while True:
@@ -221,14 +224,14 @@ class DeliveryWorker:
             return [DeliveryResult(delivery) for delivery in leased]
         subscriber, prepared = await self._store.query(self._tenant, partial(self._prepare, app, leased))
         if subscriber is None:
-            return [DeliveryResult(it) for it in leased]
+            return [DeliveryResult(delivery) for delivery in leased]
         by_subject: dict[str, list[_PreparedDelivery]] = {}
-        for it in prepared:
-            by_subject.setdefault(it.leased.subject, []).append(it)
+        for item in prepared:
+            by_subject.setdefault(item.leased.subject, []).append(item)
         lanes, results = deque(by_subject.values()), list[DeliveryResult]()
 
         def may_send() -> bool:
-            """There is somebody, enough of the lease is left, and no traveller waits for this pass to end."""
+            """The subscriber is connected, enough of the lease is left, and `paused` does not wait for this pass."""
             possible = self._is_connected(subscriber) and real_seconds() < lease_until - LEASE_MARGIN_SECONDS
             return possible and (inside_pause or not self._pauses)
 
@@ -248,27 +251,30 @@ class DeliveryWorker:
     def _prepare(
         self, app: App, leased: Sequence[LeasedDelivery], tx: Tx
     ) -> tuple[Subscriber | None, list[_PreparedDelivery]]:
-        """What to send of each."""
+        """Return the subscriber and its prepared deliveries; None and none when the app no longer subscribes."""
         subscriber = subscribers.get(tx, app.app_id)
         if subscriber is None:
             return None, []
         rows = {
             row["seq"]: row for row in tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=[delivery.seq for delivery in leased])
         }
-        events = [rows[it.seq] for it in leased]
+        events = [rows[delivery.seq] for delivery in leased]
         skip_reasons = self._envelopes.skip_reasons(tx, app, subscribers.list_event_types(tx, app.app_id), events)
         bodies = self._envelopes.bodies_for(tx, app, events)
         return subscriber, [
             _PreparedDelivery(
-                it, event_log.event_id(tx.tenant, it.seq), skip_reason, build_envelope(app, subscriber, row, body)
+                delivery,
+                event_log.event_id(tx.tenant, delivery.seq),
+                skip_reason,
+                build_envelope(app, subscriber, row, body),
             )
-            for it, row, skip_reason, body in zip(leased, events, skip_reasons, bodies, strict=True)
+            for delivery, row, skip_reason, body in zip(leased, events, skip_reasons, bodies, strict=True)
         ]
 
     async def _send_lane(
         self, subscriber: Subscriber, lane: Sequence[_PreparedDelivery], may_send: Callable[[], bool]
     ) -> Sequence[DeliveryResult]:
-        """Send what there is of one subject, in order, as far as it is taken."""
+        """Send the deliveries of one lane in order, up to the first that is not accepted, and return the results."""
         results: list[DeliveryResult] = []
         for number, prepared in enumerate(lane):
             if prepared.skipped_because is not None:
@@ -285,7 +291,7 @@ class DeliveryWorker:
     async def _send(self, subscriber: Subscriber, prepared: _PreparedDelivery) -> AttemptResult:
         if subscriber.mode == "webhook":
             return await self._webhooks.post(subscriber.url, prepared.body, subscriber.encrypt_key)
-        # a fresh message id for each attempt: one SDK puts the fragments of attempts with the same id together
+        # a new message id for each attempt: one SDK joins the fragments of attempts with the same id
         return await self._connections.send(subscriber.app_id, new_log_id(), prepared.event_id, prepared.body)
 
 

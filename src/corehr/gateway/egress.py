@@ -1,4 +1,4 @@
-"""Where outgoing calls may go: nowhere but to what the operator named and, in a sandbox, to this machine."""
+"""Restricts outgoing calls to the hosts that the operator allows and, in a sandbox, to this machine."""
 
 import re
 import socket
@@ -15,21 +15,21 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
-# a last label of digits, or 0x and digits, makes an address of it for those who take odd spellings: 127.1, 0x7f.1
+# the last label is not digits, nor 0x and digits: some resolvers read such a name as an address (127.1, 0x7f.1)
 _HOST_NAME: Final = re.compile(rf"(?=.{{1,253}}$)({_LABEL}\.)*(?!([0-9]+|0x[0-9a-f]*)$){_LABEL}")
 _WITH_PORT: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?")
 
 
 class EgressDenied(ValueError):
-    """Why no call goes there: one line, which says what to do."""
+    """A call that is malformed or not allowed; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """What was named, each with its port, None for any; `loopback` says whether this machine may be called as well.
+    """The allowed hosts and networks, each with its port, or None for any; `loopback` allows this machine as well.
 
-    Of hosts, `.example.com` stands for all that are below it. A host that was named may have any address; any other
-    call goes by the address that it connects to, whatever name led there.
+    A host `.example.com` stands for all hosts below that domain. A named host may have any address; any other call is
+    judged by the address that it connects to, whatever name resolved to it.
     """
 
     hosts: tuple[tuple[str, int | None], ...] = ()
@@ -38,9 +38,9 @@ class EgressPolicy:
 
     @classmethod
     def from_hosts(cls, names: Sequence[str], *, loopback: bool) -> "EgressPolicy":
-        """From host names, `*.` and a domain, IP addresses and networks, each with `:port` or without.
+        """Parse host names, `*.` with a domain, IP addresses and networks, each with or without `:port`.
 
-        An IPv6 address or network with a port stands in brackets. ValueError for anything else, with a line of advice.
+        An IPv6 address or network with a port is in brackets. Raises ValueError, with a line of advice, for all else.
         """
         hosts: list[tuple[str, int | None]] = []
         networks: list[tuple[Network, int | None]] = []
@@ -54,7 +54,7 @@ class EgressPolicy:
         return cls(tuple(hosts), tuple(networks), loopback)
 
     def denial_reason(self, url: str) -> str | None:
-        """Why a URL can be seen to be malformed or not allowed, without asking DNS, and what to do; else None."""
+        """Return why a URL is malformed or not allowed, decided without DNS, and what to do; else None."""
         try:
             self.validate_url(url)
         except EgressDenied as error:
@@ -62,9 +62,9 @@ class EgressPolicy:
         return None
 
     def validate_url(self, url: str) -> URL:
-        """The URL as it is to be called; NotAllowed as `refuses` says.
+        """Return the URL to call; raises EgressDenied with the reason that `denial_reason` returns.
 
-        Whoever connects must take the addresses of names from `Names`, and follow no redirect.
+        The caller must resolve names with `EgressResolver` and must not follow redirects.
         """
         target = _parse_url(url)
         host, port = target.raw_host or "", target.port or 0
@@ -72,7 +72,7 @@ class EgressPolicy:
         if address is not None:
             allowed = self._is_in_named_network(address, port) or (self.loopback and address.is_loopback)
         elif _HOST_NAME.fullmatch(host.removesuffix(".")):
-            # in a network that was named, or on this machine: its addresses will tell
+            # the name may resolve into a named network or to this machine: `allowed_addresses` decides
             may_resolve_inside = self.loopback or any(named_port in (None, port) for _, named_port in self.networks)
             allowed = may_resolve_inside or self._is_named_host(host, port)
         else:
@@ -82,9 +82,9 @@ class EgressPolicy:
         return target
 
     def allowed_addresses(self, host: str, port: int, found: Sequence[str]) -> Sequence[str]:
-        """Of the addresses found for a host name, those that may be connected to.
+        """Return those of the addresses found for a host name that may be connected to.
 
-        A name leads to this machine when all of its addresses do; one of many may be there to get in.
+        A name counts as this machine only if all of its addresses are loopback: a single one may be an attack.
         """
         if self._is_named_host(host, port):
             return found
@@ -106,7 +106,7 @@ class EgressPolicy:
 
 
 class EgressResolver(AbstractResolver):
-    """DNS for outgoing calls: finds of a name's addresses only those that may be connected to, else NotAllowed."""
+    """The resolver for outgoing calls: returns the allowed addresses of a name; raises EgressDenied without any."""
 
     def __init__(self, policy: EgressPolicy) -> None:
         self._policy = policy
@@ -119,17 +119,17 @@ class EgressResolver(AbstractResolver):
         allowed = self._policy.allowed_addresses(host, port, [result["host"] for result in found])
         if not allowed:
             raise _denied(host)
-        return [each for each in found if each["host"] in allowed]
+        return [result for result in found if result["host"] in allowed]
 
     async def close(self) -> None:
         await self._dns.close()
 
 
 def _denied(host: str) -> EgressDenied:
-    return EgressDenied(f"{host} may not be called; the operator allows it with --webhook-to {host}")
+    return EgressDenied(f"{host} may not be called; the operator allows it with --allow-webhook-host {host}")
 
 
-# ------------------------------------------------------------------------------------------------- what a URL says
+# ----------------------------------------------------------------------------------------------------------------- URLs
 
 
 def _parse_url(url: str) -> URL:
@@ -145,7 +145,7 @@ def _parse_url(url: str) -> URL:
 
 
 def _parse_address(host: str) -> Address | None:
-    """The address that a host is in its usual spelling; None for names, odd spellings, and a zone's addresses."""
+    """Return the address that a host spells in the usual way; None for names, other spellings and IPv6 zones."""
     try:
         return None if "%" in host else _unmap_ipv4(ip_address(host))
     except ValueError:
@@ -153,12 +153,12 @@ def _parse_address(host: str) -> Address | None:
 
 
 def _unmap_ipv4(address: Address) -> Address:
-    """An IPv4 address that was written as one of IPv6 leads where the IPv4 address does."""
+    """Return the IPv4 address that an IPv4-mapped IPv6 address stands for; any other address unchanged."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
 
 
-# --------------------------------------------------------------------------------------------- what an operator names
+# --------------------------------------------------------------------------------------------------- hosts and networks
 
 
 def _split_port(name: str) -> tuple[str, int | None]:

@@ -1,7 +1,7 @@
-"""What one app is told of an event: the facts in its words, and the envelope around them.
+"""Renders events for one app: the `event` member from the stored payload, and the envelope around it.
 
-Facts are neutral as they are stored. The app's own open ids, the fields its scopes show it and whether the event is for
-it at all are decided when it is told.
+Stored payloads are the same for all apps. The app's own open ids, the fields that its scopes show and whether the event
+is for it at all are decided when it is delivered.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ _EMPLOYMENT_FIELD: Final = "employment_id"
 
 
 class EventRenderer:
-    """Speaks of events to apps, by the spec."""
+    """Renders events for apps as the spec defines them."""
 
     def __init__(self, spec: Spec, directory: IdDirectory) -> None:
         self._directory = directory
@@ -37,8 +37,8 @@ class EventRenderer:
         }
 
     def bodies_for(self, tx: Tx, app: App, events: Sequence[Row]) -> list[Mapping[str, Any]]:
-        """The `event` member of each as this app is told it; of what the spec does not know, the facts as they are."""
-        payloads = [decode_json(row["facts"]) for row in events]
+        """Return the `event` member of each event for this app; of a type that the spec lacks, the stored payload."""
+        payloads = [decode_json(row["payload"]) for row in events]
         employment_ids = {
             payload[_EMPLOYMENT_FIELD]
             for row, payload in zip(events, payloads, strict=True)
@@ -47,7 +47,9 @@ class EventRenderer:
         user_ids = (
             self._directory.external_ids_of_employments(tx, "user_id", sorted(employment_ids)) if employment_ids else {}
         )
-        return [self._body_for(app, row["type"], said, user_ids) for row, said in zip(events, payloads, strict=True)]
+        return [
+            self._body_for(app, row["type"], payload, user_ids) for row, payload in zip(events, payloads, strict=True)
+        ]
 
     def _body_for(self, app: App, type: str, payload: dict[str, Any], user_ids: Mapping[str, str]) -> Mapping[str, Any]:
         target, employment_id = self._targets.get(type), payload.get(_EMPLOYMENT_FIELD, "")
@@ -57,7 +59,7 @@ class EventRenderer:
         return field_filter.apply(app.scopes, payload) if field_filter else payload
 
     def skip_reasons(self, tx: Tx, app: App, types: Collection[str], events: Sequence[Row]) -> list[str | None]:
-        """For each event, why the app must not be told of it; None where it may."""
+        """Return for each event the reason why it must not be delivered to the app, or None."""
         reasons = [self._not_subscribed_reason(app, types, row["type"]) for row in events]
         if app.data_range.everyone:
             return reasons
@@ -66,30 +68,30 @@ class EventRenderer:
         for index, row in enumerate(events):
             event_type = self._event_types[row["type"]] if reasons[index] is None else None
             employment_id = (
-                decode_json(row["facts"]).get(_EMPLOYMENT_FIELD) if event_type and event_type.data_range else None
+                decode_json(row["payload"]).get(_EMPLOYMENT_FIELD) if event_type and event_type.data_range else None
             )
             if employment_id and not self._directory.is_in_data_range(
-                tx, app.data_range, employment_id, local_date(parse_timestamp(row["at"]), tenant.time_zone)
+                tx, app.data_range, employment_id, local_date(parse_timestamp(row["recorded_at"]), tenant.time_zone)
             ):
-                reasons[index] = "the person is outside the app's data range"
+                reasons[index] = "the employment is outside the app's data range"
         return reasons
 
     def _not_subscribed_reason(self, app: App, types: Collection[str], type: str) -> str | None:
         if type not in types:
-            return "the app does not subscribe to this any more"
+            return "the app no longer subscribes to this event type"
         if type not in self._event_types:
-            return "this version of corehr knows no such event"
+            return "this version of corehr does not know this event type"
         if not may_subscribe(app, self._event_types[type]):
-            return "the app has no scope for this any more"
+            return "the app no longer has a scope for this event type"
         return None
 
 
 def build_envelope(app: App, subscriber: Subscriber, row: Row, body: Mapping[str, Any]) -> bytes:
-    """The body that is sent: schema 2.0, compact JSON."""
+    """Return the body to send: the envelope of schema 2.0, as compact JSON."""
     header = {
         "event_id": event_id(app.tenant, row["seq"]),
         "token": subscriber.verification_token,
-        "create_time": epoch_millis(parse_timestamp(row["at"])),
+        "create_time": epoch_millis(parse_timestamp(row["recorded_at"])),
         "event_type": row["type"],
         "tenant_key": app.tenant_key,
         "app_id": app.app_id,
@@ -98,7 +100,7 @@ def build_envelope(app: App, subscriber: Subscriber, row: Row, body: Mapping[str
 
 
 def may_subscribe(app: App, event: EventType) -> bool:
-    """Whether the event is there for apps of this kind, and the app holds one of its scopes."""
+    """Return whether the event is available to apps of this type, and the app has one of its scopes."""
     return app.documented_type in event.app_types and app.has_any_scope(event.scopes)
 
 

@@ -5,14 +5,14 @@ A line is a dotted path (`[]` after each list), a type, then words in any order.
     items[].employment_id string! id:user_id_type ref:employment scope:corehr:some.field:read
 
     string int boolean number object, `[]` after it for a list of them; `!` required
-    =x default (JSON for lists)     {a|b} the only values         open     ... more may come
+    =x default (JSON for lists)     {a|b} the only values         open     ... other values are allowed too
     1..100 range (either end free)  len:0..50 length              enum:n   the values of list n in enums.toml;
-    pattern:re  format:date         ref:kind,kind points at       enum:a.b the company's own values of field a.b
-    id:kind what id it is, or the parameter that says so          also:corehr a CoreHR id is taken as well
-    out:corehr answered as a CoreHR id whatever was asked         scope:a,b hidden unless the app has one
-    scope[v]:a,b needed for value v   business  the operation's rulebook owns it   required-in-prose   deprecated
-    claim         one request at a time may name a record here; who finds it claimed does not wait
-    idempotency   two requests with one value of it are the same request
+    pattern:re  format:date         ref:kind,kind references      enum:a.b the company's own values of field a.b
+    id:kind its id type, or the parameter that names it           also:corehr a CoreHR id is accepted as well
+    out:corehr rendered as a CoreHR id whatever type is requested scope:a,b hidden unless the app has one
+    scope[v]:a,b needed for value v   rulebook  the operation's rulebook owns it   required-in-prose   deprecated
+    exclusive     one request at a time may name a record here; a second one is refused without waiting
+    idempotency   requests with the same value of it are the same request
 """
 
 import json
@@ -34,13 +34,14 @@ class SpecError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """One field of a request, an answer or an event.
+    """One field of a request, a response or an event.
 
-    A list has its element in `item`, which carries what concerns one element (`fields`, enum, pattern, format, ids,
-    ref); the list itself has the length. `enum` is empty when any value goes; `enum_of` names where its values come
-    from. `length` and `range` are inclusive, None where an end is free. `id` is the parameter the value follows
-    ("user_id_type", "department_id_type") or a fixed kind; `id_out` is "as asked" or "corehr". `scopes`: hidden unless
-    the app holds one of them. A required field with a default is never missing.
+    A list has its element in `item`, which has the attributes of one element (`fields`, enum, pattern, format, ids,
+    references); the list itself has the length. `enum` is empty when any value is allowed; `enum_name` names the source
+    of its values. `length` and `range` are inclusive, None where an end is free. `id_type` is the parameter that names
+    the id type ("user_id_type", "department_id_type") or a fixed id type; `output_id_type` is "as requested" or
+    "corehr". `scopes`: the field is hidden unless the app has one of them. A required field with a default is never
+    missing.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Field:
     format: str | None = None
     id_type: str | None = None
     accepts_corehr_id: bool = False
-    output_id_type: str = "as asked"
+    output_id_type: str = "as requested"
     references: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     value_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_SCOPES)
@@ -70,18 +71,18 @@ class Field:
 
 
 class FieldParser:
-    """Reads lines into fields; equal lines with equal members share one Field."""
+    """Parses lines into fields; equal lines with equal members share one Field."""
 
     def __init__(self, enums: Enums) -> None:
-        """`enums`: the shared lists of values by name."""
+        """Use `enums`, the shared lists of values by name."""
         self._enums = enums
         self._leaves: dict[tuple[str, str], tuple[str, Field]] = {}
         self._wrapped: dict[tuple[Field, str, tuple[Field, ...]], Field] = {}
 
     def parse(self, lines: Sequence[str], source: str) -> tuple[Field, ...]:
-        """The fields of `lines`; `place` (file, entry, section) opens the message of a SpecError.
+        """Return the fields of `lines`; `source` (file, entry, section) starts the message of a SpecError.
 
-        Builds from the last line up, so that the members of an object are complete when it is met.
+        Lines are parsed from the last one up, so that the members of an object are complete before the object itself.
         """
         pending: dict[str, list[Field]] = {}
         for line in reversed(lines):
@@ -93,7 +94,7 @@ class FieldParser:
                 members = self._in_order(children) if children else ()
                 field = self._wrapped_leaf(leaf, brackets, members)
             except (ValueError, re.error) as error:
-                raise SpecError(f"{source}: line {line!r}: {error}; write it as gateway/fields.py says") from error
+                raise SpecError(f"{source}: line {line!r}: {error}; see gateway/fields.py for the notation") from error
             pending.setdefault(parent, []).append(field)
         try:
             top = self._in_order(pending.pop("", ()))
@@ -124,7 +125,7 @@ class FieldParser:
 
 
 def _wrap(leaf: Field, brackets: str, members: tuple[Field, ...]) -> Field:
-    """The field with its members, and one list around it per pair of brackets."""
+    """Return the field with its members, wrapped in one list per pair of brackets."""
     if members:
         if leaf.type != "object":
             raise ValueError("has members but is no object")
@@ -140,7 +141,7 @@ def _wrap(leaf: Field, brackets: str, members: tuple[Field, ...]) -> Field:
 
 
 def _element(leaf: Field) -> Field:
-    """What a line says of one element of its list."""
+    """Return the element of a list, with the attributes of its line that apply to one element."""
     return Field(
         "",
         leaf.type,
@@ -160,7 +161,7 @@ def _element(leaf: Field) -> Field:
 
 
 def _list_of(element: Field, leaf: Field) -> Field:
-    """What a line says of its list as a whole."""
+    """Return the list field, with the attributes of its line that apply to the whole list."""
     return Field(
         leaf.name,
         "list",
@@ -176,7 +177,7 @@ def _list_of(element: Field, leaf: Field) -> Field:
 
 
 def _parse_line(name: str, rest: str, enums: Enums) -> tuple[str, Field]:
-    """Brackets and field of one line, without its members."""
+    """Return the brackets and the field of one line, without its members."""
     kind, *words = rest.split(" ")
     required = kind.endswith("!")
     kind = kind.removesuffix("!")
@@ -190,9 +191,9 @@ def _parse_line(name: str, rest: str, enums: Enums) -> tuple[str, Field]:
         if key == "value_scopes":
             value = MappingProxyType({**attributes.pop(key, {}), **value})
         if key in attributes:
-            raise ValueError(f"{word!r} says {key} again")
+            raise ValueError(f"{word!r} sets {key} again")
         attributes[key] = value
-    enum_name = attributes.get("enum_of", ".")
+    enum_name = attributes.get("enum_name", ".")
     if "." not in enum_name:
         if not enums.get(enum_name):
             raise ValueError(f"enum {enum_name!r} has no values in enums.toml")
@@ -201,7 +202,7 @@ def _parse_line(name: str, rest: str, enums: Enums) -> tuple[str, Field]:
 
 
 def _attribute(word: str, kind: str, brackets: str) -> tuple[str, Any]:
-    """Attribute of Field and its value, as one word says them."""
+    """Return the Field attribute that a word sets, and its value."""
     if word in _FLAGS:
         return _FLAGS[word]
     if word[:1] == "=":
@@ -234,21 +235,21 @@ def _keyed_attribute(word: str) -> tuple[str, Any]:
 
 
 _FLAGS: dict[str, tuple[str, Any]] = {
-    "open": ("enum_open", True),
-    "business": ("business", True),
+    "open": ("open_enum", True),
+    "rulebook": ("rulebook_owned", True),
     "deprecated": ("deprecated", True),
     "idempotency": ("idempotency", True),
-    "claim": ("claim", True),
+    "exclusive": ("exclusive", True),
     "required-in-prose": ("required_in_prose", True),
-    "also:corehr": ("id_also_corehr", True),
-    "out:corehr": ("id_out", "corehr"),
+    "also:corehr": ("accepts_corehr_id", True),
+    "out:corehr": ("output_id_type", "corehr"),
 }
 _KEYS = {
-    "enum": ("enum_of", False),
+    "enum": ("enum_name", False),
     "pattern": ("pattern", False),
     "format": ("format", False),
-    "id": ("id", False),
-    "ref": ("ref", True),
+    "id": ("id_type", False),
+    "ref": ("references", True),
     "scope": ("scopes", True),
 }
 _NUMBER = r"(-?[0-9]+(\.[0-9]+)?)?"

@@ -1,4 +1,4 @@
-"""Frames: the protobuf messages that a long connection carries both ways."""
+"""Frames: the protobuf messages of a long connection, in both directions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ _MESSAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One message of a long connection; of two headers of one name the last is told."""
+    """One message of a long connection; of several headers with one name, `headers` has the last."""
 
     method: int
     headers: Mapping[str, str]
@@ -44,7 +44,10 @@ class Frame:
 
 
 def _message_class() -> Any:
-    """The class of Frame, in a pool of its own: another library of the process may know the same names."""
+    """Return the class of the protobuf message, from a descriptor pool of its own.
+
+    Another library in the process may register the same names in the default pool.
+    """
     file = FileDescriptorProto(name="pbbp2.proto", package="pbbp2", syntax="proto2")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
@@ -65,7 +68,7 @@ _Message: Final = _message_class()
 
 
 def encode(frame: Frame) -> bytes:
-    """The frame as it is sent; a number that is 0 is written too."""
+    """Return the frame as bytes; numbers are written even if they are 0."""
     message = _Message(SeqID=frame.seq_id, LogID=frame.log_id, service=frame.service, method=frame.method)
     for key, value in frame.headers.items():
         message.headers.add(key=key, value=value)
@@ -76,14 +79,14 @@ def encode(frame: Frame) -> bytes:
 
 
 def decode(data: bytes) -> Frame:
-    """The frame that was sent; ValueError when it is none."""
+    """Return the frame that the bytes encode; raises ValueError if they encode none."""
     try:
         message = _Message.FromString(data)
     except DecodeError as error:
-        raise ValueError("no frame") from error
+        raise ValueError("not a frame") from error
     if not message.IsInitialized():
         raise ValueError("a frame without one of its required fields")
     headers = {header.key: header.value for header in message.headers}
-    if not all(isinstance(text, str) for text in (*headers, *headers.values())):  # bytes where it is no UTF-8
-        raise ValueError("a header that is no text")
+    if not all(isinstance(text, str) for text in (*headers, *headers.values())):  # bytes if it is not UTF-8
+        raise ValueError("a header that is not text")
     return Frame(message.method, headers, message.payload, message.service, seq_id=message.SeqID, log_id=message.LogID)

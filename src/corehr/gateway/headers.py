@@ -1,13 +1,13 @@
-"""The names of response headers, spelt as the SDKs read them."""
+"""The names of response headers, in the case that the SDKs look up."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class CanonicalName(bytes):
-    """A header name that keeps its capitals.
+    """A header name whose `lower()` keeps its capitals.
 
-    uvicorn lower-cases every name it writes; one SDK looks `X-Tt-Logid`, `Content-Type` and `Content-Disposition` up
-    with their capitals and finds nothing else.
+    uvicorn lower-cases every name it writes; one SDK looks up `X-Tt-Logid`, `Content-Type` and `Content-Disposition`
+    case-sensitively.
     """
 
     __slots__ = ()
@@ -20,7 +20,7 @@ LOG_ID = CanonicalName(b"X-Tt-Logid")
 REQUEST_ID = CanonicalName(b"X-Request-Id")
 CONTENT_TYPE = CanonicalName(b"Content-Type")
 CONTENT_DISPOSITION = CanonicalName(b"Content-Disposition")
-CONTENT_LENGTH = b"content-length"  # the server compares this one
+CONTENT_LENGTH = b"content-length"  # lower case: the server compares it
 RATE_LIMIT_LIMIT = b"x-ogw-ratelimit-limit"
 RATE_LIMIT_RESET = b"x-ogw-ratelimit-reset"
 
@@ -28,7 +28,7 @@ _CANONICAL_NAMES = {bytes.lower(name): name for name in (LOG_ID, REQUEST_ID, CON
 
 
 def canonical_headers(app: ASGIApp) -> ASGIApp:
-    """The same app, with the headers of every answer in canonical case."""
+    """Return an app that wraps `app` and sends the header names of every response in canonical case."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_canonical(message: Message) -> None:

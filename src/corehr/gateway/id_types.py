@@ -1,7 +1,8 @@
-"""Ids as an app speaks them, turned into CoreHR's own and back, wherever the spec marks a field as an id.
+"""Conversion between the id types of the wire and CoreHR ids, at every field that the spec marks as an id.
 
-Made ids (`made_ids.py`) need no read. user_id, people_admin_id and department_id are the company's own and are asked
-of the Directory, once per kind and request. What names nobody becomes UNKNOWN: the operation's rulebook answers that.
+Opaque ids (`opaque_ids.py`) need no read. External ids (user_id, people_admin_id, department_id) are the company's own;
+they are looked up in the IdDirectory, once per id type and request. An id that matches nothing becomes UNKNOWN_ID, and
+the operation's rulebook decides which error that is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,41 +27,41 @@ _ID_TYPES = _COREHR_ID_TYPES | _EXTERNAL_ID_TYPES | {"open_id", "union_id", "ope
 
 
 class IdDirectory(Protocol):
-    """The ids that a company gave its people and departments. An answer leaves out what names nobody."""
+    """Looks up the ids that a company gave its people and departments; ids that match nothing are left out."""
 
     def employments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
-        """Employment ids by the given ids, of type user_id or people_admin_id."""
+        """Return employment ids by external id; `id_type` is user_id or people_admin_id."""
         ...
 
     def external_ids_of_employments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
-        """Ids of type user_id or people_admin_id by employment id."""
+        """Return external ids of type user_id or people_admin_id by employment id."""
         ...
 
     def departments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
-        """CoreHR department ids by the given ids, of type department_id."""
+        """Return CoreHR department ids by external id; `id_type` is department_id."""
         ...
 
     def external_ids_of_departments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
-        """Ids of type department_id by CoreHR department id."""
+        """Return ids of type department_id by CoreHR department id."""
         ...
 
     def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
-        """Whether the person works in one of the range's departments on a day."""
+        """Return whether the employee works in a department of the range on `day`."""
         ...
 
 
-# ------------------------------------------------------------------------------------------------ where ids stand
+# ----------------------------------------------------------------------------------------------- paths to the ids
 
 IdField = tuple[str, bool]
-"""Kind of id, and whether a CoreHR id is taken as well."""
+"""Id type, and whether a CoreHR id is accepted as well."""
 
 Converters = Mapping[IdField, Callable[[Any], Any]]
 Convert = Callable[[Any, Converters], Any]
-"""A value with every id in it spoken anew; what changes is copied, not changed in place."""
+"""Returns the value with every id in it converted; what changes is copied, not changed in place."""
 
 
 class _IdPaths:
-    """The ways to the ids of some sections of an operation, for one pair of id types asked for."""
+    """The paths to the ids in some sections of an operation, for one requested pair of id types."""
 
     def __init__(
         self, sections: Mapping[str, Sequence[Field]], kinds: Mapping[str, str], *, for_response: bool
@@ -106,7 +107,7 @@ class _IdPaths:
         return lambda value, converters: converters[id_field](value)
 
     def external_ids_in(self, sections: Mapping[str, Any]) -> dict[str, list[str]]:
-        """By kind, the ids in these sections that the Directory must be asked for."""
+        """Return the external ids in these sections that must be looked up, sorted, by id type."""
         found: dict[str, set[str]] = {kind: set() for kind in self.external_id_types}
 
         def collector(kind: str) -> Callable[[Any], Any]:
@@ -132,7 +133,7 @@ _LookedUp = Mapping[str, Mapping[str, str]]
 
 
 class IdTranslator:
-    """The ids in the requests and answers of one operation."""
+    """Converts the ids in the requests and responses of one operation."""
 
     def __init__(self, operation: Operation, directory: IdDirectory) -> None:
         self._request_sections = {"path": operation.path_params, "query": operation.query, "body": operation.body}
@@ -141,7 +142,7 @@ class IdTranslator:
         self._id_paths: dict[tuple[str, str], tuple[_IdPaths, _IdPaths]] = {}
 
     def resolve(self, tx: Tx, app: App, arguments: Arguments) -> Arguments:
-        """The arguments with CoreHR ids; an empty id stays empty."""
+        """Return the arguments with CoreHR ids; an empty id stays empty, an unknown one becomes UNKNOWN_ID."""
         id_paths, _ = self._id_paths_for(arguments)
         if not id_paths.by_section:
             return arguments
@@ -161,7 +162,7 @@ class IdTranslator:
         return Arguments(**sections)
 
     def render(self, tx: Tx, app: App, arguments: Arguments, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The answer with ids of the types asked for; empty where there is no id of that type."""
+        """Return the data with ids of the requested types; an id is empty where it has no value of that type."""
         _, id_paths = self._id_paths_for(arguments)
         if not id_paths.by_section:
             return data
@@ -182,7 +183,7 @@ class IdTranslator:
     def _id_paths_for(self, arguments: Arguments) -> tuple[_IdPaths, _IdPaths]:
         user_id_type = arguments.query.get(USER_ID_TYPE, "people_corehr_id")
         department_id_type = arguments.query.get(DEPARTMENT_ID_TYPE, "people_corehr_department_id")
-        # a type that does not exist is the rulebook's to refuse, where it gets this far
+        # an id type that does not exist gets this far only where the rulebook owns the parameter and refuses it
         id_types = (
             user_id_type if user_id_type in _ID_TYPES else UNKNOWN_ID,
             department_id_type if department_id_type in _ID_TYPES else UNKNOWN_ID,
@@ -203,7 +204,7 @@ def _resolver(id_field: IdField, app: App, found: _LookedUp) -> Callable[[Any], 
     resolve_kind = _resolve_kind(kind, app, found)
 
     def resolve(value: Any) -> str:
-        if not isinstance(value, str):  # a field its rulebook owns may hold anything
+        if not isinstance(value, str):  # a rulebook-owned field may have any type
             return UNKNOWN_ID
         if not value:
             return value
@@ -218,9 +219,9 @@ def _resolve_kind(kind: str, app: App, found: _LookedUp) -> Callable[[str], str]
         ids_by_external_id = found.get(kind, {})
         return lambda value: ids_by_external_id.get(value, UNKNOWN_ID)
     if kind in _COREHR_ID_TYPES:
-        return lambda given: given if is_corehr_id(given) else UNKNOWN_ID
+        return lambda value: value if is_corehr_id(value) else UNKNOWN_ID
     codec_for = _OPAQUE.get(kind)
-    return codec_for(app).decode if codec_for is not None else lambda given: UNKNOWN_ID
+    return codec_for(app).decode if codec_for is not None else lambda value: UNKNOWN_ID
 
 
 def _renderer(id_field: IdField, app: App, found: _LookedUp) -> Callable[[Any], Any]:

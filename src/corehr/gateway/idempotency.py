@@ -1,4 +1,4 @@
-"""Idempotency: the same question, asked again under the same key, has the same answer and is not acted on again."""
+"""Idempotency: a request repeated under the same key gets the stored result and is not executed again."""
 
 from datetime import timedelta
 from hashlib import sha256
@@ -22,7 +22,7 @@ from corehr.kernel.statements import (
 )
 
 RETENTION = timedelta(hours=24)
-"""World time after which a key may be used anew; how long the platform remembers is not documented."""
+"""World time after which a key may be reused; the platform does not document how long it stores keys."""
 
 _KEY_COLUMNS = ("app_id", "operation", "key")
 
@@ -36,7 +36,7 @@ idempotency = tenant_table(
     sa.Index("idempotency_by_age", "tenant", "recorded_at"),
 )
 
-# PostgreSQL's ON CONFLICT DO NOTHING without a target reads the same on SQLite
+# PostgreSQL's ON CONFLICT DO NOTHING without a target is valid on SQLite too
 _INSERT = statement(insert(idempotency).on_conflict_do_nothing())
 _SELECT = select_by(idempotency, *_KEY_COLUMNS)
 _UPDATE_EXPIRED = statement(
@@ -51,10 +51,10 @@ _DELETE_EXPIRED = statement(
 
 
 def begin(tx: Tx, app_id: str, operation: str, key: str) -> JsonObject | None:
-    """The result that was remembered under this key; None when the caller is the first and has the key now.
+    """Return the result stored under this key, or None when the key is new; it is then reserved for the caller.
 
-    On PostgreSQL the insert waits for another command that holds the key: until that has remembered its result, or has
-    failed and left nothing. On SQLite commands run one after the other.
+    On PostgreSQL the insert waits for another command that has inserted the key, until it commits its result or rolls
+    back. On SQLite commands run one after the other.
     """
     key_values = {"app_id": app_id, "operation": operation, "key": _digest(key)}
     if tx.execute(_INSERT, **key_values, result=None, recorded_at=tx.recorded_at):
@@ -69,17 +69,17 @@ def begin(tx: Tx, app_id: str, operation: str, key: str) -> JsonObject | None:
 
 
 def store_result(tx: Tx, app_id: str, operation: str, key: str, result: JsonObject) -> None:
-    """Keep the result with the command that gave it: written with the command's rows, or not at all."""
+    """Store the result under the key that `begin` inserted, in the command's own transaction."""
     tx.execute(
         _UPDATE_RESULT, app_id=app_id, operation=operation, key=_digest(key), result=encode_json(result).decode()
     )
 
 
 def prune(tx: Tx) -> int:
-    """Forget the keys that may be used anew; how many there were."""
+    """Delete the keys older than RETENTION in world time; return how many there were."""
     return tx.execute(_DELETE_EXPIRED, before=to_timestamp(tx.now - RETENTION))
 
 
 def _digest(key: str) -> str:
-    """Keys are of any length and content; an index is not."""
+    """Return a fixed-length digest: a key may have any length and content, an index entry may not."""
     return sha256(key.encode(errors="surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""Log ids: by one of them a caller, an answer and the log speak of the same request."""
+"""Log ids, which identify one request in its response and in the log, and request ids of clients."""
 
 import re
 from datetime import UTC, datetime
@@ -11,8 +11,8 @@ _cached_second = (0, "")
 
 
 def new_log_id() -> str:
-    """34 characters: the real second as `yyyyMMddHHmmss` in UTC, and 20 upper-case hexadecimal digits."""
-    global _cached_second  # noqa: PLW0603 - formatting the second once, not for each of its thousand requests
+    """Return 34 characters: the real second as `yyyyMMddHHmmss` in UTC, and 20 upper-case hexadecimal digits."""
+    global _cached_second  # noqa: PLW0603 - each second is formatted once, not once per request
     now = int(real_seconds())
     second, text = _cached_second
     if second != now:
@@ -22,7 +22,7 @@ def new_log_id() -> str:
 
 
 def sanitize_request_id(client_request_id: str | None, log_id: str) -> str:
-    """The caller's own request id when it is visible ASCII of at most 128 characters, else the log id."""
+    """Return the client's request id if it is visible ASCII of at most 128 characters, else the log id."""
     return (
         client_request_id if client_request_id is not None and _VISIBLE_ASCII.fullmatch(client_request_id) else log_id
     )

@@ -1,4 +1,4 @@
-"""The long connection: an app connects to us, events travel to it as frames, and it acknowledges each of them."""
+"""The long connection: an app opens a websocket, receives its events as frames and acknowledges each of them."""
 
 import asyncio
 import base64
@@ -23,28 +23,28 @@ from corehr.kernel.ids import TimeOrderedIds, random_choice, random_hex
 from corehr.kernel.outbox import AttemptResult
 
 ENDPOINT_PATH: Final = "/callback/ws/endpoint"
-"""Where a client asks, by POST, for the address to connect to."""
+"""Where a client requests, by POST, the address to connect to."""
 
 WEBSOCKET_PATH: Final = "/ws/v2"
-"""The path of that address."""
+"""The path of the address to connect to."""
 
 MAX_CONNECTIONS_PER_APP: Final = 50
-"""Connections that an app may have at a time."""
+"""Connections that an app may have at the same time."""
 
 CONNECT_TOKEN_TTL_SECONDS: Final = 60.0
-"""Seconds within which an address that was given is good, once."""
+"""Seconds for which an issued address is valid, for one connection."""
 
 FRAME_PAYLOAD_BYTES: Final = 256 * 1024
-"""Bytes of an event that one frame carries; one SDK takes no frame of a mebibyte or more."""
+"""Bytes of an event that one frame carries; one SDK rejects frames of a mebibyte or more."""
 
 ACK_TIMEOUT_SECONDS: Final = 3.0
 """Seconds within which an event must be acknowledged."""
 
 HANDSHAKE_GRACE_SECONDS: Final = 0.5
-"""Seconds after which a connection that has said nothing yet is sent events.
+"""Seconds after which events are sent over a connection from which no frame has been received.
 
-The Node SDK starts to listen a moment after the handshake and loses what arrives together with its answer; its first
-ping says that it listens. Others do not ping at once when they connect again.
+The Node SDK starts to listen shortly after the handshake and loses what arrives together with its response; its first
+ping shows that it listens. Other SDKs do not ping at once when they reconnect.
 """
 
 _FORBIDDEN = 403
@@ -78,13 +78,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ClientConfig:
-    """What a client is told of how to keep its connection; seconds, and a count where -1 is without end.
+    """The settings by which a client keeps its connection: seconds, and a count where -1 means unlimited.
 
-    It pings every `ping_interval`. Who lost the connection waits for a random part of `reconnect_nonce`, and if that
-    attempt fails tries every `reconnect_interval`. The platform says 120, 30 and 120. These defaults bring a client
-    of a local server back within seconds, and a restarted server is not run over: 10,000 clients come back at 2,000
-    a second, about as many as one process lets in, and who finds it busy tries again five seconds later. Their pings
-    are 330 a second, three hundredths of its time, and come before the minute after which proxies close what is idle.
+    A client pings every `ping_interval`. After a lost connection it waits for a random part of `reconnect_nonce`, and
+    if that attempt fails it tries every `reconnect_interval`. The platform sends 120, 30 and 120. These defaults bring
+    a client of a local server back within seconds without overloading a restarted server: 10,000 clients reconnect at
+    2,000 a second, about as many as one process accepts, and a client that finds it busy tries again five seconds
+    later. Their pings are 330 a second, 3 % of its time, and come before the minute after which proxies close idle
+    connections.
     """
 
     reconnect_count: int = -1
@@ -93,7 +94,7 @@ class ClientConfig:
     ping_interval: int = 30
 
     def to_wire(self) -> dict[str, int]:
-        """All four members: one SDK fails without any of them."""
+        """Return the JSON object with all four members: one SDK fails if any is missing."""
         return {
             "ReconnectCount": self.reconnect_count,
             "ReconnectInterval": self.reconnect_interval,
@@ -103,7 +104,7 @@ class ClientConfig:
 
 
 class _ConnectRefused(Exception):
-    """A refusal by its code on the wire; `rule` names what refused."""
+    """An error by its code on the wire; `refused_by` is the name of the rule."""
 
     def __init__(self, code: int, refused_by: str) -> None:
         super().__init__(f"{code} {refused_by}")
@@ -113,7 +114,7 @@ class _ConnectRefused(Exception):
 
 
 class _CloseConnection(Exception):
-    """A connection that we end: the code of a websocket's close, and why."""
+    """The server closes a connection: the websocket's close code, and the reason."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -128,10 +129,9 @@ class _ConnectToken(NamedTuple):
 
 
 class LongConnections:
-    """The connections of an installation's apps, in this process's memory, on one event loop.
+    """The long connections of an installation's apps, in this process's memory, on one event loop.
 
-    `on_connected(app_id)` is called when a connection can be sent events; it may not wait or raise. `fragment` is in
-    bytes, `deadline`, `settle` and `ticket_life` are in seconds.
+    `on_connected(app_id)` is called when events can be sent over a connection; it must neither wait nor raise.
     """
 
     def __init__(
@@ -156,12 +156,13 @@ class LongConnections:
         self._connect_tokens: dict[str, _ConnectToken] = {}
         self._connections: dict[str, list[_Connection]] = {}
 
-    # --------------------------------------------------------------------------------------------- how apps get in
+    # ------------------------------------------------------------------------------------------------------- connecting
 
     async def issue_address(self, body: bytes, host: str, scheme: str) -> tuple[Response, str | None]:
-        """The address to connect to, HTTP 200 whether it is yes or no, and the rule that refused.
+        """Return the response with the address to connect to, and the rule that refused it, or None.
 
-        `host` is what the client called us, with its port; `scheme` is that of its request.
+        The status is HTTP 200 in both cases. `host` and `scheme` are those of the client's request, `host` with its
+        port.
         """
         code, msg, refused_by, data = 0, "", None, {}
         try:
@@ -170,10 +171,10 @@ class LongConnections:
             data = {"URL": url, "ClientConfig": self._config.to_wire()}
         except _ConnectRefused as error:
             code, msg, refused_by = error.code, error.msg, error.refused_by
-        except Exception:  # noqa: BLE001 - whatever breaks, clients try again after this answer, and the log knows
-            _log.exception("an app could not be let in")
-            code, msg, refused_by = _INTERNAL_ERROR, _ERROR_MESSAGES[_INTERNAL_ERROR], "broken"
-        # without `data` one SDK takes every refusal for a passing one
+        except Exception:  # noqa: BLE001 - clients retry after this response, and the log has the error
+            _log.exception("an address to connect to could not be issued")
+            code, msg, refused_by = _INTERNAL_ERROR, _ERROR_MESSAGES[_INTERNAL_ERROR], "internal_error"
+        # without `data` one SDK treats every error as temporary
         return Response(200, code, encode_json({"code": code, "msg": msg, "data": data})), refused_by
 
     async def _authenticate(self, body: bytes) -> App:
@@ -195,7 +196,10 @@ class LongConnections:
             raise _ConnectRefused(_TOO_MANY_CONNECTIONS, "connections_are_too_many")
 
     def _connect_query(self, app: App) -> str:
-        """The query of the address. One SDK reads the whole address as a query: what it looks for may not be first."""
+        """Return the query of an address, with a new connect token.
+
+        One SDK parses the whole address as a query, so the parameters that it reads must not be the first one.
+        """
         key, token = random_hex(), _ConnectToken(random_hex(), app.app_id, str(self._ids.next()))
         self._connect_tokens[key] = token
         asyncio.get_running_loop().call_later(self._connect_token_ttl_seconds, self._connect_tokens.pop, key, None)
@@ -205,7 +209,7 @@ class LongConnections:
         )
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A raw ASGI app for every websocket of the server; it needs the extension `websocket.http.response`."""
+        """Serve any websocket of the server, as a raw ASGI app; needs the extension `websocket.http.response`."""
         await receive()
         if scope["path"] != WEBSOCKET_PATH:
             await _reject_handshake(receive, send, NOT_FOUND.status, {"Content-Type": "text/plain"}, NOT_FOUND.body)
@@ -228,7 +232,7 @@ class LongConnections:
         params = dict(parse_query(query))
         token = self._connect_tokens.pop(params.get("access_key", ""), None)
         if token is None or not hmac.compare_digest(token.secret.encode(), params.get("ticket", "").encode()):
-            raise _ConnectRefused(_AUTH_FAILED, "ticket_is_unknown")
+            raise _ConnectRefused(_AUTH_FAILED, "connect_token_is_unknown")
         app = await self._apps.get(token.app_id)
         if app is None:
             raise _ConnectRefused(_FORBIDDEN, "app_is_unknown")
@@ -237,7 +241,7 @@ class LongConnections:
         self._connections.setdefault(app.app_id, []).append(connection)
         return connection
 
-    # ------------------------------------------------------------------------------------------- while they are here
+    # ------------------------------------------------------------------------------------------------- open connections
 
     async def _serve(self, connection: "_Connection", receive: Receive) -> None:
         grace = asyncio.get_running_loop().call_later(self._handshake_grace_seconds, self._mark_ready, connection)
@@ -247,7 +251,7 @@ class LongConnections:
                     message = await receive()
                     if message["type"] == "websocket.disconnect":
                         return
-                    if connection.state != "over":
+                    if connection.state != "closed":
                         await self._on_message(connection, message)
         except TimeoutError:
             await connection.close(_GOING_AWAY, "silent for too long")
@@ -260,7 +264,7 @@ class LongConnections:
         try:
             frame = frames.decode(message.get("bytes") or b"")
         except ValueError:
-            raise _CloseConnection(_UNSUPPORTED_DATA, "no frame") from None
+            raise _CloseConnection(_UNSUPPORTED_DATA, "not a frame") from None
         self._mark_ready(connection)
         if frame.method == METHOD_DATA:
             connection.on_acknowledgement(frame)
@@ -279,8 +283,8 @@ class LongConnections:
     async def _is_still_enabled(self, app_id: str) -> bool:
         try:
             app = await self._apps.get(app_id)
-        except Exception as error:  # noqa: BLE001 - a store that is away for a moment ends no connection
-            _log.warning("whether %s is still enabled could not be read: %r", app_id, error)
+        except Exception as error:  # noqa: BLE001 - a temporary failure of the store must not close a connection
+            _log.warning("it could not be read whether %s is still enabled: %r", app_id, error)
             return True
         return app is not None and app.enabled
 
@@ -291,16 +295,16 @@ class LongConnections:
         if not remaining:
             del self._connections[connection.app_id]
 
-    # ------------------------------------------------------------------------------------------------ what they get
+    # ---------------------------------------------------------------------------------------------------------- sending
 
     def is_connected(self, app_id: str) -> bool:
-        """Whether an event could be sent to the app now."""
+        """Return whether an event can be sent to the app now."""
         return bool(self._ready_connections(app_id))
 
     async def send(self, app_id: str, message_id: str, trace_id: str, body: bytes) -> AttemptResult:
-        """What came of sending an event, JSON in UTF-8, over one of the app's connections; raises nothing.
+        """Send an event, JSON in UTF-8, over one of the app's connections and return the result; never raises.
 
-        `message_id` is another one for each attempt: a client that puts fragments together remembers it for a while.
+        `message_id` must be new for each attempt: a client that joins fragments remembers it for a while.
         """
         connections = self._ready_connections(app_id)
         if not connections:
@@ -313,12 +317,12 @@ class LongConnections:
         return [connection for connection in self._connections.get(app_id, ()) if connection.state == "ready"]
 
     async def close(self) -> None:
-        """End every connection, because the server stops: its clients will look for it again."""
+        """Close every connection because the server stops; the clients will reconnect."""
         open_connections = [
             connection
             for app_connections in self._connections.values()
             for connection in app_connections
-            if connection.state != "over"
+            if connection.state != "closed"
         ]
         for connection in open_connections:
             connection.abandon_pending()
@@ -328,12 +332,12 @@ class LongConnections:
 
 
 class _Connection:
-    """One open websocket of an app: "new" until it can be sent events, then "ready", at last "over"."""
+    """One websocket of an app; its state is "new" until events can be sent over it, then "ready", at last "closed"."""
 
     def __init__(self, app_id: str, id: str, send: Send) -> None:
         self.app_id = app_id
         self.id = id
-        self.state: Literal["new", "ready", "over"] = "new"
+        self.state: Literal["new", "ready", "closed"] = "new"
         self._send = send
         self._pending: dict[str, asyncio.Future[AttemptResult]] = {}
 
@@ -352,28 +356,28 @@ class _Connection:
                 return await future
         except TimeoutError:
             return AttemptResult(False, f"no acknowledgement within {ack_timeout_seconds:g} s")
-        except (OSError, RuntimeError):  # servers say so that a client is gone
+        except (OSError, RuntimeError):  # raised by the server when the client is gone
             return _CONNECTION_LOST
         finally:
             self._pending.pop(message_id, None)
 
     def on_acknowledgement(self, frame: Frame) -> None:
-        """A client sends the frame back, with its reply in place of the event."""
+        """Set the result of a pending event: the client returns its frame, with the reply in place of the event."""
         future = self._pending.get(frame.headers.get("message_id", ""))
         if future is not None and not future.done():
             future.set_result(_attempt_result(frame.payload))
 
     def abandon_pending(self) -> None:
-        """Whatever is still awaited of it does not come any more."""
-        self.state = "over"
+        """Mark the connection as closed, and its pending events as failed attempts."""
+        self.state = "closed"
         for future in self._pending.values():
             if not future.done():
                 future.set_result(_CONNECTION_LOST)
 
     async def close(self, code: int, reason: str) -> None:
-        """Ends it in a second at most; a client that reads nothing is not waited for."""
+        """Close the websocket within a second; a client that reads nothing is not waited for."""
         self.abandon_pending()
-        _log.info("connection %s of %s is ended: %s", self.id, self.app_id, reason)
+        _log.info("connection %s of %s is closed: %s", self.id, self.app_id, reason)
         with suppress(OSError, RuntimeError):
             async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
@@ -388,11 +392,11 @@ _decode_reply = msgspec.json.Decoder(_Reply).decode
 
 
 def _attempt_result(payload: bytes) -> AttemptResult:
-    """Of an acknowledgement: taken with the code 200, whatever the client's handler answered beside it."""
+    """Return the result of an acknowledgement: accepted with code 200, whatever else the client's handler returned."""
     try:
         reply = _decode_reply(payload)
     except (msgspec.DecodeError, RecursionError):
-        return AttemptResult(False, "answered what cannot be read")
+        return AttemptResult(False, "answered with an unreadable reply")
     detail = f"answered {reply.code}"
     if isinstance(reply.data, str) and reply.data:
         with suppress(ValueError):
@@ -415,7 +419,7 @@ def _data_frames(message_id: str, trace_id: str, body: bytes, frame_payload_byte
 
 
 def _parse_credentials(body: bytes) -> tuple[str, str]:
-    """App id and secret; a body that does not have both has no credential."""
+    """Return app id and secret; raises _ConnectRefused unless the body has both."""
     try:
         decoded = decode_json(body)
     except (msgspec.DecodeError, RecursionError):
@@ -430,11 +434,11 @@ def _parse_credentials(body: bytes) -> tuple[str, str]:
 async def _reject_handshake(
     receive: Receive, send: Send, status: int, headers: Mapping[str, Any], body: bytes = b""
 ) -> None:
-    """Instead of accepting a handshake."""
+    """Respond to a handshake with an HTTP status instead of accepting it."""
     raw_headers = [(name.encode(), str(value).encode()) for name, value in headers.items()]
     await send({"type": "websocket.http.response.start", "status": status, "headers": raw_headers})
     await send({"type": "websocket.http.response.body", "body": body})
-    # uvicorn complains of an app that returns before the connection is gone: it says so a second time then
+    # uvicorn logs an error if the app returns before the connection is closed, which a second message announces
     with suppress(TimeoutError):
         async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
             for _ in range(2):

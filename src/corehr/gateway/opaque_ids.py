@@ -1,10 +1,10 @@
-"""open_id, union_id and open_department_id, made from CoreHR's own ids by a keyed permutation.
+"""Opaque ids: open_id, union_id and open_department_id, encoded from CoreHR ids by a keyed permutation.
 
-They need neither a table nor a read: a made id is AES of one block that holds the id's number in 8 bytes and 8 zero
-bytes. Going back, a block without the zero bytes was never ours. One block is all that is ever encrypted at once, so
-AES stands here for a pseudo-random permutation of numbers, not for a cipher of messages: the same id must give the
-same text every time. The key follows from the tenant's server key and the purpose; an open_id's from the app as well,
-which is why the open_id that another app knows names nobody.
+They need neither a table nor a read: an opaque id is AES of one block, the id's number in 8 bytes and 8 zero bytes. A
+block that decrypts without the zero bytes was not encoded here. Only single blocks are encrypted, so AES serves as a
+pseudo-random permutation of numbers, not as a cipher of messages: the same id must give the same text every time. The
+key is derived from the tenant's server key and the purpose, and for an open_id from the app as well; the open_id of
+another app is therefore unknown.
 """
 
 import hmac
@@ -21,22 +21,22 @@ _INT64_END = 1 << 63
 
 
 class OpaqueIdCodec(threading.local):
-    """One kind of made ids; every thread has its own, since an AES context serves one caller at a time."""
+    """Encodes and decodes one type of opaque id; each thread has its own AES context, which is not thread-safe."""
 
     def __init__(self, prefix: str, key: bytes) -> None:
-        cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305 - exactly one block, as said above
+        cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305 - exactly one block, see the module docstring
         self._prefix = prefix
         self._encrypt = cipher.encryptor().update
         self._decrypt = cipher.decryptor().update
 
     def encode(self, id: str) -> str:
-        """The made id: the prefix and 32 hexadecimal digits. What is no CoreHR id stays as it is."""
+        """Return the opaque id: the prefix and 32 hexadecimal digits. Text that is no CoreHR id is returned as is."""
         if not is_corehr_id(id):
             return id
         return self._prefix + self._encrypt(int(id).to_bytes(8, "big") + _PADDING).hex()
 
     def decode(self, opaque_id: str) -> str:
-        """The CoreHR id, UNKNOWN when `made` is not of this making."""
+        """Return the CoreHR id, or UNKNOWN_ID when `opaque_id` was not encoded with this codec's key."""
         digits = opaque_id.removeprefix(self._prefix)
         if len(digits) != 32 or len(opaque_id) != 35 or not _HEX_DIGITS.issuperset(digits):
             return UNKNOWN_ID
@@ -51,17 +51,17 @@ def _codec(server_key: str, prefix: str, purpose: str) -> OpaqueIdCodec:
 
 
 def open_ids(server_key: str, app_id: str) -> OpaqueIdCodec:
-    """Of the tenant's people, for one of its apps."""
+    """Return the codec for the open ids of the tenant's employees in one of its apps."""
     return _codec(server_key, "ou_", f"open_id {app_id}")
 
 
 def union_ids(server_key: str) -> OpaqueIdCodec:
-    """Of the tenant's people, for all of its apps."""
+    """Return the codec for the union ids of the tenant's employees, the same in all of its apps."""
     return _codec(server_key, "on_", "union_id")
 
 
 def open_department_ids(server_key: str) -> OpaqueIdCodec:
-    """Of the tenant's departments, for all of its apps."""
+    """Return the codec for the open department ids of the tenant, the same in all of its apps."""
     return _codec(server_key, "od-", "open_department_id")
 
 
@@ -78,5 +78,5 @@ def encode_open_department_id(server_key: str, department_id: str) -> str:
 
 
 def is_corehr_id(text: str) -> bool:
-    """Whether it has the form of a CoreHR id: decimal digits of a number below 2^63."""
+    """Return whether the text has the form of a CoreHR id: decimal digits of a number below 2^63."""
     return text.isdecimal() and text.isascii() and len(text) <= 19 and int(text) < _INT64_END

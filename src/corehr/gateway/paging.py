@@ -1,4 +1,4 @@
-"""Page tokens: opaque text that says where the next page begins."""
+"""Page tokens: opaque text that encodes where the next page begins."""
 
 import base64
 import binascii
@@ -11,15 +11,15 @@ from corehr.kernel.db import decode_json, encode_json
 
 
 def encode(cursor: Any) -> str:
-    """The token of a place: any small JSON value, such as the sort key of the last row given."""
+    """Return the token of a cursor: any small JSON value, such as the sort key of the last row of the page."""
     body = encode_json(cursor)
     return base64.urlsafe_b64encode(crc32(body).to_bytes(4, "big") + body).decode().rstrip("=")
 
 
 def decode(token: str) -> Any:
-    """The place of a token; ValueError when `encode` did not make it.
+    """Return the cursor of a token; raise ValueError when `encode` did not produce the token.
 
-    The checksum tells a slip from a token. It is no seal: a place must grant nothing that asking anew would not.
+    The checksum detects damage, not forgery: a cursor must not give access to anything that a new query would not.
     """
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)

@@ -1,4 +1,4 @@
-"""The whole life of a request: what is asked before its transaction, what happens inside it, what is answered."""
+"""The request pipeline: the checks before a request's transaction, the steps inside it, and the response."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,9 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 class Exchange:
-    """A request and its answer, as a Watch sees them; what is not known (yet) is None or empty.
+    """A request and its response, as a RequestHook sees them; members that are not known (yet) are None or empty.
 
-    `rule` names what refused. A Watch that sets `drop` lets the work be done and the answer be lost on its way.
+    `refused_by` names the rule that refused. If a hook sets `drop_response`, the request is executed but its connection
+    is aborted instead of a response.
     """
 
     __slots__ = (
@@ -60,23 +61,23 @@ class Exchange:
 
 
 class RequestHook(Protocol):
-    """Sees requests go by, and may interfere: the sandbox's request log and faults."""
+    """Observes requests and may interfere with them: the sandbox's request log and faults."""
 
     async def before_transaction(self, exchange: Exchange) -> None:
-        """Nothing speaks against the request and it is about to be served; may raise Refusal, wait, or set `drop`."""
+        """Run after all checks, before the transaction; may raise BusinessError, wait, or set `drop_response`."""
         ...
 
     def in_transaction(self, exchange: Exchange) -> None:
-        """Its handler ran and its transaction holds its locks; may sleep: the thread is the store's."""
+        """Run after the handler, while the transaction holds its locks; may sleep, since the thread is the store's."""
         ...
 
     def after_response(self, exchange: Exchange) -> None:
-        """Its answer is ready, whatever it is, and leaves next."""
+        """Run when the response, of a success or an error, is ready and is sent next."""
         ...
 
 
 class Endpoint:
-    """How one operation is served: all that is known before a request comes."""
+    """One operation with everything that serves it and can be built before a request arrives."""
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class Endpoint:
 
 
 def _idempotency_field(operation: Operation) -> tuple[str, str] | None:
-    """Section and name of the field by which a request is the same as an earlier one."""
+    """Return the section and name of the operation's idempotency key field, or None."""
     for section, fields in (("query", operation.query), ("body", operation.body)):
         for field in fields:
             if field.idempotency or field.name == "client_token":
@@ -111,7 +112,7 @@ def _idempotency_field(operation: Operation) -> tuple[str, str] | None:
 
 
 class RequestContext:
-    """A request on its way to a handler. Each attribute is set by one step and read by later ones only."""
+    """The state of one request in the pipeline. Each attribute is set by one step and read by later steps only."""
 
     __slots__ = (
         "app",
@@ -128,9 +129,9 @@ class RequestContext:
 
     app: App
     arguments: Arguments
-    """The arguments as they were spoken."""
+    """The validated arguments, with ids as they were sent."""
     call: Call
-    """The arguments as the handler wants them."""
+    """The call passed to the handler, with CoreHR ids."""
     data: Mapping[str, Any] | None
 
     def __init__(
@@ -142,7 +143,7 @@ class RequestContext:
         self.query_string = query_string
         self.authorization: str | None = None
         self.body: bytes | None = b""
-        """None when it is longer than it may be."""
+        """None when it exceeds `asgi_io.MAX_BODY_BYTES`."""
 
 
 # ------------------------------------------------------------------------------------------- before the transaction
@@ -154,7 +155,7 @@ async def authenticate(gateway: "Gateway", request: RequestContext) -> None:
 
 
 async def check_app_type(gateway: "Gateway", request: RequestContext) -> None:
-    """No page says how a store app is refused; the platform calls an app it does not let in "unauthorized"."""
+    """Refuse an app of the wrong type. No page documents the code; the platform calls such an app "unauthorized"."""
     if request.app.documented_type not in request.endpoint.operation.app_types:
         raise PlatformError(responses.APP_UNAUTHORIZED, "app_type_is_not_allowed")
 
@@ -178,7 +179,7 @@ async def validate(gateway: "Gateway", request: RequestContext) -> None:
         raise PlatformError(INVALID_FIELD, "body_is_too_long", error_members={"field_violations": [violation]})
     query = asgi_io.parse_query(request.query_string) if request.query_string else ()
     arguments = request.endpoint.schema.parse(request.path_params, query, request.body)
-    # PostgreSQL's text has no NUL character, so no field of ours takes one
+    # PostgreSQL's text type has no NUL character, so no field accepts one
     if b"\\u0000" in request.body or b"%00" in request.query_string or "\0" in "".join(request.path_params.values()):
         _reject_nul(arguments)
     request.arguments = arguments
@@ -214,14 +215,14 @@ def _has_nul(value: Any) -> bool:
 
 
 def check_idempotency_key(tx: Tx, request: RequestContext) -> None:
-    request.data = None  # a command that PostgreSQL broke off begins here again
+    request.data = None  # a command that PostgreSQL aborted is run again from here
     key = _idempotency_key(request)
     if key is None:
         return
     endpoint = request.endpoint
     request.data = idempotency.begin(tx, request.app.app_id, endpoint.operation.id, key)
     if request.data is not None and endpoint.duplicate_code is not None:
-        raise BusinessError(endpoint.operation.id, endpoint.duplicate_code, "request_is_repeated")
+        raise BusinessError(endpoint.operation.id, endpoint.duplicate_code, "request_is_duplicate")
 
 
 def resolve_ids(tx: Tx, request: RequestContext) -> None:
@@ -250,7 +251,7 @@ def render_ids(tx: Tx, request: RequestContext) -> None:
 
 
 def encode_response(tx: Tx, request: RequestContext) -> None:
-    """In here, so that what cannot be written down is not committed either."""
+    """Encode the response inside the transaction, so that data that cannot be encoded is not committed."""
     request.exchange.response_body = responses.success_body(request.data)
 
 
@@ -272,9 +273,9 @@ def _idempotency_key(request: RequestContext) -> str | None:
 class Gateway:
     """The Open API as a raw ASGI app. An operation without a handler is an unknown path.
 
-    `commands` change rows, `queries` only read, both by operation id; `reasons` gives the documented code that an
-    operation has for a Reason. `caught_up(tenant)` is awaited before a handler runs: days that have begun must be
-    lived before anything else happens. `changed()` is called when a command is committed.
+    `commands` change rows, `queries` only read, both by operation id; `gateway_codes` has the documented code of an
+    operation for a GatewayReason. `catch_up(tenant)` is awaited before a handler runs: days that have begun must be
+    processed before anything else happens. `on_commit()` is called after a command is committed.
     """
 
     def __init__(
@@ -386,7 +387,7 @@ class Gateway:
             return responses.platform_error_response(error, endpoint.operation.id, exchange.log_id)
         except BusinessError as error:
             return self._business_error_response(error, request)
-        except Exception:  # noqa: BLE001 - whatever breaks, the client gets an answer and the log the traceback
+        except Exception:  # noqa: BLE001 - on any exception the client gets a response and the log the traceback
             return self._internal_error_response(request)
         return Response(200, 0, exchange.response_body)
 
@@ -426,11 +427,15 @@ class Gateway:
         return response
 
     def _internal_error_response(self, request: RequestContext) -> Response:
-        """To be called while the exception is handled: it goes to the log and nowhere else."""
+        """Log the exception being handled and return an internal error that does not disclose it."""
         operation, log_id = request.endpoint.operation.id, request.exchange.log_id
         _log.exception("%s failed, log id %s", operation, log_id)
-        request.exchange.refused_by = "broken"
+        request.exchange.refused_by = "internal_error"
         code = request.endpoint.internal_error_code
         if code is not None and responses.is_documented(request.endpoint.operation, code):
-            return responses.business_error_response(BusinessError(operation, code, "broken"), self.spec, log_id)
-        return responses.platform_error_response(PlatformError(responses.INTERNAL_ERROR, "broken"), operation, log_id)
+            return responses.business_error_response(
+                BusinessError(operation, code, "internal_error"), self.spec, log_id
+            )
+        return responses.platform_error_response(
+            PlatformError(responses.INTERNAL_ERROR, "internal_error"), operation, log_id
+        )

@@ -1,4 +1,4 @@
-"""Rate limits: so many calls of one operation by one app in one tenant within a window of real time."""
+"""Rate limits: the calls of one operation by one app of one tenant within a window of real time."""
 
 from collections.abc import Callable, Sequence
 from math import ceil
@@ -21,10 +21,10 @@ class RateLimitExceeded(NamedTuple):
 
 
 class RateLimiter:
-    """Counts in this process's memory; `on=False` lets everything pass.
+    """Counts calls in this process's memory; with `enabled=False` every call is allowed.
 
-    A window opens with the first call in it, not on the clock's full second: a burst then meets its limit wherever
-    in a second it begins. A refused call is not counted.
+    A window opens with its first call, not on the clock's full second, so a burst meets the limit whenever in a second
+    it begins. A refused call is not counted.
     """
 
     def __init__(self, *, enabled: bool = True, seconds: Callable[[], float] = real_seconds) -> None:
@@ -34,7 +34,7 @@ class RateLimiter:
         self._sweep_at = _SWEEP_AT
 
     def hit(self, key: LimitKey, limits: Sequence[RateLimit]) -> RateLimitExceeded | None:
-        """Count one call, or say which limit it exceeds: of several, the one that resets last."""
+        """Count one call and return None, or return the limit it exceeds: of several, the one that resets last."""
         if not self.enabled or not limits:
             return None
         now = self._seconds()
@@ -62,8 +62,8 @@ class RateLimiter:
         return windows
 
     def _drop_idle_windows(self, now: float) -> None:
-        """Forget who has not called for a minute, the longest window there is."""
+        """Drop the keys without a call for 60 seconds, the longest window there is."""
         self._windows = {
-            key: windows for key, windows in self._windows.items() if any(now - w[0] < 60 for w in windows)
+            key: windows for key, windows in self._windows.items() if any(now - start < 60 for start, _ in windows)
         }
         self._sweep_at = max(_SWEEP_AT, 2 * len(self._windows))

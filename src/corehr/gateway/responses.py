@@ -1,4 +1,4 @@
-"""What is sent back: envelopes, the platform's own errors, and refusals in the words of the spec."""
+"""Response bodies: successes, platform errors, and business errors with the message of the spec."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from corehr.gateway.spec import Operation, Spec
 from corehr.kernel.errors import INVALID_FIELD, BusinessError
 
 encode_json = msgspec.json.Encoder().encode
-"""JSON in UTF-8, members in the order they were given."""
+"""Encodes JSON in UTF-8, members in insertion order."""
 
 INVALID_TYPE = 9499
 INTERNAL_ERROR = 2200
@@ -36,15 +36,16 @@ PLATFORM_ERRORS: Mapping[int, tuple[int, str]] = {
     APP_UNAUTHORIZED: (400, "unauthorized app"),
     INVALID_FIELD: (400, "field validation failed"),
 }
-"""Status and message of the codes every operation may answer with."""
+"""HTTP status and message of the codes that every operation may respond with."""
 
 _TROUBLESHOOTER = "排查建议查看(Troubleshooting suggestions): https://open.feishu.cn/search?from=openapi&log_id={}&code={}&method_id={}"
 
 
 class PlatformError(Exception):
-    """The gateway's own no, with one of the platform's codes; `rule` names what refused, for the request log.
+    """A request refused by the gateway with a platform code.
 
-    `msg` replaces the code's message, `error` are further members of the answer's `error`.
+    `refused_by` names the rule, for the request log. `msg` replaces the code's message; `error_members` are further
+    members of the response's `error` object.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class PlatformError(Exception):
 
 
 class Response(NamedTuple):
-    """`body` is JSON in UTF-8 unless the status is 404; `code` is what it says, 0 for success."""
+    """A response to send; `body` is JSON in UTF-8 unless the status is 404, `code` is its code, 0 for success."""
 
     status: int
     code: int
@@ -76,6 +77,7 @@ NOT_FOUND = Response(404, 0, b"404 page not found")
 
 
 def success_body(data: Any) -> bytes:
+    """Return the body of a success, with code 0."""
     return b'{"code":0,"msg":"success","data":' + encode_json(data) + b"}"
 
 
@@ -85,7 +87,7 @@ def platform_error_response(error: PlatformError, operation: str, log_id: str) -
 
 
 def business_error_response(error: BusinessError, spec: Spec, log_id: str) -> Response:
-    """The documented no; KeyError when neither the operation's page nor the platform has the code."""
+    """Return the documented error; raise KeyError when neither the operation's page nor the platform has the code."""
     operation = spec.operations[error.operation]
     status, msg = _status_and_message(operation, error.code)
     for name, value in error.message_params.items():
@@ -98,12 +100,12 @@ def business_error_response(error: BusinessError, spec: Spec, log_id: str) -> Re
 
 
 def rate_limit_headers(limit: int, reset: int) -> Sequence[tuple[bytes, bytes]]:
-    """The headers of TOO_FREQUENT: calls in the window, seconds until it ends."""
+    """Return the headers of RATE_LIMITED: calls allowed in the window, and seconds until it ends."""
     return (RATE_LIMIT_LIMIT, b"%d" % limit), (RATE_LIMIT_RESET, b"%d" % reset)
 
 
 def is_documented(operation: Operation, code: int) -> bool:
-    """Whether a Refusal of this operation may carry this code."""
+    """Return whether a BusinessError of this operation may carry this code."""
     try:
         _status_and_message(operation, code)
     except KeyError:
@@ -114,8 +116,8 @@ def is_documented(operation: Operation, code: int) -> bool:
 def _status_and_message(operation: Operation, code: int) -> tuple[int, str]:
     if code in operation.errors:
         return operation.errors[code]
-    for listed, msg in operation.shared_errors:  # the shared lists give no status
-        if listed == code:
+    for shared_code, msg in operation.shared_errors:  # the shared lists have no status
+        if shared_code == code:
             return 400, msg
     return PLATFORM_ERRORS[code]
 

@@ -1,4 +1,4 @@
-"""Finds the operation of a method and a path: one lookup for paths without parameters, a short list for the others."""
+"""Matches a method and a path to an operation: one lookup for fixed paths, a short list for paths with parameters."""
 
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
@@ -9,7 +9,7 @@ _NO_PARAMS: Mapping[str, str] = {}
 
 
 class _Pattern:
-    """A path with parameters: which segments must be equal, and which ones have a name."""
+    """A path with parameters: `fixed` segments must be equal, `named` segments are parameters."""
 
     __slots__ = ("fixed", "named", "operation", "order")
 
@@ -17,15 +17,17 @@ class _Pattern:
         segments = operation.path.split("/")
         self.operation = operation
         self.order = [text[:1] == ":" for text in segments]
-        self.fixed = tuple((at, text) for at, text in enumerate(segments) if text[:1] != ":")
-        self.named = tuple((at, text[1:]) for at, text in enumerate(segments) if text[:1] == ":")
+        self.fixed = tuple((index, text) for index, text in enumerate(segments) if text[:1] != ":")
+        self.named = tuple((index, text[1:]) for index, text in enumerate(segments) if text[:1] == ":")
 
     def matches(self, segments: list[str]) -> bool:
-        return all(segments[at] == text for at, text in self.fixed) and all(segments[at] for at, _ in self.named)
+        return all(segments[index] == text for index, text in self.fixed) and all(
+            segments[index] for index, _ in self.named
+        )
 
 
 class RouteTable:
-    """All operations by route; a fixed segment goes before a parameter in its place."""
+    """All operations by route; a fixed segment takes precedence over a parameter in the same position."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._by_exact_path: dict[tuple[str, str], Operation] = {}
@@ -40,12 +42,12 @@ class RouteTable:
             patterns.sort(key=lambda pattern: pattern.order)
 
     def match(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]] | None:
-        """The operation and its path parameters, decoded; `path` is as it was sent, percent-encoded."""
+        """Return the operation and its decoded path parameters, or None; `path` is percent-encoded, as it was sent."""
         operation = self._by_exact_path.get((method, path))
         if operation is not None:
             return operation, _NO_PARAMS
         segments = path.split("/")
         for pattern in self._patterns.get((method, len(segments)), ()):
             if pattern.matches(segments):
-                return pattern.operation, {name: unquote(segments[at]) for at, name in pattern.named}
+                return pattern.operation, {name: unquote(segments[index]) for index, name in pattern.named}
         return None

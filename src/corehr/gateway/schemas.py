@@ -1,8 +1,8 @@
-"""The shape of an operation's requests: built once from the spec, read on every call.
+"""The schema of an operation's requests: built once from the spec, used to parse every call.
 
-A body is decoded straight into typed dictionaries; only when that fails does `checks.py` walk over the untyped JSON, to
-say everything that is wrong. Both take and refuse the same bodies. The Content-Type is never looked at, since one of
-the SDKs sends none.
+A body is decoded straight into typed dictionaries; only when that fails does `validator.py` go through the untyped JSON
+and collect every violation. Both accept and refuse the same bodies. The Content-Type is ignored, since one of the SDKs
+sends none.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,14 +29,14 @@ from corehr.gateway.validator import (
 __all__ = ["Arguments", "RequestSchema", "ValidationError"]
 
 _PYTHON_TYPES = {"string": str, "int": int, "number": float}
-# mypy knows TypedDict only with a literal body; these are made of the spec's fields.
+# mypy supports TypedDict only with a literal body; these are built from the spec's fields.
 _typed_dict: Callable[[str, dict[str, Any]], Any] = TypedDict  # type: ignore[assignment]
 _decode_anything = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What a call gave, checked: by wire name, without nulls, defaults filled in."""
+    """The validated arguments of a call, by wire name: without nulls, with defaults filled in."""
 
     path: dict[str, Any]
     query: dict[str, Any]
@@ -44,7 +44,7 @@ class Arguments:
 
 
 class RequestSchema:
-    """Reads the requests of one operation."""
+    """Parses and validates the requests of one operation."""
 
     def __init__(self, operation: Operation) -> None:
         self._path = _TextParameters(operation.path_params)
@@ -57,12 +57,12 @@ class RequestSchema:
         self._untyped_paths = _untyped_members(operation.body)
 
     def parse(self, path: Mapping[str, str], query: Iterable[tuple[str, str]], body: bytes) -> Arguments:
-        """The arguments of a call, or ShapeError.
+        """Return the arguments of a call; raise ValidationError when they are invalid.
 
-        `path` and `query` are percent-decoded; a query parameter that is empty counts as absent, of a repeated one the
-        first counts unless it is a list. Unknown names are ignored everywhere. The body is not looked at on GET, nor
-        where the operation has none; an empty one counts as `{}`. Fields owned by the operation's rulebook come as they
-        were sent, or not at all.
+        `path` and `query` are percent-decoded. An empty query parameter counts as absent; of a repeated one the first
+        value counts, unless the field is a list. Unknown names are ignored everywhere. The body is ignored on GET and
+        where the operation has none; an empty one counts as `{}`. Rulebook-owned fields are returned as they were sent,
+        and may be absent.
         """
         validator = Validator()
         path_values = self._path.parse(path.items(), validator)
@@ -80,7 +80,7 @@ class RequestSchema:
             try:
                 values: dict[str, Any] = self._decode(body)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                pass  # The walk says what is wrong, or that it was only a null.
+                pass  # The validator finds the violations, or only removes a null.
             else:
                 if self._untyped_paths:
                     _strip_untyped_nulls(values, self._untyped_paths)
@@ -100,7 +100,7 @@ class RequestSchema:
 
 
 class _TextParameters:
-    """The parameters that come as text: those of the path, or those of the query."""
+    """The parameters that arrive as text: those of the path, or those of the query."""
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self._fields = {field.name: field for field in fields}
@@ -146,7 +146,7 @@ _UntypedPaths = tuple[tuple[str, "_UntypedPaths | None"], ...]
 
 
 def _untyped_members(fields: Sequence[Field]) -> _UntypedPaths:
-    """The members whose values are not typed, with the way down to them; None where such a value begins."""
+    """Return the paths to members whose values are not typed; None marks the start of such a value."""
     found: list[tuple[str, _UntypedPaths | None]] = []
     for field in fields:
         inner = field
@@ -160,7 +160,7 @@ def _untyped_members(fields: Sequence[Field]) -> _UntypedPaths:
 
 
 def _strip_untyped_nulls(values: Any, members: _UntypedPaths) -> None:
-    """Takes the nulls out of the values that the decoder let through as they were."""
+    """Remove nulls in place from the values that the decoder leaves untyped."""
     if isinstance(values, list):
         for element in values:
             _strip_untyped_nulls(element, members)
@@ -197,7 +197,7 @@ def _value_type(name: str, field: Field) -> Any:
 
 
 def _constrained(python_type: Any, field: Field) -> Any:
-    """The type with the limits of the field; every int stays within 64 bits."""
+    """Return the type with the limits of the field; every int is limited to 64 bits."""
     constraints: dict[str, Any] = {}
     if field.length is not None:
         constraints["min_length"], constraints["max_length"] = field.length[0] or None, field.length[1]
@@ -214,6 +214,6 @@ def _constrained(python_type: Any, field: Field) -> Any:
 
 
 def _needs_slow_path(field: Field) -> bool:
-    """A string with a range of numbers, here or within: no type says that."""
+    """Return whether the field is or contains a string with a numeric range, which no type can express."""
     inner = field.fields if field.item is None else (field.item,)
     return (field.type == "string" and field.range is not None) or any(map(_needs_slow_path, inner))

@@ -1,4 +1,4 @@
-"""Scopes: which operations an app may call, and which fields of an answer or an event it may see."""
+"""Scopes: which operations an app may call, and which fields of a response or an event it may see."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -13,11 +13,11 @@ _HELP_TEXT = (
 )
 
 HiddenFields = Mapping[str, Any]
-"""By field name: None where the field goes, the Gone of its members where it stays."""
+"""By field name: None where the whole field is hidden, else the hidden fields among its members."""
 
 
 def require_scope(app: App, any_of: Collection[str], refused_by: str) -> None:
-    """Denied with NO_SCOPE unless the app holds one of `any_of`; an empty collection asks for nothing."""
+    """Raise PlatformError MISSING_SCOPE unless the app has one of `any_of`; an empty collection requires nothing."""
     if not app.has_any_scope(any_of):
         raise PlatformError(MISSING_SCOPE, refused_by, *_missing_scope_message(app.app_id, any_of))
 
@@ -39,16 +39,16 @@ def _missing_scope_message(app_id: str, any_of: Collection[str]) -> tuple[str, d
 
 
 class FieldScopeFilter:
-    """What an app must not see of an object with these fields: an operation's answer, or the body of an event."""
+    """Removes the fields that an app may not see from an object: the data of a response or the body of an event."""
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self._fields = fields
-        # apps that differ only in scopes these fields do not ask for share a plan
+        # apps whose scopes differ only in ones that no field requires share an entry
         self._scope_names = frozenset(_scopes(fields))
         self._hidden_by_scopes: dict[frozenset[str], HiddenFields] = {}
 
     def apply(self, scopes: Scopes, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The object without what the scopes do not show; what changes is copied, not changed in place."""
+        """Return the object without the fields that require a missing scope; what changes is copied."""
         if isinstance(scopes, str) or not self._scope_names:
             return data
         granted = self._scope_names & scopes

@@ -1,12 +1,12 @@
-"""Reads the spec: what the wire says of each operation and event, with the corrections we knowingly make.
+"""Loads the spec: what the pages document of each operation and event, with our deliberate corrections.
 
 The notation of a field is described in `fields.py`. `corrections.toml` has one table per operation or event; a row
-gives a path (its section first, `*` within a segment), its evidence (doc, sdk, recorded, reading) and the reason:
+gives a path (its section first, `*` within a segment), its evidence (doc, sdk, recorded, inferred) and the reason:
 
-    business_owned = [["body.employment_id", "doc", "why"]]            the operation's rulebook owns the constraints
-    amend = [["body.*_date", "format:date", "reading", "why"]]         words that join a line, or replace their like
+    rulebook_owned = [["body.employment_id", "doc", "why"]]            the operation's rulebook owns the constraints
+    amend = [["body.*_date", "format:date", "inferred", "why"]]        words to add to a line, or to replace in it
     add = [["body.new", "string ref:location", "sdk", "why"]]          a field the page does not have
-    data_range = [true, "doc", "why"]                                  of an event: who it is about has to be in range
+    data_range = [true, "doc", "why"]                                  of an event: its employee must be in range
 """
 
 import datetime as dt
@@ -25,10 +25,10 @@ __all__ = ["EventType", "Field", "Operation", "RateLimit", "Spec", "SpecError", 
 
 _SPEC_DIR = Path(__file__).resolve().parent.parent / "spec"
 _SECTIONS = ("path", "query", "body", "response")
-_OPERATION_CORRECTIONS = ("business_owned", "amend", "add"), _SECTIONS
+_OPERATION_CORRECTIONS = ("rulebook_owned", "amend", "add"), _SECTIONS
 _EVENT_CORRECTIONS = ("data_range", "amend", "add"), ("body",)
 _EMPLOYMENT_FIELD = "employment_id"
-_EVIDENCE = ("doc", "sdk", "recorded", "reading")
+_EVIDENCE = ("doc", "sdk", "recorded", "inferred")
 _PERIOD_SECONDS = {"s": 1, "min": 60}
 
 ErrorRow = tuple[int, str]
@@ -36,7 +36,7 @@ ErrorRow = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `count` calls in `seconds`."""
+    """At most `count` calls within `seconds`."""
 
     count: int
     seconds: int
@@ -46,8 +46,8 @@ class RateLimit:
 class Operation:
     """One operation: `path` has `:name` segments, `errors` gives (HTTP status, message) by code.
 
-    `limits` is empty where the page states none. `more_errors` are rows (code, message) that the page takes from a list
-    shared by several operations, without status; there a code may come with many messages and 0 means no code.
+    `limits` is empty where the page states none. `shared_errors` are rows (code, message) that the page takes from a
+    list shared by several operations, without status; there one code may have many messages, and 0 means no code.
     """
 
     id: str
@@ -73,9 +73,9 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventType:
-    """One event: `body` is what stands in the `event` member of a delivery.
+    """One event type; `body` has the fields of the `event` member of a delivery.
 
-    With `data_range` an app is told of it only if the app's data range holds the person in `employment_id`.
+    With `data_range` an app receives the event only if its data range includes the employee in `employment_id`.
     """
 
     name: str
@@ -90,17 +90,17 @@ class EventType:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spec:
-    """Everything the wire says, by operation id and by event name."""
+    """All documented operations by id, and all event types by name."""
 
     operations: Mapping[str, Operation]
     events: Mapping[str, EventType]
 
 
 def load(folder: Path | None = None) -> Spec:
-    """The spec of `folder` (ours when None) with its corrections applied; SpecError when it contradicts itself."""
+    """Return the spec of `folder` (ours when None) with its corrections applied; raise SpecError if it is invalid."""
     folder = folder or _SPEC_DIR
     if not (folder / "operations").is_dir():
-        raise SpecError(f"{folder}: no operations/ in it; give the folder that holds operations/ and events/")
+        raise SpecError(f"{folder}: no operations/ in it; give the folder that contains operations/ and events/")
     parser = FieldParser({name: tuple(entry["values"]) for name, entry in _read_toml(folder / "enums.toml").items()})
     error_lists = {name: entry["more"] for name, entry in _read_toml(folder / "errors.toml").items()}
     corrections = _read_toml(folder / "corrections.toml")
@@ -120,7 +120,7 @@ def load(folder: Path | None = None) -> Spec:
         _apply_correction(name, entry, corrections.pop(name, {}), *_EVENT_CORRECTIONS)
         events[name] = _event(name, entry, parser, source)
     for name in corrections:
-        raise SpecError(f"corrections.toml: {name}: no such operation or event; import it or take the correction out")
+        raise SpecError(f"corrections.toml: {name}: no such operation or event; import it or remove the correction")
     return Spec(MappingProxyType(operations), MappingProxyType(events))
 
 
@@ -186,18 +186,24 @@ def _event(name: str, entry: dict[str, Any], parser: FieldParser, source: str) -
     except KeyError as error:
         raise SpecError(f"{source}: missing {error}; import it again") from error
     if data_range and all(field.name != _EMPLOYMENT_FIELD for field in body):
-        raise SpecError(f"{source}: no {_EMPLOYMENT_FIELD} in its body to ask the data range about; correct data_range")
+        raise SpecError(
+            f"{source}: no {_EMPLOYMENT_FIELD} in its body to check against the data range; correct data_range"
+        )
     return event
 
 
 def _shared_attributes(entry: dict[str, Any]) -> dict[str, Any]:
     scopes = {key: tuple(entry.get(key, ())) for key in ("scopes", "field_scopes")}
-    others = {"updated": entry["updated"], "deprecated": entry.get("deprecated", False), "apps": tuple(entry["apps"])}
+    others = {
+        "updated": entry["updated"],
+        "deprecated": entry.get("deprecated", False),
+        "app_types": tuple(entry["apps"]),
+    }
     return scopes | others
 
 
 def _errors(rows: Sequence[Sequence[Any]], source: str) -> Mapping[int, tuple[int, str]]:
-    """No page lists a code twice, so a code that comes again, with whatever status, is a slip of ours."""
+    """Return (HTTP status, message) by code; SpecError when a code is listed twice, which no page does."""
     errors: dict[int, tuple[int, str]] = {}
     for status, code, message in rows:
         if code in errors:
@@ -224,7 +230,7 @@ def _limits(rate: str, source: str) -> tuple[RateLimit, ...]:
 def _apply_correction(
     name: str, entry: dict[str, Any], correction: Mapping[str, list[Any]], kinds: Sequence[str], sections: Sequence[str]
 ) -> None:
-    """Rewrites `entry` as `correction` says; it may be of these kinds, about fields in these sections."""
+    """Apply `correction` to `entry` in place; only these kinds of correction and these sections are allowed."""
     source = f"corrections.toml: {name}"
     for kind, rows in correction.items():
         if kind not in kinds:
@@ -233,7 +239,7 @@ def _apply_correction(
             entry[kind] = _parse_data_range(rows, source)
             continue
         for row in rows:
-            path, *words = row[:1] + (["business"] if kind == "business_owned" else []) + row[1:]
+            path, *words = row[:1] + (["rulebook"] if kind == "rulebook_owned" else []) + row[1:]
             if len(words) != 3 or words[1] not in _EVIDENCE or not words[2]:
                 raise SpecError(f"{source}: {row}: a row ends with its evidence {_EVIDENCE} and why; complete it")
             section, _, path = path.partition(".")
@@ -243,35 +249,35 @@ def _apply_correction(
             )
             if not done or section not in sections:
                 advice = "it is there already" if kind == "add" and section in sections else "no such field"
-                raise SpecError(f"{source}: {kind} {row[0]}: {advice}; correct the path or take the row out")
+                raise SpecError(f"{source}: {kind} {row[0]}: {advice}; correct the path or remove the row")
 
 
 def _parse_data_range(row: Any, source: str) -> bool:
     match row:
         case [bool() as restricted, evidence, str(reason)] if evidence in _EVIDENCE and reason:
             return restricted
-    raise SpecError(f"{source}: data_range {row}: say true or false, its evidence {_EVIDENCE} and why")
+    raise SpecError(f"{source}: data_range {row}: give true or false, its evidence {_EVIDENCE} and why")
 
 
 def _add_field(lines: list[str], path: str, rest: str) -> bool:
-    """Puts a field behind the last member of its object; False when the object has it already."""
+    """Insert a field after the last member of its object; return False when the object already has it."""
     if any(line.startswith(f"{path} ") for line in lines):
         return False
     parent = path.rpartition(".")[0]
-    siblings = [at for at, line in enumerate(lines) if not parent or line.startswith(f"{parent}.")]
+    siblings = [index for index, line in enumerate(lines) if not parent or line.startswith(f"{parent}.")]
     lines.insert(siblings[-1] + 1 if siblings else len(lines), f"{path} {rest}")
     return True
 
 
 def _amend_fields(lines: list[str], pattern: str, words: list[str]) -> bool:
-    """Lets `words` join every line whose path matches, in the place of words of their kind; False when none does."""
+    """Add `words` to every line whose path matches, replacing words of the same kind; return False when none does."""
     found = False
     kinds = {_keyword_kind(word) for word in words}
-    for at, line in enumerate(lines):
+    for index, line in enumerate(lines):
         path, *old = line.split(" ")
         if _matches(path, pattern):
             joined = [word for word in old if _keyword_kind(word) not in kinds] + words
-            lines[at] = " ".join([path, *sorted(joined, key=lambda word: _keyword_kind(word) != "type")])
+            lines[index] = " ".join([path, *sorted(joined, key=lambda word: _keyword_kind(word) != "type")])
             found = True
     return found
 

@@ -1,4 +1,4 @@
-"""App tickets: what a store app shows to get its app token, and what only its webhook is sent."""
+"""App tickets: a store app needs one to get its app token, and receives it by webhook only."""
 
 import asyncio
 import hmac
@@ -17,24 +17,24 @@ HOUR_SECONDS: Final = 3600
 """Seconds for which a ticket is the newest."""
 
 ACCEPTED_PAST_HOURS: Final = 12
-"""So many hours after its own a ticket is still accepted: the longest that an official SDK keeps one by its clock."""
+"""Hours after its own for which a ticket is still valid: the longest time for which an official SDK caches one."""
 
 _ACCEPTED_FUTURE_HOURS: Final = 1
-"""So many hours before its own it is accepted: to the process that made it the hour may begin a moment sooner."""
+"""Hours before its own for which a ticket is already valid: the clock of the process that issued it may be ahead."""
 
 _RECHECK_SECONDS: Final = 60.0
-"""Seconds after which the hour is looked at again: while a machine sleeps, a wait does not pass and hours do."""
+"""Seconds after which the hour is checked again: while a machine sleeps, hours pass but a wait does not."""
 
 _log = logging.getLogger(__name__)
 
 
 class AppTickets:
-    """The tickets of store apps, one for each hour of real time, and how they are pushed.
+    """Generates, checks and pushes the tickets of store apps, one for each hour of real time.
 
     A ticket is a truncated HMAC-SHA256 of app id and hour under the tenant's server key, so that none is stored and
-    every process makes the same one. It is no proof of who shows it: the app secret is asked for beside it.
+    every process generates the same one. It does not authenticate the app: the app secret is required with it.
 
-    `subscriber_of(app_id)` is where an app's events go, None when it has said nothing of it; `post` sends a body there.
+    `subscriber_of(app_id)` returns where an app's events go, or None without a subscription; `post` sends a body there.
     """
 
     def __init__(
@@ -52,34 +52,34 @@ class AppTickets:
         self._underway: set[asyncio.Task[None]] = set()
 
     def current(self, app: App) -> str:
-        """The ticket of the present hour: 32 hexadecimal digits."""
+        """Return the ticket of the current hour: 32 hexadecimal digits."""
         return _ticket_for_hour(app, self._hour())
 
     def is_valid(self, app: App, ticket: str) -> bool:
-        """Whether it is a ticket of this app that is not too old."""
+        """Return whether it is a ticket of this app for an accepted hour."""
         encoded, now = ticket.encode(), self._hour()
         hours = range(now - ACCEPTED_PAST_HOURS, now + _ACCEPTED_FUTURE_HOURS + 1)
         return any(hmac.compare_digest(_ticket_for_hour(app, hour).encode(), encoded) for hour in hours)
 
     async def push(self, app: App) -> AttemptResult | None:
-        """Post the present ticket to the app's webhook; None when it has no webhook."""
+        """Post the current ticket to the app's webhook and return the result; None when it has no webhook."""
         subscriber = await self._subscriber_of(app.app_id)
         if subscriber is None or subscriber.mode != "webhook":
             return None
         return await self._post(subscriber, self._event(app, subscriber))
 
     def schedule_push(self, app: App) -> None:
-        """The same, without waiting for it; to be called where an event loop runs."""
+        """Push without waiting for the result, which is logged if it failed; needs a running event loop."""
         task = asyncio.create_task(self._push_logged(app))
         self._underway.add(task)
         task.add_done_callback(self._underway.discard)
 
     async def push_all(self) -> None:
-        """Push to every enabled store app at once; one that cannot be reached is logged."""
+        """Push to every enabled store app in parallel; failures are logged."""
         await asyncio.gather(*map(self._push_logged, await self._apps.list_enabled_store_apps()))
 
     async def run(self) -> None:
-        """Push to all now and whenever an hour begins, until cancelled; pushes underway then are given up."""
+        """Push to all apps now and whenever an hour begins, until cancelled; pushes under way are cancelled then."""
         pushed_hour = None
         try:
             while True:
@@ -98,17 +98,17 @@ class AppTickets:
     async def _push_all_logged(self) -> None:
         try:
             await self.push_all()
-        except Exception:  # noqa: BLE001  # an hour that fails must not end the hours
+        except Exception:  # noqa: BLE001  # one failed hour must not end the loop
             _log.exception("the app tickets of this hour could not be pushed")
 
     async def _push_logged(self, app: App) -> None:
         try:
-            outcome = await self.push(app)
-        except Exception:  # noqa: BLE001  # one app's trouble is not the others'
+            result = await self.push(app)
+        except Exception:  # noqa: BLE001  # one app's failure must not affect the others
             _log.exception("the app ticket of %s could not be pushed", app.app_id)
             return
-        if outcome is not None and not outcome.accepted:
-            _log.warning("the webhook of %s did not take its app ticket: %s", app.app_id, outcome.detail)
+        if result is not None and not result.accepted:
+            _log.warning("the webhook of %s did not accept its app ticket: %s", app.app_id, result.detail)
 
     def _event(self, app: App, subscriber: Subscriber) -> bytes:
         return encode_json(

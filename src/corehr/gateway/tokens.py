@@ -1,4 +1,4 @@
-"""Access tokens: signed, so that they outlive a restart and are checked without a read."""
+"""Access tokens: signed, so that they stay valid after a restart and are verified without a read."""
 
 import base64
 import binascii
@@ -24,10 +24,10 @@ from corehr.kernel.clock import parse_timestamp, real_seconds
 from corehr.kernel.db import decode_json
 
 TOKEN_TTL_SECONDS = 7200
-"""Seconds a token lives."""
+"""Seconds for which a token is valid."""
 
 REUSE_WINDOW_SECONDS = 5400
-"""Seconds during which the same token is given: until less than half an hour of it remains."""
+"""Seconds for which the same token is issued: until its remaining validity falls below half an hour."""
 
 _TENANT_PREFIX, _APP_PREFIX = "t-", "a-"
 _KIND_BYTES: Final[Mapping[str, bytes]] = {_TENANT_PREFIX: b"\x01", _APP_PREFIX: b"\x02"}
@@ -37,18 +37,18 @@ TokenBody = Mapping[str, Any]
 
 
 class Token(NamedTuple):
-    """`expire` is what remains, in seconds."""
+    """A token; `expire` is its remaining validity in seconds."""
 
     text: str
     expire: int
 
 
 class TokenIssuer:
-    """Gives tokens to apps and knows them again.
+    """Issues and verifies tokens.
 
     A token is `t-` or `a-` and the base32 of app id (8 bytes), expiry (4 bytes, seconds since 1970), kind (1 byte) and
-    a truncated HMAC-SHA256 (12 bytes) under the tenant's server key. It follows from the window alone, so every
-    process gives the same one. Windows are counted from the making of the app: the first token of a new app lives
+    a truncated HMAC-SHA256 (12 bytes) under the tenant's server key. It depends only on the window, so every process
+    issues the same one. Windows are counted from the creation of the app: the first token of a new app is valid for
     its full two hours, and the apps of an installation do not all renew in the same second.
     """
 
@@ -58,11 +58,11 @@ class TokenIssuer:
         self._verified: dict[str, tuple[str, int]] = {}
 
     def issue(self, app: App) -> Token:
-        """The tenant token of the present window; between half an hour and two hours of it remain."""
+        """Return the tenant token of the current window; it is valid for another half hour to two hours."""
         return self._build(app, _TENANT_PREFIX)
 
     def issue_app_token(self, app: App) -> Token:
-        """A store app's own token: nothing but its tenant token is given for it."""
+        """Return a store app's own token, which can only be exchanged for its tenant token."""
         return self._build(app, _APP_PREFIX)
 
     def _build(self, app: App, prefix: str) -> Token:
@@ -75,11 +75,11 @@ class TokenIssuer:
         return Token(f"{prefix}{text}", window_start + TOKEN_TTL_SECONDS - now)
 
     async def verify_app_token(self, token: str) -> App | None:
-        """The store app that was given this app token; None when it is none."""
+        """Return the store app of an app token, or None when the token is invalid or expired."""
         return await self._verify(token) if token.startswith(_APP_PREFIX) else None
 
     async def authenticate(self, authorization: str | None) -> App:
-        """The app that an Authorization header speaks for; Denied when it speaks for none."""
+        """Return the enabled app that an Authorization header authenticates; raise PlatformError when there is none."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme != "Bearer" or not token:
             raise PlatformError(MISSING_TOKEN, "token_is_missing")
@@ -121,7 +121,7 @@ def _sign(app: App, body: bytes) -> bytes:
     return hmac.digest(key, body, "sha256")[:12]
 
 
-# ------------------------------------------------------------------------------------------- where apps ask for them
+# ---------------------------------------------------------------------------------------------- the token endpoints
 
 TENANT_TOKEN_PATH: Final = "/open-apis/auth/v3/tenant_access_token/internal"  # noqa: S105  # a path
 STORE_APP_TOKEN_PATH: Final = "/open-apis/auth/v3/app_access_token"  # noqa: S105  # likewise
@@ -133,7 +133,7 @@ CUSTOM_APP_ENDPOINTS: Final[Mapping[str, tuple[str, ...]]] = {
     # both tokens of a custom app are the same one
     "/open-apis/auth/v3/app_access_token/internal": ("app_access_token", "tenant_access_token"),
 }
-"""Where custom apps ask for tokens, and which ones each place answers."""
+"""The token members in the response of each endpoint for custom apps, by path."""
 
 _TOKEN_ERRORS: Final[Mapping[str, tuple[int, str]]] = {
     "credentials_are_malformed": (10003, "invalid param"),
@@ -141,18 +141,18 @@ _TOKEN_ERRORS: Final[Mapping[str, tuple[int, str]]] = {
     "secret_is_wrong": (10014, "app secret invalid"),
     "app_is_disabled": (10014, "app unauthorized"),
     "app_is_from_the_store": (10005, "app id unauthorized"),
-    # not 10012, upon which a client asks for another ticket
+    # not 10012: a client that gets 10012 requests another ticket
     "app_is_custom": (10005, "app id unauthorized"),
     "ticket_is_not_accepted": (10012, "get app access token fail"),
     "app_token_is_invalid": (10013, "get tenant access token fail"),
     "tenant_key_is_wrong": (10013, "get tenant access token fail"),
     "app_is_sent_no_ticket": (10016, "app resend fail"),
 }
-"""Code and message, by the rule that refuses."""
+"""Code and message by rule name."""
 
 
 def is_token_endpoint(method: str, path: str) -> bool:
-    """Whether apps ask for tokens there, or for the ticket that they get one for."""
+    """Return whether this is an endpoint that issues tokens or resends app tickets."""
     endpoint = path.removesuffix("/")
     return method == "POST" and (endpoint in CUSTOM_APP_ENDPOINTS or endpoint in _STORE_ENDPOINTS)
 
@@ -160,9 +160,9 @@ def is_token_endpoint(method: str, path: str) -> bool:
 async def handle_token_request(
     apps: AppRegistry, tokens: TokenIssuer, tickets: AppTickets | None, path: str, body: bytes
 ) -> tuple[Response, str | None]:
-    """The flat answer, HTTP 200 whether it is yes or no, and the rule that refused.
+    """Return the flat response, HTTP 200 for success and error alike, and the name of the rule that refused, or None.
 
-    Without `tickets` none is accepted and none is sent again.
+    Without `tickets` no ticket is accepted and none is resent.
     """
     endpoint = path.removesuffix("/")
     try:
@@ -234,7 +234,7 @@ _STORE_ENDPOINTS: Final[
 
 
 async def _authenticate_app(apps: AppRegistry, request: TokenBody) -> App:
-    """The enabled app whose id and secret these are."""
+    """Return the enabled app that the id and secret of the request authenticate; raise PlatformError otherwise."""
     app_id, app_secret = _required_text(request, "app_id"), _required_text(request, "app_secret")
     if not _is_app_id(app_id):
         raise _error("credentials_are_malformed")
@@ -263,7 +263,7 @@ def _parse_body(body: bytes) -> TokenBody:
 
 
 def _required_text(request: TokenBody, name: str) -> str:
-    """A member that must be a text with something in it."""
+    """Return a member that must be a string and not empty; raise PlatformError otherwise."""
     text = request.get(name)
     if not isinstance(text, str) or not text:
         raise _error("credentials_are_malformed")

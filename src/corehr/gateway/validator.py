@@ -1,4 +1,4 @@
-"""Checks values against their fields, one by one, and writes down everything that is wrong with them."""
+"""Validates values against their fields one by one and collects every violation."""
 
 import json
 import re
@@ -19,7 +19,7 @@ DATE_PATTERN = re.compile(
     rf"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
     rf"|(?:{_CENTURY}{_LEAP_YEAR}|(?:[2468][048]|[3579][26])00)-02-29)\Z"
 )
-"""A day of the calendar from 1900-01-01 to 9999-12-31."""
+"""A calendar date from 1900-01-01 to 9999-12-31."""
 
 _INT_PATTERN = re.compile(r"-?[0-9]{1,19}\Z")
 _NUMBER_PATTERN = re.compile(r"-?[0-9]{1,300}(?:\.[0-9]{1,300})?\Z")
@@ -30,10 +30,10 @@ _MAX_ENUM_VALUES_SHOWN = 20
 
 
 class ValidationError(Exception):
-    """A request without the shape its operation asks for; answered with HTTP 400.
+    """A request that does not match the schema of its operation; the response has HTTP status 400.
 
     `code` is 9499 (a wrong JSON type, or no JSON) or 99992402; `field_violations` (for 99992402, the first hundred) are
-    `{"field": dotted path, "description": …}`, with "value" when there was one.
+    `{"field": dotted path, "description": …}`, with "value" when one was sent.
     """
 
     def __init__(self, code: int, msg: str, field_violations: Sequence[Mapping[str, str]] = ()) -> None:
@@ -44,13 +44,13 @@ class ValidationError(Exception):
 
 
 class Validator:
-    """One pass over one request; `violations` grows, a wrong JSON type ends it at once."""
+    """Validates one request; collects `violations`, and raises ValidationError at once for a wrong JSON type."""
 
     def __init__(self) -> None:
         self.violations: list[dict[str, str]] = []
 
     def raise_if_invalid(self) -> None:
-        """ShapeError 99992402 when anything was wrong."""
+        """Raise ValidationError 99992402 when there are violations."""
         if self.violations:
             raise ValidationError(INVALID_FIELD, "field validation failed", self.violations)
 
@@ -65,7 +65,7 @@ class Validator:
             self.violations.append(violation)
 
     def validate_object(self, fields: Sequence[Field], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-        """The known members of a JSON object; null means absent. `where` is the path of the object, with its dot."""
+        """Return the known members of a JSON object; null means absent. `prefix` is the object's path with its dot."""
         validated: dict[str, Any] = {}
         for field in fields:
             value = values.get(field.name)
@@ -79,7 +79,7 @@ class Validator:
         return validated
 
     def validate_value(self, field: Field, value: Any, path: str) -> Any:
-        """A JSON value as the field wants it; ShapeError 9499 when its type is another."""
+        """Return a JSON value converted to the field's type; raise ValidationError 9499 for another JSON type."""
         match field.type, value:
             case "list", list():
                 self.validate_length(field, value, path)
@@ -101,7 +101,7 @@ class Validator:
                 self._validate_string(field, value, path)
                 return value
             case "string", int() if field.range is not None:
-                # A page size declared as a string comes as a number from half of the clients.
+                # Half of the clients send a page size declared as a string as a number.
                 return self._validate_scalar(field, str(value), path)
             case "int", int() if INT64_RANGE[0] <= value <= INT64_RANGE[1]:
                 self._validate_number(field, value, path)
@@ -116,7 +116,7 @@ class Validator:
         raise type_error(path, value)
 
     def parse_text(self, field: Field, text: str, path: str, *, loose: bool) -> Any:
-        """A value that came as text in the path or the query; a loose one that cannot be read stays text."""
+        """Return the value of a text from the path or the query; if `loose`, text of a wrong type is returned as is."""
         value: Any = None
         if field.type == "int":
             value = int(text) if _INT_PATTERN.match(text) and INT64_RANGE[0] <= int(text) <= INT64_RANGE[1] else None
@@ -177,34 +177,34 @@ class Validator:
 
 
 def is_required(field: Field) -> bool:
-    """Whether a request without the field is refused here."""
+    """Return whether validation refuses a request without the field."""
     return field.required and field.default is None and not field.rulebook_owned
 
 
 def has_closed_enum(field: Field) -> bool:
-    """Whether only the values of the field's enum are taken."""
+    """Return whether only the values of the field's enum are accepted."""
     return bool(field.enum) and not field.open_enum
 
 
 def strip_nulls(value: Any, levels: int = MAX_DEPTH) -> Any:
-    """The JSON value without the members of objects that are null; ShapeError when it is nested beyond reason."""
+    """Return the JSON value without null members of objects; raise ValidationError beyond `levels` of nesting."""
     if levels < 0:
         raise depth_error()
     if isinstance(value, dict):
         return {name: strip_nulls(member, levels - 1) for name, member in value.items() if member is not None}
     if isinstance(value, list):
-        return [strip_nulls(one, levels - 1) for one in value]
+        return [strip_nulls(element, levels - 1) for element in value]
     return value
 
 
 def depth_error() -> ValidationError:
-    """The refusal of JSON nested beyond reason."""
+    """Return the error for JSON nested deeper than MAX_DEPTH."""
     violation = {"field": "body", "description": f"the max depth is {MAX_DEPTH}"}
     return ValidationError(INVALID_FIELD, "field validation failed", [violation])
 
 
 def type_error(path: str, value: object) -> ValidationError:
-    """The refusal of a JSON value whose type is not the field's."""
+    """Return the error for a JSON value whose type is not the field's."""
     quotation = abbreviate(value, as_json=True)
     return ValidationError(
         INVALID_TYPE,
@@ -214,6 +214,6 @@ def type_error(path: str, value: object) -> ValidationError:
 
 
 def abbreviate(value: object, *, as_json: bool = False) -> str:
-    """The value as text, a string as it is unless JSON is asked for, and not more of it than an answer should carry."""
+    """Return the value as text of at most _MAX_QUOTE_CHARS characters; a string is not encoded unless `as_json`."""
     text = value if isinstance(value, str) and not as_json else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _MAX_QUOTE_CHARS else f"{text[:_MAX_QUOTE_CHARS]}…"

@@ -1,4 +1,4 @@
-"""Webhooks: posts events to subscribers' URLs, and asks a URL whether it is a subscriber's."""
+"""Webhooks: posts events to subscribers' URLs, and verifies such a URL by a challenge."""
 
 import base64
 import logging
@@ -35,10 +35,10 @@ from corehr.kernel.outbox import AttemptResult
 _log = logging.getLogger(__name__)
 
 _KEEPALIVE_SECONDS: Final = 1.5
-"""Seconds a connection is kept without use: less than servers keep theirs, so that none is used as it is closed."""
+"""Seconds that an idle connection is kept: less than servers keep theirs, so that none is used while it is closed."""
 
 _MAX_RESPONSE_BYTES: Final = 4096
-"""Bytes read of an answer. A connection whose answer is longer is closed."""
+"""Bytes read of a response. A connection whose response is longer is closed."""
 
 _HEADERS: Final = {
     "Accept-Encoding": "identity",
@@ -48,7 +48,7 @@ _HEADERS: Final = {
 
 
 class Timeouts(NamedTuple):
-    """Seconds to make a connection, to answer an event, and to answer a challenge."""
+    """Seconds within which a connection must be made, an event answered, and a challenge answered."""
 
     connection: float = 2
     event: float = 3
@@ -61,9 +61,9 @@ class _WebhookResponse(NamedTuple):
 
 
 class WebhookClient:
-    """One pool of connections for all subscribers; how many calls are made at a time is the caller's to say.
+    """A client with one pool of connections for all subscribers; callers limit the number of parallel requests.
 
-    Nothing is posted before `open`, nor after `close`, and both belong to the event loop that posts.
+    Nothing is posted before `open` or after `close`, and both must run on the event loop that posts.
     """
 
     def __init__(
@@ -92,13 +92,13 @@ class WebhookClient:
         )
 
     async def close(self) -> None:
-        """Ends what is under way, too: it was not taken."""
+        """Close all connections; requests that are under way become failed attempts."""
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
 
     async def post(self, url: str, body: bytes, encrypt_key: str) -> AttemptResult:
-        """Send an event once, sealed and signed when there is a key; nothing but HTTP 200 in time takes it."""
+        """Post an event once, encrypted and signed when there is a key; only HTTP 200 in time accepts it."""
         headers = None
         if encrypt_key:
             body = encrypt_body(body, encrypt_key)
@@ -118,7 +118,7 @@ class WebhookClient:
         )
 
     async def verify_url(self, url: str, encrypt_key: str, verification_token: str) -> str | None:
-        """Ask a URL for the challenge it is sent; None when it gives it, else why not and what to do, in one line."""
+        """Send a challenge to a URL. Return None when it answers with it, else one line: the reason and what to do."""
         challenge = random_hex()
         body = encode_json({"challenge": challenge, "token": verification_token, "type": "url_verification"})
         timeout_seconds = self._timeouts.challenge
@@ -126,7 +126,7 @@ class WebhookClient:
             url, encrypt_body(body, encrypt_key) if encrypt_key else body, None, timeout_seconds
         )
         if isinstance(response, str):
-            timed_out = response.startswith("no answer")
+            timed_out = response.startswith("no response")
             return (
                 f"{response}: have it answer the url_verification within {timeout_seconds:g} s"
                 if timed_out
@@ -143,7 +143,7 @@ class WebhookClient:
     async def _post(
         self, url: str, body: bytes, headers: Mapping[str, str] | None, timeout_seconds: float
     ) -> _WebhookResponse | str:
-        """The answer, or why there is none."""
+        """Return the response, or the reason why there is none."""
         session = self._session
         if session is None:
             return "not sent: corehr is stopping"
@@ -158,16 +158,19 @@ class WebhookClient:
         except ConnectionTimeoutError:
             return f"no connection within {timeout.connect:g} s"
         except TimeoutError:
-            return f"no answer within {timeout_seconds:g} s"
+            return f"no response within {timeout_seconds:g} s"
         except (ClientError, OSError) as error:
             return _describe_failure(error)
-        except Exception:  # noqa: BLE001  # one attempt that fails must not end whoever makes the next
+        except Exception:  # noqa: BLE001  # one failed attempt must not prevent the next
             _log.exception("a webhook could not be called")
-            return "failed: the log of corehr says why"
+            return "failed: see the log of corehr"
 
 
 async def _read_prefix(response: ClientResponse) -> bytes:
-    """What of the body comes in time, and no more than matters: the status has been said already."""
+    """Read at most `_MAX_RESPONSE_BYTES` of the body, or what arrives before the timeout.
+
+    The status is already known, so a cut body is not an error.
+    """
     content, prefix = response.content, b""
     try:
         while len(prefix) < _MAX_RESPONSE_BYTES and not content.at_eof():
@@ -177,11 +180,11 @@ async def _read_prefix(response: ClientResponse) -> bytes:
     return prefix[:_MAX_RESPONSE_BYTES]
 
 
-# ------------------------------------------------------------------------------------------ what is sealed and signed
+# --------------------------------------------------------------------------------------------- encryption and signature
 
 
 def encrypt_body(body: bytes, encrypt_key: str) -> bytes:
-    """The body that carries another one encrypted: `{"encrypt":"…"}`."""
+    """Return the body that carries `body` encrypted with AES-256-CBC: `{"encrypt":"…"}`."""
     iv = bytes.fromhex(random_hex(32))
     padder = PKCS7(128).padder()
     encryptor = Cipher(algorithms.AES(sha256(encrypt_key.encode()).digest()), modes.CBC(iv)).encryptor()
@@ -190,11 +193,11 @@ def encrypt_body(body: bytes, encrypt_key: str) -> bytes:
 
 
 def sign(timestamp: str, nonce: str, encrypt_key: str, raw: bytes) -> str:
-    """Of the bytes on the wire; 64 hexadecimal digits."""
+    """Return the signature of `raw`, the bytes on the wire: 64 hexadecimal digits."""
     return sha256((timestamp + nonce + encrypt_key).encode() + raw).hexdigest()
 
 
-# ---------------------------------------------------------------------------------------------------- what was said
+# --------------------------------------------------------------------------------------------- descriptions of failures
 
 
 def _describe_failure(error: Exception) -> str:
@@ -208,8 +211,8 @@ def _describe_failure(error: Exception) -> str:
         case ClientConnectorError():
             return os.strerror(error.os_error.errno).lower() if error.os_error.errno else "no connection"
         case ClientResponseError():
-            return "the answer is not HTTP"
-    return "connection lost before an answer"
+            return "the response is not HTTP"
+    return "connection lost before a response"
 
 
 def _describe_response(response: _WebhookResponse) -> str:

@@ -1,7 +1,7 @@
-"""The only place that reads a clock.
+"""World time and real time: the only module that reads a clock.
 
-World time is what HR facts, days and events live by: real time plus a tenant's offset, which is zero in
-production. Real time is what tokens, rate limits and log ids live by.
+World time dates HR facts, days and events: it is real time plus a tenant's offset, which is zero in production.
+Real time dates tokens, rate limits and log ids.
 """
 
 import time
@@ -15,12 +15,12 @@ FOREVER: IsoDate = "9999-12-31"
 
 
 def real_now() -> datetime:
-    """The real moment, in UTC."""
+    """Return the present instant of real time, in UTC."""
     return datetime.now(UTC)
 
 
 def real_seconds() -> float:
-    """Seconds since 1970 by the real clock."""
+    """Return the real time in seconds since 1970."""
     return time.time()
 
 
@@ -31,36 +31,36 @@ class Clock:
         self._offsets: dict[str, timedelta] = {}
 
     def now(self, tenant: str) -> datetime:
-        """The tenant's present moment, in UTC."""
+        """Return the present instant of the tenant's world time, in UTC."""
         return real_now() + self._offsets.get(tenant, timedelta())
 
     def set_now(self, tenant: str, instant: datetime) -> None:
-        """Make `moment` the tenant's present; it goes on ticking from there."""
+        """Set the tenant's world time to `instant`; it runs on from there."""
         self._offsets[tenant] = instant - real_now()
 
 
 def to_timestamp(instant: datetime) -> str:
-    """A moment as UTC ISO text of fixed width, so that text order is time order."""
+    """Return an instant as UTC ISO text of fixed width, so that text order is time order."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def parse_timestamp(text: str) -> datetime:
-    """The moment that `stamp` wrote."""
+    """Return the instant of a text that `to_timestamp` returned."""
     return datetime.fromisoformat(text)
 
 
 def epoch_millis(instant: datetime) -> str:
-    """Milliseconds since 1970, as the decimal text the platform uses."""
+    """Return an instant in milliseconds since 1970, as the decimal text that the platform uses."""
     return str(int(instant.timestamp() * 1000))
 
 
 def local_date(instant: datetime, zone: str) -> IsoDate:
-    """The calendar day that it is in a zone, an IANA name."""
+    """Return the calendar day at an instant in a time zone, given by its IANA name."""
     return instant.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 def is_iso_date(text: str) -> bool:
-    """Is this a day of the calendar, written `YYYY-MM-DD` and no other way that ISO allows?"""
+    """Return whether a text is a calendar day in the form `YYYY-MM-DD`, the only ISO form accepted."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

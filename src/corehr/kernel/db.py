@@ -1,4 +1,4 @@
-"""One command is one transaction; everything a command may touch hangs from its Tx."""
+"""Transactions: a command is one transaction, and uses the database, the time and ids only through its `Tx`."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ decode_json = msgspec.json.decode
 
 
 class Connection(Protocol):
-    """What a store's driver must be able to do."""
+    """A connection of a store: runs statements and takes locks in the current transaction."""
 
     def fetch_all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]: ...
 
@@ -32,7 +32,7 @@ class Connection(Protocol):
 
 
 class Tx:
-    """A transaction of one tenant: its connection, a frozen moment, new ids and the events it will record."""
+    """A transaction of one tenant: its connection, one fixed world time, new ids and the events emitted so far."""
 
     __slots__ = ("_connection", "_events", "_ids", "now", "recorded_at", "tenant")
 
@@ -45,32 +45,32 @@ class Tx:
         self.recorded_at = to_timestamp(now)
 
     def fetch_all(self, statement: Statement, **params: Any) -> list[Row]:
-        """Every row, as dictionaries by column name."""
+        """Return every row, as dictionaries by column name."""
         params["tenant"] = self.tenant
         return self._connection.fetch_all(statement, params)
 
     def fetch_one(self, statement: Statement, **params: Any) -> Row | None:
-        """The first row, if any."""
+        """Return the first row, or None."""
         rows = self.fetch_all(statement, **params)
         return rows[0] if rows else None
 
     def execute(self, statement: Statement, **params: Any) -> int:
-        """Change rows; how many were changed."""
+        """Insert, update or delete rows; return how many were changed."""
         params["tenant"] = self.tenant
         return self._connection.execute(statement, params)
 
     def execute_many(self, statement: Statement, rows: Sequence[Row]) -> None:
-        """The same change for each of `rows`, sent together."""
+        """Run a statement once for each of `rows`, sent as one batch."""
         for row in rows:
             row["tenant"] = self.tenant
         if rows:
             self._connection.execute_many(statement, rows)
 
     def lock_names(self, names: Iterable[str], *, shared: bool = False) -> bool:
-        """Keep these names until the command ends: alone, or `shared` with others who only depend on them.
+        """Lock names until the command ends: exclusively, or `shared` with commands that only depend on them.
 
-        For what has no row of its own to lock. True when others may have acted before it was ours; on SQLite
-        nobody else writes meanwhile.
+        Used where no row exists to lock. Returns whether other commands may have changed rows before the lock was
+        obtained; never on SQLite, whose commands run one at a time.
         """
         keys = sorted({_lock_key(self.tenant, name) for name in names})
         return bool(keys) and self._connection.lock(keys, shared=shared)
@@ -79,11 +79,11 @@ class Tx:
         return str(self._ids.next())
 
     def emit(self, event: Event) -> None:
-        """Record an event with this command: it is written with the command's rows, or not at all."""
+        """Emit an event; it is written in the same transaction as the command's rows."""
         self._events.append(event)
 
     def flush_events(self) -> None:
-        """Write what was emitted, and whom it is to be told; the store calls it last, before the command's end."""
+        """Insert the emitted events and their deliveries; the store calls it as the last step before COMMIT."""
         if not self._events:
             return
         rows = [
@@ -91,8 +91,8 @@ class Tx:
                 "seq": self._ids.next(),
                 "type": event.type,
                 "subject": event.subject,
-                "at": self.recorded_at,
-                "facts": encode_json(event.payload).decode(),
+                "recorded_at": self.recorded_at,
+                "payload": encode_json(event.payload).decode(),
             }
             for event in self._events
         ]
@@ -102,7 +102,7 @@ class Tx:
 
 
 def _lock_key(tenant: str, name: str) -> int:
-    """A signed 64-bit number for a name; two names that share one only wait for each other needlessly."""
+    """Return a signed 64-bit lock key for a name; names with the same key wait for each other, without other harm."""
     return int.from_bytes(blake2b(f"{tenant}/{name}".encode(), digest_size=8).digest(), "big", signed=True)
 
 
@@ -110,22 +110,22 @@ TxFunction = Callable[[Tx], T]
 
 
 class Store(Protocol):
-    """Where the rows are. Commands change them, one after the other per person; queries only read."""
+    """A database of many tenants. Commands change rows, one at a time per employment; queries only read."""
 
     def command(self, tenant: str, work: TxFunction[T], at: datetime | None = None) -> Awaitable[T]:
-        """Run `work` in one durable transaction, at the tenant's present or the moment given."""
+        """Run `work` in one durable transaction, at the instant `at` or else the tenant's world time."""
         ...
 
     def query(self, tenant: str, work: TxFunction[T]) -> Awaitable[T]:
-        """Run `work` over one consistent reading of what is committed."""
+        """Run `work` on one consistent snapshot of the committed rows."""
         ...
 
     def command_sync(self, tenant: str, work: TxFunction[T], at: datetime | None = None, ids: Ids | None = None) -> T:
-        """As `command`, for callers outside an event loop; `ids` replaces the store's own for this command."""
+        """Run `work` as `command` does, but block the calling thread; `ids` replaces the store's own."""
         ...
 
     def execute_script(self, sql: Sequence[str]) -> None:
-        """Run statements that belong to no tenant: schema changes."""
+        """Run statements that belong to no tenant, such as schema changes."""
         ...
 
     def close(self) -> None: ...

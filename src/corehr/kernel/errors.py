@@ -1,30 +1,31 @@
-"""How a request is said no to."""
+"""The documented errors of operations, and the gateway's reasons to refuse a request."""
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
 
 class GatewayReason(Enum):
-    """Why the gateway, not a rule, says no. A rulebook may bind a documented code to one of these."""
+    """Why the gateway, not a rule, refuses a request. A rulebook may bind a documented code to a reason."""
 
     MALFORMED = "the request does not have the documented shape"
     FORBIDDEN = "the app or its operator may not do this"
     RATE_LIMITED = "too many requests at once"
-    CLAIMED = "somebody else is at the same record at this moment"
-    DUPLICATE = "the same request was made before"
+    CLAIMED = "another request works on the same record"
+    DUPLICATE = "the same request was sent before"
     TIMED_OUT = "the system took too long"
     INTERNAL_ERROR = "the system failed"
 
 
 INVALID_FIELD = 99992402
-"""The platform's own code for a field that cannot be accepted; rulebooks may bind rules to it."""
+"""The platform's code for an invalid field; rulebooks may bind rules to it."""
 
 
 class BusinessError(Exception):
-    """A documented no. The operation and the code together are its meaning.
+    """A documented error of an operation; one code may mean different things in two operations.
 
-    `blanks` fills the documented sentence; `violations` are `{"field", "value"?, "description"}`
-    and are only sent with INVALID_FIELD; `rule` is the name of what refused, for the request log.
+    `message_params` fill the blanks of the documented sentence. `field_violations` are
+    `{"field", "value"?, "description"}` and are only sent with INVALID_FIELD. `refused_by` is the name of the rule,
+    for the request log.
     """
 
     def __init__(

@@ -22,8 +22,8 @@ event = tenant_table(
     integer_column("seq", key=True),
     text_column("type"),
     text_column("subject"),
-    text_column("at"),
-    text_column("facts"),
+    text_column("recorded_at"),
+    text_column("payload"),
     sa.Index("event_by_type", "tenant", "type", "seq"),
 )
 
@@ -44,7 +44,7 @@ SELECT_LAST_SEQ = statement(
 
 
 class Event(NamedTuple):
-    """Something that happened: neutral facts as of the change, before any app's words are put to them."""
+    """An event, with a neutral payload as of the change; it is rendered for each app when it is delivered."""
 
     type: str
     subject: str
@@ -52,12 +52,12 @@ class Event(NamedTuple):
 
 
 def event_id(tenant: str, seq: int) -> str:
-    """The 32 hexadecimal digits by which subscribers know the event; the first 16 are its place in the log."""
+    """Return the event's id for subscribers: 32 hexadecimal digits, of which the first 16 are its sequence number."""
     return f"{seq:016x}{blake2b(f'{tenant}/{seq}'.encode(), digest_size=8).hexdigest()}"
 
 
 def seq_of(event_id: str) -> int:
-    """The place in the log of an event id; ValueError when it is not one."""
+    """Return the sequence number in an event id; raise ValueError when `event_id` is not an event id."""
     if len(event_id) != 32:
         raise ValueError("an event id has 32 hexadecimal digits")
     return int(event_id[:16], 16)

@@ -1,4 +1,4 @@
-"""A feature is what it adds to the house: operations, answers to approvals, days, views of its records."""
+"""Features: a feature adds commands, queries, approval callbacks, daily jobs and record views to an installation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from corehr.kernel.db import Tx
 JsonObject = dict[str, Any]
 
 PreHireAccess = Literal["all", "read", "none"]
-"""What an app may do with pre-hires: see and change them, see them, neither."""
+"""An app's access to pre-hires: read and change, read only, none."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataRange:
-    """Which people an app may see: everyone, or those in these departments and their children."""
+    """The employments an app may access: all, or those in these departments and the departments below them."""
 
     everyone: bool
     departments: frozenset[str] = frozenset()
@@ -23,7 +23,7 @@ class DataRange:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A checked request: shapes are right and ids are CoreHR's own (`ids.UNKNOWN` where they name nobody)."""
+    """A checked request: its shape is valid and its ids are CoreHR's own (`ids.UNKNOWN_ID` where no record exists)."""
 
     operation: str
     app_id: str
@@ -36,17 +36,17 @@ class Call:
 
 Handler = Callable[[Tx, Call], JsonObject]
 ApprovalCallback = Callable[[Tx, str, bool], None]
-"""An approval about the subject with this id ended: approved or not."""
+"""Called when an approval has ended, with the subject's id and whether it was approved."""
 
 RecordView = Callable[[Tx, str, IsoDate, str], JsonObject | None]
-"""One record as it was valid on a day and known at a stamped moment."""
+"""Returns the record with an id as of a day and as known at a timestamp, or None."""
 
 
 @dataclass(frozen=True)
 class DailyJob:
-    """What must happen because a day began: a query for the ids that are due, and a verb for each of them.
+    """A job that runs when a day begins in a time zone.
 
-    `due(tx, zone, day)` answers ids; each goes through `happen(tx, id)` in a short command of its own.
+    `due(tx, zone, day)` returns the ids that are due by that day; `run(tx, id)` runs for each in a command of its own.
     """
 
     due: Callable[[Tx, str, IsoDate], Sequence[str]]
@@ -55,7 +55,7 @@ class DailyJob:
 
 @dataclass(frozen=True)
 class Feature:
-    """`operations` change rows, `queries` only read; both are keyed by the spec's operation ids."""
+    """A feature. `commands` change rows, `queries` only read; both are keyed by the spec's operation ids."""
 
     name: str
     commands: Mapping[str, Handler] = field(default_factory=dict)

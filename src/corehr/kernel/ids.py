@@ -1,4 +1,4 @@
-"""Ids: 19-digit decimal text, growing with time; and random secrets."""
+"""Ids that grow with time, up to 19 decimal digits; random secrets and random choices."""
 
 import itertools
 import random
@@ -12,10 +12,10 @@ from corehr.kernel.clock import real_seconds
 T = TypeVar("T")
 
 UNKNOWN_ID: Final = "unknown"
-"""Stands where a request named nobody: no record ever has this id."""
+"""The id that replaces an unknown one in a request: no record has it."""
 
 SEEDED_IDS_START: Final = 1_600_000_000 << 32
-"""Where seeded ids begin: below every id that real time gives."""
+"""Where seeded ids start: below every id made of real time."""
 
 
 class Ids(Protocol):
@@ -23,7 +23,7 @@ class Ids(Protocol):
 
 
 class TimeOrderedIds:
-    """Seconds of real time in the high bits, so that order of making is order of ids."""
+    """Ids with the seconds of real time in the high bits, so that they sort by creation."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -37,13 +37,13 @@ class TimeOrderedIds:
             return self._last
 
     def resume_after(self, last_id: int) -> None:
-        """An earlier process gave this one: ids grow on from there, though it be of the same second."""
+        """Make every later id greater than `last_id`, which an earlier process issued, perhaps in the same second."""
         with self._lock:
             self._last = max(self._last, last_id)
 
 
 class SeededIds:
-    """The same ids for the same start: for demo companies and tests."""
+    """Consecutive ids from a start, so that demo companies and tests get the same ids each time."""
 
     def __init__(self, start: int = SEEDED_IDS_START) -> None:
         self._numbers: Iterator[int] = itertools.count(start + 1)
@@ -53,20 +53,20 @@ class SeededIds:
 
 
 def random_hex(length: int = 32) -> str:
-    """A fresh random secret of lower-case hexadecimal digits."""
+    """Return a new random secret of `length` lower-case hexadecimal digits."""
     return secrets.token_hex((length + 1) // 2)[:length]
 
 
 def random_bool(probability: float) -> bool:
-    """True with the given probability; only the sandbox's faults ask."""
+    """Return True with the given probability, 0 to 1; used for the sandbox's faults."""
     return secrets.SystemRandom().random() < probability
 
 
 def random_choice(items: Sequence[T]) -> T:
-    """One of them, each as likely as the others; IndexError when there are none."""
+    """Return a random item, each with equal probability; raise IndexError when there are none."""
     return secrets.choice(items)
 
 
 def seeded_random(seed: int) -> random.Random:
-    """A source of repeatable choices, for making demo companies."""
+    """Return a random generator whose choices are repeatable, for building demo companies."""
     return random.Random(seed)

@@ -1,8 +1,8 @@
-"""The outbox: one row per event and subscriber, until it is delivered or given up.
+"""The transactional outbox: one row per event and subscriber, with its state and its attempts.
 
-Rows are written with the events, in the command's own transaction, so that nothing committed goes untold and nothing
-rolled back is told. Whoever delivers claims rows by their state, under a lease: a row whose lease has run out is free
-again, whatever became of who held it. The events of one subject go to one subscriber in their order.
+Rows are written with the events, in the command's own transaction, so that a committed event has its deliveries and one
+that is rolled back has none. Workers lease waiting rows; an expired lease makes a row available again, even if its
+holder crashed. The events of one subject form a lane: they are delivered to a subscriber in order.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,22 +30,22 @@ from corehr.kernel.subscribers import subscriber, subscription
 if TYPE_CHECKING:
     from corehr.kernel.db import Tx
 
-State = Literal["waiting", "delivered", "given_up", "withheld"]
+State = Literal["waiting", "delivered", "dead", "skipped"]
 
 RETRY_DELAYS: Final = (timedelta(seconds=15), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=6))
-"""World time between a failed attempt and the next one; after the last of them an event is given up."""
+"""World time between a failed attempt and the next one; a delivery that fails after the last of them is dead."""
 
 MAX_CONNECTION_WAIT: Final = sum(RETRY_DELAYS, timedelta())
-"""How long an event waits for a long connection to be opened."""
+"""World time that a delivery waits for a long connection to be opened: as long as all retries take."""
 
 RETENTION: Final = timedelta(days=30)
-"""World time for which a finished delivery is remembered. The event stays, and can be delivered again."""
+"""World time for which a finished delivery is stored. The event stays stored and can be redelivered."""
 
 _MAX_STORED_ATTEMPTS: Final = 10
-"""Attempts that a delivery remembers."""
+"""How many attempts of a delivery are stored: the latest ones."""
 
 _AFTER_LAST_SEQ: Final = 1 << 63
-"""Beyond every place in the log."""
+"""Greater than every sequence number."""
 
 _WAITING = "state = 'waiting'"
 
@@ -66,21 +66,21 @@ delivery = tenant_table(
     text_column("attempts"),
     text_column("finished_at", optional=True),
     sa.Index("delivery_due", "tenant", "app_id", "due", "seq", **_partial_index(_WAITING)),
-    sa.Index("delivery_line", "tenant", "app_id", "subject", "seq", **_partial_index(_WAITING)),
-    sa.Index("delivery_given_up", "tenant", "app_id", "seq", **_partial_index("state = 'given_up'")),
+    sa.Index("delivery_lane", "tenant", "app_id", "subject", "seq", **_partial_index(_WAITING)),
+    sa.Index("delivery_dead", "tenant", "app_id", "seq", **_partial_index("state = 'dead'")),
     sa.Index("delivery_finished", "tenant", "finished_at", **_partial_index("finished_at IS NOT NULL")),
 )
 
 
 class AttemptResult(NamedTuple):
-    """What came of one attempt: whether the subscriber took it, and in a few words what it said or why it did not."""
+    """The result of one attempt: whether the subscriber accepted it, and in a few words its response or the reason."""
 
     accepted: bool
     detail: str
 
 
 class LeasedDelivery(NamedTuple):
-    """A delivery under lease until this second; `attempts` are the earlier ones, as they are stored."""
+    """A delivery under a lease that ends at `leased_until`, in epoch seconds; `attempts` is JSON of earlier ones."""
 
     seq: int
     subject: str
@@ -90,8 +90,10 @@ class LeasedDelivery(NamedTuple):
 
 
 class DeliveryResult(NamedTuple):
-    """What came of a claimed delivery. `withheld` says why it is not for this subscriber, `outcome` what came of an
-    attempt; where both are None none was made."""
+    """The result of a leased delivery: `attempt`, or `skipped_because`, why the event is not for this subscriber.
+
+    Both are None when no attempt was made.
+    """
 
     delivery: LeasedDelivery
     attempt: AttemptResult | None = None
@@ -101,7 +103,7 @@ class DeliveryResult(NamedTuple):
 # ------------------------------------------------------------------------------------------------------- statements
 
 _columns = delivery.c
-_earlier = delivery.alias("ahead")
+_earlier = delivery.alias("earlier")
 
 
 def _is_waiting(columns: Any) -> sa.ColumnElement[bool]:
@@ -110,7 +112,7 @@ def _is_waiting(columns: Any) -> sa.ColumnElement[bool]:
 
 
 def _same_lane(columns: Any) -> tuple[sa.ColumnElement[bool], ...]:
-    """What waits for one subscriber about one subject."""
+    """Return the conditions for the waiting deliveries of one subscriber and subject."""
     return (
         columns.tenant == bind("tenant"),
         columns.app_id == bind("app_id"),
@@ -120,7 +122,10 @@ def _same_lane(columns: Any) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _fan_out() -> Any:
-    """A row for each of these events and each app that subscribes to its type; due when what is ahead of it is."""
+    """Return the insertion of a row for each of the events `seqs` and each app that subscribes to its type.
+
+    A row is due when its event was recorded or, if that is later, when the last delayed row of its lane is.
+    """
     earlier_due = (
         sa.select(_earlier.c.due)
         .where(
@@ -128,11 +133,11 @@ def _fan_out() -> Any:
             _earlier.c.app_id == subscription.c.app_id,
             _earlier.c.subject == event.c.subject,
             _is_waiting(_earlier.c),
-            _earlier.c.due > event.c.at,
+            _earlier.c.due > event.c.recorded_at,
         )
         .order_by(_earlier.c.seq.desc())
         .limit(1)
-        # whoever delivers it at this moment is waited for, so that nothing is put off behind what is gone
+        # waits for a worker that is recording its result, so that no row is delayed behind a finished one
         .with_for_update(read=True)
         .scalar_subquery()
     )
@@ -145,7 +150,7 @@ def _fan_out() -> Any:
             subscription.c.app_id,
             event.c.subject,
             state,
-            sa.func.coalesce(earlier_due, event.c.at),
+            sa.func.coalesce(earlier_due, event.c.recorded_at),
             failures,
             leased,
             attempts,
@@ -158,13 +163,13 @@ def _fan_out() -> Any:
 
 
 FAN_OUT = statement(_fan_out())
-"""Run by the transaction itself, after its events `seqs` are written."""
+"""Executed by the transaction itself after it inserted its events, whose sequence numbers are `seqs`."""
 
 _is_leasable = (
     of_tenant(delivery),
     _is_waiting(_columns),
     _columns.due <= bind("now"),
-    _columns.leased_until < bind("real"),
+    _columns.leased_until < bind("now_seconds"),
 )
 _SELECT_APPS_WITH_DUE = statement(
     sa.select(subscriber.c.app_id).where(
@@ -183,11 +188,11 @@ _SELECT_NEXT_DUE = statement(
     .order_by(_columns.due)
     .limit(1)
 )
-# whose turn it is to claim for a subscriber is decided by its row: another process that is at it is not waited for
+# the lock of a subscriber's row decides which process leases for it; the others do not wait
 _LOCK_SUBSCRIBER = statement(
     sa.select(subscriber).where(*matches(subscriber, "app_id")).with_for_update(skip_locked=True)
 )
-# a scalar, since PostgreSQL would make a join over everything that waits of an EXISTS
+# a scalar subquery, since PostgreSQL plans an EXISTS as a join over all waiting rows
 _blocked_by = (
     sa.select(_earlier.c.seq)
     .where(
@@ -196,7 +201,7 @@ _blocked_by = (
         _earlier.c.subject == _columns.subject,
         _is_waiting(_earlier.c),
         _earlier.c.seq < _columns.seq,
-        sa.or_(_earlier.c.due > _columns.due, _earlier.c.leased_until >= bind("real")),
+        sa.or_(_earlier.c.due > _columns.due, _earlier.c.leased_until >= bind("now_seconds")),
     )
     .limit(1)
     .correlate(delivery)
@@ -208,7 +213,7 @@ _SELECT_LEASABLE = statement(
     .order_by(_columns.due, _columns.seq)
     .limit(bind("limit"))
 )
-# what is ahead of what was found, but was not found: something committed or put off at the same moment
+# earlier rows of the same lanes that _SELECT_LEASABLE did not return: committed or delayed at the same time
 _SELECT_EARLIER = statement(
     sa.select(_columns.subject, sa.func.min(_columns.seq).label("seq"))
     .where(
@@ -227,11 +232,11 @@ _RELEASE_ALL = statement(
     .values(leased_until=0)
 )
 
-# what changes named rows names no state, so that only the primary key leads to them
+# no condition on the state here, so that the primary key is the only index that fits
 _named_rows = (*matches(delivery, "app_id"), in_list(_columns.seq, "seqs"))
-_LEASE = statement(sa.update(delivery).where(*_named_rows).values(leased_until=bind("until")))
+_LEASE = statement(sa.update(delivery).where(*_named_rows).values(leased_until=bind("lease_until")))
 
-# what was asked for again meanwhile is not under this lease any more
+# a delivery that was requeued meanwhile is no longer under this lease
 _under_this_lease = (*_named_rows, _columns.leased_until == bind("lease"))
 _RELEASE = statement(sa.update(delivery).where(*_under_this_lease).values(leased_until=0))
 _FINISH = statement(
@@ -259,7 +264,7 @@ _DEAD_LETTER = statement(
     .where(
         of_tenant(delivery), _columns.app_id == bind("app_id"), _is_waiting(_columns), _columns.due <= bind("before")
     )
-    .values(state="given_up", attempts=bind("attempts_"), leased_until=0, finished_at=bind("at"))
+    .values(state="dead", attempts=bind("attempts_"), leased_until=0, finished_at=bind("at"))
 )
 
 _insert = insert(delivery)
@@ -276,7 +281,7 @@ _SELECT_REPLAYABLE = statement(
         of_tenant(event),
         subscription.c.app_id == bind("app_id"),
         event.c.seq > bind("after"),
-        event.c.at >= bind("since"),
+        event.c.recorded_at >= bind("since"),
     )
     .order_by(event.c.seq)
     .limit(bind("limit"))
@@ -297,7 +302,7 @@ _SELECT_BY_STATE: Final = {
         .order_by(_columns.seq)
         .limit(bind("limit"))
     )
-    for state in ("waiting", "given_up")
+    for state in ("waiting", "dead")
 }
 _PRUNE = statement(
     sa.delete(delivery).where(
@@ -306,29 +311,29 @@ _PRUNE = statement(
 )
 
 
-# --------------------------------------------------------------------------------------------------- who is to be told
+# --------------------------------------------------------------------------------------------------- leases and results
 
 
 def list_apps_with_due(tx: "Tx", now: str, now_seconds: int) -> list[str]:
-    """The apps for which something is due at a stamp and under no lease; `real` is seconds since 1970."""
-    return [row["app_id"] for row in tx.fetch_all(_SELECT_APPS_WITH_DUE, now=now, real=now_seconds)]
+    """Return the apps with a delivery due at the timestamp `now` and no lease at `now_seconds`, in epoch seconds."""
+    return [row["app_id"] for row in tx.fetch_all(_SELECT_APPS_WITH_DUE, now=now, now_seconds=now_seconds)]
 
 
 def next_due_at(tx: "Tx", app_ids: Collection[str], after: str) -> str | None:
-    """The earliest stamp later than `after` at which something is due for one of these apps."""
+    """Return the earliest timestamp after `after` at which a delivery to one of these apps is due, or None."""
     found = [row["due"] for app_id in app_ids for row in tx.fetch_all(_SELECT_NEXT_DUE, app_id=app_id, after=after)]
     return min(found, default=None)
 
 
 def lease_due(tx: "Tx", app_id: str, *, limit: int, now_seconds: int, lease_until: int) -> list[LeasedDelivery]:
-    """Lease what is due for an app, oldest first, and nobody else's to send; `real` and `until` are seconds since 1970.
+    """Lease the oldest due deliveries of an app that are under no other lease, and return them by sequence number.
 
-    Of one subject it is the next ones in their order. Empty too when the app does not subscribe any more, or another
-    process claims for it at this moment.
+    Of each lane they are the first waiting ones, without a gap. The list is empty, too, when the app no longer
+    subscribes or another process is leasing for it. `now_seconds` and `lease_until` are in epoch seconds.
     """
     if tx.fetch_one(_LOCK_SUBSCRIBER, app_id=app_id) is None:
         return []
-    rows = tx.fetch_all(_SELECT_LEASABLE, app_id=app_id, now=tx.recorded_at, real=now_seconds, limit=limit)
+    rows = tx.fetch_all(_SELECT_LEASABLE, app_id=app_id, now=tx.recorded_at, now_seconds=now_seconds, limit=limit)
     if not rows:
         return []
     seqs, subjects = [row["seq"] for row in rows], sorted({row["subject"] for row in rows})
@@ -338,15 +343,16 @@ def lease_due(tx: "Tx", app_id: str, *, limit: int, now_seconds: int, lease_unti
         (row for row in rows if row["seq"] < first_earlier.get(row["subject"], _AFTER_LAST_SEQ)),
         key=lambda row: row["seq"],
     )
-    tx.execute(_LEASE, app_id=app_id, seqs=[row["seq"] for row in leasable], until=lease_until)
+    tx.execute(_LEASE, app_id=app_id, seqs=[row["seq"] for row in leasable], lease_until=lease_until)
     return [LeasedDelivery(**row, leased_until=lease_until) for row in leasable]
 
 
 def record_results(tx: "Tx", app_id: str, results: Sequence[DeliveryResult]) -> None:
-    """Write down what came of the claimed deliveries, in the order in which it came.
+    """Record the results of leased deliveries; `results` are in the order of the attempts.
 
-    A failed attempt counts for everything that waits behind it: it falls due, and is given up, together with what is
-    ahead of it, though not before it was itself sent once. What is not under the same lease any more stays as it is.
+    A failed attempt counts for the deliveries behind it in its lane as well: they are due, and become dead, together
+    with it, but none becomes dead before it was sent once. A delivery that is no longer under the same lease stays as
+    it is.
     """
     finished: dict[tuple[State, str, int], list[int]] = {}
     unattempted: dict[int, list[int]] = {}
@@ -354,11 +360,11 @@ def record_results(tx: "Tx", app_id: str, results: Sequence[DeliveryResult]) -> 
         if attempt is None and skipped_because is None:
             unattempted.setdefault(leased.leased_until, []).append(leased.seq)
         elif attempt is None or attempt.accepted:
-            state: State = "withheld" if attempt is None else "delivered"
+            state: State = "skipped" if attempt is None else "delivered"
             detail = skipped_because or (attempt.detail if attempt else "")
             end = (state, _append_attempt(leased.attempts, tx.recorded_at, detail), leased.leased_until)
             finished.setdefault(end, []).append(leased.seq)
-    for (state, attempts, lease), seqs in finished.items():  # most have the same end
+    for (state, attempts, lease), seqs in finished.items():  # grouped, since most have the same result
         _finish(tx, app_id, seqs, lease, state, attempts)
     for lease, seqs in unattempted.items():
         tx.execute(_RELEASE, app_id=app_id, seqs=seqs, lease=lease)
@@ -383,13 +389,13 @@ def _schedule_retry(tx: "Tx", app_id: str, leased: LeasedDelivery, detail: str) 
         changed = tx.execute(_SCHEDULE_RETRY, app_id=app_id, seqs=seqs, lease=lease, due_=due, attempts_=attempts)
     else:
         due = tx.recorded_at
-        changed = _finish(tx, app_id, seqs, lease, "given_up", attempts)
+        changed = _finish(tx, app_id, seqs, lease, "dead", attempts)
     if changed:
         tx.execute(_DELAY_LANE, app_id=app_id, subject=leased.subject, seq=leased.seq, due_=due)
 
 
 def _unblock_lane(tx: "Tx", app_id: str, heads: Sequence[Mapping[str, Any]]) -> None:
-    """What was put off with these rows, each with `seq` and `subject`, is due at once."""
+    """Make the deliveries that were delayed behind these rows, each with `seq` and `subject`, due now."""
     tx.execute_many(
         _UNBLOCK_LANE,
         [{"app_id": app_id, "subject": head["subject"], "seq": head["seq"], "due_": tx.recorded_at} for head in heads],
@@ -402,12 +408,12 @@ def _append_attempt(attempts: str, recorded_at: str, detail: str) -> str:
 
 
 def dead_letter_unconnected(tx: "Tx", app_id: str) -> None:
-    """What has waited for a long connection as long as retries would have taken is given up."""
+    """Mark the app's deliveries dead that have waited for a long connection for `MAX_CONNECTION_WAIT`."""
     _dead_letter(tx, app_id, to_timestamp(tx.now - MAX_CONNECTION_WAIT), "no connection was open")
 
 
 def dead_letter_all(tx: "Tx", app_id: str, reason: str) -> None:
-    """Nothing that waits for the app is delivered any more."""
+    """Mark all waiting deliveries of the app dead."""
     _dead_letter(tx, app_id, FOREVER, reason)
 
 
@@ -417,15 +423,15 @@ def _dead_letter(tx: "Tx", app_id: str, before: str, reason: str) -> None:
 
 
 def release_all_leases(tx: "Tx") -> None:
-    """End every lease: for a process that starts and knows that it is alone."""
+    """End every lease; only for a process that starts and is the only one to deliver."""
     tx.execute(_RELEASE_ALL)
 
 
-# ------------------------------------------------------------------------------------------------------------- again
+# ----------------------------------------------------------------------------------------------------------- redelivery
 
 
 def redeliver(tx: "Tx", app_id: str, events: Sequence[Mapping[str, Any]]) -> None:
-    """Let these events, rows with `seq` and `subject`, be due for the app at once, whatever became of them before."""
+    """Make these events, rows with `seq` and `subject`, due for the app now, whatever the state of their deliveries."""
     requeued = {"app_id": app_id, "state": "waiting", "due": tx.recorded_at, "failures": 0, "leased_until": 0}
     tx.execute_many(
         _REQUEUE,
@@ -438,26 +444,26 @@ def redeliver(tx: "Tx", app_id: str, events: Sequence[Mapping[str, Any]]) -> Non
 
 
 def replay(tx: "Tx", app_id: str, *, since: str, after: int, limit: int) -> tuple[int, int]:
-    """Deliver events of the app's types again: recorded at this stamp or later, with a higher place than `after`.
+    """Redeliver up to `limit` events of the app's types with a sequence number above `after`, recorded from `since` on.
 
-    At most `limit` of them: how many there were, and the last one's place.
+    `since` is a timestamp. Return how many events there were, and the sequence number of the last one, else `after`.
     """
     rows = tx.fetch_all(_SELECT_REPLAYABLE, app_id=app_id, since=since, after=after, limit=limit)
     redeliver(tx, app_id, rows)
     return len(rows), rows[-1]["seq"] if rows else after
 
 
-# ------------------------------------------------------------------------------------------------------------ what was
+# -------------------------------------------------------------------------------------------------------------- queries
 
 
 def list_by_events(tx: "Tx", seqs: Sequence[int]) -> Mapping[int, list[dict[str, Any]]]:
-    """The deliveries of these events, by the event's place and then by app: what to show of them.
+    """Return the deliveries of these events as JSON objects, by the event's sequence number, each list ordered by app.
 
-    `attempts` are `{"at", "said"}` with a stamp each; `next_attempt` is a stamp while it waits.
+    `attempts` are `{"at", "detail"}`, where `at` is a timestamp; `next_attempt`, a timestamp, is set while one waits.
     """
     found: dict[int, list[dict[str, Any]]] = {}
     for row in tx.fetch_all(_SELECT_BY_EVENTS, seqs=list(seqs)):
-        attempts = [{"at": at, "said": detail} for at, detail in msgspec.json.decode(row["attempts"])]
+        attempts = [{"at": at, "detail": detail} for at, detail in msgspec.json.decode(row["attempts"])]
         item: dict[str, Any] = {"app_id": row["app_id"], "state": row["state"], "attempts": attempts}
         if row["state"] == "waiting":
             item["next_attempt"] = row["due"]
@@ -466,12 +472,12 @@ def list_by_events(tx: "Tx", seqs: Sequence[int]) -> Mapping[int, list[dict[str,
 
 
 def list_seqs_by_state(
-    tx: "Tx", app_id: str, state: Literal["waiting", "given_up"], *, since: int, limit: int
+    tx: "Tx", app_id: str, state: Literal["waiting", "dead"], *, since: int, limit: int
 ) -> list[int]:
-    """The places of the events whose delivery to an app is in this state, beyond a place."""
+    """Return the sequence numbers above `since` of the events whose delivery to an app is in this state."""
     return [row["seq"] for row in tx.fetch_all(_SELECT_BY_STATE[state], app_id=app_id, since=since, limit=limit)]
 
 
 def prune(tx: "Tx") -> int:
-    """Forget the deliveries that were finished long ago; how many there were."""
+    """Delete the deliveries that finished more than `RETENTION` ago, and return how many."""
     return tx.execute(_PRUNE, before=to_timestamp(tx.now - RETENTION))

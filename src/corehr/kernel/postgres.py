@@ -1,4 +1,4 @@
-"""The store on PostgreSQL: commands on a small pool of threads, each with its own connection."""
+"""The store on PostgreSQL: commands run on a small pool of threads, each with its own connection."""
 
 import asyncio
 import threading
@@ -18,10 +18,10 @@ from corehr.kernel.statements import Statement
 
 WORKER_THREADS = 16
 MAX_ATTEMPTS = 3
-"""A command that PostgreSQL broke off to end a deadlock is run again, at most this often in all."""
+"""How often a command runs at most, when PostgreSQL aborts it for a deadlock or a serialization failure."""
 
 _OPTIONS = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off"
-"""Every statement has an index; a plan made while a table was small must not read the whole of it for ever."""
+"""Every statement has an index: a plan made while a table was small must not scan it once it is large."""
 
 
 class PostgresConnection:
@@ -57,7 +57,7 @@ _LOCK = {
 
 
 class PostgresStore:
-    """A database server. Row locks, taken before the first rule, put the commands of one person in order."""
+    """A PostgreSQL server. Row locks taken before the first rule make commands about one employment sequential."""
 
     def __init__(self, url: str, clock: Clock, ids: Ids) -> None:
         self.url, self.clock, self.ids = url, clock, ids

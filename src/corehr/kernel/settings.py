@@ -1,4 +1,4 @@
-"""What an operator may set, and the store that an address names."""
+"""The settings of an installation, and how its store is opened."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +12,15 @@ from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
 
 class UsageError(Exception):
-    """The operator asked for something that cannot be; the text says on one line what to do instead."""
+    """A mistake of the operator; the message says on one line what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`db` is `sqlite:///path/file.db` or `postgresql://user@host/db`.
+    """The settings of a server; `db` is `sqlite:///path/file.db` or `postgresql://user@host/db`.
 
-    `webhook_to` names the hosts and networks that webhooks may go to; those of a sandbox without a token, which only
-    this machine may call, may go to this machine anyway.
+    `webhook_hosts` are the hosts and networks that webhooks may go to. A sandbox without a token, which accepts calls
+    from this machine only, may always send webhooks to this machine.
     """
 
     db: str
@@ -32,17 +32,17 @@ class Settings:
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file that a SQLite address names; None for other addresses."""
+    """Return the file of a SQLite address, or None for other addresses."""
     prefix = "sqlite:///"
     return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
 
 
 def open_store(url: str, clock: Clock, ids: Ids) -> Store:
-    """The store at an address; WrongUse when it is no address of a store."""
+    """Return the store at an address; raise UsageError when it is not one, or its folder does not exist."""
     if path := sqlite_path(url):
         if not path.parent.is_dir():
-            raise UsageError(f"the folder {path.parent} does not exist: make it, or give --db another path")
+            raise UsageError(f"the folder {path.parent} does not exist: create it, or give --db another path")
         return SqliteStore(path, clock, ids)
     if url.startswith(("postgresql://", "postgres://")):
         return PostgresStore(url, clock, ids)
-    raise UsageError(f"{url!r} is no database address: use sqlite:///path/file.db or postgresql://user@host/db")
+    raise UsageError(f"{url!r} is not a database address: use sqlite:///path/file.db or postgresql://user@host/db")

@@ -1,4 +1,4 @@
-"""The store on SQLite: one writer thread that commits commands in groups, readers apart."""
+"""The store on SQLite: one writer thread commits commands in groups, a few reader threads run queries."""
 
 import asyncio
 import queue
@@ -17,8 +17,6 @@ from corehr.kernel.ids import Ids
 from corehr.kernel.statements import CompiledStatement, Statement
 
 MAX_COMMANDS_PER_COMMIT = 64
-"""At most this many commands share one durable commit."""
-
 READER_THREADS = 2
 
 
@@ -29,7 +27,7 @@ class SqliteConnection:
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if writes else apsw.SQLITE_OPEN_READONLY
         self.raw = apsw.Connection(str(path), flags=flags, statementcachesize=400)
         self.raw.set_busy_timeout(10_000)
-        # plans do not depend on bound values: without this every new value makes SQLite plan again
+        # keep plans independent of bound values: otherwise SQLite plans again for every new value
         self.raw.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         if writes:
             self.raw.pragma("journal_mode", "wal")
@@ -54,7 +52,7 @@ class SqliteConnection:
         self.raw.executemany(compiled.sql, [_bind(compiled, row) for row in rows])
 
     def lock(self, keys: Sequence[int], *, shared: bool) -> bool:
-        return False  # the one writer is the lock
+        return False  # commands run one at a time
 
 
 def _bind(compiled: CompiledStatement, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +64,7 @@ def _bind(compiled: CompiledStatement, params: Mapping[str, Any]) -> dict[str, A
 
 
 class _Job:
-    """A command in the writer's queue."""
+    """A command in the writer's queue, with its result or error."""
 
     __slots__ = ("at", "error", "future", "ids", "loop", "result", "tenant", "work")
 
@@ -85,7 +83,7 @@ class _Job:
         self.error: Exception | None = None
 
     def resolve(self) -> None:
-        if self.future.done():  # the caller went away
+        if self.future.done():  # the caller has cancelled it
             return
         if self.error is None:
             self.future.set_result(self.result)
@@ -99,7 +97,7 @@ def _resolve_all(jobs: Sequence[_Job]) -> None:
 
 
 class SqliteStore:
-    """One file. An answer leaves only after the commit that made its rows durable."""
+    """A SQLite file. A command's future is resolved after the commit that made its rows durable."""
 
     def __init__(self, path: Path, clock: Clock, ids: Ids) -> None:
         self.path, self.clock, self.ids = path, clock, ids
@@ -163,7 +161,7 @@ class SqliteStore:
             jobs = [first]
             try:
                 closing = self._run_group(jobs)
-            except Exception as error:  # noqa: BLE001  # the commit failed: nobody in the group may be told otherwise
+            except Exception as error:  # noqa: BLE001  # the commit failed: so has every command of the group
                 closing = False
                 for job in jobs:
                     job.error = error
@@ -174,7 +172,10 @@ class SqliteStore:
                 return
 
     def _run_group(self, jobs: list[_Job]) -> bool:
-        """Run the waiting commands and commit them together; True when the store is closing."""
+        """Run and commit queued commands together, with the rows of failed ones rolled back.
+
+        Appends them to `jobs`, which holds the first. Returns whether the store is closing.
+        """
         raw = self._connection.raw
         raw.execute("BEGIN IMMEDIATE")
         closing = False
@@ -199,7 +200,7 @@ class SqliteStore:
             tx = Tx(self._connection, job.tenant, job.at or self.clock.now(job.tenant), job.ids)
             job.result = job.work(tx)
             tx.flush_events()
-        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the caller
+        except Exception as error:  # noqa: BLE001  # any error is raised in the caller
             job.error = error
             raw.execute("ROLLBACK TO command")
         raw.execute("RELEASE command")

@@ -1,4 +1,4 @@
-"""SQL written once with SQLAlchemy Core, compiled once per dialect, run as text on the raw driver."""
+"""SQL: written once with SQLAlchemy Core, compiled once per dialect, run as text on the raw driver."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -13,28 +13,28 @@ metadata = sa.MetaData()
 bind = sa.bindparam
 _DIALECTS: dict[str, Any] = {
     "sqlite": sqlite.dialect(paramstyle="named"),
-    "postgresql": postgresql.dialect(paramstyle="pyformat"),  # type: ignore[no-untyped-call]  # likewise
+    "postgresql": postgresql.dialect(paramstyle="pyformat"),  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
 }
 
 
 def text_column(name: str, *, key: bool = False, optional: bool = False) -> sa.Column[Any]:
-    """A text column; byte order on both stores, so that sorting and paging agree."""
-    kind = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-    return sa.Column(name, kind, primary_key=key, nullable=optional)
+    """Return a text column that sorts by bytes on both stores, so that order and paging agree."""
+    text_type = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    return sa.Column(name, text_type, primary_key=key, nullable=optional)
 
 
 def integer_column(name: str, *, key: bool = False, optional: bool = False) -> sa.Column[Any]:
-    """A 64-bit integer column."""
+    """Return a 64-bit integer column."""
     return sa.Column(name, sa.BigInteger, primary_key=key, nullable=optional, autoincrement=False)
 
 
 def tenant_table(name: str, *parts: Any) -> sa.Table:
-    """A table of one tenant's rows: `tenant` leads its primary key."""
+    """Return a table whose primary key begins with `tenant`."""
     return sa.Table(name, metadata, text_column("tenant", key=True), *parts)
 
 
 class InList(sa.ColumnElement[bool]):
-    """A column is one of a list of texts that is sent as one parameter."""
+    """A condition: the column is one of a list of texts, which is passed as one parameter."""
 
     inherit_cache = False
     type = sa.Boolean()
@@ -44,7 +44,7 @@ class InList(sa.ColumnElement[bool]):
         self.name = name
 
     def self_group(self, against: Any = None) -> "InList":
-        return self  # not "… = 1", which would keep SQLite from its indexes
+        return self  # the default, "… = 1", would keep SQLite from using its indexes
 
 
 @compiles(InList, "sqlite")
@@ -58,12 +58,15 @@ def _in_list_postgresql(element: InList, compiler: SQLCompiler, **kw: Any) -> st
 
 
 def in_constants(column: sa.ColumnElement[Any], constants: Iterable[str]) -> sa.ColumnElement[bool]:
-    """The column is one of these words of ours, written into the statement so that partial indexes serve it."""
+    """Return the condition that the column is one of `constants`.
+
+    They are written into the statement, so that partial indexes can be used; they must be trusted text.
+    """
     return column.in_([sa.literal_column(f"'{constant}'") for constant in constants])
 
 
 class BoundText(sa.ColumnElement[str]):
-    """A bound text that is compared and sorted as the columns are: by its bytes."""
+    """A bound text that is compared and sorted by its bytes, like the columns."""
 
     inherit_cache = False
     type = sa.Text()
@@ -83,12 +86,12 @@ def _bound_text_postgresql(element: BoundText, compiler: SQLCompiler, **kw: Any)
 
 
 def in_list(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
-    """`column` is one of the list of texts bound to `name`."""
+    """Return the condition that `column` is one of the list of texts bound to `name`."""
     return InList(column, name)
 
 
 class CompiledStatement:
-    """One statement's text for one dialect, its constants and the names of the columns it returns."""
+    """A statement for one dialect: its text, its constants and the names of the columns it returns."""
 
     def __init__(self, clause: Any, dialect: str) -> None:
         compiled = clause.compile(dialect=_DIALECTS[dialect])
@@ -98,7 +101,7 @@ class CompiledStatement:
 
 
 class Statement:
-    """A query or change with named parameters; `tenant` is filled in by the transaction."""
+    """A query or change with named parameters, compiled when first used; the transaction sets `tenant`."""
 
     def __init__(self, clause: Any) -> None:
         self._clause = clause
@@ -117,30 +120,30 @@ def statement(clause: Any) -> Statement:
 
 
 def of_tenant(table: sa.Table) -> sa.ColumnElement[bool]:
-    """The rows of the transaction's own tenant."""
+    """Return the condition that a row belongs to the transaction's tenant."""
     return table.c.tenant == bind("tenant")
 
 
 def matches(table: sa.Table, *columns: str) -> tuple[sa.ColumnElement[bool], ...]:
-    """The tenant's rows in which each named column equals the parameter of its own name."""
+    """Return the conditions that a row is of the tenant and each named column equals the parameter of its name."""
     return (of_tenant(table), *(table.c[column] == bind(column) for column in columns))
 
 
 def select_by(table: sa.Table, *columns: str) -> Statement:
-    """Select whole rows by the named columns."""
+    """Return a statement that selects whole rows by the named columns."""
     return statement(sa.select(table).where(*matches(table, *columns)))
 
 
 def insert_into(table: sa.Table) -> Statement:
-    """Insert one row with a parameter for every column."""
+    """Return a statement that inserts one row, with a parameter for every column."""
     return statement(sa.insert(table))
 
 
 def update_columns(table: sa.Table, *columns: str, by: tuple[str, ...] = ("id",)) -> Statement:
-    """Set the named columns of the rows found by `by`."""
+    """Return a statement that sets the named columns of the rows found by the columns `by`."""
     return statement(sa.update(table).where(*matches(table, *by)).values({column: bind(column) for column in columns}))
 
 
 def delete_by(table: sa.Table, *columns: str) -> Statement:
-    """Delete the rows found by the named columns."""
+    """Return a statement that deletes the rows found by the named columns."""
     return statement(sa.delete(table).where(*matches(table, *columns)))

@@ -1,4 +1,4 @@
-"""Subscribers: the apps that are told of events, where, and of which ones."""
+"""Subscribers: the apps that receive events, with the address and the event types of each."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ _SELECT_SUBSCRIPTIONS = select_by(subscription, "app_id")
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Where an app's events go. `url` is empty with a long connection; the two secrets may be empty anywhere."""
+    """Where an app's events go. `url` is empty with a long connection; both secrets may be empty in either mode."""
 
     tenant: str
     app_id: str
@@ -46,7 +46,7 @@ class Subscriber:
 
 
 def subscribe(tx: "Tx", subscriber: Subscriber, types: Collection[str]) -> None:
-    """From now on the app is told of events of these types, there; what it was told of before, no longer."""
+    """Subscribe the app to events of these types from now on; an earlier subscription is replaced."""
     tx.lock_names([f"subscriber {subscriber.app_id}"])
     delete_subscriber(tx, subscriber.app_id)
     tx.execute(
@@ -61,7 +61,7 @@ def subscribe(tx: "Tx", subscriber: Subscriber, types: Collection[str]) -> None:
 
 
 def delete_subscriber(tx: "Tx", app_id: str) -> None:
-    """No event is meant for the app any more; what is on its way stays as it is."""
+    """Delete the app's subscription, so that no later event is for it; existing deliveries stay as they are."""
     tx.execute(_DELETE, app_id=app_id)
     tx.execute(_DELETE_SUBSCRIPTIONS, app_id=app_id)
 
@@ -72,10 +72,10 @@ def get(tx: "Tx", app_id: str) -> Subscriber | None:
 
 
 def list_all(tx: "Tx") -> list[Subscriber]:
-    """All subscribers, by app id."""
+    """Return all subscribers, ordered by app id."""
     return [Subscriber(**row) for row in tx.fetch_all(_SELECT_ALL)]
 
 
 def list_event_types(tx: "Tx", app_id: str) -> frozenset[str]:
-    """The event types the app subscribes to."""
+    """Return the event types that the app subscribes to."""
     return frozenset(row["type"] for row in tx.fetch_all(_SELECT_SUBSCRIPTIONS, app_id=app_id))

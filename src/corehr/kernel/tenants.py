@@ -1,4 +1,4 @@
-"""Tenants: the companies one installation serves, their clocks and keys."""
+"""Tenants: the companies of an installation, with their keys and clocks."""
 
 from dataclasses import dataclass
 
@@ -7,29 +7,30 @@ from corehr.kernel.db import Tx
 from corehr.kernel.statements import insert_into, select_by, tenant_table, text_column, update_columns
 
 DEFAULT_TENANT_ID = "1"
-"""The one tenant of an installation until it makes more."""
+"""The id of an installation's first tenant, and the only one until more are created."""
 
 tenant = tenant_table(
     "tenant",
-    text_column("key"),
+    text_column("tenant_key"),
     text_column("name"),
-    text_column("zone"),
+    text_column("time_zone"),
     text_column("server_key"),
-    text_column("world_now", optional=True),
-    text_column("world_set_at", optional=True),
+    text_column("world_time", optional=True),
+    text_column("world_time_set_at", optional=True),
     text_column("seed", optional=True),
 )
 
 _INSERT = insert_into(tenant)
 _SELECT = select_by(tenant)
-_UPDATE_CLOCK = update_columns(tenant, "world_now", "world_set_at", by=())
+_UPDATE_CLOCK = update_columns(tenant, "world_time", "world_time_set_at", by=())
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """`key` is the platform's tenant_key, `zone` an IANA name; `seed` is set for demo companies only.
+    """A tenant; `time_zone` is an IANA name, and only demo companies have a `seed`.
 
-    `world_now` and `world_set_at` are stamps: the world's time that was set, and the real time when it was.
+    `world_time` and `world_time_set_at` are timestamps: the world time that was last set, and the real time at which
+    it was set.
     """
 
     id: str
@@ -44,20 +45,20 @@ class Tenant:
 
 def get(tx: Tx) -> Tenant | None:
     row = tx.fetch_one(_SELECT)
-    return Tenant(**row) if row else None
+    return Tenant(id=row.pop("tenant"), **row) if row else None
 
 
 def today(tx: Tx) -> IsoDate:
-    """The day that it is where the company is."""
+    """Return the calendar day of the transaction in the tenant's time zone."""
     company = get(tx)
     assert company is not None
     return local_date(tx.now, company.time_zone)
 
 
 def insert(tx: Tx, company: Tenant) -> None:
-    tx.execute(_INSERT, **{name: getattr(company, name) for name in Tenant.__slots__})
+    tx.execute(_INSERT, **{name: getattr(company, name) for name in Tenant.__slots__ if name != "id"})
 
 
 def set_clock(tx: Tx, world_time: str, world_time_set_at: str) -> None:
-    """Remember where the world's clock was set, so that a restart finds it there."""
-    tx.execute(_UPDATE_CLOCK, world_now=world_time, world_set_at=world_time_set_at)
+    """Update the world time that was set and the real time of setting it, so that a restart restores the clock."""
+    tx.execute(_UPDATE_CLOCK, world_time=world_time, world_time_set_at=world_time_set_at)

@@ -1,4 +1,4 @@
-"""Alembic's way in: runs the steps on the connection and in the transaction that it is handed."""
+"""Alembic's environment: runs the migrations on the connection, and in the transaction, that its caller passes."""
 
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ _attributes = context.config.attributes
 
 
 def _render_type(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
-    """TEXT and NUMBER, which every step defines, are the only types of column there are."""
+    """Render a column type as TEXT or NUMBER, which every migration defines; return False for other items."""
     if kind != "type":
         return False
     return "NUMBER" if isinstance(item, sa.BigInteger) else "TEXT"

@@ -1,4 +1,4 @@
-"""Changes of one person, taken back in any order: the person is as one who never had them."""
+"""Job changes revoked in any order leave the timelines of an employment that never had them."""
 
 from datetime import date, timedelta
 
@@ -18,7 +18,7 @@ histories = st.lists(st.tuples(st.integers(0, 3), field_choices), min_size=1, ma
 
 
 def transfer_info(world, day, choices, shift):
-    """Targets of a job change; `shift` is always among them, since some fields may not change alone."""
+    """Targets of a job change; a work shift is always among them, since some fields may not change alone."""
     named = world.named
     info = {"target_work_shift": f"shift-{shift}"}
     for field, which in choices.items():
@@ -43,7 +43,7 @@ def create_job_change(world, employment, day, choices, shift):
 
 
 def bodies_by_day(world, employment, days):
-    """Everything dated about a person, on each day, without the ids of what says it."""
+    """Effective-dated values of an employment on each day: own bodies and the contract in force, without entity ids."""
 
     def read(tx):
         ids = contracts.list_ids(tx, employment["id"])
@@ -70,9 +70,11 @@ def bodies_by_day(world, employment, days):
 def test_the_timeline_equals_a_history_without_the_revoked_changes(world, history, data):
     subject, control = world.hire(2)
     start, day, created = date.fromisoformat(world.today()) - timedelta(days=100), 0, []
-    before = [bodies_by_day(world, p, [world.today()]) for p in (subject, control)]
+    before = [bodies_by_day(world, employment, [world.today()]) for employment in (subject, control)]
     assert without_first_contract_number(before[0]) == without_first_contract_number(before[1])
-    for shift, (step, choices) in enumerate(history):  # days never go back: a later change refuses an earlier one
+    for shift, (step, choices) in enumerate(
+        history
+    ):  # days never decrease: a later change makes an earlier one refused
         day += step
         effective_date = (start + timedelta(days=day)).isoformat()
         response = create_job_change(world, subject, effective_date, choices, shift)
@@ -81,7 +83,7 @@ def test_the_timeline_equals_a_history_without_the_revoked_changes(world, histor
     revoked = data.draw(st.permutations(created))[: data.draw(st.integers(0, len(created)))]
     for change, *_ in revoked:
         assert world.revoke(change).data["result"] is True
-    kept = [a for a in created if a not in revoked]
+    kept = [change for change in created if change not in revoked]
     for _, effective_date, choices, shift in kept:
         create_job_change(world, control, effective_date, choices, shift).assert_ok()
     days = sorted({(start + timedelta(days=n)).isoformat() for n in range(-1, day + 2)} | {world.today()})
@@ -91,7 +93,7 @@ def test_the_timeline_equals_a_history_without_the_revoked_changes(world, histor
 
 
 def without_first_contract_number(bodies):
-    """What differs between two people who are otherwise alike: the number of their first contract."""
+    """Drop the number of the first contract, the only value that differs between two newly hired employees."""
     return [
         (
             day,

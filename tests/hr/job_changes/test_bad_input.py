@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is the documented one and never a failure of the server."""
+"""Bad input gets the documented error and never a server error."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,7 +33,7 @@ def violated_fields(response):
         ({"transfer_mode": None, "transfer_info": None}, {"transfer_mode", "transfer_info"}),
     ],
 )
-def test_what_is_missing_or_out_of_range_is_named(world, body, fields):
+def test_a_missing_or_out_of_range_field_is_named(world, body, fields):
     request_body = job_change_body(world)
     for name, value in body.items():
         request_body.pop(name) if value is None else request_body.update({name: value})

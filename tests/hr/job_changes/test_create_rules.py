@@ -1,4 +1,4 @@
-"""Every documented no of creating a job change, built from its state; and the neighbour that passes."""
+"""Every documented error of creating a job change, with the state that causes it and a similar request that passes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,12 +26,12 @@ def id_of(kind: str, name: str) -> Callable[[World], str]:
 
 
 def target(wire: str, value: Any, **body: Any) -> Callable[[World], JobChangeArgs]:
-    """Ask for one target; a callable is asked of the world."""
+    """Arguments with one target; a callable value is called with the world."""
     return lambda w: {"info": {wire: value(w) if callable(value) else value}, **body}
 
 
 def with_department_change(args_of: Callable[[World], JobChangeArgs]) -> Callable[[World], JobChangeArgs]:
-    """The same, together with a change of department, so that it is not alone."""
+    """Add a change of department to arguments whose fields may not change alone."""
 
     def combined(w: World) -> JobChangeArgs:
         args = args_of(w)
@@ -49,13 +49,13 @@ def for_employment(
 ) -> Callable[[World], JobChangeArgs]:
     def args(w: World) -> JobChangeArgs:
         effective = {"effective_date": day(w)} if day else {}
-        return {**to_other_department(w), "person": w.employment(name)["id"], **effective, **more}
+        return {**to_other_department(w), "employment_id": w.employment(name)["id"], **effective, **more}
 
     return args
 
 
 def last_day_of(name: str, days: int = 0) -> Callable[[World], str]:
-    """The last day of a named person's employment, or days from it."""
+    """The last day of a named employment, plus `days`."""
     return lambda w: add_days(w.sandbox("GET", f"records/employments/{w.employment(name)['id']}")["end_date"], days)
 
 
@@ -72,7 +72,7 @@ def version_of_future_job_data(days: int) -> Callable[[World], str]:
 
 
 def shares(*items: Any) -> Callable[[World], JobChangeArgs]:
-    """Ask for cost centres: pairs of a name and a rate."""
+    """Arguments with target cost centres, given as pairs of a name and a rate."""
 
     def args(w: World) -> JobChangeArgs:
         centers = w.named["cost_centers"]
@@ -90,7 +90,7 @@ def shares(*items: Any) -> Callable[[World], JobChangeArgs]:
 def contract(
     start: int | None = None, end: int | None = None, after: str = "today"
 ) -> Callable[[World], JobChangeArgs]:
-    """Contract dates as days from today, or from the end of the contract in force."""
+    """Arguments with contract dates, in days from today or from the end of the contract in force."""
 
     def args(w: World) -> JobChangeArgs:
         base = w.today() if after == "today" else w.employment("active")["contract_end_date"]
@@ -106,7 +106,7 @@ def to_named_records(**names: tuple[str, str]) -> Callable[[World], JobChangeArg
 
 
 def allowed_by(job: str, **replaced: Callable[[World], str]) -> Callable[[World], JobChangeArgs]:
-    """A job with the family and the level that it allows, but for what is replaced."""
+    """Arguments with a job and the family and level that it allows, except the replaced targets."""
 
     def args(w: World) -> JobChangeArgs:
         job_facts = w.named["jobs"][job]
@@ -121,7 +121,7 @@ def allowed_by(job: str, **replaced: Callable[[World], str]) -> Callable[[World]
 
 
 def pathways(disjoint: bool) -> Callable[[World], JobChangeArgs]:
-    """A family and a level that name pathways, with or without one in common."""
+    """Arguments with a family and a level that list pathways, with or without one in common."""
 
     def args(w: World) -> JobChangeArgs:
         families, levels = w.named["job_families"].values(), w.named["job_levels"].values()
@@ -152,7 +152,7 @@ def pathways(disjoint: bool) -> Callable[[World], JobChangeArgs]:
 
 
 def pending_effective_date(w: World) -> str:
-    """Somebody has a job change that takes effect later; its day, and `w.whom` is the person."""
+    """The effective date, in the future, of the named job change `Approved`."""
     change = w.named["job_changes"]["Approved"]
     return w.sandbox("GET", f"records/job_changes/{change['id']}")["effective_date"]
 
@@ -160,7 +160,7 @@ def pending_effective_date(w: World) -> str:
 def for_pending_change(days: int) -> Callable[[World], JobChangeArgs]:
     return lambda w: {
         "info": {"target_weekly_working_hours": "31"},
-        "person": w.named["job_changes"]["Approved"]["employment_id"],
+        "employment_id": w.named["job_changes"]["Approved"]["employment_id"],
         "effective_date": add_days(pending_effective_date(w), days),
     }
 
@@ -212,7 +212,7 @@ CASES = [
     ),
     RuleCase(
         1160100,
-        "type_for_the_system",
+        "type_system_only",
         lambda w: {
             **to_other_department(w),
             "transfer_type_unique_identifier": w.named["transfer_types"]["system_only"]["id"],
@@ -238,15 +238,30 @@ CASES = [
         lambda w: {**to_other_department(w), "transfer_mode": 2, "flow_id": "people_1_1"},
         lambda w: {**to_other_department(w), "transfer_mode": 1, "flow_id": "people_1_1"},
     ),
-    RuleCase(1160200, "person_missing", lambda w: {**to_other_department(w), "person": None}, to_other_department),
-    RuleCase(1160200, "person_empty", lambda w: {**to_other_department(w), "person": ""}, to_other_department),
     RuleCase(
-        1160200, "person_unknown", lambda w: {**to_other_department(w), "person": UNKNOWN_ID}, to_other_department
+        1160200, "employment_missing", lambda w: {**to_other_department(w), "employment_id": None}, to_other_department
     ),
     RuleCase(
-        1160200, "person_of_wrong_json_type", lambda w: {**to_other_department(w), "person": 12}, to_other_department
+        1160200, "employment_empty", lambda w: {**to_other_department(w), "employment_id": ""}, to_other_department
     ),
-    RuleCase(1160200, "person_out_of_range", as_one_department_app("outside_range"), as_one_department_app("active")),
+    RuleCase(
+        1160200,
+        "employment_unknown",
+        lambda w: {**to_other_department(w), "employment_id": UNKNOWN_ID},
+        to_other_department,
+    ),
+    RuleCase(
+        1160200,
+        "employment_of_wrong_json_type",
+        lambda w: {**to_other_department(w), "employment_id": 12},
+        to_other_department,
+    ),
+    RuleCase(
+        1160200,
+        "employment_outside_data_range",
+        as_one_department_app("outside_range"),
+        as_one_department_app("active"),
+    ),
     RuleCase(
         99992402,
         "initiator_unknown",
@@ -269,7 +284,7 @@ CASES = [
     ),
     RuleCase(
         1164003,
-        "after_fixed_end",
+        "after_end_date",
         for_employment("fixed_end", last_day_of("fixed_end", 1)),
         for_employment("fixed_end", last_day_of("fixed_end")),
     ),
@@ -279,7 +294,7 @@ CASES = [
         for_employment("future_job_data", version_of_future_job_data(-1)),
         for_employment("future_job_data", version_of_future_job_data(0)),
     ),
-    RuleCase(1160600, "nothing", lambda w: {"info": {}}, to_other_department),
+    RuleCase(1160600, "no_target", lambda w: {"info": {}}, to_other_department),
     RuleCase(
         1160600,
         "only_a_remark",
@@ -288,19 +303,19 @@ CASES = [
     ),
     RuleCase(
         1160601,
-        "as_it_is",
+        "target_has_current_value",
         lambda w: {"info": {"target_department": w.employment("active")["department"]}},
         to_other_department,
     ),
     RuleCase(
         1160601,
-        "what_may_not_change_alone",
+        "field_may_not_change_alone",
         target("target_contract_end_date", "2031-12-31"),
         with_department_change(target("target_contract_end_date", "2031-12-31")),
     ),
     RuleCase(
         1160700,
-        "original_is_another",
+        "original_is_stale",
         lambda w: {
             "info": {**to_other_department(w)["info"], "original_department": w.named["departments"]["other"]["id"]}
         },
@@ -414,7 +429,7 @@ CASES = [
     ),
     RuleCase(
         1163003,
-        "job_family_unselectable",
+        "job_family_not_selectable",
         target("target_job_family", id_of("job_families", "other")),
         target("target_job_level", id_of("job_levels", "other")),
         lambda w: w.in_transaction(
@@ -438,19 +453,19 @@ CASES = [
     ),
     RuleCase(
         1163015,
-        "hours_just_above_nothing",
+        "hours_not_above_0",
         target("target_weekly_working_hours", "0.00"),
         target("target_weekly_working_hours", "0.01"),
     ),
     RuleCase(
         1163016,
-        "no_work_city",
+        "not_a_work_city",
         target("target_work_location", id_of("locations", "social_security_city")),
         target("target_work_location", id_of("locations", "work_city_2")),
     ),
     RuleCase(
         1163017,
-        "no_social_security_city",
+        "not_a_social_security_city",
         with_department_change(target("target_social_security_city", id_of("locations", "work_city"))),
         with_department_change(target("target_social_security_city", id_of("locations", "social_security_city"))),
     ),
@@ -525,25 +540,25 @@ CASES = [
         "manager_under_a_report",
         lambda w: {
             "info": {"target_direct_manager": w.employment("active")["id"]},
-            "person": w.employment("manager")["id"],
+            "employment_id": w.employment("manager")["id"],
         },
         lambda w: {
             "info": {"target_dotted_manager": w.employment("active")["id"]},
-            "person": w.employment("manager")["id"],
+            "employment_id": w.employment("manager")["id"],
         },
     ),
     RuleCase(
         1160401,
-        "dotted_circle",
+        "dotted_reporting_line_circular",
         target("target_dotted_manager", lambda w: w.employment("active_2")["id"]),
         target("target_dotted_manager", lambda w: w.employment("top")["id"]),
         dotted_under_active,
     ),
-    RuleCase(1163024, "shares_are_no_list", target("target_cost_center_rate", "x"), shares(("leaf", 100))),
-    RuleCase(1163024, "shares_are_no_objects", target("target_cost_center_rate", ["x"]), shares(("leaf", 100))),
+    RuleCase(1163024, "shares_are_not_a_list", target("target_cost_center_rate", "x"), shares(("leaf", 100))),
+    RuleCase(1163024, "shares_are_not_objects", target("target_cost_center_rate", ["x"]), shares(("leaf", 100))),
     RuleCase(
         1163024,
-        "cost_center_is_no_digits",
+        "cost_center_id_is_not_digits",
         target("target_cost_center_rate", [{"cost_center_id": "abc", "rate": 100}]),
         shares(("leaf", 100)),
     ),
@@ -561,12 +576,15 @@ CASES = [
     ),
     RuleCase(1163021, "rate_above_100", shares(("leaf", 101)), shares(("leaf", 100))),
     RuleCase(
-        1163021, "rate_is_no_integer", shares(("leaf", 33.3), ("leaf_2", 66.7)), shares(("leaf", 33), ("leaf_2", 67))
+        1163021,
+        "rate_is_not_an_integer",
+        shares(("leaf", 33.3), ("leaf_2", 66.7)),
+        shares(("leaf", 33), ("leaf_2", 67)),
     ),
     RuleCase(1163021, "rate_is_text", shares(("leaf", "100")), shares(("leaf", 100))),
     RuleCase(1163018, "rate_below_1", shares(("leaf", 0), ("leaf_2", 100)), shares(("leaf", 1), ("leaf_2", 99))),
-    RuleCase(1163019, "twice_the_same", shares(("leaf", 50), ("leaf", 50)), shares(("leaf", 50), ("leaf_2", 50))),
-    RuleCase(1163019, "not_100_together", shares(("leaf", 50), ("leaf_2", 49)), shares(("leaf", 50), ("leaf_2", 50))),
+    RuleCase(1163019, "cost_center_repeated", shares(("leaf", 50), ("leaf", 50)), shares(("leaf", 50), ("leaf_2", 50))),
+    RuleCase(1163019, "total_is_not_100", shares(("leaf", 50), ("leaf_2", 49)), shares(("leaf", 50), ("leaf_2", 50))),
     RuleCase(
         1163025,
         "unknown_cost_center",
@@ -575,7 +593,7 @@ CASES = [
     ),
     RuleCase(1163023, "parent_cost_center", shares(("parent", 100)), shares(("leaf", 100))),
     RuleCase(1163020, "cost_center_disabled", shares(("disabled", 100)), shares(("leaf", 100))),
-    RuleCase(1163020, "cost_center_of_the_future", shares(("future", 100)), shares(("leaf", 100))),
+    RuleCase(1163020, "cost_center_starts_later", shares(("future", 100)), shares(("leaf", 100))),
     RuleCase(1163026, "cost_center_disabled_later", shares(("disabled_next_month", 100)), shares(("leaf", 100))),
     RuleCase(1165001, "gap_between_contracts", contract(2, 400, "contract"), contract(1, 400, "contract")),
     RuleCase(
@@ -599,12 +617,14 @@ CASES = [
         allowed_by("matching"),
     ),
     RuleCase(1163010, "no_common_pathway", pathways(disjoint=True), pathways(disjoint=False)),
-    RuleCase(1163012, "no_headcount", target("target_department", id_of("departments", "full")), to_other_department),
+    RuleCase(
+        1163012, "headcount_exhausted", target("target_department", id_of("departments", "full")), to_other_department
+    ),
 ]
 
 
 def not_allowed_by_matching_job(w: World, kind: str, allowed: str) -> str:
-    """An active thing of a kind that the job `matching` does not allow."""
+    """Return the id of an active entity of a kind that the job `matching` does not allow."""
     allowed_ids = w.named["jobs"]["matching"][allowed]
     return next(w.named[kind][n]["id"] for n in ("active", "other") if w.named[kind][n]["id"] not in allowed_ids)
 
@@ -612,7 +632,7 @@ def not_allowed_by_matching_job(w: World, kind: str, allowed: str) -> str:
 def create_job_change(world: World, args: JobChangeArgs) -> Any:
     body = dict(args)
     info, app = body.pop("info"), body.pop("app", APP_ALL)
-    employment_id = body.pop("person", world.employment("active")["id"])
+    employment_id = body.pop("employment_id", world.employment("active")["id"])
     return world.create_job_change(employment_id, info, app=app, **body)
 
 
@@ -624,13 +644,15 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
     status, message = DOCUMENTED_ERRORS.get(case.code, (400, "field validation failed"))
     assert response.error() == (status, case.code, message)
     assert response.json["error"]["log_id"] == response.headers["X-Tt-Logid"]
-    assert world.refused_by() in {row.name for row in CREATE.rules if row.code == case.code and callable(row.raised_by)}
+    assert world.refused_by() in {
+        rule.name for rule in CREATE.rules if rule.code == case.code and callable(rule.raised_by)
+    }
     assert world.fingerprint() == before
     create_job_change(world, case.allowed(world)).assert_ok()
 
 
 def test_a_system_failure_is_answered_as_documented(world):
-    """1160500 is also the answer when corehr itself fails; a fault shows it."""
+    """corehr's own failure also answers 1160500; an injected fault shows it."""
     world.sandbox("PUT", "faults", [{"operation": "v1.job_change.create", "code": 1160500, "times": 1}])
     before = world.fingerprint()
     assert create_job_change(world, to_other_department(world)).error() == (400, 1160500, "system error")

@@ -1,4 +1,4 @@
-"""A job change's whole life, told through the API."""
+"""The life cycle of a job change, through the API."""
 
 from tests.world import APP_ALL, CREATE_JOB_CHANGE_PATH
 
@@ -34,7 +34,7 @@ def test_created_approved_taking_effect_and_revoked(world):
     assert (created["status"], created["employment_id"]) == (0, active["open_id"])
     assert created["transfer_info"]["original_department"] == active["department"]
 
-    # two approvers, each with their own identity, found by the API
+    # two approvers, each found through the API and acting under their own id
     for _ in range(2):
         (task,) = world.pending_tasks(created["process_id"])
         approver = task["approver"]
@@ -135,7 +135,7 @@ def test_revoked_while_it_waits_for_its_approvers(world):
 
 
 def test_changes_of_one_person_are_revoked_in_any_order(world):
-    """Three changes, taken back oldest first: the others stay, and forget what they had only inherited."""
+    """Three changes, the oldest revoked first: the others stay, without the values they had only inherited."""
     active = world.employment("active")
     other, job = world.named["departments"]["other"]["id"], world.named["jobs"]["other"]["id"]
     first = world.create_job_change(active["id"], {"target_department": other}, effective_date="2026-01-05").data

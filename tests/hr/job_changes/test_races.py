@@ -1,10 +1,10 @@
-"""Two people acting at once: one winner, one documented answer to the other, nothing twice."""
+"""Concurrent commands: one succeeds, the others get a documented error, and nothing happens twice."""
 
 from tests.world import COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH
 
 
 def count(world, sql_table, **where):
-    """How many rows of a table have these values."""
+    """Return how many rows of a table have these values."""
     from corehr.kernel.statements import metadata, select_by
 
     return len(world.in_transaction(lambda tx: tx.fetch_all(select_by(metadata.tables[sql_table], *where), **where)))
@@ -16,7 +16,7 @@ def test_fifty_creates_with_one_transfer_key_make_one_record(world):
     body = world.job_change_body(employment_id, info, transfer_key="transfer_1")
     before = count(world, "job_change", employment_id=employment_id)
     responses = world.concurrently([("POST", CREATE_JOB_CHANGE_PATH, body, COREHR_ID_TYPES)] * 50)
-    assert {a.body for a in responses} == {responses[0].body}
+    assert {response.body for response in responses} == {responses[0].body}
     assert responses[0].code == 0
     assert count(world, "job_change", employment_id=employment_id) == before + 1
     assert len(world.events("corehr.job_data.changed_v1")) == len(
@@ -62,7 +62,7 @@ def test_two_people_made_each_others_manager_at_one_moment(world):
         assert sorted(x.code for x in world.concurrently(calls)) == [0, 1160400]
 
 
-def test_three_people_made_a_ring_at_one_moment(world):
+def test_three_people_made_a_circular_reporting_line_at_one_moment(world):
     for a, b, c in zip(*[iter(world.hire(9))] * 3, strict=True):
         calls = [
             (
@@ -77,7 +77,7 @@ def test_three_people_made_a_ring_at_one_moment(world):
 
 
 def test_a_revoke_that_would_make_the_reporting_line_circular_is_refused_and_changes_nothing(world):
-    """The manager came to report to whom the person reports since; without the change they would stand in a ring."""
+    """The former manager now reports to the employee; without the change each would report to the other."""
     (a, b), top = world.hire(2), world.employment("top")["id"]
     world.create_job_change(b["id"], {"target_direct_manager": top}).assert_ok()
     old = world.job_data(a["id"], world.today())["direct_manager"]["employment_id"]
@@ -91,8 +91,8 @@ def test_a_revoke_that_would_make_the_reporting_line_circular_is_refused_and_cha
     assert world.revoke(change).data["result"] is True
 
 
-def test_waiting_changes_count_for_the_reporting_line(world):
-    """Both would be agreed on their own; together they would close a circle on their day."""
+def test_pending_changes_count_for_the_reporting_line(world):
+    """Each change alone is allowed; together they would make the reporting line circular from the later day on."""
     a, b = world.hire(2)
     world.create_job_change(a["id"], {"target_direct_manager": b["id"]}, effective_date="2026-03-01").assert_ok()
     later = world.create_job_change(b["id"], {"target_direct_manager": a["id"]}, effective_date="2026-04-01")
@@ -134,8 +134,8 @@ def test_approved_and_revoked_at_one_moment_have_one_order(world):
 
 
 def test_one_headcount_two_people(world):
-    """Two people ask at once for the last place: one gets it."""
-    from corehr.hr.workforce_plans import records as plans
+    """Two concurrent changes need the last free headcount: one gets it."""
+    from corehr.hr.workforce_plans import records as workforce_plans
 
     department = world.named["departments"]["other"]["id"]
     a, b = world.hire(2)
@@ -144,18 +144,23 @@ def test_one_headcount_two_people(world):
         from corehr.hr.job_datas import records as job_datas
 
         headcount = job_datas.count_employments(tx, {"department_id": department}, world.today(), "")
-        plans.create(tx, tx.new_id(), {"department_id": department}, headcount + 1, "2020-01-01", "9999-12-31")
+        workforce_plans.create(
+            tx, tx.new_id(), {"department_id": department}, headcount + 1, "2020-01-01", "9999-12-31"
+        )
 
     day = world.today()
     world.today = lambda: day
     world.in_transaction(leave_one_place)
     info = {"target_department": department}
-    calls = [("POST", CREATE_JOB_CHANGE_PATH, world.job_change_body(p["id"], info), COREHR_ID_TYPES) for p in (a, b)]
+    calls = [
+        ("POST", CREATE_JOB_CHANGE_PATH, world.job_change_body(employment["id"], info), COREHR_ID_TYPES)
+        for employment in (a, b)
+    ]
     assert sorted(x.code for x in world.concurrently(calls)) == [0, 1163012]
 
 
-def test_a_transfer_key_is_forgotten_after_a_day(world):
-    """Kept for 24 hours: before, it is the same question; after, a new one, and its row is cleared away."""
+def test_a_transfer_key_expires_after_a_day(world):
+    """Within 24 hours a create with the same key is a repetition; after them it is a new one and the row is pruned."""
     employment_id = world.employment("active")["id"]
     info = {"target_department": world.named["departments"]["other"]["id"]}
     first = world.create_job_change(employment_id, info, transfer_key="k").data["job_change_id"]

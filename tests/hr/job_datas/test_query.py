@@ -1,4 +1,4 @@
-"""Job data as of a day, by API: whose, which version, and every documented no."""
+"""The query of job data: employments, versions and filters, and every documented error."""
 
 import pytest
 
@@ -54,7 +54,7 @@ def test_an_employment_outside_the_data_range(world):
     assert [i["employment_id"] for i in response.data["items"]] == ids_of(world, "active")
 
 
-def test_people_out_of_range_are_left_out_of_a_list(world):
+def test_employments_outside_the_data_range_are_left_out_of_a_list(world):
     all_ids: set[str] = set()
     visible_ids: set[str] = set()
     for found, app in ((all_ids, None), (visible_ids, APP_ONE_DEPARTMENT)):

@@ -1,4 +1,4 @@
-"""What the tests of offboardings have in common: editing, revoking, looking, and offboardings of their own."""
+"""Calls that the offboarding tests share: editing and revoking, reading records and events, creating offboardings."""
 
 from datetime import date, timedelta
 
@@ -23,7 +23,7 @@ def edit(world, id, fields, *, operator=None, app=APP_ALL, **query):
 
 
 def edit_ok(world, id, fields, **more):
-    """Edit what can be; the record as it is then."""
+    """Edit the offboarding, which must succeed, and return its record."""
     assert edit(world, id, fields, **more).data == {"data": update_data(fields)}
     return record(world, id)
 
@@ -34,7 +34,7 @@ def revoke(world, id, *, operator=None, app=APP_ALL, **query):
 
 
 def revoke_ok(world, id, **more):
-    """Revoke what can be; the record as it is then."""
+    """Revoke the offboarding, which must succeed, and return its record."""
     assert revoke(world, id, **more).data == {}
     return record(world, id)
 
@@ -60,7 +60,7 @@ def day_from_today(world, days):
 
 
 def create_offboarding(world, employment_id, last_day, status=Status.NO_NEED_APPROVAL, info=None):
-    """One more offboarding, of a person who may not exist; its id."""
+    """Create an offboarding of an employment that need not exist, and return its id."""
 
     def create(tx):
         id = tx.new_id()
@@ -73,17 +73,17 @@ def create_offboarding(world, employment_id, last_day, status=Status.NO_NEED_APP
 
 
 def event_statuses(world, id, type=STATUS):
-    """The statuses that were told of an offboarding; the past of a demo company is silent."""
+    """Return the status numbers in the events of an offboarding; the demo company is built without events."""
     return [e["event"]["status"] for e in world.all_events(type) if e["subject"] == id]
 
 
 def last_update_event(world, id):
-    """The last change of facts that was told of an offboarding."""
+    """Return the last event of changed fields of an offboarding."""
     return [e["event"] for e in world.all_events(UPDATED) if e["subject"] == id][-1]
 
 
 def employment_record(world, id):
-    """Everything dated about a person, and the end of their employment."""
+    """Return the end date of an employment, its versions, job data, probation and contracts."""
     employment = world.sandbox("GET", f"records/employments/{id}", on="2026-01-05")
     contracts = {c: world.sandbox("GET", f"records/contracts/{c}")["versions"] for c in employment["contract_ids"]}
     return {**{n: employment[n] for n in ("end_date", "versions", "job_data", "probation")}, "contracts": contracts}

@@ -1,4 +1,4 @@
-"""Whatever is sent about an offboarding, the answer is a documented one and never a failure of the server."""
+"""Malformed requests on offboardings: every response is a documented one, none a failure of the server."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -57,15 +57,15 @@ def test_other_members_of_an_update_are_not_returned(world):
 
 @pytest.mark.parametrize(("day", "code"), [("1900-01-01", 1160601), ("9999-12-30", 0), ("9999-12-31", 1160300)])
 def test_the_first_and_the_last_day_there_is(world, day, code):
-    """On the very last day nothing is in force any more, no department either."""
+    """On the very last day no department is in force."""
     body = {"offboarding_id": fact_of(world, "Approved"), "update_data": update_data({"offboarding_date": day})}
     assert world.call("POST", EDIT, body).code == code
     world.advance(days=40)
     assert record(world, fact_of(world, "Approved"))["status"] == ("Offboarded" if code else "Approved")
 
 
-def test_a_text_that_is_no_text(world):
-    """Half a surrogate pair is refused as malformed JSON, or told again, but not lost."""
+def test_half_a_surrogate_pair_is_refused(world):
+    """Half a surrogate pair is refused with the request, not dropped from the text."""
     raw = b'{"offboarding_id":"%s","update_data":[{"field_name":"reason_explanation","value":"\\ud800"}]}'
     response = world.request("POST", EDIT, raw % fact_of(world, "Approved").encode(), app=APP_ALL)
     assert response.status == 400

@@ -1,4 +1,4 @@
-"""Every documented no of editing an offboarding, built from its state; and the neighbour that passes."""
+"""Every documented error of editing an offboarding, raised from real state, and its nearest allowed request."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,12 +38,12 @@ def edit_body(w: World, fields: Mapping[str, str] | None = None, name: str = "Ap
 
 
 def edit_of(name: str, fields: Mapping[str, str] | None = None) -> BodyFactory:
-    """Edit the offboarding of this name."""
+    """Return a factory of bodies that edit the named offboarding."""
     return lambda w: edit_body(w, fields, name)
 
 
 def new_date_of(name: str, days: int | None = None) -> BodyFactory:
-    """Another last day for the offboarding of this name: its `edit_date`, or days from today."""
+    """Return a factory of bodies with a new last day for the named offboarding: its `edit_date`, or days from today."""
     return lambda w: edit_body(
         w, {"offboarding_date": fact_of(w, name, "edit_date") if days is None else day_from_today(w, days)}, name
     )
@@ -58,12 +58,12 @@ def custom_field(name: str, value: str | Callable[[World], str]) -> BodyFactory:
 
 
 def valid_except(**body: Any) -> BodyFactory:
-    """The valid request, but for what is replaced; None leaves it out."""
+    """Return a factory of the valid body with these members replaced; None leaves a member out."""
     return lambda w: {name: value for name, value in {**edit_body(w), **body}.items() if value is not None}
 
 
 def noncompete(start: int, end: int, enforced: str = "true", **more: str) -> BodyFactory:
-    """A non-compete agreement from one day to another, counted from the last day."""
+    """Return a factory of bodies with a non-compete agreement; `start` and `end` are days after the last day."""
 
     def make_body(w: World) -> Body:
         last = fact_of(w, "Approved", "offboarding_date")
@@ -79,7 +79,7 @@ def noncompete(start: int, end: int, enforced: str = "true", **more: str) -> Bod
 
 
 def with_noncompete(start: int) -> Callable[[World], None]:
-    """A non-compete agreement is in force from a day counted from the last day on."""
+    """Return a setup step that stores a non-compete agreement; `start` is in days after the last day."""
 
     def arrange(w: World) -> None:
         assert w.call("POST", EDIT, noncompete(start, 300)(w)).code == 0
@@ -96,8 +96,8 @@ def any_employment_id(w: World) -> str:
 
 
 def add_offboarding_without_employment(w: World) -> None:
-    """There is an offboarding, `w.id`, of an employment that does not exist."""
-    w.named["offboardings"]["of_nobody"] = {
+    """Add an offboarding, named `without_employment`, of an employment that does not exist."""
+    w.named["offboardings"]["without_employment"] = {
         "id": create_offboarding(w, UNKNOWN_ID, day_from_today(w, 10), Status.APPROVING)
     }
 
@@ -193,7 +193,7 @@ CASES = [
         as_one_department_app("Approved"),
         add_offboarding_outside_range,
     ),
-    RuleCase(1160631, "no_such_employment", edit_of("of_nobody"), VALID, add_offboarding_without_employment),
+    RuleCase(1160631, "no_such_employment", edit_of("without_employment"), VALID, add_offboarding_without_employment),
     RuleCase(
         1160631, "has_left", new_date_of("Offboarded", 3), edit_of("Offboarded", {"last_attendance_date": "2025-11-28"})
     ),
@@ -230,10 +230,10 @@ CASES = [
     RuleCase(1160624, "operator_of_wrong_json_type", valid_except(operator_id=5), VALID),
     RuleCase(1160637, "attachment", custom_field("attachment", "file"), custom_field("text", "file")),
     RuleCase(1160637, "signature", built_in_field(signature_file="file"), VALID),
-    RuleCase(1160638, "no_day", custom_field("date", "2026-02-30"), custom_field("date", "2028-02-29")),
-    RuleCase(1160638, "another_writing", custom_field("date", "2026/02/01"), custom_field("date", "2026-02-01")),
+    RuleCase(1160638, "not_a_date", custom_field("date", "2026-02-30"), custom_field("date", "2028-02-29")),
+    RuleCase(1160638, "another_date_format", custom_field("date", "2026/02/01"), custom_field("date", "2026-02-01")),
     RuleCase(1160638, "empty", custom_field("date", ""), custom_field("date", "1900-01-01")),
-    RuleCase(1160638, "last_day_no_day", built_in_field(offboarding_date="soon"), new_date_of("Approved", 20)),
+    RuleCase(1160638, "last_day_not_a_date", built_in_field(offboarding_date="soon"), new_date_of("Approved", 20)),
     RuleCase(
         1160638,
         "no_time",
@@ -242,7 +242,7 @@ CASES = [
     ),
     RuleCase(
         1160638,
-        "time_of_asking",
+        "request_time_malformed",
         built_in_field(apply_initiating_time="1 February"),
         built_in_field(apply_initiating_time="2026-02-01 10:00:00", apply_finish_time="2026-02-02"),
     ),
@@ -289,7 +289,9 @@ CASES = [
         custom_field("multi_enum", '["option_2", "option_1"]'),
     ),
     RuleCase(1160619, "reason", built_in_field(reason="bored"), built_in_field(reason="involuntary")),
-    RuleCase(1160636, "nobody", custom_field("person", UNKNOWN_ID), custom_field("person", any_employment_id)),
+    RuleCase(
+        1160636, "unknown_employment", custom_field("person", UNKNOWN_ID), custom_field("person", any_employment_id)
+    ),
     RuleCase(
         1160636, "no_employment_id", custom_field("person", "ou_nobody"), custom_field("person", any_employment_id)
     ),
@@ -308,7 +310,7 @@ CASES = [
     ),
     RuleCase(1160304, "company", built_in_field(noncompete_agreement_company=UNKNOWN_ID), noncompete(1, 90)),
     RuleCase(
-        1160304, "company_in_a_field_of_ours", custom_field("company", UNKNOWN_ID), custom_field("company", company_id)
+        1160304, "company_in_a_custom_field", custom_field("company", UNKNOWN_ID), custom_field("company", company_id)
     ),
     RuleCase(
         1160710,
@@ -348,7 +350,7 @@ CASES = [
     RuleCase(
         1160300, "department_closed", new_date_of("department_closing", 35), new_date_of("department_closing", 34)
     ),
-    RuleCase(1160205, "really_ends_that_day", new_date_of("contract_ended", 100), edit_of("contract_ended")),
+    RuleCase(1160205, "actually_ends_that_day", new_date_of("contract_ended", 100), edit_of("contract_ended")),
     RuleCase(
         1160204, "another_contract_follows", new_date_of("contract_future", 60), new_date_of("contract_future", 61)
     ),
@@ -392,7 +394,7 @@ def test_a_system_failure_is_answered_as_documented(world, code):
     assert send_edit(world, VALID(world)).code == 0
 
 
-def test_what_really_fails_is_a_general_internal_error_and_leaves_no_trace(world, monkeypatch):
+def test_a_real_failure_is_a_general_internal_error_and_changes_nothing(world, monkeypatch):
     body = VALID(world)
     before = world.fingerprint()
     original_edit = records.edit
@@ -406,7 +408,7 @@ def test_what_really_fails_is_a_general_internal_error_and_leaves_no_trace(world
     assert world.fingerprint() == before
 
 
-def test_one_bad_field_spoils_all(world):
+def test_one_invalid_field_refuses_the_whole_edit(world):
     id, before = fact_of(world, "Approved"), world.fingerprint()
     fields = {
         "offboarding_date": day_from_today(world, 20),
@@ -443,7 +445,7 @@ def test_one_bad_field_spoils_all(world):
         (1160601, lambda w: edit_body(w, {"offboarding_date": "2000-01-01"}, "fixed_term")),
     ],
 )
-def test_the_first_in_order_answers(world, code, body):
+def test_the_first_rule_in_order_answers(world, code, body):
     assert send_edit(world, body(world)).code == code
 
 

@@ -1,4 +1,4 @@
-"""Offboardings from asking to the last day and back, told through the API."""
+"""Offboardings through the API, from the request to the last day, and revoked."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from tests.hr.offboardings.offboarding_calls import (
 from tests.world import APP_NO_FIELD_SCOPES, APP_STORE
 
 HAS_PENDING_OFFBOARDING = 1160201
-"""What creating a job change answers while somebody is leaving."""
+"""The code of a job change for an employment with a pending offboarding."""
 
 
 def process_status(world, id):
@@ -51,7 +51,7 @@ def test_she_leaves_earlier_than_planned_and_then_stays(world):
     before = employment_record(world, person)
     assert before["end_date"] == fact_of(world, "Approved", "offboarding_date") == "2026-02-04"
 
-    # HR agrees on 20 January instead
+    # HR moves the last day to 20 January
     row = edit_ok(world, id, {"offboarding_date": "2026-01-20", "reason_explanation": "begins sooner"})
     assert (row["offboarding_date"], row["info"]["reason_explanation"]) == ("2026-01-20", "begins sooner")
     assert employment_record(world, person)["end_date"] == "2026-01-20"
@@ -59,7 +59,7 @@ def test_she_leaves_earlier_than_planned_and_then_stays(world):
     assert event["updated_fields"] == ["offboarding_date", "reason_explanation"]
     assert (event["status"], event["checklist_status"], event["operator"]) == (2, 1, "")
 
-    # on her last evening she is still there, a minute after midnight she is not
+    # the offboarding takes effect at midnight after the last day
     world.sandbox("PUT", "clock", {"now": "2026-01-20T23:59:00+08:00"})
     assert record(world, id)["status"] == "Approved"
     world.advance(minutes=2)
@@ -74,7 +74,7 @@ def test_she_leaves_earlier_than_planned_and_then_stays(world):
     assert closed["actual_end_date"] == "2026-01-20"
     assert change_department(world, person).code == 1160502
 
-    # a week later she is talked into staying
+    # a week later she stays after all, and the offboarding is revoked
     known_at = "2026-01-22T09:00:00+08:00"
     world.advance(days=7)
     as_then_known = world.sandbox("GET", f"records/contracts/{contract}", known=known_at, on="2026-01-21")
@@ -90,7 +90,7 @@ def test_she_leaves_earlier_than_planned_and_then_stays(world):
     assert (event["status"], event["operator"], event["updated_fields"]) == (5, admin["id"], ["status"])
     assert change_department(world, person).data["status"] == 2
 
-    # what was believed in between is still told
+    # the superseded version can still be read as known then
     assert world.sandbox("GET", f"records/contracts/{contract}", known=known_at, on="2026-01-21") == as_then_known
     assert as_then_known["version"]["body"]["actual_end_date"] == "2026-01-20"
 
@@ -136,7 +136,7 @@ def test_revoked_it_stays_revoked(world):
     assert edit(world, id, {"offboarding_date": "2026-03-01"}).code == 1160623
 
 
-def test_an_end_that_was_there_before_is_there_again(world):
+def test_revoking_restores_the_previous_end_date(world):
     person = world.employment("fixed_end")["id"]
     end = employment_record(world, person)["end_date"]
     id = create_offboarding(world, person, day_from_today(world, 5))
@@ -161,7 +161,7 @@ def test_today_as_the_last_day_is_not_over_yet(world):
 
 
 def create_london(tx):
-    """A new work city; its id."""
+    """Create a work city in the London time zone and return its id."""
     id = tx.new_id()
     body = {"name": {"zh-CN": "伦敦"}, "usages": ["business_site"], "zone": "Europe/London"}
     LOCATION.create(tx, id, "2020-01-01", body)
@@ -169,8 +169,7 @@ def create_london(tx):
 
 
 def test_the_last_day_ends_where_the_person_works(world):
-    """She moves to London before she leaves: her midnight is eight hours later."""
-
+    """She moves to London before she leaves: her midnight is eight hours later than in Shanghai."""
     person = world.employment("active")["id"]
     assert world.create_job_change(person, {"target_work_location": world.in_transaction(create_london)}).code == 0
     id = create_offboarding(world, person, "2026-01-10")
@@ -210,7 +209,7 @@ def test_rejected_by_one_approver(world):
 
 
 @pytest.mark.parametrize(("approve", "reason"), [(True, "family_related_reason_saas"), (False, "career_change_saas")])
-def test_other_facts_that_need_an_approval(world, approve, reason):
+def test_a_change_of_fields_that_needs_an_approval(world, approve, reason):
     id = fact_of(world, "under_modification")
     process = fact_of(world, "under_modification", "approval_process_id")
     world.approve(process, approve=approve)
@@ -219,15 +218,15 @@ def test_other_facts_that_need_an_approval(world, approve, reason):
         e["event"]["updated_fields"] for e in world.events("corehr.offboarding.updated_v2") if e["subject"] == id
     ]
     assert updated_fields == ([["reason"]] if approve else [])
-    (event,) = {
+    (properties,) = {
         e["event"]["properties"] for e in world.events("corehr.process.status.update_v2") if e["subject"] == process
     }
-    assert event == 3
+    assert properties == 3
     edit_ok(world, id, {"reason": "other"})
 
 
 @pytest.mark.parametrize("approve", [True, False])
-def test_staying_that_needs_an_approval(world, approve):
+def test_a_withdrawal_that_needs_an_approval(world, approve):
     id = fact_of(world, "under_withdrawal")
     world.approve(fact_of(world, "under_withdrawal", "approval_process_id"), approve=approve)
     assert record(world, id)["status"] == ("Withdrawn" if approve else "Approved")
@@ -280,19 +279,19 @@ def test_the_block_list_and_an_agreement_are_edited_in_steps(world):
 def test_the_event_names_the_operator_by_employment_id(world):
     id, admin = fact_of(world, "Approved"), world.employment("process_admin")
     for user_id_type, key in (("open_id", "open_id"), ("union_id", "union_id"), ("user_id", "user_id")):
-        fields = {"reason_explanation": f"said by {key}"}
+        fields = {"reason_explanation": f"edited by {key}"}
         row = edit_ok(world, id, fields, operator=admin[key], user_id_type=user_id_type)
         assert row["updated_by"] == last_update_event(world, id)["operator"] == admin["id"]
 
 
-def test_one_who_has_left_can_still_have_facts_mended(world):
+def test_fields_can_still_be_edited_after_the_employee_has_left(world):
     id = fact_of(world, "Offboarded")
     row = edit_ok(world, id, {"last_attendance_date": "2025-11-28", "reason": "death_saas"})
     assert (row["status"], row["info"]["last_attendance_date"]) == ("Offboarded", "2025-11-28")
 
 
 def start_hand_over(world, id):
-    """The hand-over of an offboarding begins; its process."""
+    """Start the hand-over of an offboarding and return the id of its process."""
     flow = world.named["flows"]["offboarding"]["id"]
 
     def begin(tx):
@@ -331,7 +330,7 @@ def test_a_contract_that_was_closed_already_keeps_its_end(world):
 
 @pytest.mark.parametrize("status", [Status.OFFBOARDED, Status.WITHDRAWN])
 def test_another_last_day_is_approved_too_late(world, status):
-    """Meanwhile the person has left, or stays: the last day is as it was, and so is the employment's end."""
+    """The employee has left, or the offboarding is withdrawn: last day and end date stay as they are."""
     person = world.employment("active")["id"]
     id = create_offboarding(world, person, day_from_today(world, 1), Status.APPROVED)
     flow = world.named["flows"]["offboarding"]["id"]
@@ -378,8 +377,8 @@ def test_a_contract_that_leaving_closed_and_whose_signing_is_revoked_is_gone(wor
     person = world.hire()[0]["id"]
     (first,) = employment_record(world, person)["contracts"]
     start = {"target_contract_start_date": world.today(), "target_contract_end_date": day_from_today(world, 900)}
-    moved = {"target_department": world.named["departments"]["other"]["id"], **start}
-    change = world.create_job_change(person, moved).data["job_change_id"]
+    info = {"target_department": world.named["departments"]["other"]["id"], **start}
+    change = world.create_job_change(person, info).data["job_change_id"]
     create_offboarding(world, person, day_from_today(world, 5))
     world.advance(days=7)
     world.revoke(change).assert_ok()

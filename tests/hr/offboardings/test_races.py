@@ -1,4 +1,4 @@
-"""Two people at one offboarding at once: one winner, one documented answer to the other, nothing twice."""
+"""Concurrent requests on one offboarding: one wins, the others get a documented response, nothing happens twice."""
 
 import pytest
 
@@ -32,18 +32,18 @@ def job_change_call(world, employment_id):
 
 
 def delay_next(world, operation=OPERATION):
-    """The next one holds its locks for a moment."""
+    """Delay the next call of the operation by 200 ms while it holds its locks."""
     world.sandbox("PUT", "faults", [{"operation": operation, "latency_ms": 200, "times": 1}])
 
 
 @pytest.mark.parametrize("name", ["Approving", "Approved", "NoNeedApproval", "Offboarded"])
-def test_of_twenty_who_revoke_one_offboarding_one_does(world, name):
+def test_one_of_twenty_concurrent_revokes_succeeds(world, name):
     id = fact_of(world, name)
     responses = world.concurrently([revoke_call(id)] * 20)
-    codes = sorted(a.code for a in responses)
+    codes = sorted(response.code for response in responses)
     assert codes.count(0) == 1
     assert set(codes) <= {0, 1160204, 1160202}
-    assert {a.status for a in responses if a.code} == {400}
+    assert {response.status for response in responses if response.code} == {400}
     assert event_statuses(world, id).count(5) == 1
     assert record(world, id)["status"] == "Withdrawn"
 
@@ -57,15 +57,15 @@ def test_a_concurrent_revoke_is_refused_at_once(world):
     assert third.code == 1160202
 
 
-def test_two_offboardings_are_revoked_at_one_moment(world):
+def test_different_offboardings_are_revoked_at_once(world):
     delay_next(world)
     responses = world.concurrently(
         [revoke_call(fact_of(world, name)) for name in ("Approved", "NoNeedApproval", "Approving")]
     )
-    assert [a.code for a in responses] == [0, 0, 0]
+    assert [response.code for response in responses] == [0, 0, 0]
 
 
-def test_a_refused_revoke_leaves_it_free(world):
+def test_a_refused_revoke_releases_the_offboarding(world):
     id = fact_of(world, "Approved")
     refused = world.call("POST", REVOKE, {"offboarding_id": id, "operator_id": "1"})
     assert refused.code == 1160102
@@ -87,7 +87,7 @@ def test_an_edit_and_a_revoke_have_one_order(world):
 
 
 def test_an_edit_and_a_job_change_have_one_outcome(world):
-    """Whoever is first, the change is refused since somebody is leaving, and the last day is the edited one."""
+    """In either order the change is refused because of the offboarding, and the last day is the edited one."""
     for person in world.hire(6):
         id = create_offboarding(world, person["id"], day_from_today(world, 30))
         edited, changed = world.concurrently(
@@ -125,7 +125,7 @@ def test_an_approval_and_a_revoke_have_one_order(world):
 def test_many_edits_of_one_offboarding_all_count(world):
     id = fact_of(world, "Approved")
     fields = ("reason_explanation", "employee_reason_explanation")
-    calls = [edit_call(id, **{fields[n % 2]: f"said {n}"}) for n in range(20)]
-    assert {a.code for a in world.concurrently(calls)} == {0}
+    calls = [edit_call(id, **{fields[n % 2]: f"edit {n}"}) for n in range(20)]
+    assert {response.code for response in world.concurrently(calls)} == {0}
     info = record(world, id)["info"]
-    assert all(info[name].startswith("said ") for name in fields)
+    assert all(info[name].startswith("edit ") for name in fields)

@@ -1,4 +1,4 @@
-"""Every documented no of revoking an offboarding, built from its state; and the neighbour that passes."""
+"""Every documented error of revoking an offboarding, raised from real state, and its nearest allowed request."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ def with_operator(w: World) -> Body:
 
 
 def add_offboarding_without_employment(w: World) -> None:
-    w.named["offboardings"]["of_nobody"] = {
+    w.named["offboardings"]["without_employment"] = {
         "id": create_offboarding(w, UNKNOWN_ID, day_from_today(w, 10), Status.APPROVING)
     }
 
@@ -48,7 +48,7 @@ def reject_approval(name: str) -> Callable[[World], None]:
 
 
 def disable_department(w: World) -> None:
-    """The department of `department_closing` is disabled since yesterday; they have left before."""
+    """Advance to the day after the department of `department_closing` is disabled; the employee has already left."""
     w.advance(days=36)
 
 
@@ -88,7 +88,7 @@ CASES = [
     RuleCase(
         1160201,
         "no_such_employment",
-        revoke_of("of_nobody"),
+        revoke_of("without_employment"),
         revoke_of("Approving"),
         add_offboarding_without_employment,
     ),
@@ -131,14 +131,16 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
     status, message = PAGE[case.code]
     assert response.error() == (status, case.code, message)
     assert response.json["error"]["log_id"] == response.headers["X-Tt-Logid"]
-    assert world.refused_by() in {row.name for row in RULES.rules if row.code == case.code and callable(row.raised_by)}
+    assert world.refused_by() in {
+        rule.name for rule in RULES.rules if rule.code == case.code and callable(rule.raised_by)
+    }
     assert world.fingerprint() == before
     case.between(world)
     assert send_revoke(world, case.allowed(world)).json == {"code": 0, "msg": "success", "data": {}}
 
 
 @pytest.mark.parametrize("code", [1160101, 1160103, 1160204])
-def test_what_no_state_raises_is_shown_by_a_fault(world, code):
+def test_an_error_that_no_state_raises_comes_from_a_fault(world, code):
     world.sandbox("PUT", "faults", [{"operation": OPERATION, "code": code, "times": 1}])
     before = world.fingerprint()
     assert send_revoke(world, VALID(world)).error() == (400, code, PAGE[code][1])
@@ -150,6 +152,6 @@ def test_every_code_of_the_page_has_a_case():
     assert {c.code for c in CASES} | {1160101, 1160103, 1160204} == set(PAGE)
 
 
-def test_one_that_is_not_there_is_refused_for_that_and_not_for_its_range(world):
+def test_an_unknown_offboarding_is_refused_before_its_data_range(world):
     assert send_revoke(world, {"offboarding_id": "7999999999999999999"}).code == 1160201
     assert world.refused_by() == "offboarding_is_unknown"

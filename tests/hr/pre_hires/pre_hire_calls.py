@@ -1,4 +1,4 @@
-"""What the tests of pre-hires have in common: withdrawing, looking, and pre-hires in states of their own."""
+"""Calls that the pre-hire tests share: withdrawing, reading records, creating pre-hires and apps."""
 
 from corehr.hr.pre_hires import records
 from corehr.hr.pre_hires.records import FlowStatus, Status, TaskStatus
@@ -16,13 +16,13 @@ def withdraw(world, id, reason=REASON, *, app=APP_ALL):
 
 
 def withdraw_ok(world, id, reason=REASON, *, app=APP_ALL):
-    """Withdraw somebody who can be; the record as it is then."""
+    """Withdraw the onboarding, which must succeed, and return the record."""
     assert withdraw(world, id, reason, app=app).data == {"success": True}
     return record(world, id)
 
 
 def withdraw_call(id, reason=REASON):
-    """The same as a call for `world.together`."""
+    """Return the withdrawal as a call for `world.concurrently`."""
     return "POST", WITHDRAW, {"pre_hire_id": id, "withdraw_reason": reason}
 
 
@@ -37,7 +37,7 @@ def record(world, id):
 def create_pre_hire(
     world, status=Status.PREBOARDING, flow=FlowStatus.IN_PROGRESS, tasks=(("2", TaskStatus.IN_PROGRESS),)
 ):
-    """One more pre-hire; `tasks` are codes and statuses. Its id."""
+    """Create a pre-hire and return its id; `tasks` are codes and statuses."""
 
     def create(tx):
         row = {
@@ -57,7 +57,7 @@ def create_pre_hire(
 
 
 def create_app(world, monkeypatch, **fields):
-    """A fresh app's id; tests may call with it."""
+    """Create an app that tests can call with, and return its id."""
     app = world.sandbox("POST", "apps", fields)
     monkeypatch.setitem(APP_SECRETS, app["app_id"], app["app_secret"])
     return app["app_id"]

@@ -1,4 +1,4 @@
-"""Somebody who was expected does not come."""
+"""Onboardings that are withdrawn through the API."""
 
 from tests.hr.pre_hires.pre_hire_calls import FLOW_CHANGED, UPDATED, id_of, record, withdraw, withdraw_ok
 from tests.world import APP_ALL
@@ -9,7 +9,7 @@ def events_about(world, type, id):
 
 
 def test_a_candidate_takes_another_offer_weeks_before_the_first_day(world):
-    """Half of the forms are filled in; the flow ends, what was still to do is not done, and nothing is forgotten."""
+    """Half of the forms are filled in: the flow ends, open tasks are terminated, and every other field stays."""
     id = id_of(world, "preboarding")
     before = record(world, id)
     assert (before["onboarding_status"], before["flow_status"]) == ("preboarding", "in_progress")
@@ -33,7 +33,7 @@ def test_a_candidate_takes_another_offer_weeks_before_the_first_day(world):
     assert record(world, id) == after
 
 
-def test_one_who_was_ready_to_start_is_withdrawn_on_the_eve(world):
+def test_a_ready_pre_hire_is_withdrawn_on_the_eve_of_the_first_day(world):
     id = id_of(world, "day_one")
     before = record(world, id)
     assert {task["status"] for task in before["tasks"]} == {"completed"}
@@ -66,7 +66,7 @@ def test_subscribers_receive_what_changed_and_which_tasks_ended(world):
     assert updated["create_time"] == flow_changed["create_time"]
 
 
-def test_one_who_was_ready_has_no_task_changes(world):
+def test_a_ready_pre_hire_has_no_task_changes(world):
     id = id_of(world, "day_one")
     withdraw_ok(world, id)
     flow_changed = events_about(world, FLOW_CHANGED, id)[-1]["event"]
@@ -74,8 +74,8 @@ def test_one_who_was_ready_has_no_task_changes(world):
     assert flow_changed["onboarding_flow_change"] == {"after_status": "withdrawn"}
 
 
-def test_the_company_expects_somebody_in_every_stage(world):
-    stages = {name: record(world, facts["id"])["onboarding_status"] for name, facts in world.named["pre_hires"].items()}
+def test_the_demo_company_has_a_pre_hire_in_every_stage(world):
+    stages = {name: record(world, named["id"])["onboarding_status"] for name, named in world.named["pre_hires"].items()}
     assert stages == {
         "preboarding": "preboarding",
         "day_one": "day_one",

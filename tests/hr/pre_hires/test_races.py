@@ -1,4 +1,4 @@
-"""Several at one pre-hire at one moment: one withdraws, whoever finds it claimed is told so and does not wait."""
+"""Concurrent withdrawals of one pre-hire: one succeeds, the others are refused at once without waiting."""
 
 from contextlib import nullcontext
 
@@ -24,16 +24,16 @@ def test_twenty_withdrawals_of_one_pre_hire(world):
     before = [len(world.all_events(type)) for type in (UPDATED, FLOW_CHANGED)]
     responses = world.concurrently(withdraw_call(id, f"reason {n}") for n in range(20))
     (winner,) = [n for n, response in enumerate(responses) if response.code == 0]
-    codes = {answer.code for n, answer in enumerate(responses) if n != winner}
+    codes = {response.code for n, response in enumerate(responses) if n != winner}
     assert codes <= {1161116, 1161129}
     assert 1161116 in codes
     assert record(world, id)["withdrawn_reason"] == f"reason {winner}"
     assert [len(world.all_events(type)) for type in (UPDATED, FLOW_CHANGED)] == [n + 1 for n in before]
 
 
-def test_where_claims_are_kept_apart_the_row_is_the_lock(world, monkeypatch):
-    """As with two processes on one PostgreSQL: each waits its turn, and sees what the one before did."""
-    monkeypatch.setattr(world.installation.gateway.claims, "held", lambda *_: nullcontext())
+def test_without_a_shared_claim_the_row_lock_decides(world, monkeypatch):
+    """As with two processes on one PostgreSQL: each waits for the row lock and sees the change of the one before."""
+    monkeypatch.setattr(world.installation.gateway.claims, "claim", lambda *_: nullcontext())
     before = len(world.all_events(FLOW_CHANGED))
     codes = [response.code for response in world.concurrently([withdraw_call(id_of(world, "preboarding"))] * 20)]
     assert sorted(codes) == [0, *[1161129] * 19]
@@ -54,7 +54,7 @@ def test_other_pre_hires_do_not_wait(world):
     assert [response.data for response in world.concurrently(map(withdraw_call, ids))] == [{"success": True}] * 8
 
 
-def test_a_refused_withdrawal_leaves_the_pre_hire_free(world):
+def test_a_refused_withdrawal_releases_the_pre_hire(world):
     id = id_of(world, "preboarding")
     assert withdraw(world, id, "").code == 1161001
     world.sandbox("PUT", "faults", [{"operation": OPERATION, "code": 1161000, "times": 1}])

@@ -1,4 +1,4 @@
-"""Each row of the error table of withdraw_onboarding: refused with nothing changed, and its allowed neighbour."""
+"""Each row of the error table of withdraw_onboarding: refused with nothing changed, and its nearest allowed request."""
 
 import pytest
 
@@ -21,7 +21,7 @@ NOT_VISIBLE = (400, 1161105, "You don't have the permission to view the prehire,
 INVALID_WORKFLOW = (400, 1161094, "Invalid workflow operation.")
 UNKNOWN_ID = "7999999999999999999"
 ASTRAL_CHARACTER = "\N{WAVING HAND SIGN}"
-"""A character outside the basic plane: one code point, two UTF-16 units, four bytes."""
+"""A character outside the Basic Multilingual Plane: one code point, two UTF-16 units, four UTF-8 bytes."""
 
 
 def already_final(stage):
@@ -67,7 +67,7 @@ def test_a_parameter_is_missing_empty_ill_typed_or_too_long(world, body):
 
 
 @pytest.mark.parametrize("reason", ["x", "x" * 500, "理" * 500, ASTRAL_CHARACTER * 500, f"  {ASTRAL_CHARACTER}\n"])
-def test_a_reason_of_up_to_500_code_points_is_kept_as_it_is(world, reason):
+def test_a_reason_of_up_to_500_code_points_is_stored_unchanged(world, reason):
     id = id_of(world, "preboarding")
     assert withdraw_ok(world, id, reason)["withdrawn_reason"] == reason
 
@@ -90,36 +90,38 @@ def test_an_employee_is_no_pre_hire(world):
     assert error_of(world, lambda: withdraw(world, world.employment("active")["id"])) == NOT_VISIBLE
 
 
-def test_an_app_may_see_pre_hires_or_change_them_too_or_neither(world, monkeypatch):
+def test_an_app_may_change_read_or_not_access_pre_hires(world, monkeypatch):
     id = id_of(world, "preboarding")
-    neither, sees, changes = (create_app(world, monkeypatch, pre_hires=access) for access in ("none", "read", "all"))
-    assert error_of(world, lambda: withdraw(world, id, app=neither)) == NOT_VISIBLE
+    no_access, read_only, full_access = (
+        create_app(world, monkeypatch, pre_hires=access) for access in ("none", "read", "all")
+    )
+    assert error_of(world, lambda: withdraw(world, id, app=no_access)) == NOT_VISIBLE
     assert error_of(world, lambda: withdraw(world, id, app=APP_NO_FIELD_SCOPES)) == NOT_VISIBLE
-    assert error_of(world, lambda: withdraw(world, id, app=sees)) == PERMISSION_DENIED
-    withdraw_ok(world, id, app=changes)
+    assert error_of(world, lambda: withdraw(world, id, app=read_only)) == PERMISSION_DENIED
+    withdraw_ok(world, id, app=full_access)
 
 
 def test_a_read_only_app_learns_what_does_not_exist(world, monkeypatch):
-    sees = create_app(world, monkeypatch, pre_hires="read")
-    assert error_of(world, lambda: withdraw(world, UNKNOWN_ID, app=sees)) == NOT_VISIBLE
-    assert error_of(world, lambda: withdraw(world, id_of(world, "deleted"), app=sees)) == NOT_VISIBLE
-    assert error_of(world, lambda: withdraw(world, id_of(world, "completed"), app=sees)) == PERMISSION_DENIED
+    read_only = create_app(world, monkeypatch, pre_hires="read")
+    assert error_of(world, lambda: withdraw(world, UNKNOWN_ID, app=read_only)) == NOT_VISIBLE
+    assert error_of(world, lambda: withdraw(world, id_of(world, "deleted"), app=read_only)) == NOT_VISIBLE
+    assert error_of(world, lambda: withdraw(world, id_of(world, "completed"), app=read_only)) == PERMISSION_DENIED
 
 
-def test_the_range_of_employees_says_nothing_about_pre_hires(world, monkeypatch):
+def test_the_data_range_does_not_limit_pre_hires(world, monkeypatch):
     app = create_app(world, monkeypatch, data_range="none", pre_hires="all")
     withdraw_ok(world, id_of(world, "day_one"), app=app)
 
 
-@pytest.mark.parametrize("own", ["none", "read"])
-def test_a_store_app_sees_everyone(world, monkeypatch, own):
-    app_id = create_app(world, monkeypatch, type="store", pre_hires=own)
+@pytest.mark.parametrize("access", ["none", "read"])
+def test_a_store_app_may_always_change_pre_hires(world, monkeypatch, access):
+    app_id = create_app(world, monkeypatch, type="store", pre_hires=access)
     app = world.await_(world.installation.apps.get(app_id))
     world._tokens[app_id] = world.installation.gateway.tokens.issue(app).text
     withdraw_ok(world, id_of(world, "preboarding"), app=app_id)
 
 
-def test_the_scope_comes_before_everything(world):
+def test_the_scope_is_checked_before_everything(world):
     response = world.call("POST", WITHDRAW, {}, app=APP_NO_SCOPES)
     assert response.code == 99991672
     assert [v["subject"] for v in response.json["error"]["permission_violations"]] == [
@@ -133,7 +135,7 @@ def test_a_completed_or_withdrawn_onboarding_cannot_be_withdrawn(world, name, st
 
 
 @pytest.mark.parametrize("name", ["preboarding", "day_one"])
-def test_whoever_is_still_expected_can_be_withdrawn(world, name):
+def test_an_open_onboarding_can_be_withdrawn_once(world, name):
     id = id_of(world, name)
     withdraw_ok(world, id)
     assert error_of(world, lambda: withdraw(world, id)) == already_final("Withdrawn")
@@ -158,21 +160,21 @@ def test_open_tasks_end_with_the_flow_unless_one_is_being_initiated(world, task)
     if task is TaskStatus.INITIATING:
         assert error_of(world, lambda: withdraw(world, id)) == INVALID_WORKFLOW
         return
-    stays = ("failed", "skipped", "completed", "terminated", "manual_skipped")
+    final = ("failed", "skipped", "completed", "terminated", "manual_skipped")
     first, second = withdraw_ok(world, id)["tasks"]
     assert first["status"] == "completed"
-    assert second["status"] == (task.value if task in stays else "terminated")
+    assert second["status"] == (task.value if task in final else "terminated")
 
 
-def test_parameters_are_looked_at_first_and_the_stage_before_the_flow(world, monkeypatch):
-    neither = create_app(world, monkeypatch, pre_hires="none")
-    assert error_of(world, lambda: withdraw(world, UNKNOWN_ID, "x" * 501, app=neither)) == INVALID
+def test_parameters_are_checked_first_and_the_stage_before_the_flow(world, monkeypatch):
+    no_access = create_app(world, monkeypatch, pre_hires="none")
+    assert error_of(world, lambda: withdraw(world, UNKNOWN_ID, "x" * 501, app=no_access)) == INVALID
     id = create_pre_hire(world, status=Status.COMPLETED, flow=FlowStatus.OTHERS)
     assert error_of(world, lambda: withdraw(world, id)) == already_final("Completed")
 
 
 @pytest.mark.parametrize(
-    "says",
+    "expected",
     [
         (500, 1161000, "Server system error"),
         (503, 1161204, "Requset timeout"),
@@ -191,9 +193,9 @@ def test_a_fault_makes_any_documented_error_once(world, expected):
     withdraw_ok(world, id)
 
 
-def test_what_breaks_half_way_is_a_system_error_and_leaves_nothing(world, monkeypatch):
+def test_a_failure_half_way_is_a_system_error_and_changes_nothing(world, monkeypatch):
     id = id_of(world, "preboarding")
     with monkeypatch.context() as patch:
-        patch.setattr(events, "flow_moved", None)
+        patch.setattr(events, "onboarding_flow_changed", None)
         assert error_of(world, lambda: withdraw(world, id)) == (500, 1161000, "Server system error")
     withdraw_ok(world, id)

@@ -1,4 +1,4 @@
-"""Answering an approval task, and finding it: every documented no and its neighbour."""
+"""Answering an approval task, and listing tasks: every documented error, and its nearest allowed request."""
 
 import pytest
 
@@ -11,7 +11,7 @@ UNKNOWN_ID = "7999999999999999999"
 
 @pytest.fixture
 def waiting(world):
-    """A process that waits for `active`'s manager: its id, the open task, and who is asked."""
+    """A process that waits for the manager of `active`: its id, the pending task and its approver."""
     person, flow = world.employment("active"), world.named["transfer_types"]["internal_transfer"]["flow_id"]
     info = {"target_department": world.named["departments"]["other"]["id"]}
     job_change = world.create_job_change(
@@ -33,18 +33,18 @@ def answer_task(world, process, task, **body):
         ({"status": "3"}, 1161002, 400, "参数非法"),
         ({}, 1161002, 400, "参数非法"),
         ({"status": 3}, 1161002, 400, "参数非法"),
-        ({"status": 2, "who": True}, 1161002, 400, "参数非法"),
-        ({"status": 2, "who": True, "reason": "  "}, 1161002, 400, "参数非法"),
+        ({"status": 2, "by_approver": True}, 1161002, 400, "参数非法"),
+        ({"status": 2, "by_approver": True, "reason": "  "}, 1161002, 400, "参数非法"),
         ({"status": 3, "user_id": UNKNOWN_ID}, 1161003, 403, "无权限"),
-        ({"status": 3, "somebody_else": True}, 1161003, 403, "无权限"),
+        ({"status": 3, "by_another": True}, 1161003, 403, "无权限"),
     ],
 )
 def test_refused_with_nothing_changed_and_then_answered(world, waiting, body, code, status, message):
     process, task, approver = waiting
     request_body = {k: v for k, v in body.items() if k in ("status", "user_id", "reason")}
-    if "who" in body:
+    if "by_approver" in body:
         request_body["user_id"] = approver
-    if "somebody_else" in body:
+    if "by_another" in body:
         request_body["user_id"] = world.employment("active")["id"]
     before = world.fingerprint()
     assert answer_task(world, process, task, **request_body).error() == (status, code, message)
@@ -53,13 +53,13 @@ def test_refused_with_nothing_changed_and_then_answered(world, waiting, body, co
 
 
 @pytest.mark.parametrize("wrong", ["process", "task", "both"])
-def test_a_task_that_is_not_there(world, waiting, wrong):
+def test_an_unknown_process_or_task(world, waiting, wrong):
     process, task, approver = waiting
     ids = (UNKNOWN_ID if wrong != "task" else process, UNKNOWN_ID if wrong != "process" else task)
     assert answer_task(world, *ids, status=3, user_id=approver).error() == (400, 1161002, "参数非法")
 
 
-def test_a_task_of_a_later_step_is_not_handed_out_yet(world, waiting):
+def test_a_task_of_a_later_node_is_not_assigned_yet(world, waiting):
     process, _, _ = waiting
     later = next(t for t in world.sandbox("GET", f"records/processes/{process}")["tasks"] if t["status"] == 0)
     assert answer_task(world, process, later["approver_id"], status=3, user_id=later["approver"]).code == 1161002
@@ -91,7 +91,7 @@ def test_a_form_that_is_not_accepted_is_shown_by_a_fault(world, waiting):
     answer_task(world, process, task, status=3, user_id=approver).assert_ok()
 
 
-def test_the_system_answers_in_anybodys_place(world, waiting):
+def test_the_system_answers_for_any_approver(world, waiting):
     process, task, _ = waiting
     assert answer_task(world, process, task, status=3, system_approval=True).data == {"code": 0, "msg": "success"}
 
@@ -120,7 +120,7 @@ def test_tasks_by_status_and_page(world, waiting):
         ({"approver_status": "done"}, 1160121, "List type does not exist"),
     ],
 )
-def test_a_list_that_is_not_there(world, query, code, message):
+def test_an_invalid_task_list_query(world, query, code, message):
     whole = {"page_size": 10, "user_id": world.employment("manager")["id"], "user_id_type": CORE}
     assert world.call("GET", TASKS, **(whole | query)).error() == (400, code, message)
     world.call("GET", TASKS, **whole, page_token="1", approver_status=12).assert_ok()

@@ -1,4 +1,4 @@
-"""How a node stands, by the tasks of its approvers."""
+"""The status of a node, by the tasks of its approvers."""
 
 import pytest
 
@@ -22,5 +22,5 @@ WAITING, CANCELLED = TaskStatus.WAITING, TaskStatus.CANCELLED
     ],
     ids=["any of two", "all of two, recalled", "all of two", "one to come", "recalled", "rejected", "not yet"],
 )
-def test_a_node_is_as_its_tasks_are(all_of, statuses, node):
+def test_the_status_of_a_node_follows_from_its_tasks(all_of, statuses, node):
     assert _node_status([Task("1", 0, "2", all_of, status) for status in statuses]) is node

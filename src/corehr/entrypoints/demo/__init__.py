@@ -1,6 +1,6 @@
-"""The demo company: one seed and one moment make the same company, byte for byte.
+"""The demo company: the same seed and the same `now` make the same company, byte for byte.
 
-Only what holds real time differs: when its apps were made, and when its clock was set.
+Only real times differ: when its apps were made, and when its clock was set.
 """
 
 from collections.abc import Mapping
@@ -39,15 +39,15 @@ __all__ = ["DEFAULT_EMPLOYEES", "DEFAULT_NOW", "DEFAULT_SEED", "banner", "prepar
 DEFAULT_EMPLOYEES: Final = 200
 DEFAULT_SEED: Final = 1
 _SETUP_DAYS_BEFORE: Final = 60
-"""Days before its first day on which a company sets itself up."""
+"""Days before the first day of the company on which its organisation is created."""
 
 
 def prepare(
     url: str, *, employees: int = DEFAULT_EMPLOYEES, seed: int = DEFAULT_SEED, now: datetime = DEFAULT_NOW
 ) -> None:
-    """Fill an empty, migrated database with the demo company; one that holds this seed is left as it is.
+    """Fill an empty, migrated database with the demo company, unless it already holds the company of this seed.
 
-    WrongUse when it holds anything else, or when there would be too few people for everybody who has a name.
+    Raises UsageError when it holds anything else, or when `employees` is less than `MIN_EMPLOYEES`.
     """
     store = open_store(url, Clock(), TimeOrderedIds())
     try:
@@ -55,9 +55,9 @@ def prepare(
             DEFAULT_TENANT_ID, lambda tx: (kernel_tenants.get(tx), demo_build.find_demo_company(tx))
         )
         if tenant and tenant.seed is None:
-            raise UsageError("this database holds a company that is no demo: give --db an empty one")
+            raise UsageError("this database holds a company that is not a demo: give --db an empty one")
         if tenant and tenant.seed != str(seed):
-            raise UsageError(f"this demo company has --seed {tenant.seed}: ask for that one, or give --db another")
+            raise UsageError(f"this demo company has --seed {tenant.seed}: use that seed, or another --db")
         if not demo_company:
             rebuild(store, employees=employees, seed=seed, now=now)
     finally:
@@ -65,13 +65,16 @@ def prepare(
 
 
 def rebuild(store: Store, *, employees: int, seed: int, now: datetime) -> None:
-    """Make the company; what was in the store before, or an interrupted attempt left behind, is taken away.
+    """Make the company, after deleting all rows that were there, such as those of an interrupted attempt.
 
-    A tenant that is there stays until the new one replaces it, so that its apps are never unknown.
+    An existing tenant and its apps stay until the new ones replace them, so that its apps are never unknown.
+
+    Raises UsageError when `employees` is less than `MIN_EMPLOYEES`.
     """
     if employees < named_people.MIN_EMPLOYEES:
         raise UsageError(
-            f"a demo company has at least {named_people.MIN_EMPLOYEES} people: give --employees {named_people.MIN_EMPLOYEES}"
+            f"a demo company has at least {named_people.MIN_EMPLOYEES} people: "
+            f"give --employees {named_people.MIN_EMPLOYEES}"
         )
     store.command_sync(DEFAULT_TENANT_ID, partial(tenant_rows.delete_rows, excluding=tenant_rows.IDENTITY_TABLES))
     build = DemoBuild(seed, employees, DemoDates(now))
@@ -98,7 +101,7 @@ def _create_organisation(build: DemoBuild, tx: Tx) -> None:
 
 
 def _publish(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx) -> None:
-    """The present: apps may call, records have names; the company itself last, so that it is whole or not there."""
+    """Create the apps, the named records and the tenant in one last command, so a company is complete or absent."""
     tenant_rows.delete_tenant_rows(tx)
     apps.create_apps(tx, build)
     server_key = sha256(f"demo company {build.seed}".encode()).hexdigest()

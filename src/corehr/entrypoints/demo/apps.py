@@ -1,4 +1,4 @@
-"""The apps of a demo company; their secrets are no secrets."""
+"""The apps of a demo company, with published secrets."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from corehr.kernel.feature import PreHireAccess
 
 @dataclass(frozen=True)
 class DemoApp:
-    """`scopes` and `data_range` are words for what is known only once the spec is read and departments exist."""
+    """An app. `scopes` and `data_range` are keywords, resolved once the spec is read and the departments exist."""
 
     name: str
     secret: str
@@ -27,26 +27,26 @@ class DemoApp:
 
 
 APPS: Final[Mapping[str, DemoApp]] = {
-    "cli_a000000000000001": DemoApp("all", "demo-secret-all", "every scope, sees everyone"),
+    "cli_a000000000000001": DemoApp("all", "demo-secret-all", "every scope, data range everyone"),
     "cli_a000000000000002": DemoApp("none", "demo-secret-none", "no scope", scopes="none", pre_hires="none"),
     "cli_a000000000000003": DemoApp(
         "narrow",
         "demo-secret-narrow",
-        "every API scope, no field scope, sees nobody",
+        "every API scope, no field scope, empty data range",
         scopes="narrow",
         data_range="none",
         pre_hires="none",
     ),
     "cli_a000000000000004": DemoApp("store", "demo-secret-store", "a store app", type="store"),
     "cli_a000000000000005": DemoApp(
-        "part", "demo-secret-part", "every scope, sees one department and its children", data_range="part"
+        "part", "demo-secret-part", "every scope, data range one department and its children", data_range="part"
     ),
 }
 DEFAULT_APP_ID: Final = next(iter(APPS))
 
 
 def create_apps(tx: Tx, build: DemoBuild) -> None:
-    """All of them, under the ids and secrets that the documents name."""
+    """Create all apps of `APPS`, with the documented ids and secrets, and register their names."""
     department_id = build.id_of("departments", "range")
     scopes: Mapping[str, Scopes] = {
         "all": ALL_SCOPES,
@@ -72,9 +72,9 @@ def create_apps(tx: Tx, build: DemoBuild) -> None:
 
 
 def api_scopes_without_field_scopes(spec: Spec) -> frozenset[str]:
-    """Enough for every operation and event, and nothing that shows a field.
+    """Return scopes that allow every operation and event, and include no field scope where that is possible.
 
-    Where all the scopes of an operation are also some field's, it could not be called without one: it keeps the first.
+    An operation or event whose scopes are all field scopes too keeps the first of them, or it could not be used.
     """
     entries: list[Operation | EventType] = [*spec.operations.values(), *spec.events.values()]
     field_scopes = frozenset(scope for entry in entries for scope in _scopes_of_fields(entry))

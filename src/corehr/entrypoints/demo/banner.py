@@ -1,4 +1,4 @@
-"""What a demo says of itself when it starts: who may call, what exists, and a first call that works when pasted."""
+"""The banner that a demo prints when it starts: credentials, addresses, and a first call that can be pasted."""
 
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ _JOB_CHANGES_PATH = "/open-apis/corehr/v1/job_changes"
 
 
 def banner(installation: "Installation", base_url: str) -> str:
-    """The text, without a newline at its end."""
+    """Return the text of the banner, without a newline at the end."""
 
     def render(tx: Tx) -> str:
         demo_company, names = find_demo_company(tx), get_named_records(tx)
@@ -34,13 +34,13 @@ def banner(installation: "Installation", base_url: str) -> str:
                 f"  app id      {DEFAULT_APP_ID}",
                 f"  secret      {APPS[DEFAULT_APP_ID].secret}",
                 f"  Open API    {base_url}/open-apis/",
-                f"  described   {base_url}/openapi.json",
-                f"  sandbox     {base_url}/sandbox/world   the records that have names",
-                f"              {base_url}/sandbox/clock   what time it is there: {now:%Y-%m-%d %H:%M}",
-                f"  events      {base_url}/sandbox/events   what happened; PUT sandbox/apps/{DEFAULT_APP_ID}/webhook says",
-                "              where it is to be told: docs/events.md",
+                f"  OpenAPI     {base_url}/openapi.json",
+                f"  sandbox     {base_url}/sandbox/world   the named records",
+                f"              {base_url}/sandbox/clock   the world time: {now:%Y-%m-%d %H:%M}",
+                f"  events      {base_url}/sandbox/events   what happened",
+                f"              PUT sandbox/apps/{DEFAULT_APP_ID}/webhook sets where they go: docs/events.md",
                 "",
-                "Move somebody to another department:",
+                "Move an employee to another department:",
                 "",
                 *_curl(base_url, active["open_id"], another if current_department == other else other, today),
             ]

@@ -24,20 +24,23 @@ TRANSFER_TYPES: Final = (
     ("promotion", "晋升", "Promotion"),
     ("organization_adjustment", "组织调整", "Organisation adjustment"),
 )
-"""Transfer types by unique identifier; the last one cannot be asked for and is called `system_only`."""
+"""Unique identifier and both names of each transfer type; the last one is registered as `system_only`."""
 
 answer_task: Final = make_answer_task({commands.APPROVAL_SUBJECT: commands.on_decided})
 
 
 @dataclass(frozen=True)
 class JobChangePlan:
-    """One job change: how many days ago it was asked for, when it takes effect, and who said what to it since."""
+    """One job change in the status that gives it its name.
+
+    It takes effect `effective_in_days` from today, in the past when negative.
+    """
 
     status: str
     requested_days_ago: int
     effective_in_days: int
     approvals: tuple[bool, ...] | None
-    """None without approval; else what the first approvers said, a day after each other."""
+    """None for a direct change; else the answers of the first approvers, one a day: True approves, False rejects."""
 
 
 JOB_CHANGE_PLANS: Final = (
@@ -51,7 +54,7 @@ JOB_CHANGE_PLANS: Final = (
 
 
 def create_transfer_types(tx: Tx, build: DemoBuild) -> None:
-    """Transfer types and the flows they name; the flows themselves need people."""
+    """Create the transfer types, with the ids of their flows; the flows are created later because they need people."""
     for type_id, zh, en in TRANSFER_TYPES:
         system_only = type_id == TRANSFER_TYPES[-1][0]
         flow_id = None if system_only else new_flow_id(tx)
@@ -60,12 +63,12 @@ def create_transfer_types(tx: Tx, build: DemoBuild) -> None:
 
 
 def new_flow_id(tx: Tx) -> str:
-    """An id of a flow definition, in the form the platform gives them."""
+    """Return a new id of a flow definition, in the format of the platform."""
     return f"people_{tx.new_id()}_{tx.new_id()}"
 
 
 def create_flows(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx) -> None:
-    """Both flows ask the direct manager, then the HR partner."""
+    """Create both flows: the direct manager approves first, then the HR partner."""
     nodes = [processes.Node([processes.DIRECT_MANAGER], True), processes.Node([people_by_name["hr_partner"].id], True)]
     for type_id, zh, en in TRANSFER_TYPES[:-1]:
         flow_id = build.named_records["transfer_types"][type_id]["flow_id"]
@@ -74,7 +77,7 @@ def create_flows(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx:
 
 
 def schedule_job_changes(build: DemoBuild, people_by_name: Mapping[str, PersonSeed]) -> None:
-    """One job change per status, the oldest first."""
+    """Schedule one job change per status, the oldest first, and those that two offboardings need."""
     flow = build.named_records["transfer_types"]["internal_transfer"]["flow_id"]
     for job_change_plan in JOB_CHANGE_PLANS:
         plan = people_by_name[f"job_change_{job_change_plan.status}"]
@@ -101,7 +104,7 @@ def schedule_job_changes(build: DemoBuild, people_by_name: Mapping[str, PersonSe
 
 
 def name_processes(tx: Tx, build: DemoBuild, server_key: str) -> None:
-    """Processes by the state they are in, with their tasks; what waits for whom."""
+    """Register a process for each state, with its tasks and the approver of its first pending task."""
     for name, status in (
         ("waiting", "Approving"),
         ("approved", "Approved"),
@@ -144,7 +147,7 @@ def _create_job_change(build: DemoBuild, plan: PersonSeed, name: str, day: str, 
 
 
 def _answer_next_task(build: DemoBuild, status: str, approve: bool, tx: Tx) -> None:
-    """Whoever's turn it is says yes or no."""
+    """Approve or reject the first pending task of the job change's process."""
     process_id = build.named_records["job_changes"][status]["process_id"]
     task = next(t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING)
     status_code, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")

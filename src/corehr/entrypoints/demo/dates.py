@@ -1,4 +1,4 @@
-"""The days of a demo company, all counted from its present moment."""
+"""The dates of a demo company, all counted from its present instant."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -8,14 +8,14 @@ from corehr.kernel.clock import IsoDate, local_date
 
 TIME_ZONE: Final = "Asia/Shanghai"
 ABROAD_TIME_ZONE: Final = "Europe/London"
-"""Where its one office abroad is."""
+"""The time zone of its only office abroad."""
 
 DEFAULT_NOW: Final = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
 YEARS_OF_HISTORY: Final = 10
 
 
 class DemoDates:
-    """`quarters` are the first days of those the company has lived, the running one last."""
+    """The dates that a company is built from. `quarters` are the first days of its quarters, the current one last."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -30,27 +30,27 @@ class DemoDates:
         self.end_of_last_month: IsoDate = (self._today_date.replace(day=1) - timedelta(days=1)).isoformat()
 
     def day(self, days: int) -> IsoDate:
-        """So many days from today."""
+        """Return the date `days` days after today, before it when negative."""
         return add_days(self.today, days)
 
     def at_nine(self, day: IsoDate) -> datetime:
-        """When people write things down on a day; never later than now."""
+        """Return nine o'clock of a day, when records are entered, or now when that is earlier."""
         return min(datetime.combine(date.fromisoformat(day), time(9), ZoneInfo(TIME_ZONE)), self.now)
 
     def quarter_index(self, day: IsoDate) -> int | None:
-        """Which of the quarters holds the day; None when none does yet."""
+        """Return the index in `quarters` of the quarter of a day; None before the first quarter and after today."""
         if day > self.today or day < self.founded:
             return None
         return sum(1 for first in self.quarters if first <= day) - 1
 
 
 def add_days(day: IsoDate, days: int) -> IsoDate:
-    """So many days after a day."""
+    """Return the date `days` days after `day`, before it when negative."""
     return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
 
 
 def add_years(day: IsoDate, years: int) -> IsoDate:
-    """The same day so many years on; the 29th of February becomes the 28th."""
+    """Return the same date `years` years later; the 29th of February becomes the 28th."""
     start = date.fromisoformat(day)
     if (start.month, start.day) == (2, 29):
         start = start.replace(day=28)
@@ -58,7 +58,7 @@ def add_years(day: IsoDate, years: int) -> IsoDate:
 
 
 def add_months(day: IsoDate, months: int) -> IsoDate:
-    """The same day so many months on, at most the 28th."""
+    """Return the same day of the month `months` months later, at most the 28th."""
     start = date.fromisoformat(day)
     month = start.month - 1 + months
     return date(start.year + month // 12, month % 12 + 1, min(start.day, 28)).isoformat()

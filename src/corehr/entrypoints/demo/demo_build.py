@@ -1,4 +1,4 @@
-"""A demo company in the making: its days, its choices, what will happen in it, and the names of its records."""
+"""The context in which a demo company is built, and the tables of its named records."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -23,10 +23,10 @@ from corehr.kernel.statements import (
 from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
 NamedRecords = dict[str, dict[str, dict[str, Any]]]
-"""What is known by name: facts, with at least `id`, by kind and name."""
+"""The facts of named records, at least `id`, by kind and name."""
 
 named_record = tenant_table(
-    "world_name", text_column("kind", key=True), text_column("name", key=True), text_column("facts")
+    "named_record", text_column("kind", key=True), text_column("name", key=True), text_column("facts")
 )
 demo_company = tenant_table("demo_company", integer_column("seed"), integer_column("employees"), text_column("now"))
 
@@ -39,7 +39,7 @@ _SELECT_DEMO_COMPANY = select_by(demo_company)
 
 
 class DemoBuild:
-    """What is known while it is built. `happens` is carried out in order of time by `live`."""
+    """The state of one build: its dates, random choices, scheduled commands and named records."""
 
     def __init__(self, seed: int, employees: int, dates: DemoDates) -> None:
         self.seed, self.employees = seed, employees
@@ -51,34 +51,34 @@ class DemoBuild:
         self._scheduled: list[tuple[datetime, Callable[[Tx], None]]] = []
 
     def schedule(self, instant: datetime, work: Callable[[Tx], None]) -> None:
-        """At a moment something happens, in a command of its own."""
+        """Schedule a command that `run` will execute at an instant of world time."""
         self._scheduled.append((instant, work))
 
     def register(self, kind: str, name: str, id: str, **facts: Any) -> str:
-        """Give a record a name and facts; its id again."""
+        """Give a record a name and facts, and return its id."""
         self.named_records.setdefault(kind, {})[name] = {"id": id, **facts}
         return id
 
     def id_of(self, kind: str, name: str) -> str:
-        """The id of a record that has a name."""
+        """Return the id of a named record."""
         return str(self.named_records[kind][name]["id"])
 
     def run(self, store: Store) -> None:
-        """Let everything happen, the earliest first."""
+        """Execute all scheduled commands, the earliest first, and clear the schedule."""
         scheduled, self._scheduled = sorted(self._scheduled, key=lambda item: item[0]), []
         for instant, work in scheduled:
             store.command_sync(DEFAULT_TENANT_ID, work, at=instant, ids=self._ids)
 
 
 def save(tx: Tx, build: DemoBuild) -> None:
-    """Write down the names and that the company is whole."""
+    """Insert the named records and the row that marks the company as complete."""
     insert_named_records(tx, build.named_records)
     now = build.dates.now.isoformat()
     tx.execute(_INSERT_DEMO_COMPANY, seed=build.seed, employees=build.employees, now=now)
 
 
 def insert_named_records(tx: Tx, named_records: NamedRecords) -> None:
-    """Records go by these names from now on."""
+    """Insert the names and facts of records."""
     tx.execute_many(
         _INSERT_NAMED_RECORD,
         [
@@ -90,7 +90,7 @@ def insert_named_records(tx: Tx, named_records: NamedRecords) -> None:
 
 
 def get_named_records(tx: Tx) -> NamedRecords:
-    """Everything that has a name."""
+    """Return all named records, by kind and name."""
     named_records: NamedRecords = {}
     for row in tx.fetch_all(_SELECT_NAMED_RECORDS):
         named_records.setdefault(row["kind"], {})[row["name"]] = decode_json(row["facts"])
@@ -98,6 +98,6 @@ def get_named_records(tx: Tx) -> NamedRecords:
 
 
 def find_demo_company(tx: Tx) -> tuple[int, int, datetime] | None:
-    """Seed, employees and first moment of the demo company in this database; None when it holds no whole one."""
+    """Return seed, employees and first instant of the demo company, or None when the database has no complete one."""
     row = tx.fetch_one(_SELECT_DEMO_COMPANY)
     return (row["seed"], row["employees"], datetime.fromisoformat(row["now"])) if row else None

@@ -1,4 +1,4 @@
-"""What ends, or will end, in a demo company: offboardings in every status, employments, things that are disabled."""
+"""What ends in a demo company: offboardings in every status, employments, and disabled records."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -10,18 +10,18 @@ from corehr.entrypoints.demo.demo_build import DemoBuild
 from corehr.entrypoints.demo.named_people import DEPARTMENT_CLOSES_IN_DAYS, FULL_DEPARTMENT_HEADCOUNT
 from corehr.entrypoints.demo.organisation import ENTITIES
 from corehr.entrypoints.demo.plans import PersonSeed
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel.clock import FOREVER
 from corehr.kernel.db import Tx
 
 FUTURE_JOB_DATA_DAYS: Final = 730
-"""Days from today to the version of `future_job_data`, later than any change."""
+"""Days from today to the last job-data version of `future_job_data`, later than any job change."""
 
 
 def schedule_endings(build: DemoBuild, people_by_name: Mapping[str, PersonSeed]) -> None:
-    """In order of time: half a year ago until the day before yesterday."""
+    """Schedule everything that ends, in order of time; the first of it happened 180 days ago."""
     dates = build.dates
     build.schedule(dates.at_nine(dates.day(-180)), partial(_disable, build))
     build.schedule(dates.at_nine(dates.day(-60)), partial(_set_end_dates, build, people_by_name))
@@ -60,8 +60,8 @@ def _plan_headcount(build: DemoBuild, tx: Tx) -> None:
 
 
 def _set_end_dates(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx) -> None:
-    """An end that no offboarding made, and job data that begins long after today."""
-    people.set_end_date(tx, people_by_name["fixed_end"].id, build.dates.end_of_last_month)
+    """Set an end date without an offboarding, and append job data that begins `FUTURE_JOB_DATA_DAYS` from today."""
+    employments.set_end_date(tx, people_by_name["fixed_end"].id, build.dates.end_of_last_month)
     plan, day = people_by_name["future_job_data"], build.dates.day(FUTURE_JOB_DATA_DAYS)
     timeline = versions.timeline(tx, job_datas.KIND, plan.job_data_id)
     patch = {"weekly_working_hours": "20"}

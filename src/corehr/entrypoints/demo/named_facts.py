@@ -1,4 +1,4 @@
-"""The facts that a demo company tells of its people and departments by name."""
+"""The facts of a demo company's named employments and departments."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -10,15 +10,15 @@ from corehr.entrypoints.demo.demo_build import NamedRecords
 from corehr.gateway import opaque_ids
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments import records as departments
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.probation import records as probation
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 JOB_DATA_FACTS: Final[Mapping[str, str]] = {
-    "direct_manager": people.DIRECT_MANAGER,
-    "dotted_manager": people.DOTTED_MANAGER,
+    "direct_manager": employments.DIRECT_MANAGER,
+    "dotted_manager": employments.DOTTED_MANAGER,
     "department": "department_id",
     "work_location": "work_location_id",
     "job": "job_id",
@@ -34,14 +34,17 @@ JOB_DATA_FACTS: Final[Mapping[str, str]] = {
     "service_company": "service_company_id",
     "cost_center_rates": "cost_center_rates",
 }
-"""What is told of a person's job data, and how records call it."""
+"""The facts about job data, and the field of each."""
 
 CONTRACT_FIELDS: Final = ("company_id", "contract_number", "contract_start_date", "contract_end_date")
 
 
 def employment_facts(tx: Tx, names: Mapping[str, str], today: IsoDate, server_key: str) -> Mapping[str, dict[str, Any]]:
-    """Facts by name, of employments by name: ids of every kind, and what holds today, or on the first day to come."""
-    employments_by_id = people.get_many(tx, sorted(names.values()))
+    """Return the facts of employments, given by name: their ids of every type, job data, contract and probation.
+
+    Job data are those of today, or of the first day when that is still to come.
+    """
+    employments_by_id = employments.get_many(tx, sorted(names.values()))
     contract_ids = {id: contracts.list_ids(tx, id) for id in employments_by_id}
     entity_ids = [
         *employments_by_id,
@@ -62,7 +65,7 @@ def employment_facts(tx: Tx, names: Mapping[str, str], today: IsoDate, server_ke
 
 
 def add_department_facts(tx: Tx, named_records: NamedRecords, server_key: str) -> None:
-    """Adds their other ids and what they are below to the facts of departments."""
+    """Add department_id, open_department_id, parent_id and name to the facts of departments."""
     facts = named_records["departments"].values()
     own_ids = {row["id"]: row["department_id"] for row in departments.list_by_ids(tx, sorted({f["id"] for f in facts}))}
     for fact in facts:
@@ -73,7 +76,7 @@ def add_department_facts(tx: Tx, named_records: NamedRecords, server_key: str) -
         fact["name"] = timeline[-1].body["name"]
 
 
-def _ids(employment: people.Employment, server_key: str) -> dict[str, Any]:
+def _ids(employment: employments.Employment, server_key: str) -> dict[str, Any]:
     open_ids = {app_id: opaque_ids.encode_open_id(server_key, app_id, employment.id) for app_id in APPS}
     return {
         "id": employment.id,
@@ -86,7 +89,7 @@ def _ids(employment: people.Employment, server_key: str) -> dict[str, Any]:
     }
 
 
-def _employment(employment: people.Employment) -> dict[str, Any]:
+def _employment(employment: employments.Employment) -> dict[str, Any]:
     return {"name": employment.name, "onboarding_date": employment.onboarding_date, "end_date": employment.end_date}
 
 
@@ -96,7 +99,7 @@ def _job_data(timeline: Timeline, today: IsoDate) -> dict[str, Any]:
 
 
 def _contract(timelines: Mapping[tuple[str, str], Timeline], ids: Sequence[str], today: IsoDate) -> dict[str, Any]:
-    """The contract in force, else the first one there will be."""
+    """Return the facts of the contract in force today, else of the first one; empty when there is no contract."""
     found = contracts.contract_in_force(timelines, ids, today)
     if found is None:
         first_id = next((id for id in ids if timelines.get((contracts.KIND, id))), None)

@@ -1,4 +1,4 @@
-"""The people of a demo company who have a name in the world: who they are, and what is arranged for them."""
+"""The named people of a demo company: their teams, contracts and probation."""
 
 from typing import Any, Final
 
@@ -10,13 +10,13 @@ from corehr.hr.job_changes.records import Status as ChangeStatus
 from corehr.kernel.clock import IsoDate
 
 FULL_DEPARTMENT_HEADCOUNT: Final = 3
-"""People in the department whose headcount is used up."""
+"""People in the department `full`, whose headcount is used up."""
 
 MIN_EMPLOYEES: Final = 60
-"""Employees that a company needs for everybody who has a name, and for those above them."""
+"""The fewest employees with which a company has all named people and their managers."""
 
 EDIT_DATE_DAYS: Final = 40
-"""Days from today to the `edit_date` of the offboardings with a name: a date that raises what the name says."""
+"""Days from today to the `edit_date` of `OFFBOARDING_DAYS`: an offboarding date that raises the error of the name."""
 
 OFFBOARDING_DAYS: Final = {
     "contract_closed": 30,
@@ -32,31 +32,31 @@ OFFBOARDING_DAYS: Final = {
     "under_modification": 30,
     "under_withdrawal": 30,
 }
-"""Days from today to the offboarding date of those, all of them approved."""
+"""Days from today to the offboarding date of each of these approved offboardings."""
 
 IN_DISABLED_DEPARTMENT: Final = ("department_closing", "department_disabled")
-"""Those of them whose department, called by the second word, is disabled soon, or is already."""
+"""Offboardings whose employee is in the department `closing`, disabled soon, or `disabled`, disabled already."""
 
 DEPARTMENT_CLOSES_IN_DAYS: Final = 35
-"""Days from today until the department of `department_closing` is disabled."""
+"""Days from today until the department `closing` is disabled."""
 
 
 def plan_named_people(planner: PeoplePlanner, build: DemoBuild, organisation: OrganisationIds) -> dict[str, PersonSeed]:
-    """Everybody with a name, by it; heads must have been planned before."""
+    """Plan all named people and return them by name. The heads of departments must have been planned before."""
     for plan_group in (_plan_team_of_manager, _plan_people_elsewhere, _plan_job_changers, _plan_leavers):
         plan_group(planner, build, organisation)
     return {plan.record_name: plan for plan in planner.plans if plan.record_name}
 
 
 def _plan_team_of_manager(planner: PeoplePlanner, build: DemoBuild, org: OrganisationIds) -> None:
-    """The team of `manager`."""
+    """Plan the team of `manager`."""
     dates, team = planner.dates, org.teams[0]
     manager, dotted_manager = planner.heads[team], planner.heads[org.divisions[-1]]
     started = dates.quarters[-9]
     fixed_term = [ContractTerms(started, add_days(add_years(started, 3), -1))]
     intern = {"employee_type_id": org.by_kind["employee_types"][1], "employee_subtype_id": org.subtypes["Intern"][0]}
-    planner.plan_person(team, manager, started, "active", fixed_term, dotted=dotted_manager)
-    planner.plan_person(team, manager, started, "active_2", fixed_term, dotted=manager)
+    planner.plan_person(team, manager, started, "active", fixed_term, dotted_manager=dotted_manager)
+    planner.plan_person(team, manager, started, "active_2", fixed_term, dotted_manager=manager)
     planner.plan_person(team, manager, dates.quarters[-3], "intern", job_data=intern)
     planner.plan_person(team, manager, dates.quarters[-2], "on_probation")
     planner.plan_person(team, manager, dates.day(90), "future_hire")
@@ -66,6 +66,7 @@ def _plan_team_of_manager(planner: PeoplePlanner, build: DemoBuild, org: Organis
 
 
 def _plan_people_elsewhere(planner: PeoplePlanner, build: DemoBuild, org: OrganisationIds) -> None:
+    """Plan named people of the last division, and those who fill the department `full`."""
     founded, other_division = planner.dates.founded, org.divisions[-1]
     other_team = next(team for team in reversed(org.teams) if org.parent[org.parent[team]] == other_division)
     planner.plan_person(other_division, planner.heads[other_division], founded, "process_admin")
@@ -78,14 +79,14 @@ def _plan_people_elsewhere(planner: PeoplePlanner, build: DemoBuild, org: Organi
 
 
 def _plan_job_changers(planner: PeoplePlanner, build: DemoBuild, org: OrganisationIds) -> None:
-    """One person for each status of job changes; `manager` is asked first."""
+    """Plan one person for each status of job changes; `manager` is their first approver."""
     team = org.teams[0]
     for status in ChangeStatus:
         planner.plan_person(team, planner.heads[team], planner.dates.quarters[-9], f"job_change_{status}")
 
 
 def _plan_leavers(planner: PeoplePlanner, build: DemoBuild, org: OrganisationIds) -> None:
-    """People whose contract, probation or department stands in the way of another last day."""
+    """Plan the people with an offboarding; for some, contract, probation or department rules out the edit date."""
     dates, section = planner.dates, org.sections[0]
     started = dates.quarters[-9]
     closed_on, ends_soon = dates.day(-10), dates.day(EDIT_DATE_DAYS - 5)

@@ -1,4 +1,4 @@
-"""What demo people are called: common Chinese names, and short ids made from their pinyin."""
+"""The names of demo people: common Chinese names, and user ids made from their pinyin."""
 
 from typing import Final
 
@@ -23,13 +23,16 @@ _ID_LENGTH: Final = 8
 
 
 def generate_name_and_id(random: SeededRandom, number: int) -> tuple[str, str]:
-    """A name, and a user id of eight characters that no other number has."""
+    """Return a random name, and a user id of eight characters that is unique to the number."""
     surname, given_name = random.choice(SURNAMES), random.choice(GIVEN_NAMES)
     return surname[0] + given_name[0], make_user_id(surname[1] + given_name[1], number)
 
 
 def make_user_id(pinyin: str, number: int) -> str:
-    """Four letters of pinyin and the number, to the base 36, in four digits."""
+    """Return a user id: four letters of pinyin, padded with x, and the number in four digits to the base 36.
+
+    A longer number takes more digits and fewer letters.
+    """
     digits = ""
     while number or not digits:
         number, rest = divmod(number, 36)

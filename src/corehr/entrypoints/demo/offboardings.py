@@ -1,4 +1,4 @@
-"""Offboardings of a demo company in every status, made by what the API does and by the approvals it runs."""
+"""Offboardings of a demo company in every status, made with the commands and approvals that the API uses."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -27,10 +27,10 @@ OFFBOARDING_PLANS: Final = {
     "NoNeedApproval": ("leaving_NoNeedApproval", 10, 30),
     "Approving": ("leaving_Approving", 10, 30),
 }
-"""Who leaves, how many days ago that was asked for, and how many days from today they do."""
+"""By status: the person, how many days ago the offboarding was created, and its date in days from today."""
 
 REQUESTED_DAYS_AGO: Final = 8
-"""Days ago on which the offboardings of LEAVES were asked for."""
+"""How many days ago the offboardings of `OFFBOARDING_DAYS` were created."""
 
 DEFAULT_INFO: Final[Mapping[str, Value]] = {
     "reason": "career_change_saas",
@@ -49,24 +49,24 @@ CUSTOM_FIELDS: Final[tuple[tuple[str, str, str, FieldType, dict[str, Any]], ...]
         "待归还物品",
         "To be returned",
         FieldType.OPTION,
-        {"options": ("option_1", "option_2"), "several": True},
+        {"options": ("option_1", "option_2"), "is_list": True},
     ),
     ("date", "交接完成日期", "Hand-over finished on", FieldType.DATE, {}),
     ("date_time", "面谈时间", "Time of the interview", FieldType.DATE, {"with_time": True}),
-    ("person", "接替人", "Successor", FieldType.LOOKUP, {"of": "employment"}),
-    ("people", "交接人", "Taken over by", FieldType.LOOKUP, {"of": "employment", "several": True}),
-    ("company", "新雇主", "New employer", FieldType.LOOKUP, {"of": "company"}),
-    ("url", "交接文档", "Hand-over document", FieldType.TEXT, {"link": True}),
+    ("person", "接替人", "Successor", FieldType.LOOKUP, {"target_kind": "employment"}),
+    ("people", "交接人", "Taken over by", FieldType.LOOKUP, {"target_kind": "employment", "is_list": True}),
+    ("company", "新雇主", "New employer", FieldType.LOOKUP, {"target_kind": "company"}),
+    ("url", "交接文档", "Hand-over document", FieldType.TEXT, {"is_url": True}),
     ("attachment", "离职证明", "Certificate", FieldType.ATTACHMENT, {}),
     ("auto_number", "离职编号", "Number", FieldType.AUTO_NUMBER, {}),
 )
-"""What the company adds to the form, by name."""
+"""The custom fields of the offboarding form: name, both labels, type and attributes."""
 
 answer_task: Final = make_answer_task({APPROVAL_SUBJECT: commands.on_decided})
 
 
 def schedule_offboardings(build: DemoBuild, people_by_name: Mapping[str, PersonSeed]) -> None:
-    """The form and the flow from the first day on; who leaves, in order of time."""
+    """Schedule the form and the flow on the first day, then the offboardings in order of time."""
     founded = build.dates.founded
     build.schedule(build.dates.at_nine(founded), partial(_create_form_and_flow, build, people_by_name))
     for name, (record_name, days_ago, days) in OFFBOARDING_PLANS.items():
@@ -89,7 +89,7 @@ def _schedule(build: DemoBuild, days_ago: int, work: Any) -> None:
 
 
 def _create_form_and_flow(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx) -> None:
-    """The direct manager is asked, then the HR partner."""
+    """Create the approval flow, direct manager first, then HR partner, and the custom fields of the form."""
     nodes = [processes.Node([processes.DIRECT_MANAGER], True), processes.Node([people_by_name["hr_partner"].id], True)]
     flow_id = build.register("flows", "offboarding", new_flow_id(tx))
     processes.create_flow(tx, flow_id, "离职审批", "Offboarding approval", nodes)
@@ -104,7 +104,7 @@ def _create_form_and_flow(build: DemoBuild, people_by_name: Mapping[str, PersonS
 def _create_offboarding(
     build: DemoBuild, people_by_name: Mapping[str, PersonSeed], name: str, plan: PersonSeed, day: IsoDate, tx: Tx
 ) -> None:
-    """An offboarding, as far as its name says; those that are only names of states are agreed to."""
+    """Create an offboarding in the status of its name; one whose name is not a status is approved."""
     id, status = tx.new_id(), Status(name) if name in OFFBOARDING_PLANS else Status.APPROVED
     is_direct = status is Status.NO_NEED_APPROVAL
     process_id = None if is_direct else _start_approval(build, (APPROVAL_SUBJECT, id), plan, tx)
@@ -122,6 +122,7 @@ def _create_offboarding(
 def _start_approval(
     build: DemoBuild, subject: tuple[str, str], plan: PersonSeed, tx: Tx, properties: int = processes.NORMAL
 ) -> str:
+    """Start a process about the subject and return its id."""
     flow_id = build.id_of("flows", "offboarding")
     nodes = processes.flow_nodes(tx, flow_id)
     assert nodes is not None
@@ -130,19 +131,19 @@ def _start_approval(
 
 
 def _answer_all_tasks(tx: Tx, process_id: str, *, approve: bool) -> None:
-    """Everybody who is asked says yes, or the first one no."""
+    """Approve all tasks of the process in turn, or reject the first one."""
     while task := next((t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING), None):
         status_code, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
         answer_task(tx, ApproverAnswer(process_id, task.id, status_code, task.approver, by_system=False, reason=reason))
 
 
 def _apply_due(build: DemoBuild, tx: Tx) -> None:
-    """The last day of the one who has left is over."""
+    """Mark the offboarding `Offboarded` as effective: its date has passed."""
     commands.apply_due(tx, build.id_of("offboardings", "Offboarded"))
 
 
 def _start_modification_and_withdrawal(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx) -> None:
-    """One asks for other facts, one asks to stay; both are still waiting for an answer."""
+    """Start the approvals of a modification and of a withdrawal, which both stay pending."""
     for name, kind, properties in (
         ("under_modification", MODIFICATION, processes.CORRECTION),
         ("under_withdrawal", WITHDRAWAL, processes.REVOCATION),

@@ -1,4 +1,4 @@
-"""What a demo company sets up once: departments, places, jobs, and everything else that people are assigned to."""
+"""The organisation of a demo company: departments, locations, jobs and all else that people are assigned to."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -36,13 +36,13 @@ ENTITIES: Final[Mapping[str, Entity]] = {
     "positions": POSITION,
     "working_hours_types": WORKING_HOURS_TYPE,
 }
-"""By the kinds of the world's names."""
+"""The entity of each kind of named record."""
 
 EXTRA_NAMES: Final = ("active", "other", "disabled")
-"""What every kind has beside what its people use."""
+"""Records of every kind beside those in use by people."""
 
 BilingualName = tuple[str, str]
-"""Chinese and English."""
+"""A name in Chinese and in English."""
 
 USED_RECORDS: Final[Mapping[str, tuple[BilingualName, ...]]] = {
     "companies": (("星河科技（北京）有限公司", "Galaxy Beijing"), ("星河科技（上海）有限公司", "Galaxy Shanghai")),
@@ -56,16 +56,16 @@ USED_RECORDS: Final[Mapping[str, tuple[BilingualName, ...]]] = {
     "locations": (("北京", "Beijing"), ("上海", "Shanghai"), ("深圳", "Shenzhen"), ("伦敦", "London")),
     "cost_centers": (("研发成本中心", "R&D"), ("市场成本中心", "Marketing"), ("职能成本中心", "Corporate")),
 }
-"""What the people of the company use, by kind: names in Chinese and English."""
+"""The names of the records that people of the company use, by kind."""
 
 _FUTURE_COST_CENTER_DAYS: Final = 180
-"""Days from today until the cost centre `future` is there."""
+"""Days from today until the cost centre `future` begins."""
 
 ALL_LOCATION_USAGES: Final = ("business_site", "social_security_contribution")
 
 
 class OrganisationSeed:
-    """The command in which a company sets itself up."""
+    """Creates the organisation of a company, in one command, valid from its first day."""
 
     def __init__(self, tx: Tx, build: DemoBuild) -> None:
         self._tx, self._build = tx, build
@@ -74,7 +74,7 @@ class OrganisationSeed:
         self.organisation = OrganisationIds()
 
     def create_all(self) -> OrganisationIds:
-        """Everything there was on the first day."""
+        """Create all records and return the ids that people are assigned to."""
         self.organisation.pathways = [self._tx.new_id(), self._tx.new_id()]
         self.organisation.calendar = self._tx.new_id()
         for kind in USED_RECORDS:
@@ -88,7 +88,7 @@ class OrganisationSeed:
         return self.organisation
 
     def _create_used_records(self, kind: str) -> None:
-        """What people use; families and levels go with every pathway."""
+        """Create the records of a kind that people use; families and levels have all pathways."""
         for index, bilingual_name in enumerate(USED_RECORDS[kind]):
             body: dict[str, Any] = {}
             if kind in ("job_families", "job_levels"):
@@ -103,7 +103,7 @@ class OrganisationSeed:
             self.organisation.by_kind.setdefault(kind, []).append(self._create_record(kind, bilingual_name, body))
 
     def _create_extra_records(self, kind: str) -> None:
-        """`active`, `other`, `disabled`; family `active` and level `other` share no pathway, all else do."""
+        """Create `EXTRA_NAMES` of a kind. Family `active` and level `other` have no common pathway, all others do."""
         if kind in ("locations", "cost_centers"):
             return
         common, separate = self.organisation.pathways
@@ -120,7 +120,7 @@ class OrganisationSeed:
             self._create_named_record(kind, name, body)
 
     def _link_disjoint_pathways(self) -> None:
-        """The family and the level that share no pathway say so."""
+        """Record in the facts of the family and the level without a common pathway each other's ids."""
         named_records = self._build.named_records
         family, level = named_records["job_families"]["active"], named_records["job_levels"]["other"]
         family["disjoint_level"], level["disjoint_family"] = level["id"], family["id"]
@@ -140,7 +140,10 @@ class OrganisationSeed:
             self._create_named_record("locations", name, {"usages": [usage], "zone": TIME_ZONE})
 
     def _create_jobs(self) -> None:
-        """`matching` goes with what people have and with what is `active`, `mismatching` with what is `other`."""
+        """Create the jobs `matching` and `mismatching`.
+
+        `matching` allows the families and levels of people and those called `active`; `mismatching` only `other`.
+        """
         family, level = self.organisation.by_kind["job_families"][0], self.organisation.by_kind["job_levels"]
         id_of = self._build.id_of
         self._create_named_record(
@@ -170,7 +173,7 @@ class OrganisationSeed:
         self._day = self._build.dates.founded
 
     def _create_departments(self) -> None:
-        """A tree four deep that widens with the company, and departments that only have names."""
+        """Create a tree of departments, four levels deep and wider for more employees, and the named departments."""
         org, register = self.organisation, self._build.register
         teams = max(4, self._build.employees // 12)
         org.root = self._create_department("总部", "Headquarters", None)

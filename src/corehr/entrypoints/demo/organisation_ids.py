@@ -1,11 +1,11 @@
-"""Where people of a demo company can be put: what the founding made, by what it is for."""
+"""The ids of a demo company's organisation, by what they are used for."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
 class OrganisationIds:
-    """Ids of what people are assigned to: `plain` by kind; departments by how deep they stand in the tree."""
+    """Ids of the records that people are assigned to: `by_kind`, and departments by their level in the tree."""
 
     by_kind: dict[str, list[str]] = field(default_factory=dict)
     subtypes: dict[str, list[str]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""How the people of a demo company are hired, kept under contract and promoted, quarter by quarter."""
+"""The employments of a demo company: hirings, contract renewals and promotions, quarter by quarter."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -9,7 +9,7 @@ from corehr.entrypoints.demo.demo_build import DemoBuild
 from corehr.entrypoints.demo.organisation_ids import OrganisationIds
 from corehr.entrypoints.demo.plans import ContractTerms, PersonSeed
 from corehr.hr.contracts import records as contracts
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_changes import commands as job_changes
 from corehr.hr.job_changes.records import MODE_DIRECT
 from corehr.hr.job_changes.rules.case import CreateJobChange
@@ -22,17 +22,17 @@ from corehr.kernel.feature import DataRange
 T = TypeVar("T")
 
 BATCH_SIZE: Final = 500
-"""People at most in one command."""
+"""The most people in one command."""
 
 HIRED_DAYS_BEFORE_QUARTER: Final = 14
-"""Days before a quarter begins on which its new people are written down."""
+"""Days before a quarter begins on which the employments that start in it are created."""
 
 PROBATION_MONTHS: Final = 6
 ALL_EMPLOYEES: Final = DataRange(everyone=True)
 
 
 class PeopleSeed:
-    """Puts the lives of planned people on the company's agenda."""
+    """Schedules the commands that hire, renew and promote planned people."""
 
     def __init__(self, build: DemoBuild, organisation: OrganisationIds) -> None:
         self._build, self._organisation = build, organisation
@@ -42,7 +42,7 @@ class PeopleSeed:
         return self._build.dates
 
     def schedule(self, plans: Sequence[PersonSeed]) -> None:
-        """Hiring a while before the quarter in which they start, renewals and promotions on its first day."""
+        """Schedule hirings some days before their quarter, renewals and promotions on its first day."""
         quarters = self._dates.quarters
         hired: list[list[PersonSeed]] = [[] for _ in quarters]
         renewed: list[list[tuple[PersonSeed, ContractTerms]]] = [[] for _ in quarters]
@@ -88,9 +88,12 @@ class PeopleSeed:
 
 
 def hire(tx: Tx, plan: PersonSeed, job_data_body: dict[str, Any], today: IsoDate, company_id: str) -> None:
-    """Somebody comes: employment, job data, first contract, and probation when that is not over long since."""
+    """Create an employment with its job data, first contract and, unless it ended before `today`, probation.
+
+    Sets `id` and `job_data_id` of the plan.
+    """
     plan.id, plan.job_data_id = tx.new_id(), tx.new_id()
-    employment = people.Employment(
+    employment = employments.Employment(
         tenant=tx.tenant,
         id=plan.id,
         user_id=plan.user_id,
@@ -106,7 +109,7 @@ def hire(tx: Tx, plan: PersonSeed, job_data_body: dict[str, Any], today: IsoDate
         "seniority_date": plan.onboarding,
         "regular_employee_start_date": regular_from,
     }
-    people.create(tx, employment, facts)
+    employments.create(tx, employment, facts)
     job_datas.create(tx, plan.job_data_id, plan.id, plan.onboarding, job_data_body)
     if plan.contracts:
         terms = plan.contracts[0]
@@ -120,14 +123,14 @@ def hire(tx: Tx, plan: PersonSeed, job_data_body: dict[str, Any], today: IsoDate
 
 
 def job_data(org: OrganisationIds, plan: PersonSeed) -> dict[str, Any]:
-    """A person's first job data, every field set but the lines that lead nowhere."""
+    """Return the first job data of a person: every field is set, except a manager that does not exist."""
     by_kind, level_index = org.by_kind, _level_index(plan)
     job_index = plan.location_index % 3
     return {
         "assignment_start_reason": "onboarding",
         "department_id": plan.department_id,
-        people.DIRECT_MANAGER: plan.manager.id if plan.manager else None,
-        people.DOTTED_MANAGER: plan.dotted_manager.id if plan.dotted_manager else None,
+        employments.DIRECT_MANAGER: plan.manager.id if plan.manager else None,
+        employments.DOTTED_MANAGER: plan.dotted_manager.id if plan.dotted_manager else None,
         "work_location_id": by_kind["locations"][plan.location_index],
         "social_security_city_id": by_kind["locations"][plan.location_index],
         "job_id": by_kind["jobs"][job_index],
@@ -150,7 +153,7 @@ def job_data(org: OrganisationIds, plan: PersonSeed) -> dict[str, Any]:
 
 
 def contract_body(plan: PersonSeed, terms: ContractTerms, company_id: str, *, signing_type: str) -> dict[str, Any]:
-    """What a contract says; `actual_end_date` only where it was closed."""
+    """Return the body of a contract, with `actual_end_date` only when it was closed."""
     body = {
         "company_id": company_id,
         "contract_number": f"C{plan.user_id[-4:]}{terms.start.replace('-', '')}",
@@ -171,7 +174,7 @@ def job_change_request(
     flow_id: str | None = None,
     initiator_id: str | None = None,
 ) -> CreateJobChange:
-    """A job change as an app would ask for it: with approval when a flow is named."""
+    """Return the command for a job change as an app sends it, with approval when `flow_id` is given."""
     return CreateJobChange(
         mode=2 if flow_id else MODE_DIRECT,
         employment_id=employment_id,
@@ -190,10 +193,14 @@ def job_change_request(
 
 
 def _level_index(plan: PersonSeed) -> int:
-    """Which of the levels and grades somebody starts at: the higher in the line, the higher; one is kept free."""
+    """Return the index of the first level and grade, higher for people higher in the reporting line.
+
+    The highest index is left for promotions.
+    """
     return max(0, 5 - (plan.level + 1) // 2)
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield the items in order, at most `BATCH_SIZE` at a time."""
     for start in range(0, len(items), BATCH_SIZE):
         yield items[start : start + BATCH_SIZE]

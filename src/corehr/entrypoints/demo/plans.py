@@ -1,4 +1,4 @@
-"""Who will work in a demo company: people as planned, before any of them is hired."""
+"""The plan of a demo company's people, made before any of them is hired."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from corehr.entrypoints.demo.organisation_ids import OrganisationIds
 from corehr.kernel.clock import IsoDate
 
 MAX_REPORTING_DEPTH: Final = 8
-"""Levels of the longest reporting line."""
+"""Levels in the longest reporting line."""
 
 MAX_START_OFFSET_DAYS: Final = 75
-"""Days from the beginning of a quarter within which its people start."""
+"""Days after the first day of a quarter within which its people start."""
 
 
 class ContractTerms(NamedTuple):
-    """A contract: `end` is the last day it was agreed for, `actual_end` the day it was closed."""
+    """The dates of a contract: `end` is its agreed last day, `actual_end` the day on which it was closed."""
 
     start: IsoDate
     end: IsoDate | None
@@ -27,9 +27,9 @@ class ContractTerms(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class PersonSeed:
-    """A person. `job_data` is what differs from everybody's; `level` counts from the top of the reporting line.
+    """A planned person. `job_data` overrides the default; `level` is 1 at the top of the reporting line.
 
-    `id` and `job_data_id` are known once the person is hired.
+    `id` and `job_data_id` are set when the person is hired.
     """
 
     name: str
@@ -53,7 +53,7 @@ class PersonSeed:
 
 
 class PeoplePlanner:
-    """Makes the plans: heads of every department, people with a name, and everybody else in their teams."""
+    """Plans all people: the heads of departments, the named people, and the other members of teams."""
 
     def __init__(self, build: DemoBuild, organisation: OrganisationIds) -> None:
         self._build, self._organisation = build, organisation
@@ -71,9 +71,9 @@ class PeoplePlanner:
         onboarding: IsoDate,
         record_name: str | None = None,
         contracts: Sequence[ContractTerms] | None = None,
-        **more: Any,
+        **details: Any,
     ) -> PersonSeed:
-        """One more person; with the contracts that follow from how long they have been there, unless given."""
+        """Plan one more person and return them; contracts default to those since the onboarding date until today."""
         name, user_id = names.generate_name_and_id(self._build.random, len(self.plans) + 1)
         plan = PersonSeed(
             name=name,
@@ -81,27 +81,32 @@ class PeoplePlanner:
             onboarding=onboarding,
             department_id=department_id,
             manager=manager,
-            dotted_manager=more.pop("dotted", None),
+            dotted_manager=details.pop("dotted_manager", None),
             contracts=contract_terms(onboarding, self.dates.today) if contracts is None else contracts,
             record_name=record_name,
-            **more,
+            **details,
         )
         self.plans.append(plan)
         return plan
 
     def plan_heads(self) -> None:
-        """Somebody at the head of every department but the ones that only have names; `heads` by department."""
+        """Plan a head for every department of the tree, but not for named ones, and fill `heads` by department id."""
         org, founded = self._organisation, self.dates.founded
         top = self.heads[org.root] = self.plan_person(org.root, None, founded, "top")
         for index, department in enumerate((*org.divisions, *org.sections, *org.teams)):
             manager = self.heads[org.parent[department]]
             record_name = "manager" if department == org.teams[0] else None
             started = add_days(founded, self._build.random.randint(0, MAX_START_OFFSET_DAYS) if index else 0)
-            head = self.plan_person(department, manager, started, record_name, dotted=top, place=index % 3)
+            head = self.plan_person(
+                department, manager, started, record_name, dotted_manager=top, location_index=index % 3
+            )
             self.heads[department] = head
 
     def plan_teams(self, employee_count: int) -> None:
-        """The rest of the teams: the second one in a line of `DEEPEST`, the others by twos."""
+        """Plan members for all teams but the first, until there are `employee_count` people.
+
+        The second team is a reporting line of `MAX_REPORTING_DEPTH` levels; in the others each manager has two reports.
+        """
         teams = self._organisation.teams[1:]
         members_by_team = [[self.heads[team]] for team in teams]
         chain_length = MAX_REPORTING_DEPTH - members_by_team[0][0].level
@@ -113,7 +118,7 @@ class PeoplePlanner:
             members.append(self._plan_member(members[0].department_id, manager))
 
     def _plan_member(self, department_id: str, manager: PersonSeed) -> PersonSeed:
-        """Hired in a quarter not before the manager's; with luck promoted once since then."""
+        """Plan a member hired in a random quarter, not before the manager, and perhaps promoted once since then."""
         random, quarters = self._build.random, self.dates.quarters
         earliest = self.dates.quarter_index(manager.onboarding) or 0
         quarter = random.randint(earliest, len(quarters) - 2)
@@ -124,14 +129,14 @@ class PeoplePlanner:
             department_id,
             manager,
             max(started, manager.onboarding),
-            dotted=self.heads[self._organisation.divisions[-1]] if random.chance(0.25) else None,
-            promoted=promotion_quarter if promotion_quarter < len(quarters) and random.chance(0.7) else None,
-            place=3 if is_abroad else random.randint(0, 2),
+            dotted_manager=self.heads[self._organisation.divisions[-1]] if random.chance(0.25) else None,
+            promotion_quarter=promotion_quarter if promotion_quarter < len(quarters) and random.chance(0.7) else None,
+            location_index=3 if is_abroad else random.randint(0, 2),
         )
 
 
 def contract_terms(onboarding: IsoDate, today: IsoDate) -> list[ContractTerms]:
-    """The contracts of somebody who stays: three years, then five, then without an end."""
+    """Return the contracts since the onboarding date until today: three years, then five, then without an end."""
     contracts, start = [], onboarding
     for years in (3, 5):
         end = add_days(add_years(start, years), -1)

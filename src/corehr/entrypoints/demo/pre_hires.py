@@ -1,4 +1,4 @@
-"""The pre-hires of a demo company: one in every stage, and one whose onboarding flow broke."""
+"""The pre-hires of a demo company: one in every stage, and one whose onboarding flow failed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from corehr.hr.pre_hires.rules import WithdrawOnboarding
 from corehr.kernel.db import Tx
 
 COMPANY_TASK: Final = ("6f0f6f4e-2c53-4d0e-9a8f-3f0d4f7a1c11", "领取电脑")
-"""The task that this company adds to those every flow may have: fetching a computer."""
+"""Code and name of a task that this company adds to the system tasks: collect a computer."""
 
 TASK_ORDER: Final = ("1", "3", "2", "9", COMPANY_TASK[0], "4")
 _ALL_COMPLETED: Final = dict.fromkeys(TASK_ORDER, TaskStatus.COMPLETED)
@@ -30,7 +30,7 @@ _IN_PROGRESS: Final = {
 
 @dataclass(frozen=True)
 class PreHirePlan:
-    """One pre-hire: how many days ago they were written down, and their first day, counted from today."""
+    """One pre-hire, created `created_days_ago`, whose first day is `starts_in_days` from today, past when negative."""
 
     name: str
     status: Status
@@ -51,7 +51,7 @@ PRE_HIRE_PLANS: Final = (
 
 
 def schedule_pre_hires(build: DemoBuild) -> None:
-    """They are written down the oldest first; one is withdrawn some days later."""
+    """Schedule the onboarding flow on the first day, then the pre-hires, oldest first, and one withdrawal."""
     dates = build.dates
     build.schedule(dates.at_nine(dates.founded), partial(_create_flow, build))
     for pre_hire_plan in PRE_HIRE_PLANS:

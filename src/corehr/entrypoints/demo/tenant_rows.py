@@ -1,4 +1,4 @@
-"""Every row that a tenant has, in whatever tables there are: to take away, to keep, to put back."""
+"""All rows of a tenant, in every table that has tenants: deleted, read or replaced."""
 
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -9,31 +9,31 @@ from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import Statement, insert_into, metadata, of_tenant, statement
 
 RowsByTable = Mapping[str, list[Row]]
-"""Rows by table."""
+"""Rows by the name of their table."""
 
 IDENTITY_TABLES: Final = frozenset({"tenant", "app"})
-"""The tables that say that there is a tenant, and who may call."""
+"""The tables that hold the tenant itself and its apps."""
 
 
 def delete_rows(tx: Tx, excluding: Collection[str] = ()) -> None:
-    """The tenant has nothing any more, not even itself; except in the tables of these names."""
+    """Delete all rows of the tenant, its own row included, except in the tables named in `excluding`."""
     for table in _tables():
         if table.name not in excluding:
             tx.execute(statement(sa.delete(table).where(of_tenant(table))))
 
 
 def delete_tenant_rows(tx: Tx) -> None:
-    """The tenant is no more; what it has stays."""
+    """Delete the rows of the tenant in `IDENTITY_TABLES` and keep all others."""
     delete_rows(tx, [table.name for table in _tables() if table.name not in IDENTITY_TABLES])
 
 
 def read(tx: Tx) -> RowsByTable:
-    """Everything the tenant has."""
+    """Return all rows of the tenant."""
     return {table.name: tx.fetch_all(_select_all(table)) for table in _tables()}
 
 
 def replace_rows(tx: Tx, rows: RowsByTable) -> None:
-    """The tenant has these rows and no others."""
+    """Replace all rows of the tenant with these."""
     delete_rows(tx)
     for table in _tables():
         tx.execute_many(insert_into(table), rows.get(table.name, []))

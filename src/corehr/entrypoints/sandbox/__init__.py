@@ -1,4 +1,4 @@
-"""The sandbox: what bends reality for those who test against it. An installation has one only when asked for."""
+"""The sandbox: routes under /sandbox/ for testing. An installation has one only when its settings turn it on."""
 
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Sandbox:
-    """One installation's sandbox. `watch` is what its gateway must call; the rest of it is asked for by `routes`."""
+    """The sandbox of one installation. Its gateway calls `hook`; clients call the rest through `routes`."""
 
     def __init__(self, installation: "Installation") -> None:
         self._installation = installation
@@ -30,7 +30,7 @@ class Sandbox:
         self.hook = SandboxHook(self.faults, self.request_log)
 
     def routes(self) -> list[BaseRoute]:
-        """Everything under /sandbox/."""
+        """Return all routes under /sandbox/."""
         installation = self._installation
         route = SandboxRouter(installation.settings.sandbox_token).route
         clock = ClockRoutes(installation)

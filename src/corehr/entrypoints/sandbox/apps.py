@@ -1,4 +1,4 @@
-"""Fresh apps, for tests that need one of their own."""
+"""The sandbox call that creates an app, for tests that need one of their own."""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -22,7 +22,7 @@ IdText = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e
 
 
 class DepartmentRange(msgspec.Struct, forbid_unknown_fields=True):
-    """Ids of any kind that departments have."""
+    """Departments given by CoreHR id, open_department_id or department_id."""
 
     departments: list[IdText]
 
@@ -36,13 +36,16 @@ class CreateAppBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AppRoutes:
-    """POST apps."""
+    """The handler of POST apps."""
 
     def __init__(self, installation: "Installation") -> None:
         self._installation = installation
 
     async def create_app(self, request: Request) -> dict[str, Any]:
-        """Its id and secret; Refused when its range names a department that does not exist."""
+        """Create an app and return its id and secret.
+
+        Raises SandboxError (400) when its data range names a department that does not exist.
+        """
         body, installation = await parse_body(request, CreateAppBody), self._installation
 
         def create(tx: Tx) -> tuple[str, str]:
@@ -65,7 +68,10 @@ class AppRoutes:
 
 
 def _resolve_departments(tx: Tx, server_key: str, department_ids: Sequence[str]) -> list[str]:
-    """CoreHR ids of departments named by that, by open_department_id or by department_id."""
+    """Return the sorted CoreHR ids of departments given by CoreHR id, open_department_id or department_id.
+
+    Raises SandboxError (400) when one of them does not exist.
+    """
     codec = opaque_ids.open_department_ids(server_key)
     by_open_id = {id: decoded for id in department_ids if (decoded := codec.decode(id)) != UNKNOWN_ID}
     by_own_id = {row["department_id"]: row["id"] for row in departments.list_by_department_ids(tx, department_ids)}

@@ -1,4 +1,4 @@
-"""The world's clock: it goes forward, and every day in between is lived."""
+"""The sandbox calls for the world clock, which moves forward only and processes every day in between."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
 MAX_ADVANCE: Final = timedelta(days=3660)
-"""How far one call may go: every day of it is lived."""
+"""The most that one call may advance the clock, because every day in between is processed."""
 
 NonNegativeInt = Annotated[int, Meta(ge=0, le=10_000_000)]
 
@@ -35,17 +35,21 @@ class AdvanceBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ClockRoutes:
-    """GET, PUT and advance; one traveller at a time."""
+    """The handlers of GET clock, PUT clock and POST clock/advance. `lock` lets one call at a time change the clock."""
 
     def __init__(self, installation: "Installation") -> None:
         self._installation = installation
         self.lock = asyncio.Lock()
 
     async def get_clock(self, request: Request) -> dict[str, Any]:
+        """Return the world time."""
         return self.to_json()
 
     async def set_clock(self, request: Request) -> dict[str, Any]:
-        """To a moment; Refused (409) when that has passed."""
+        """Advance the clock to an instant.
+
+        Raises SandboxError (409) when it has passed, (400) when it is more than `MAX_ADVANCE` away.
+        """
         target = (await parse_body(request, SetClockBody)).now
         async with self.lock:
             if target < self._now().replace(microsecond=0):
@@ -53,11 +57,14 @@ class ClockRoutes:
             return await self._advance_to(target)
 
     async def advance(self, request: Request) -> dict[str, Any]:
-        """So many days, hours, minutes, seconds on."""
+        """Advance the clock by days, hours, minutes and seconds.
+
+        Raises SandboxError (400) when they are all 0, or more than `MAX_ADVANCE`.
+        """
         body = await parse_body(request, AdvanceBody)
         step = timedelta(days=body.days, hours=body.hours, minutes=body.minutes, seconds=body.seconds)
         if not step:
-            raise bad_request("say how far: days, hours, minutes or seconds")
+            raise bad_request("give days, hours, minutes or seconds")
         async with self.lock:
             now = self._now()
             if step > MAX_ADVANCE:
@@ -65,6 +72,7 @@ class ClockRoutes:
             return await self._advance_to(now + step)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the world time as `{"now": …}`, to the second, in the tenant's time zone."""
         zone = ZoneInfo(self._installation.tenant.time_zone)
         return {"now": self._now().astimezone(zone).isoformat(timespec="seconds")}
 
@@ -85,4 +93,4 @@ class ClockRoutes:
 
 
 def _too_far_error() -> SandboxError:
-    return bad_request(f"one call goes {MAX_ADVANCE.days} days at most: every day of it is lived")
+    return bad_request(f"one call advances {MAX_ADVANCE.days} days at most, because every day is processed")

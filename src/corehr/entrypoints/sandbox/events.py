@@ -1,4 +1,4 @@
-"""What happened, in the words of one app."""
+"""The sandbox call that lists events, rendered for one app."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 MAX_LIMIT: Final = 10_000
 DEFAULT_LIMIT: Final = 1000
 SEED_EVENTS_END: Final = SEEDED_IDS_START + (1 << 32)
-"""Beyond the events by which a demo company was made."""
+"""Greater than every sequence number of the events with which a demo company was made."""
 
 
 class EventRoutes:
-    """GET events."""
+    """The handler of GET events."""
 
     def __init__(self, installation: "Installation") -> None:
         self._installation = installation
 
     async def list_events(self, request: Request) -> dict[str, Any]:
-        """In order; from `since` on, or, when that is left out, from when the demo company was made."""
+        """Return events in order, after the event `since`, by default those since the demo company was made.
+
+        Raises SandboxError (404) when there is no such app, (400) when a query parameter is invalid.
+        """
         installation, query = self._installation, request.query_params
         app = await installation.apps.get(query.get("app_id", DEFAULT_APP_ID))
         if app is None or app.tenant != installation.tenant.id:
@@ -45,7 +48,7 @@ class EventRoutes:
             raise bad_request("type must be the name of an event")
         state = _parse_state(query.get("delivery"))
         if state and type:
-            raise bad_request("ask for a type or for a state of delivery, not for both")
+            raise bad_request("give type or delivery, not both")
 
         def read(tx: Tx) -> list[dict[str, Any]]:
             if state:
@@ -60,27 +63,27 @@ class EventRoutes:
         return {"items": await installation.store.query(installation.tenant.id, read)}
 
 
-def render_events(tx: Tx, envelopes: EventRenderer, app: App, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Events as an app is told of them, and what became of their deliveries to whichever app."""
+def render_events(tx: Tx, renderer: EventRenderer, app: App, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return events with their bodies rendered for one app, and with their deliveries to every app."""
     deliveries = outbox.list_by_events(tx, [row["seq"] for row in rows])
     return [
         {
             "event_id": event_log.event_id(tx.tenant, row["seq"]),
             "event_type": row["type"],
-            "create_time": epoch_millis(parse_timestamp(row["at"])),
+            "create_time": epoch_millis(parse_timestamp(row["recorded_at"])),
             "subject": row["subject"],
             "event": body,
             "deliveries": deliveries.get(row["seq"], []),
         }
-        for row, body in zip(rows, envelopes.bodies_for(tx, app, rows), strict=True)
+        for row, body in zip(rows, renderer.bodies_for(tx, app, rows), strict=True)
     ]
 
 
-def _parse_state(text: str | None) -> Literal["waiting", "given_up"] | None:
+def _parse_state(text: str | None) -> Literal["waiting", "dead"] | None:
     match text:
-        case None | "waiting" | "given_up":
+        case None | "waiting" | "dead":
             return text
-    raise bad_request("delivery must be waiting or given_up")
+    raise bad_request("delivery must be waiting or dead")
 
 
 def _parse_since(id: str | None) -> int:

@@ -1,4 +1,4 @@
-"""Faults: any documented error of an operation, a wait while locks are held, an answer lost on its way."""
+"""Faults: a documented error of an operation, a delay while its locks are held, or a dropped response."""
 
 import re
 import threading
@@ -16,11 +16,13 @@ from corehr.kernel.ids import random_bool
 
 _PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
 MAX_LATENCY_MS: Final = 60_000
-"""Milliseconds."""
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """As PUT sends it. `times` counts down as it happens; None is for ever."""
+    """A fault as PUT faults sets it.
+
+    `times` is how many requests it still applies to, None for no limit. `latency_ms` is in milliseconds.
+    """
 
     operation: str
     code: int | None = None
@@ -32,7 +34,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class FaultEffect:
-    """What is to happen to one request."""
+    """The effect of a fault on one request. `message_params` fill the placeholders of the documented message."""
 
     code: int | None
     latency_seconds: float
@@ -41,7 +43,7 @@ class FaultEffect:
 
 
 class Faults:
-    """Those that are set, in the order in which they are tried."""
+    """The active faults, in the order in which they are tried, and the handlers of GET, PUT and DELETE faults."""
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
@@ -49,7 +51,10 @@ class Faults:
         self._lock = threading.Lock()
 
     async def set_faults(self, request: Request) -> Sequence[Fault]:
-        """PUT: these and no others; Refused when one of them is not documented."""
+        """Replace all faults and return the new ones.
+
+        Raises SandboxError (400), and changes nothing, when the code of one is not documented or one has no effect.
+        """
         faults = await parse_body(request, list[Fault])
         for fault in faults:
             self._require_documented(fault)
@@ -57,11 +62,11 @@ class Faults:
         return faults
 
     async def list_faults(self, request: Request) -> Sequence[Fault]:
-        """GET: what is still to come."""
+        """Return the faults that still apply."""
         return self._active
 
     async def delete_faults(self, request: Request) -> Sequence[Any]:
-        """DELETE: nothing more goes wrong."""
+        """Delete all faults and return an empty list."""
         self.clear()
         return []
 
@@ -69,7 +74,7 @@ class Faults:
         self._active = []
 
     def take(self, operation: str | None) -> FaultEffect | None:
-        """What happens to a request of this operation that comes now."""
+        """Return the effect of the first fault that hits a request of this operation, and count it, or None."""
         with self._lock:
             for fault in self._active:
                 if fault.operation == operation and random_bool(fault.probability):
@@ -95,13 +100,13 @@ class Faults:
             )
 
     def _message_params(self, fault: Fault) -> Mapping[str, str]:
-        """The blanks of the documented sentence, each filled with what it is called."""
-        _, sentence = self._spec.operations[fault.operation].errors.get(fault.code or 0, (0, ""))
-        return {name: name for name in _PLACEHOLDER.findall(sentence)}
+        """Return a value for each placeholder of the documented message: the placeholder's own name."""
+        _, message = self._spec.operations[fault.operation].errors.get(fault.code or 0, (0, ""))
+        return {name: name for name in _PLACEHOLDER.findall(message)}
 
 
 def _is_documented(operation: Operation, code: int) -> bool:
-    """By its own page, that is: what the platform says to everybody is not for a fault."""
+    """Whether the operation's own page documents the code; errors of the gateway itself do not count."""
     return code in operation.errors or (
         code != 0 and any(shared_code == code for shared_code, _ in operation.shared_errors)
     )

@@ -1,4 +1,4 @@
-"""Stands beside the gateway: faults strike, requests are noted, and nobody works while a world is exchanged."""
+"""The sandbox's request hook: injects faults, logs requests, and drains requests while all rows are replaced."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from corehr.kernel.errors import BusinessError
 
 
 class SandboxHook:
-    """What the gateway calls."""
+    """Implements the gateway's RequestHook."""
 
     def __init__(self, faults: Faults, requests: RequestLog) -> None:
         self._faults, self._requests = faults, requests
@@ -25,7 +25,7 @@ class SandboxHook:
 
     @asynccontextmanager
     async def drained(self) -> AsyncIterator[None]:
-        """Those being served are done first; requests that come meanwhile wait."""
+        """Wait until no request is being served, and make new requests wait until the context ends."""
         self._accepting.clear()
         try:
             await self._idle.wait()
@@ -34,6 +34,7 @@ class SandboxHook:
             self._accepting.set()
 
     async def before_transaction(self, exchange: Exchange) -> None:
+        """Wait while requests are drained, then apply the next fault; raises BusinessError when it is an error."""
         await self._accepting.wait()
         self._in_flight.add(exchange.log_id)
         self._idle.clear()
@@ -47,10 +48,12 @@ class SandboxHook:
             raise BusinessError(exchange.operation, effect.code, "fault", effect.message_params)
 
     def in_transaction(self, exchange: Exchange) -> None:
+        """Sleep for the latency of the request's fault, while its transaction holds its locks."""
         if self._latencies:
             time.sleep(self._latencies.pop(exchange.log_id, 0))
 
     def after_response(self, exchange: Exchange) -> None:
+        """Mark the request as done and log it."""
         self._latencies.pop(exchange.log_id, None)
         self._in_flight.discard(exchange.log_id)
         if not self._in_flight:

@@ -1,4 +1,7 @@
-"""How to be refused when an offboarding is edited or revoked; what no state of app 001's people raises is a fault."""
+"""Requests that edit or revoke an offboarding and get a documented error.
+
+A code that no state of the people whom app 001 sees raises is left to a fault.
+"""
 
 from typing import TYPE_CHECKING, Final
 
@@ -12,15 +15,16 @@ _UNKNOWN_RECORD_ID: Final = "1"
 def edit(
     context: "RecipeContext", fields: dict[str, str] | None = None, name: str = "Approved", operator: str | None = None
 ) -> "RecipeCall":
-    """The reason of somebody who is leaving is told at length; `fields` is what is edited instead."""
+    """Return a request that edits an offboarding: its reason_explanation, or `fields` when given."""
     values = {"reason_explanation": "moves to another city"} if fields is None else fields
     updates = [{"field_name": field, "value": value} for field, value in values.items()]
-    body = {"offboarding_id": context("offboardings", name), "update_data": updates}
+    body = {"offboarding_id": context.fact("offboardings", name), "update_data": updates}
     body |= {"operator_id": operator} if operator else {}
     return {"method": "POST", "path": f"{_PATH}/edit", "query": {}, "body": body}
 
 
 def refused_edits(context: "RecipeContext") -> "dict[int, RecipeCall]":
+    """Return by code the edits that the state of the demo company refuses."""
     unknown = edit(context)
     unknown["body"] = {**unknown["body"], "offboarding_id": _UNKNOWN_RECORD_ID}
     return {
@@ -38,7 +42,7 @@ def refused_edits(context: "RecipeContext") -> "dict[int, RecipeCall]":
 
 def _about_values(context: "RecipeContext") -> "dict[int, RecipeCall]":
     def edit_field(name: str, value: str) -> "RecipeCall":
-        return edit(context, {context("offboarding_fields", name): value})
+        return edit(context, {context.fact("offboarding_fields", name): value})
 
     return {
         1160637: edit_field("attachment", "file"),
@@ -57,10 +61,10 @@ def _about_values(context: "RecipeContext") -> "dict[int, RecipeCall]":
 
 
 def _about_offboarding_date(context: "RecipeContext") -> "dict[int, RecipeCall]":
-    """Another last day, on which something stands in its way."""
+    """Return by code the edits that move the offboarding date to a day that a rule refuses."""
 
     def move_date(name: str) -> "RecipeCall":
-        return edit(context, {"offboarding_date": context("offboardings", name, "edit_date")}, name)
+        return edit(context, {"offboarding_date": context.fact("offboardings", name, "edit_date")}, name)
 
     return {
         1160200: move_date("approving_change"),
@@ -77,12 +81,13 @@ def _about_offboarding_date(context: "RecipeContext") -> "dict[int, RecipeCall]"
 
 
 def revoke(context: "RecipeContext", name: str = "Approved", id: str | None = None) -> "RecipeCall":
-    """Somebody stays after all."""
-    body = {"offboarding_id": context("offboardings", name) if id is None else id}
+    """Return a request that revokes an offboarding, given by its name or its id."""
+    body = {"offboarding_id": context.fact("offboardings", name) if id is None else id}
     return {"method": "POST", "path": f"{_PATH}/revoke", "query": {}, "body": body}
 
 
 def refused_revokes(context: "RecipeContext") -> "dict[int, RecipeCall]":
+    """Return by code the revocations that the state of the demo company refuses."""
     return {
         1160102: revoke(context, id=""),
         1160201: revoke(context, id=_UNKNOWN_RECORD_ID),

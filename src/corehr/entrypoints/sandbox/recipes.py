@@ -1,6 +1,6 @@
-"""How to be refused: for every documented code of an operation, a request that makes it in a fresh demo company.
+"""Recipes: for every documented code of an operation, a request that gets it from a new demo company.
 
-A recipe is a valid request and what differs in it; where no state raises a code, a fault is set before.
+A recipe is a valid request with something changed; where no state raises a code, it sets a fault first.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,22 +14,24 @@ from corehr.kernel.clock import IsoDate
 
 RecipeCall = dict[str, Any]
 Recipe = dict[str, Any]
-"""`setup`, calls to make before, and `request`; each call is method, path, query and body."""
+"""`setup`, a list of calls to make first, and `request`; each call has method, path, query and body."""
 
 UNKNOWN_RECORD_ID: Final = "1"
-"""An id that no record has."""
+"""An id that belongs to no record."""
 
 
 class RecipeContext:
-    """What recipes are made of: names of records, and the day on which the company was made."""
+    """What recipes are built from: the named records and the day on which the demo company was made."""
 
     def __init__(self, named_records: NamedRecords, today: IsoDate) -> None:
         self.named_records, self.today = named_records, today
 
-    def __call__(self, kind: str, name: str, fact: str = "id") -> Any:
-        return self.named_records[kind][name][fact]
+    def fact(self, kind: str, name: str, key: str = "id") -> Any:
+        """Return one fact of a named record, its id by default."""
+        return self.named_records[kind][name][key]
 
     def day(self, days: int) -> IsoDate:
+        """Return the date `days` days after today, before it when negative."""
         return add_days(self.today, days)
 
 
@@ -37,7 +39,7 @@ RecipeBuilder = Callable[[RecipeContext], Mapping[int, RecipeCall]]
 
 
 def build_recipes(named_records: NamedRecords, spec: Spec, today: IsoDate) -> dict[str, dict[str, Recipe]]:
-    """By operation and code: `{"setup": […], "request": {…}}`."""
+    """Return the recipes by operation and code; each is `{"setup": […], "request": {…}}`."""
     context = RecipeContext(named_records, today)
     by_operation: dict[str, dict[str, Recipe]] = {}
     for operation, (valid, build_refused) in RECIPES.items():
@@ -55,21 +57,21 @@ def _by_state(call: RecipeCall) -> Recipe:
 
 def _by_fault(operation: str, code: int, valid: RecipeCall) -> Recipe:
     fault = {"operation": operation, "code": code, "times": 1}
-    put = {"method": "PUT", "path": "/sandbox/faults", "query": {}, "body": [fault]}
-    return {"setup": [put], "request": valid}
+    set_fault = {"method": "PUT", "path": "/sandbox/faults", "query": {}, "body": [fault]}
+    return {"setup": [set_fault], "request": valid}
 
 
 # -- v1.job_change.create ----------------------------------------------------------------------------------------
 
 
 def create(context: RecipeContext, info: Mapping[str, Any] | None = None, **body: Any) -> RecipeCall:
-    """`active` moves to another department today; `info` is what is asked for instead, `body` what is beside it."""
+    """Return a request that moves `active` to another department today; `info` and `body` replace its members."""
     default_body = {
         "transfer_mode": 1,
-        "employment_id": context("employments", "active", "open_id"),
+        "employment_id": context.fact("employments", "active", "open_id"),
         "transfer_type_unique_identifier": "internal_transfer",
         "effective_date": context.today,
-        "transfer_info": {"target_department": context("departments", "other")} if info is None else dict(info),
+        "transfer_info": {"target_department": context.fact("departments", "other")} if info is None else dict(info),
     }
     return {"method": "POST", "path": "/open-apis/corehr/v1/job_changes", "query": {}, "body": {**default_body, **body}}
 
@@ -87,15 +89,15 @@ def _refused_creates(context: RecipeContext) -> dict[int, RecipeCall]:
 
 def _about_employment(context: RecipeContext) -> dict[int, RecipeCall]:
     def create_for(name: str) -> RecipeCall:
-        return create(context, employment_id=context("employments", name, "open_id"))
+        return create(context, employment_id=context.fact("employments", name, "open_id"))
 
-    same = {"target_department": context("employments", "active", "department")}
+    same = {"target_department": context.fact("employments", "active", "department")}
     stale = {
-        "original_department": context("departments", "active"),
-        "target_department": context("departments", "other"),
+        "original_department": context.fact("departments", "active"),
+        "target_department": context.fact("departments", "other"),
     }
     return {
-        1160100: create(context, transfer_type_unique_identifier=context("transfer_types", "system_only")),
+        1160100: create(context, transfer_type_unique_identifier=context.fact("transfer_types", "system_only")),
         1160200: create(context, employment_id="ou_nobody"),
         1160201: create_for("leaver"),
         1160202: create_for("job_change_NoNeedApproval"),
@@ -111,7 +113,7 @@ def _about_employment(context: RecipeContext) -> dict[int, RecipeCall]:
 
 
 def _about_references(context: RecipeContext) -> dict[int, RecipeCall]:
-    """Things that do not exist, are disabled, or are used for what they are not."""
+    """Return by code the requests that refer to a record that is missing, disabled or of another usage."""
     unknown = {1160300: "department", 1160301: "work_location", 1160302: "job", 1160303: "job_family"}
     disabled = {
         1160306: ("working_hours_type", "working_hours_types"),
@@ -124,17 +126,20 @@ def _about_references(context: RecipeContext) -> dict[int, RecipeCall]:
     }
     return {
         **{code: create(context, {f"target_{field}": UNKNOWN_RECORD_ID}) for code, field in unknown.items()},
-        **{code: create(context, {f"target_{f}": context(kind, "disabled")}) for code, (f, kind) in disabled.items()},
-        1163016: create(context, {"target_work_location": context("locations", "social_security_city")}),
-        1163017: create(context, {"target_social_security_city": context("locations", "work_city")}),
+        **{
+            code: create(context, {f"target_{field}": context.fact(kind, "disabled")})
+            for code, (field, kind) in disabled.items()
+        },
+        1163016: create(context, {"target_work_location": context.fact("locations", "social_security_city")}),
+        1163017: create(context, {"target_social_security_city": context.fact("locations", "work_city")}),
         1163015: create(context, {"target_weekly_working_hours": "169"}),
     }
 
 
 def _about_managers(context: RecipeContext) -> dict[int, RecipeCall]:
     def assign(line: str, manager: str, employee: str = "active") -> RecipeCall:
-        info = {f"target_{line}_manager": context("employments", manager)}
-        return create(context, info, employment_id=context("employments", employee, "open_id"))
+        info = {f"target_{line}_manager": context.fact("employments", manager)}
+        return create(context, info, employment_id=context.fact("employments", employee, "open_id"))
 
     return {
         1160400: assign("direct", "active", "manager"),
@@ -148,10 +153,10 @@ def _about_managers(context: RecipeContext) -> dict[int, RecipeCall]:
 
 def _about_cost_centers(context: RecipeContext) -> dict[int, RecipeCall]:
     def charge(*shares: tuple[str, int]) -> RecipeCall:
-        rates = [{"cost_center_id": context("cost_centers", name), "rate": rate} for name, rate in shares]
+        rates = [{"cost_center_id": context.fact("cost_centers", name), "rate": rate} for name, rate in shares]
         return create(context, {"target_cost_center_rate": rates})
 
-    half = [{"cost_center_id": context("cost_centers", "leaf")}]
+    half = [{"cost_center_id": context.fact("cost_centers", "leaf")}]
     return {
         1163018: charge(("leaf", 0), ("leaf_2", 100)),
         1163019: charge(("leaf", 50), ("leaf", 50)),
@@ -166,12 +171,12 @@ def _about_cost_centers(context: RecipeContext) -> dict[int, RecipeCall]:
 
 
 def _about_contracts(context: RecipeContext) -> dict[int, RecipeCall]:
-    """None of these may change alone, so the department does as well."""
+    """Return by code the requests with invalid dates. Dates may not change alone, so the department changes too."""
 
     def with_department(**info: Any) -> RecipeCall:
-        return create(context, {"target_department": context("departments", "other"), **info})
+        return create(context, {"target_department": context.fact("departments", "other"), **info})
 
-    end = context("employments", "active", "contract_end_date")
+    end = context.fact("employments", "active", "contract_end_date")
     return {
         1165001: with_department(target_contract_start_date=add_days(end, 2)),
         1165002: with_department(target_probation_end_date=context.day(-1)),
@@ -181,16 +186,16 @@ def _about_contracts(context: RecipeContext) -> dict[int, RecipeCall]:
 
 
 def _about_job_fit(context: RecipeContext) -> dict[int, RecipeCall]:
-    job, family = context("jobs", "mismatching"), context("job_families", "other")
+    job, family = context.fact("jobs", "mismatching"), context.fact("job_families", "other")
     disjoint = {
-        "target_job_family": context("job_families", "active"),
-        "target_job_level": context("job_levels", "other"),
+        "target_job_family": context.fact("job_families", "active"),
+        "target_job_level": context.fact("job_levels", "other"),
     }
     return {
         1163004: create(context, {"target_job": job}),
         1163005: create(context, {"target_job": job, "target_job_family": family}),
         1163010: create(context, disjoint),
-        1163012: create(context, {"target_department": context("departments", "full")}),
+        1163012: create(context, {"target_department": context.fact("departments", "full")}),
     }
 
 
@@ -198,9 +203,9 @@ def _about_job_fit(context: RecipeContext) -> dict[int, RecipeCall]:
 
 
 def revoke(context: RecipeContext, job_change_id: str | None = None) -> RecipeCall:
-    """The process administrator takes back a change that waits for its day."""
-    id = job_change_id or context("job_changes", "NoNeedApproval")
-    operator = context("employments", "process_admin", "open_id")
+    """Return a request in which the process administrator revokes a job change that has not taken effect."""
+    id = job_change_id or context.fact("job_changes", "NoNeedApproval")
+    operator = context.fact("employments", "process_admin", "open_id")
     path = f"/open-apis/corehr/v2/job_changes/{id}/revoke"
     return {"method": "POST", "path": path, "query": {}, "body": {"operator_id": operator}}
 
@@ -213,9 +218,9 @@ def _refused_revokes(context: RecipeContext) -> dict[int, RecipeCall]:
 
 
 def answer_task(context: RecipeContext, process: str = "waiting", **body: Any) -> RecipeCall:
-    """Whoever is asked first approves."""
-    process_id, task_id = context("processes", process), context("processes", process, "approver_id")
-    user = context("processes", process, "approver_open_id")
+    """Return a request in which the approver of the process's first pending task approves."""
+    process_id, task_id = context.fact("processes", process), context.fact("processes", process, "approver_id")
+    user = context.fact("processes", process, "approver_open_id")
     path = f"/open-apis/corehr/v2/processes/{process_id}/approvers/{task_id}"
     return {"method": "PUT", "path": path, "query": {}, "body": {"status": 3, "user_id": user, **body}}
 
@@ -224,7 +229,7 @@ def _refused_answers(context: RecipeContext) -> dict[int, RecipeCall]:
     return {
         1161001: answer_task(context, "approved"),
         1161002: answer_task(context, status=5),
-        1161003: answer_task(context, user_id=context("employments", "active", "open_id")),
+        1161003: answer_task(context, user_id=context.fact("employments", "active", "open_id")),
         1161005: answer_task(context, "recalled"),
     }
 
@@ -233,8 +238,8 @@ def _refused_answers(context: RecipeContext) -> dict[int, RecipeCall]:
 
 
 def list_tasks(context: RecipeContext, query: Mapping[str, str] | None = None) -> RecipeCall:
-    """What `manager` is asked."""
-    default_query = {"user_id": context("employments", "manager", "open_id"), "page_size": "20", **(query or {})}
+    """Return a request that lists the tasks of `manager`."""
+    default_query = {"user_id": context.fact("employments", "manager", "open_id"), "page_size": "20", **(query or {})}
     return {"method": "GET", "path": "/open-apis/corehr/v2/approvers", "query": default_query, "body": None}
 
 
@@ -250,8 +255,8 @@ def _refused_lists(context: RecipeContext) -> dict[int, RecipeCall]:
 
 
 def query_job_data(context: RecipeContext, **body: Any) -> RecipeCall:
-    """The job data of `active`."""
-    default_body = {"employment_ids": [context("employments", "active", "open_id")], **body}
+    """Return a request that queries the job data of `active`."""
+    default_body = {"employment_ids": [context.fact("employments", "active", "open_id")], **body}
     path = "/open-apis/corehr/v2/employees/job_datas/query"
     return {"method": "POST", "path": path, "query": {"page_size": "10"}, "body": default_body}
 
@@ -270,4 +275,4 @@ RECIPES: Final[Mapping[str, tuple[Callable[[RecipeContext], RecipeCall], RecipeB
     "v2.offboarding.revoke": (offboarding_recipes.revoke, offboarding_recipes.refused_revokes),
     "v2.pre_hire.withdraw_onboarding": (pre_hire_recipes.withdraw, pre_hire_recipes.refused_withdrawals),
 }
-"""By operation: a valid request, and by code what is refused because of how things stand."""
+"""By operation: the builder of a valid request, and the builder of those that the state refuses, by code."""

@@ -1,4 +1,4 @@
-"""One record as it was valid on a day and known at a moment, whatever kind it is of."""
+"""The sandbox call that returns one record of any kind, as of a day and as known at an instant."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from corehr.entrypoints.demo.organisation import ENTITIES
 from corehr.entrypoints.sandbox.router import SandboxError, bad_request
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments import records as departments
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.pre_hires import records as pre_hires
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def view_entity(entity: Entity) -> RecordView:
-    """A thing of this kind: how it looks on the day, and its versions."""
+    """Return the view of an entity: its version as of the day, and its versions."""
 
     def view(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
         return versions.to_record(versions.timeline_known_at(tx, entity.kind, id, known_at), as_of)
@@ -42,7 +42,7 @@ def view_entity(entity: Entity) -> RecordView:
 
 
 def view_row(table: sa.Table) -> RecordView:
-    """A plain row: it has no past to be shown."""
+    """Return the view of a row without versions: its current columns."""
     select_by_id = select_by(table, "id")
 
     def view(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
@@ -52,23 +52,23 @@ def view_row(table: sa.Table) -> RecordView:
 
 
 def view_department(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
-    """The department, with the company's own id for it."""
+    """Return the department with its versions and its department_id, or None."""
     record = view_entity(departments.DEPARTMENT)(tx, id, as_of, known_at)
     rows = departments.list_by_ids(tx, [id])
     return {**record, "department_id": rows[0]["department_id"]} if record and rows else None
 
 
 def view_contract(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
-    """The contract, with whose it is."""
+    """Return the contract with its versions and its employment_id, or None."""
     record = versions.to_record(versions.timeline_known_at(tx, contracts.KIND, id, known_at), as_of)
     row = tx.fetch_one(_SELECT_CONTRACT, id=id)
     return {**record, "employment_id": row["employment_id"]} if record and row else None
 
 
 def view_employment(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
-    """The person: the row, and everything dated about them."""
+    """Return the employment with its versions, job data, probation, contract ids and offboarding ids, or None."""
     row = _without_tenant(tx.fetch_one(_SELECT_EMPLOYMENT, id=id))
-    timeline = versions.timeline_known_at(tx, people.KIND, id, known_at)
+    timeline = versions.timeline_known_at(tx, employments.KIND, id, known_at)
     if row is None or not timeline:
         return None
     job_data = versions.timeline_known_at(tx, job_datas.KIND, row["job_data_id"], known_at)
@@ -84,7 +84,7 @@ def view_employment(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObjec
 
 
 _SELECT_CONTRACT: Final = select_by(contracts.contract, "id")
-_SELECT_EMPLOYMENT: Final = select_by(people.employment, "id")
+_SELECT_EMPLOYMENT: Final = select_by(employments.employment, "id")
 
 SANDBOX_RECORD_VIEWS: Final[Mapping[str, RecordView]] = {
     **{kind: view_entity(entity) for kind, entity in ENTITIES.items()},
@@ -96,21 +96,24 @@ SANDBOX_RECORD_VIEWS: Final[Mapping[str, RecordView]] = {
     "flows": view_row(processes.flow),
     "onboarding_flows": view_row(pre_hires.onboarding_flow),
 }
-"""Of kinds whose features have nothing to show yet themselves."""
+"""The views of kinds whose features have no view_record of their own yet."""
 
 
 _UNESCAPED_PLUS: Final = re.compile(r" (\d\d:\d\d)$")
-"""What an unescaped + of a query arrives as."""
+"""The end of a timestamp whose + was not escaped in the query: it arrives as a space."""
 
 
 class RecordRoutes:
-    """GET records/{kind}/{id}."""
+    """The handler of GET records/{kind}/{id}."""
 
     def __init__(self, installation: "Installation") -> None:
         self._installation = installation
 
     async def get_record(self, request: Request) -> JsonObject:
-        """`on` is a day, today when it is left out; `known` a moment, the present one when it is left out."""
+        """Return the record as of the day `on`, by default today, as known at `known`, by default now.
+
+        Raises SandboxError (404) when the kind or the record is unknown, (400) when a query parameter is invalid.
+        """
         from corehr.entrypoints.app import RECORD_VIEWS
 
         views = {**SANDBOX_RECORD_VIEWS, **RECORD_VIEWS}
@@ -151,7 +154,7 @@ def _parse_known_at(text: str | None, now: datetime) -> datetime:
     try:
         instant = datetime.fromisoformat(_UNESCAPED_PLUS.sub(r"+\1", text))
         if instant.tzinfo is None:
-            raise bad_request("known needs its zone, as 2026-01-05T09:00:00+08:00")
+            raise bad_request("known needs a UTC offset, as 2026-01-05T09:00:00+08:00")
         return instant.astimezone(UTC)
     except (ValueError, OverflowError):
         raise bad_request("known must be a moment, as 2026-01-05T09:00:00+08:00") from None

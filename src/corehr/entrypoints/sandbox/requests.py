@@ -1,4 +1,4 @@
-"""What came in: the last thousand requests, with what is nobody's business masked."""
+"""The request log: the last thousand requests to the Open API, listed with secrets and personal numbers masked."""
 
 import re
 from collections import deque
@@ -16,7 +16,7 @@ from corehr.kernel.clock import to_timestamp
 
 MAX_REQUESTS: Final = 1000
 MAX_LOGGED_BODY_BYTES: Final = 65_536
-"""Bytes of a body or an answer that are kept; of a longer one only the length is."""
+"""The longest request or response body that is kept; of a longer one only the length is kept."""
 
 MASK: Final = "***"
 _SECRET_NAMES: Final = re.compile(
@@ -25,18 +25,18 @@ _SECRET_NAMES: Final = re.compile(
     re.IGNORECASE,
 )
 _URL_SECRETS: Final = re.compile(r"(?<=[?&]access_key=)[^&]*|(?<=[?&]ticket=)[^&]*")
-"""What lets a client in at the address of its long connection."""
+"""Query parameters that authenticate a client in the address of its long connection."""
 
 _NAME_KEYS: Final = ("field_name", "custom_api_name", "variable_api_name", "key", "name")
-"""Members by which an object says whose value it holds."""
+"""Members of an object that name the field whose value it holds."""
 
 _NATIONAL_ID: Final = re.compile(r"(?<![0-9A-Za-z_])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
-"""Eighteen digits that stand alone: log ids and open ids hold longer rows of them and letters."""
+"""Eighteen digits on their own; longer runs with letters are log ids and open ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One request as it is kept, bodies as they were sent."""
+    """One request as it is kept: each body unmasked, or its length in bytes when it is too long."""
 
     logged_at: datetime
     method: str
@@ -52,13 +52,14 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """The log, in memory."""
+    """The last `MAX_REQUESTS` requests, in memory."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._logged: deque[LoggedRequest] = deque(maxlen=MAX_REQUESTS)
 
     def append(self, exchange: Exchange) -> None:
+        """Log a request and its response."""
         self._logged.append(
             LoggedRequest(
                 logged_at=self._now(),
@@ -76,7 +77,7 @@ class RequestLog:
         )
 
     async def list_requests(self, request: Request) -> Mapping[str, Any]:
-        """GET: the last `limit` of them, oldest first."""
+        """Return the last `limit` requests, by default 100, oldest first; raises SandboxError (400) for a bad limit."""
         limit = positive_int(request, "limit", 100, MAX_REQUESTS)
         return {"items": [_to_json(logged) for logged in list(self._logged)[-limit:]]}
 
@@ -102,7 +103,7 @@ def _to_json(logged: LoggedRequest) -> Mapping[str, Any]:
 
 
 def _masked_body(raw: bytes | int) -> Any:
-    """JSON, masked; a text that says how long it was for what is no JSON."""
+    """Return a body as masked JSON, or a text with its length when it is too long or not JSON; None when empty."""
     if isinstance(raw, int):
         return f"({raw} bytes)"
     if not raw:
@@ -114,7 +115,7 @@ def _masked_body(raw: bytes | int) -> Any:
 
 
 def mask(value: Any) -> Any:
-    """The same without secrets, tokens, national ids and bank accounts."""
+    """Return a copy in which secrets, tokens, national ids and bank accounts are replaced by `MASK`."""
     if isinstance(value, dict):
         names_a_secret = any(isinstance(n := value.get(name), str) and _SECRET_NAMES.search(n) for name in _NAME_KEYS)
         return {

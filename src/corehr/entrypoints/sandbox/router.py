@@ -1,4 +1,4 @@
-"""Who may bend reality, and how the sandbox is spoken to: JSON in, JSON out, errors as `{"error": …}`."""
+"""Routes of the sandbox: who may call them, JSON bodies in and out, and errors as `{"error": …}`."""
 
 import hmac
 import logging
@@ -15,10 +15,9 @@ from starlette.routing import Route
 
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Any]]
-"""Answers what JSON can say; Refused when it will not."""
+"""Returns data that can be encoded as JSON, or raises SandboxError."""
 
 MAX_BODY_BYTES: Final = 2**20
-"""Bytes of a body at most."""
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
@@ -26,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class SandboxError(Exception):
-    """The sandbox says no: an HTTP status, and one line that says why."""
+    """A refused call: an HTTP status, and one line with the reason."""
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
         super().__init__(reason)
@@ -35,47 +34,50 @@ class SandboxError(Exception):
 
 
 def bad_request(reason: str) -> SandboxError:
-    """What was asked makes no sense."""
+    """Return the error of a call that is malformed (400)."""
     return SandboxError(HTTPStatus.BAD_REQUEST, reason)
 
 
 class SandboxRouter:
-    """`token` is what callers must show; without one only this machine may call, from no other site's page."""
+    """Builds authorized routes. With a `token`, callers must send it; without one only this machine may call.
+
+    A page of another site may never call.
+    """
 
     def __init__(self, token: str | None) -> None:
         self._token = token
 
     def route(self, path: str, handlers: Mapping[str, Handler]) -> Route:
-        """A route with a handler per method."""
+        """Return a route that authorizes the caller, calls the handler of the method and encodes its result."""
 
         async def endpoint(request: Request) -> Response:
             try:
                 self.authorize(request)
                 handler = handlers.get(request.method)
                 if handler is None:
-                    raise SandboxError(HTTPStatus.METHOD_NOT_ALLOWED, f"this takes {', '.join(handlers)}")
+                    raise SandboxError(HTTPStatus.METHOD_NOT_ALLOWED, f"allowed methods: {', '.join(handlers)}")
                 return _json_response(HTTPStatus.OK, await handler(request))
             except SandboxError as error:
                 return _json_response(error.status, {"error": error.reason})
-            except Exception:  # noqa: BLE001  # whatever it is, the caller gets JSON
+            except Exception:  # noqa: BLE001  # the caller gets JSON for every failure
                 _log.exception("%s %s failed", request.method, request.url.path)
                 return _json_response(
-                    HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "the sandbox failed: the log says why"}
+                    HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "the sandbox failed: see the server's log"}
                 )
 
         return Route(path, endpoint, methods=list(_METHODS))
 
     def authorize(self, request: Request) -> None:
-        """Refused unless the caller is who may call."""
+        """Raise SandboxError (403, or 401 for a missing or wrong token) unless the caller may call."""
         host = request.headers.get("host", "")
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
         if (origin is not None and not _is_same_origin(origin, host)) or site in ("cross-site", "same-site"):
             raise SandboxError(HTTPStatus.FORBIDDEN, "a page of another site may not call the sandbox")
         if self._token is not None:
             if not self._has_token(request):
-                raise SandboxError(HTTPStatus.UNAUTHORIZED, "show the sandbox token, as X-Sandbox-Token")
+                raise SandboxError(HTTPStatus.UNAUTHORIZED, "send the sandbox token, as X-Sandbox-Token")
         elif not (request.client and _is_loopback(request.client.host) and _is_loopback(_host_name(host))):
-            raise SandboxError(HTTPStatus.FORBIDDEN, "from elsewhere the sandbox needs --sandbox-token")
+            raise SandboxError(HTTPStatus.FORBIDDEN, "without --sandbox-token only this machine may call the sandbox")
 
     def _has_token(self, request: Request) -> bool:
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
@@ -84,7 +86,10 @@ class SandboxRouter:
 
 
 async def parse_body(request: Request, body_type: type[T]) -> T:
-    """The body as this type says it is, no body as an empty object; Refused when it is not."""
+    """Return the body decoded as this type; no body is an empty object.
+
+    Raises SandboxError (413) when it is longer than `MAX_BODY_BYTES`, (400) when it does not fit the type.
+    """
     raw = b""
     async for chunk in request.stream():
         raw += chunk
@@ -93,11 +98,11 @@ async def parse_body(request: Request, body_type: type[T]) -> T:
     try:
         return msgspec.json.decode(raw or b"{}", type=body_type)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise bad_request(f"the body is not as it should be: {error}") from None
+        raise bad_request(f"the body is invalid: {error}") from None
 
 
 def positive_int(request: Request, name: str, default: int, maximum: int) -> int:
-    """A query parameter that is a whole number from 1 to `most`."""
+    """Return a query parameter, a whole number from 1 to `maximum`; raises SandboxError (400) for any other value."""
     text = request.query_params.get(name)
     if text is None:
         return default
@@ -111,13 +116,13 @@ def _json_response(status: HTTPStatus, data: Any) -> Response:
 
 
 def _is_same_origin(origin: str, host: str) -> bool:
-    """Is this the origin of a page that the same host serves?"""
+    """Whether the origin is that of a page served by the same host."""
     scheme, _, rest = origin.lower().partition("://")
     return scheme in ("http", "https") and rest == host.lower()
 
 
 def _host_name(host: str) -> str:
-    """The name or address in a Host header, without the port."""
+    """Return the name or address in a Host header, without the port; empty when it is malformed."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -125,7 +130,7 @@ def _host_name(host: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    """Does the name or address mean this machine?"""
+    """Whether the name or address means this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -1,4 +1,4 @@
-"""The whole world, clock included, kept and brought back."""
+"""The sandbox calls that save, restore and reset the whole world, clock included."""
 
 import asyncio
 import zlib
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
 MAX_SNAPSHOTS: Final = 200
-"""Snapshots in memory; of more, the oldest are forgotten."""
+"""Snapshots kept in memory; when there are more, the oldest are dropped."""
 
 
 class Snapshot(NamedTuple):
-    """A world at a moment: its rows by table, packed."""
+    """A world at an instant of its time: the compressed rows of each table."""
 
     now: datetime
     tables: Mapping[str, bytes]
 
 
 class Snapshots:
-    """Takes and restores them, and resets the world to what the demo made."""
+    """The handlers of POST snapshots, POST snapshots/{id}/restore and POST reset."""
 
     def __init__(self, installation: "Installation", clock: ClockRoutes, hook: SandboxHook, faults: Faults) -> None:
         self._installation, self._clock, self._hook, self._faults = installation, clock, hook, faults
         self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
 
     async def create(self, request: Request) -> dict[str, Any]:
-        """POST: the id by which the world as it is now can be had again."""
+        """Save the world as it is now and return the id of the snapshot."""
         installation, id = self._installation, random_hex(16)
         async with self._clock.lock:
             self._snapshots[id] = await installation.store.query(installation.tenant.id, _capture)
@@ -56,21 +56,29 @@ class Snapshots:
         return {"id": id}
 
     async def restore(self, request: Request) -> dict[str, Any]:
-        """POST …/restore: the world is as it was; what time it is, too."""
+        """Restore the rows and the clock of a snapshot and return the world time.
+
+        Raises SandboxError (404) when there is no such snapshot.
+        """
         snapshot = self._snapshots.get(request.path_params["id"])
         if snapshot is None:
-            raise SandboxError(HTTPStatus.NOT_FOUND, "there is no such snapshot: they live as long as the server runs")
+            raise SandboxError(
+                HTTPStatus.NOT_FOUND, "there is no such snapshot: they are kept as long as the server runs"
+            )
         async with self._exclusive_world(snapshot.now):
             installation = self._installation
             await installation.store.command(installation.tenant.id, partial(_restore_rows, snapshot))
         return self._clock.to_json()
 
     async def reset(self, request: Request) -> dict[str, Any]:
-        """POST reset: the demo company as it was first made, without faults; Refused when there never was one."""
+        """Rebuild the demo company as it was first made, delete all faults and return the world time.
+
+        Raises SandboxError (409) when `corehr demo` did not make this database.
+        """
         installation = self._installation
         demo_company = await installation.store.query(installation.tenant.id, find_demo_company)
         if demo_company is None:
-            raise SandboxError(HTTPStatus.CONFLICT, "`corehr demo` did not make this database: it is not reset")
+            raise SandboxError(HTTPStatus.CONFLICT, "only a database that `corehr demo` made can be reset")
         seed, employees, now = demo_company
         self._faults.clear()
         async with self._exclusive_world(now):
@@ -79,7 +87,10 @@ class Snapshots:
 
     @asynccontextmanager
     async def _exclusive_world(self, now: datetime) -> AsyncIterator[None]:
-        """Inside, the rows are exchanged; no day is lived and no request served that belongs to the other world."""
+        """Set the clock to `now` and, inside the context, let nothing else use the rows, which are replaced there.
+
+        Requests wait, no day is processed and nothing is delivered. The clock is set again at the end.
+        """
         installation = self._installation
         async with (
             self._clock.lock,
@@ -106,5 +117,5 @@ def _restore_rows(snapshot: Snapshot, tx: Tx) -> None:
     tenant_rows.replace_rows(
         tx, {name: msgspec.msgpack.decode(zlib.decompress(packed)) for name, packed in snapshot.tables.items()}
     )
-    outbox.release_all_leases(tx)  # of whatever was under way when it was kept
+    outbox.release_all_leases(tx)  # of deliveries that were under way when the snapshot was taken
     tenants.set_clock(tx, to_timestamp(snapshot.now), to_timestamp(real_now()))

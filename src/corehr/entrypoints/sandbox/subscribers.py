@@ -1,4 +1,4 @@
-"""Where an app's events go, and what is to be delivered to it again."""
+"""The sandbox calls that set an app's subscription, replay events to it and redeliver one event."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -41,13 +41,19 @@ class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SubscriptionRoutes:
-    """PUT, GET and DELETE apps/{app_id}/webhook, POST apps/{app_id}/replay, POST events/{id}/redeliver."""
+    """The handlers of PUT, GET and DELETE apps/{app_id}/webhook, POST apps/{app_id}/replay, POST events/{id}/redeliver.
+
+    Each raises SandboxError (404) when there is no such app, (400) when its body is invalid.
+    """
 
     def __init__(self, installation: "Installation") -> None:
         self._installation = installation
 
     async def set_subscription(self, request: Request) -> dict[str, Any]:
-        """The app is told of its events there from now on; Refused when the address does not prove to be its own."""
+        """Deliver the app's events to a webhook or a long connection from now on, and return the subscription.
+
+        Raises SandboxError (400) when the events are not available to the app or the URL is not verified.
+        """
         app, body, installation = (
             await self._get_app(request),
             await parse_body(request, SubscriptionBody),
@@ -80,7 +86,7 @@ class SubscriptionRoutes:
             if subscriber.url or subscriber.encrypt_key:
                 raise bad_request("a long connection has no url and no encrypt_key: the app connects here")
             if app.type == "store":
-                raise bad_request("store apps are told by webhook only: give a url")
+                raise bad_request("store apps receive events by webhook only: give a url")
             return
         if not subscriber.url:
             raise bad_request('give a url, or "mode": "long_connection"')
@@ -91,18 +97,21 @@ class SubscriptionRoutes:
             raise bad_request(reason)
 
     async def get_subscription(self, request: Request) -> dict[str, Any]:
-        """Where the app's events go now."""
+        """Return the app's subscription; raises SandboxError (404) when it has none."""
         app, installation = await self._get_app(request), self._installation
         return await installation.store.query(app.tenant, lambda tx: _to_json(tx, _get_existing(tx, app)))
 
     async def delete_subscription(self, request: Request) -> dict[str, Any]:
-        """The app is told of nothing any more."""
+        """Delete the app's subscription and return an empty object."""
         app, installation = await self._get_app(request), self._installation
         await installation.store.command(app.tenant, lambda tx: subscriptions.unsubscribe(tx, app.app_id))
         return {}
 
     async def replay(self, request: Request) -> dict[str, Any]:
-        """Deliver again what was recorded since a moment of the world, or ever."""
+        """Replay to the app the events recorded since an instant of world time, by default all, and return their count.
+
+        Raises SandboxError (409) when the app has no subscription.
+        """
         app, body, installation = (
             await self._get_app(request),
             await parse_body(request, ReplayBody),
@@ -116,7 +125,10 @@ class SubscriptionRoutes:
         return {"count": count}
 
     async def redeliver(self, request: Request) -> dict[str, Any]:
-        """Deliver one event again, to one app or to all that subscribe to it."""
+        """Redeliver one event to one app, or to all that subscribe to its type, and return the ids of the apps.
+
+        Raises SandboxError (404) when there is no such event, or no such subscriber.
+        """
         body, installation = await parse_body(request, RedeliverBody), self._installation
         id = request.path_params["id"]
         try:
@@ -138,7 +150,7 @@ class SubscriptionRoutes:
 def _get_existing(tx: Tx, app: App) -> Subscriber:
     subscriber = subscribers.get(tx, app.app_id)
     if subscriber is None:
-        raise SandboxError(HTTPStatus.NOT_FOUND, "the app is told of nothing: PUT says where its events go")
+        raise SandboxError(HTTPStatus.NOT_FOUND, "the app has no subscription: set one with PUT")
     return subscriber
 
 

@@ -1,4 +1,4 @@
-"""The records that have names, how to be refused, and more people."""
+"""The sandbox calls that list the named records and recipes, and hire more people."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from corehr.entrypoints.app import Installation
 
 EXTRA_EMPLOYEE_NUMBERS_START: Final = 1_000_000
-"""The number from which user ids of extra people are made: no demo company has so many."""
+"""The first number from which user ids of extra people are made; it exceeds the size of any demo company."""
 
 _EXTRA_PREFIX: Final = "extra_"
 
@@ -37,12 +37,13 @@ class HireBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class WorldRoutes:
-    """GET world and POST world/employees."""
+    """The handlers of GET world and POST world/employees."""
 
     def __init__(self, installation: "Installation", clock: ClockRoutes) -> None:
         self._installation, self._clock = installation, clock
 
     async def get_world(self, request: Request) -> dict[str, Any]:
+        """Return the facts of all named records, by kind and name, and the recipes."""
         installation = self._installation
 
         def read_all(tx: Tx) -> dict[str, Any]:
@@ -61,7 +62,10 @@ class WorldRoutes:
         return world
 
     async def hire(self, request: Request) -> dict[str, Any]:
-        """More people like `active`, who have been there for a year; Refused where there is no `active`."""
+        """Hire `count` people like `active`, employed for a year already, and return their facts by name.
+
+        Raises SandboxError (409) when there is no `active`.
+        """
         count, installation = (await parse_body(request, HireBody)).count, self._installation
         async with self._clock.lock:
             hired = await installation.store.command(installation.tenant.id, lambda tx: self._hire(tx, count))
@@ -71,7 +75,7 @@ class WorldRoutes:
         facts_by_name = get_named_records(tx).get("employments", {})
         active = facts_by_name.get("active")
         if active is None:
-            raise SandboxError(HTTPStatus.CONFLICT, "there is no demo company here, so nobody to take as a pattern")
+            raise SandboxError(HTTPStatus.CONFLICT, "there is no demo company here, so no `active` to copy")
         today = local_date(tx.now, self._installation.tenant.time_zone)
         timeline = versions.timeline(tx, job_datas.KIND, active["job_data_id"])
         pattern = {**(version_as_of(timeline, today) or timeline[0]).body, "assignment_start_reason": "onboarding"}

@@ -1,4 +1,4 @@
-"""Companies, as records."""
+"""Records of companies."""
 
 from corehr.engines.entity import Entity
 

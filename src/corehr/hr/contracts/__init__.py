@@ -1,1 +1,1 @@
-"""Contracts: what a person has signed, by the day."""
+"""Contracts of employments, effective-dated."""

@@ -1,4 +1,4 @@
-"""What is said when a contract changes."""
+"""Event bodies of contracts."""
 
 from corehr.kernel.event_log import Event
 

@@ -1,4 +1,4 @@
-"""Contracts, as records: each is a dated thing of its own, and belongs to one employment."""
+"""Records of contracts: each is an effective-dated entity of its own and belongs to one employment."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from corehr.kernel.statements import insert_into, matches, select_by, statement,
 
 KIND: Final = "contract"
 ACTUAL_END_DATE: Final = "actual_end_date"
-"""When a contract really ended, whatever was agreed; a field of its body beside FIELDS."""
+"""The day on which a contract actually ended, whatever end was agreed; a field of its body beside FIELDS."""
 
 FIELDS: Final = frozenset(
     {
@@ -41,7 +41,7 @@ contract = tenant_table(
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A contract as it looks on a day, and its whole life."""
+    """A contract: its body as of a day, and its whole timeline."""
 
     id: str
     body: Mapping[str, Any]
@@ -56,7 +56,7 @@ _SELECT_IDS_BY_EMPLOYMENT = statement(
 
 
 def sign(tx: Tx, employment_id: str, day: IsoDate, body: Mapping[str, Any], cause: Cause) -> str:
-    """A new contract, with the fields of FIELDS; its id."""
+    """Insert a contract with the fields of FIELDS, valid from `day`; return its id."""
     id = tx.new_id()
     tx.execute(_INSERT, id=id, employment_id=employment_id)
     versions.append(tx, KIND, id, day, body, cause)
@@ -65,21 +65,21 @@ def sign(tx: Tx, employment_id: str, day: IsoDate, body: Mapping[str, Any], caus
 
 
 def amend(tx: Tx, id: str, before: Timeline, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
-    """From a day on the contract also says `patch`."""
+    """Apply `patch` to the contract from `day` on."""
     versions.append_to_timeline(tx, KIND, id, before, day, patch, cause)
     tx.emit(events.updated(id))
 
 
 def close(tx: Tx, contract: Contract, last_day: IsoDate, cause: Cause) -> None:
-    """The contract really ended on a day, whatever was agreed: it says so from the day after."""
+    """Set the actual end date to `last_day`, whatever end was agreed; the field is valid from the day after."""
     amend(tx, contract.id, contract.timeline, next_day(last_day), {ACTUAL_END_DATE: last_day}, cause)
 
 
 def retract(tx: Tx, id: str, cause: Cause) -> None:
-    """What `cause` said of the contract is withdrawn.
+    """Retract every entry of `cause` on the contract.
 
-    Where that was its signing the contract is gone, and what others said of it falls to the contract that would have
-    been in force on their day without it.
+    If `cause` signed the contract, the contract is deleted, and each entry of another cause moves to the contract
+    that would have been in force on its day without this one.
     """
     signing_cause = versions.list_entries(tx, KIND, id)[0].cause
     versions.retract(tx, KIND, id, cause)
@@ -100,8 +100,10 @@ def apply_terms(
     patch: Mapping[str, Any],
     cause: Cause,
 ) -> None:
-    """From a day on `patch` holds of the person's contract: a later start is a new one, which leaves open what the
-    one before said; anything else is said of the one in force."""
+    """Apply contract terms from `day` on. If no contract is in force, or `patch` starts one later than it, insert a new
+    contract (a renewal), to which `contract_in_force` carries over the fields that `patch` does not set; otherwise
+    amend the contract in force.
+    """
     target = contract_in_force(timelines, ids, day)
     if target is None or _is_renewal(target, patch):
         sign(tx, employment_id, day, {"contract_start_date": day, **patch}, cause)
@@ -115,7 +117,7 @@ def _is_renewal(target: Contract, patch: Mapping[str, Any]) -> bool:
 
 
 def _reassign_entry(tx: Tx, id: str, entry: Entry) -> None:
-    """Say elsewhere what was said of a contract that is gone: where `agree` would have said it without that one."""
+    """Move an entry of a deleted contract to where `apply_terms` would have put it without that contract."""
     row = tx.fetch_one(_SELECT, id=id)
     assert row is not None
     others = [other for other in list_ids(tx, row["employment_id"]) if other != id]
@@ -136,16 +138,16 @@ def _reassign_entry(tx: Tx, id: str, entry: Entry) -> None:
 
 
 def list_ids(tx: Tx, employment_id: str) -> Sequence[str]:
-    """Every contract the employment ever had, oldest first."""
+    """Return the ids of all contracts that the employment ever had, oldest first."""
     return [row["id"] for row in tx.fetch_all(_SELECT_IDS_BY_EMPLOYMENT, employment_id=employment_id)]
 
 
 def contract_in_force(
     timelines: Mapping[tuple[str, str], Timeline], ids: Iterable[str], day: IsoDate
 ) -> Contract | None:
-    """Of these contracts, the one in force on a day: of those begun by then, the one begun last.
+    """Return the contract in force on `day`: of the given contracts that started by then, the one that started last.
 
-    What it leaves open is as in those before it, but for how long they ran.
+    Fields that it does not set carry over from the contracts before it, except the start and end dates.
     """
     started = []
     for id in ids:

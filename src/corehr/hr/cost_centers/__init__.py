@@ -1,1 +1,1 @@
-"""Cost centres: who pays."""
+"""Cost centres: the units that costs are charged to."""

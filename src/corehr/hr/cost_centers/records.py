@@ -1,4 +1,4 @@
-"""Cost centres, as records; a body names its `parent_id`."""
+"""Records of cost centres; a body has its `parent_id`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,14 +25,14 @@ _SELECT_CHILDREN = statement(
 
 
 def create(tx: Tx, id: str, valid_from: IsoDate, body: Mapping[str, Any]) -> None:
-    """The cost centre comes into being; under its parent, if it has one."""
+    """Insert a cost centre, under its parent if it has one."""
     COST_CENTER.create(tx, id, valid_from, body)
     if body.get("parent_id"):
         tx.execute(_INSERT_CHILD, parent_id=body["parent_id"], id=id)
 
 
 def with_active_children(tx: Tx, ids: list[str], day: IsoDate) -> set[str]:
-    """Those of the given cost centres that have an active child on a day."""
+    """Return those of the given cost centres that have an active child on `day`."""
     rows = tx.fetch_all(_SELECT_CHILDREN, parents=ids)
     timelines = versions.timelines(tx, [r["id"] for r in rows]) if rows else {}
     parents = set()

@@ -1,1 +1,1 @@
-"""Custom fields: what a company adds to the forms of its people."""
+"""Custom fields: fields that a company adds to the forms of its employees."""

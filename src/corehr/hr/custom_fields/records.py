@@ -1,4 +1,4 @@
-"""Custom fields, as records: the definitions that a company has made, by the form they belong to."""
+"""Records of custom fields: the definitions of a company, by the form they belong to."""
 
 from collections.abc import Mapping
 
@@ -28,11 +28,11 @@ _decode_definition = msgspec.json.Decoder(FieldDefinition).decode
 
 
 def create(tx: Tx, form: str, field: FieldDefinition, name_zh: str, name_en: str) -> None:
-    """A form, as `offboarding_info`, has one more field; called as a built-in one, it stands in its place."""
+    """Insert a field into a form, for example `offboarding_info`. A field named as a built-in one replaces it."""
     definition = encode_json(field).decode()
     tx.execute(_INSERT, form=form, name=field.name, name_zh=name_zh, name_en=name_en, definition=definition)
 
 
 def get_definitions(tx: Tx, form: str) -> Mapping[str, FieldDefinition]:
-    """The form's fields by name."""
+    """Return the custom fields of the form, by name."""
     return {row["name"]: _decode_definition(row["definition"]) for row in tx.fetch_all(_SELECT_BY_FORM, form=form)}

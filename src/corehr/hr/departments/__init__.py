@@ -1,1 +1,1 @@
-"""Departments: the tree of the organisation, by the day."""
+"""Departments: the tree of the organisation, effective-dated."""

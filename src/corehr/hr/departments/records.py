@@ -1,4 +1,4 @@
-"""Departments, as records: an effective-dated tree; a body names its `parent_id`."""
+"""Records of departments: an effective-dated tree; a body has its `parent_id`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,23 +30,23 @@ _SELECT_BY_DEPARTMENT_IDS = statement(
 
 
 def create(tx: Tx, id: str, department_id: str, valid_from: IsoDate, body: Mapping[str, Any]) -> None:
-    """The department comes into being; `department_id` is the tenant's own name for it."""
+    """Insert a department; `department_id` is the tenant's own id for it."""
     tx.execute(_INSERT, id=id, department_id=department_id)
     DEPARTMENT.create(tx, id, valid_from, body)
 
 
 def list_by_department_ids(tx: Tx, department_ids: Sequence[str]) -> Sequence[Row]:
-    """Rows `{id, department_id}` of those that exist."""
+    """Return rows `{id, department_id}` of the departments that exist."""
     return tx.fetch_all(_SELECT_BY_DEPARTMENT_IDS, department_ids=list(department_ids))
 
 
 def list_by_ids(tx: Tx, ids: Sequence[str]) -> Sequence[Row]:
-    """Rows `{id, department_id}` of those that exist."""
+    """Return rows `{id, department_id}` of the departments that exist."""
     return tx.fetch_all(_SELECT_BY_IDS, ids=list(ids))
 
 
 def is_in_data_range(tx: Tx, data_range: DataRange, department_id: str | None, day: IsoDate) -> bool:
-    """Does the range hold this department, itself or through one it stands below on a day?"""
+    """Return whether the range includes the department, or a department above it on `day`."""
     if data_range.everyone:
         return True
     visited: set[str] = set()

@@ -1,4 +1,4 @@
-"""Employee types, as records; a body lists the `subtype_ids` that belong to it."""
+"""Records of employee types; a body lists the `subtype_ids` that belong to it."""
 
 from corehr.engines.entity import Entity
 

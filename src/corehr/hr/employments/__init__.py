@@ -1,1 +1,1 @@
-"""People: employments, what is dated about them, and the lines they report along."""
+"""Employments: their effective-dated fields and their reporting lines."""

@@ -1,4 +1,4 @@
-"""What is said when an employment changes."""
+"""Event bodies of employments."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""People, as records: employments, their dated facts, and who reports to whom by the day."""
+"""Records of employments: the table, the effective-dated fields, and the reporting lines with their dates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -29,10 +29,10 @@ KIND: Final = "employment"
 DIRECT_MANAGER: Final = "direct_manager_id"
 DOTTED_MANAGER: Final = "dotted_manager_id"
 REPORTING_LINES: Final = (DIRECT_MANAGER, DOTTED_MANAGER)
-"""The kinds of reporting line, named as the job-data field that draws them; each has a lock of its own."""
+"""The kinds of reporting line, each named as the job-data field that holds the manager. Each kind has its own lock."""
 
 TERMINATED: Final = "terminated"
-"""The status of an employment that is over; one of which nothing is said is a running one."""
+"""`employment_status` of an employment that has ended; an employment without the field has not ended."""
 
 employment = tenant_table(
     "employment",
@@ -59,7 +59,7 @@ reporting_line = tenant_table(
 
 
 class Employment(NamedTuple):
-    """One person's employment. `end_date` is the last day, where it is known."""
+    """One person's employment. `end_date` is the last day, if it is known."""
 
     tenant: str
     id: str
@@ -87,37 +87,44 @@ _DELETE_LINES = delete_by(reporting_line, "source_id")
 
 
 def _managers_above() -> sa.Select[Any]:
-    """Everybody up the line from a manager, through the days in common, as far as an employee.
+    """Select the ids of a manager and of all managers above, following one line over the days that its links share.
 
-    A waiting change's line counts beside the present one, since it may still be approved or not. Tenant and line
-    travel with the walk, so that SQLite looks each step up by all three instead of reading the whole line.
+    The walk stops at `employment_id`. Lines of pending job changes count beside the current ones, since a change may
+    still be approved or rejected. Tenant and line are columns of the recursion, so that SQLite looks up each step by
+    all three key columns instead of reading the whole line.
     """
     seed = sa.select(
         BoundText("tenant").label("tenant"),
         BoundText("line").label("line"),
-        BoundText("manager_id").label("person"),
-        BoundText("lo").label("lo"),
-        BoundText("hi").label("hi"),
+        BoundText("manager_id").label("manager_id"),
+        BoundText("valid_from").label("valid_from"),
+        BoundText("valid_to").label("valid_to"),
     )
-    chain, line = seed.cte("up", recursive=True), reporting_line.c
-    latest_start = sa.case((chain.c.lo > line.valid_from, chain.c.lo), else_=line.valid_from)
-    earliest_end = sa.case((chain.c.hi < line.valid_to, chain.c.hi), else_=line.valid_to)
-    next_link = sa.and_(line.tenant == chain.c.tenant, line.line == chain.c.line, line.employment_id == chain.c.person)
+    chain, line = seed.cte("chain", recursive=True), reporting_line.c
+    latest_start = sa.case((chain.c.valid_from > line.valid_from, chain.c.valid_from), else_=line.valid_from)
+    earliest_end = sa.case((chain.c.valid_to < line.valid_to, chain.c.valid_to), else_=line.valid_to)
+    next_link = sa.and_(
+        line.tenant == chain.c.tenant, line.line == chain.c.line, line.employment_id == chain.c.manager_id
+    )
     step = (
         sa.select(chain.c.tenant, chain.c.line, line.manager_id, latest_start, earliest_end)
         .select_from(chain)
         .join(reporting_line, next_link)
-        .where(line.valid_from < chain.c.hi, line.valid_to > chain.c.lo, chain.c.person != bind("employment_id"))
+        .where(
+            line.valid_from < chain.c.valid_to,
+            line.valid_to > chain.c.valid_from,
+            chain.c.manager_id != bind("employment_id"),
+        )
     )
     chain = chain.union(step)
-    return sa.select(chain.c.person).distinct()
+    return sa.select(chain.c.manager_id).distinct()
 
 
 _SELECT_MANAGERS_ABOVE = statement(_managers_above())
 
 
 def create(tx: Tx, employment: Employment, body: Mapping[str, Any]) -> None:
-    """Somebody is hired; `facts` are what is dated about the employment itself."""
+    """Insert an employment; `body` holds its effective-dated fields, valid from the onboarding date."""
     row = {name: getattr(employment, name) for name in Employment._fields if name != "tenant"}
     tx.execute(_INSERT, **row)
     versions.append(tx, KIND, employment.id, employment.onboarding_date, body, ("onboarding", employment.id))
@@ -130,20 +137,23 @@ def get(tx: Tx, id: str) -> Employment | None:
 
 
 def get_existing(tx: Tx, id: str) -> Employment:
-    """An employment that is known to exist."""
+    """Return the employment, which must exist."""
     found = get(tx, id)
     assert found is not None
     return found
 
 
 def lock(tx: Tx, id: str) -> Employment | None:
-    """The person, locked until the command ends: every command about a person begins with this."""
+    """Lock the employment until the command ends and return it, or None.
+
+    Every command about an employment begins with this lock.
+    """
     row = tx.fetch_one(_SELECT_FOR_UPDATE, id=id)
     return Employment(**row) if row else None
 
 
 def get_many(tx: Tx, ids: Sequence[str]) -> Mapping[str, Employment]:
-    """Those of the given employments that exist, by id."""
+    """Return those of the given employments that exist, by id."""
     return {row["id"]: Employment(**row) for row in tx.fetch_all(_SELECT_MANY, ids=list(ids))}
 
 
@@ -156,32 +166,32 @@ def list_by_people_admin_ids(tx: Tx, values: Sequence[str]) -> Sequence[Row]:
 
 
 def set_end_date(tx: Tx, id: str, end_date: IsoDate | None) -> None:
-    """The employment's last day becomes known, or is taken back."""
+    """Set the employment's last day, or clear it."""
     tx.execute(_UPDATE_END_DATE, id=id, end_date=end_date)
     tx.emit(events.updated(id, ["expiration_time"]))
 
 
 def amend(tx: Tx, id: str, before: Timeline, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
-    """From a day on these facts of the employment hold."""
+    """Apply `patch` to the employment from `day` on."""
     after = versions.append_to_timeline(tx, KIND, id, before, day, patch, cause)
     _emit_updated(tx, id, before, after)
 
 
 def retract(tx: Tx, id: str, cause: Cause) -> None:
-    """What `cause` said of the employment is withdrawn."""
+    """Retract every entry of `cause` on the employment."""
     before, after = versions.retract(tx, KIND, id, cause)
     _emit_updated(tx, id, before, after)
 
 
 def terminate(tx: Tx, id: str, last_day: IsoDate, cause: Cause) -> None:
-    """The employment is over: from the day after its last one on its `employment_status` is terminated."""
+    """End the employment: its `employment_status` is terminated from the day after `last_day`."""
     timeline = versions.timeline(tx, KIND, id)
     amend(tx, id, timeline, next_day(last_day), {"employment_status": TERMINATED}, cause)
     tx.emit(events.resigned(id))
 
 
 def _emit_updated(tx: Tx, id: str, before: Timeline, after: Timeline) -> None:
-    """Tell of the fields that look different on any day: how it looks changes only where a version begins."""
+    """Emit the fields that differ on any day. Only days on which a version begins need to be compared."""
     days = {version.valid_from for version in (*before, *after)}
     fields = {field for day in days for field in changed_fields(_body_as_of(before, day), _body_as_of(after, day))}
     if fields:
@@ -194,33 +204,40 @@ def _body_as_of(timeline: Timeline, day: IsoDate) -> Mapping[str, Any]:
 
 
 def insert_reporting_lines(tx: Tx, source_id: str, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Record who reports to whom: rows `{line, employment_id, manager_id, valid_from, valid_to}`.
+    """Insert reporting lines: rows `{line, employment_id, manager_id, valid_from, valid_to}`.
 
-    `source_id` is the job data, or the waiting job change, that says so.
+    `source_id` is the job data or the pending job change that they come from.
     """
     tx.execute_many(_INSERT_LINES, [{"source_id": source_id, **line} for line in lines])
 
 
 def delete_reporting_lines(tx: Tx, source_id: str) -> None:
-    """Forget the lines that this source drew."""
+    """Delete the reporting lines that come from `source_id`."""
     tx.execute(_DELETE_LINES, source_id=source_id)
 
 
 def lock_manager_chain(
     tx: Tx, line: str, employment_id: str, manager_id: str, since: IsoDate, until: IsoDate = FOREVER
 ) -> frozenset[str]:
-    """Who would stand above somebody who reported to this manager from one day to another; themselves, in a circle.
+    """Lock the line of an employment and of all managers above it, and return the ids of those managers.
 
-    Until the command ends nobody else can redraw the line of the person, or of any of those above.
+    The managers are those above the employment if it reported to `manager_id` from `since` until before `until`;
+    they include the employment itself if the line would be circular. Until the command ends, no other command can
+    change this line of the employment or of those managers.
     """
     tx.lock_names([f"{line}/{employment_id}"])
     locked: frozenset[str] = frozenset()
     while True:
         found = tx.fetch_all(
-            _SELECT_MANAGERS_ABOVE, line=line, manager_id=manager_id, employment_id=employment_id, lo=since, hi=until
+            _SELECT_MANAGERS_ABOVE,
+            line=line,
+            manager_id=manager_id,
+            employment_id=employment_id,
+            valid_from=since,
+            valid_to=until,
         )
-        managers = frozenset(row["person"] for row in found)
-        # who was found before the locks were ours may not be all who stand there now
+        managers = frozenset(row["manager_id"] for row in found)
+        # managers read before their locks were acquired may be out of date: read again under the locks
         if managers <= locked or not tx.lock_names(
             [f"{line}/{id}" for id in managers - locked - {employment_id}], shared=True
         ):

@@ -1,1 +1,1 @@
-"""Job changes: asked for, approved, taking effect, taken back."""
+"""Job changes: created, approved, taking effect, revoked."""

@@ -1,4 +1,4 @@
-"""Job changes on the wire."""
+"""The API of job changes: requests become commands, rows become responses."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,7 +20,7 @@ STATUS_CODES: Final = {
     Status.CANCELLED: 4,
     Status.NO_NEED_APPROVAL: 5,
 }
-"""The statuses as the answer of version 1 numbers them."""
+"""The statuses as numbered in responses of version 1."""
 
 WIRE_TO_FIELD: Final[Mapping[str, str]] = {
     "department": "department_id",
@@ -52,7 +52,7 @@ WIRE_TO_FIELD: Final[Mapping[str, str]] = {
     "social_security_city": "social_security_city_id",
     "pathway": "pathway_id",
 }
-"""What the page calls a field after `original_` or `target_`, and what we call it."""
+"""Maps the page's name of a field, without `original_` or `target_`, to our name."""
 
 _FIELDS_BY_SIDE: Final = {
     side: [(f"{side}_{wire}", field) for wire, field in WIRE_TO_FIELD.items()] for side in ("original", "target")
@@ -96,7 +96,7 @@ def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | 
 
 
 def _read_side(info: Mapping[str, Any], side: str) -> dict[str, Any]:
-    """The fields of one side that say something: empty text and empty lists are as good as absent."""
+    """Return the fields of one side (`original` or `target`); empty text and empty lists count as absent."""
     values = {field: v for wire, field in _FIELDS_BY_SIDE[side] if (v := info.get(wire)) not in (None, "", [])}
     values.update((f, v) for f, v in (info.get(f"{side}_employment_change") or {}).items() if v not in (None, "", []))
     return values

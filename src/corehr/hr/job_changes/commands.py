@@ -1,4 +1,4 @@
-"""What can be done with a job change. Every function is one command's worth."""
+"""Commands on job changes. Each public function runs in the transaction of one command."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from corehr.engines import versions
 from corehr.engines.approvals import ProcessStatus
 from corehr.hr.contracts import records as contracts
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_changes import records
 from corehr.hr.job_changes.records import Status
 from corehr.hr.job_changes.rules.case import Case, CreateJobChange
@@ -22,11 +22,11 @@ from corehr.kernel.db import Row, Tx
 from corehr.kernel.feature import DataRange
 
 APPROVAL_SUBJECT = "job_change"
-"""How approvals know us."""
+"""The subject kind of approval processes about job changes."""
 
 
 def create(tx: Tx, request: CreateJobChange, data_range: DataRange) -> Row:
-    """A job change is asked for: it waits for its approvers, for its day, or takes effect at once."""
+    """Create a job change: it waits for its approvers or its effective date, or takes effect at once."""
     case = _lock_and_load(tx, request, data_range)
     CREATE.check(case)
     row = _new_row(case)
@@ -39,7 +39,7 @@ def create(tx: Tx, request: CreateJobChange, data_range: DataRange) -> Row:
             case.flow,
             (APPROVAL_SUBJECT, row["id"]),
             case.employment.id,
-            case.current.get(people.DIRECT_MANAGER),
+            case.current.get(employments.DIRECT_MANAGER),
             request.initiator_id,
         )
     row = records.insert(tx, row)
@@ -49,24 +49,27 @@ def create(tx: Tx, request: CreateJobChange, data_range: DataRange) -> Row:
 
 
 def on_decided(tx: Tx, id: str, approved: bool) -> None:
-    """The approval about this job change ended; who ended it holds the person."""
+    """Set the status that the approval decided and apply the change if due. The caller has locked the employment."""
     row = records.get_existing(tx, id)
     row = records.set_status(tx, row, Status.APPROVED if approved else Status.REJECTED)
-    _apply_if_due(tx, row, people.get_existing(tx, row["employment_id"]))
+    _apply_if_due(tx, row, employments.get_existing(tx, row["employment_id"]))
 
 
 def apply_due(tx: Tx, id: str) -> None:
-    """The day that this job change waited for has begun."""
-    employment = people.lock(tx, records.get_existing(tx, id)["employment_id"])
+    """Apply a ready job change whose effective date has begun."""
+    employment = employments.lock(tx, records.get_existing(tx, id)["employment_id"])
     assert employment is not None
-    row = records.get_existing(tx, id)  # as it is now that nobody else can change it
+    row = records.get_existing(tx, id)  # read again under the lock
     _apply_if_due(tx, row, employment)
 
 
 def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> str | None:
-    """A job change is taken back, whatever came before or after it; why not, where that is refused."""
+    """Revoke a job change, whatever changes came before or after it.
+
+    Return None, or the message of a refusal that has no documented code.
+    """
     row = records.get(tx, id)
-    employment = people.lock(tx, row["employment_id"]) if row else None
+    employment = employments.lock(tx, row["employment_id"]) if row else None
     row = records.get(tx, id) if row else None
     managers_above = (
         _managers_above_without(tx, row, employment)
@@ -85,25 +88,25 @@ def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> str | No
     return None
 
 
-def _managers_above_without(tx: Tx, row: Row, employment: people.Employment) -> frozenset[str]:
-    """Who would stand above the person again without this change, wherever they do not now."""
+def _managers_above_without(tx: Tx, row: Row, employment: employments.Employment) -> frozenset[str]:
+    """Lock the reporting lines that revoking this change would restore, and return all managers above on them."""
     managers: frozenset[str] = frozenset()
     for line in job_datas.reporting_lines_without(
         tx, employment.job_data_id, employment.id, records.cause_of(row["id"])
     ):
         days = (line["valid_from"], line["valid_to"])
-        managers |= people.lock_manager_chain(tx, line["line"], employment.id, line["manager_id"], *days)
+        managers |= employments.lock_manager_chain(tx, line["line"], employment.id, line["manager_id"], *days)
     return managers
 
 
 def _lock_and_load(tx: Tx, request: CreateJobChange, data_range: DataRange) -> Case:
-    """The case, with everything locked that the command may depend on: the person, their lines, the plans."""
-    employment = people.lock(tx, request.employment_id) if isinstance(request.employment_id, str) else None
+    """Lock what the command depends on and return the case: employment, reporting lines, workforce plans."""
+    employment = employments.lock(tx, request.employment_id) if isinstance(request.employment_id, str) else None
     if employment is None:
         return Case(tx, request, None, data_range, {}, ())
     managers_above = {
-        line: people.lock_manager_chain(tx, line, employment.id, manager, request.effective_date)
-        for line in people.REPORTING_LINES
+        line: employments.lock_manager_chain(tx, line, employment.id, manager, request.effective_date)
+        for line in employments.REPORTING_LINES
         if (manager := request.targets.get(line))
     }
     department = request.targets.get("department_id")
@@ -125,7 +128,7 @@ def _new_row(case: Case) -> Row:
         "flow_id": None if is_direct else request.flow_id,
         "process_id": None,
         "effective_date": request.effective_date,
-        # days begin for a person where they work before the change
+        # the effective date begins in the time zone of the work location before the change
         "zone": locations.time_zone_of(case.tx, case.referenced_body("work_location_id", case.current)),
         "transfer_key": request.transfer_key,
         "initiator_id": request.initiator_id,
@@ -142,16 +145,16 @@ def _to_int(value: bool | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _apply_if_due(tx: Tx, row: Row, employment: people.Employment) -> Row:
-    """If its day has come and nobody has still to agree, the change becomes the person's job."""
+def _apply_if_due(tx: Tx, row: Row, employment: employments.Employment) -> Row:
+    """Apply the change if it is ready and its effective date has begun in its time zone; return the row."""
     if row["status"] not in records.READY_STATUSES or row["effective_date"] > local_date(tx.now, row["zone"]):
         return row
     _apply(tx, row, employment)
     return records.mark_effective(tx, row, employment.job_data_id)
 
 
-def _apply(tx: Tx, row: Row, employment: people.Employment) -> None:
-    """Say of job data, contract, probation and employment what the targets say, all for one cause."""
+def _apply(tx: Tx, row: Row, employment: employments.Employment) -> None:
+    """Append the target values to job data, employment, probation and contract, all under one cause."""
     day, cause = row["effective_date"], records.cause_of(row["id"])
     patches = _patches_by_entity(row)
     contract_ids = contracts.list_ids(tx, employment.id) if patches["contract"] else ()
@@ -160,8 +163,8 @@ def _apply(tx: Tx, row: Row, employment: people.Employment) -> None:
     job_data = timelines.get((job_datas.KIND, employment.job_data_id), ())
     job_datas.append(tx, employment.job_data_id, employment.id, job_data, day, patches["job_data"] | reason, cause)
     if patches["employment"]:
-        people.amend(
-            tx, employment.id, timelines.get((people.KIND, employment.id), ()), day, patches["employment"], cause
+        employments.amend(
+            tx, employment.id, timelines.get((employments.KIND, employment.id), ()), day, patches["employment"], cause
         )
     if patches["probation"]:
         timeline = timelines.get((probation.KIND, employment.id), ())
@@ -183,13 +186,13 @@ def _patches_by_entity(row: Row) -> Mapping[str, dict[str, Any]]:
 
 
 def _retract(tx: Tx, row: Row, employment_id: str) -> None:
-    """Take back, wherever it was said, what this change said."""
+    """Retract the entries of this change on every entity that has any."""
     cause = records.cause_of(row["id"])
     for kind, entity_id in versions.list_entities_of_cause(tx, cause):
         if kind == job_datas.KIND:
             job_datas.retract(tx, entity_id, employment_id, cause)
-        elif kind == people.KIND:
-            people.retract(tx, entity_id, cause)
+        elif kind == employments.KIND:
+            employments.retract(tx, entity_id, cause)
         elif kind == probation.KIND:
             probation.retract(tx, entity_id, cause)
         else:

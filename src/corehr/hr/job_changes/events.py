@@ -1,4 +1,4 @@
-"""What is said when a job change changes: row in, words out."""
+"""Event bodies of job changes, made from the row."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -15,14 +15,14 @@ EVENT_STATUS_CODES: Final = {
     "Transformed": 5,
     "NoNeedApproval": 6,
 }
-"""The statuses as events number them; the API numbers them otherwise."""
+"""The statuses as numbered in events; the API numbers them differently (`api.STATUS_CODES`)."""
 
 JOB_CHANGE_ADDED, JOB_CHANGE_REVOKED = 5001, 5003
 _PRIMARY_JOB_CHANGED = 5
 
 
 def status_changed(row: Row) -> Sequence[Event]:
-    """The same words under both names the documents give this event."""
+    """Return the status event under both names that the documents give it, with one payload."""
     payload = {
         "employment_id": row["employment_id"],
         "job_change_id": row["id"],
@@ -51,7 +51,7 @@ def job_data_changed(row: Row, job_data_id: str) -> Event:
 def employee_domain_event(
     row: Row, sub_event_type: int, operator_id: str | None, recorded_at: str, fields: Sequence[str]
 ) -> Event:
-    """The employee's domain event: a job change was added, or taken back."""
+    """Return the employee's domain event about a job change that was added or revoked."""
     is_added = sub_event_type == JOB_CHANGE_ADDED
     data: list[dict[str, Any]] = [
         {

@@ -1,4 +1,4 @@
-"""Job changes, as records: the rows, the questions about them, and the only ways in which they change."""
+"""Records of job changes: the table, its queries, and the only functions that change its rows."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from corehr.engines.timeline import Cause
 from corehr.hr.contracts import records as contracts
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_changes import events
 from corehr.kernel.clock import FOREVER, IsoDate
 from corehr.kernel.db import Row, Tx, decode_json, encode_json
@@ -27,7 +27,7 @@ from corehr.kernel.statements import (
 
 
 class Status(StrEnum):
-    """How far a job change is, in the words of version 2 of the API."""
+    """The status of a job change, with the names of version 2 of the API."""
 
     APPROVING = "Approving"
     APPROVED = "Approved"
@@ -38,7 +38,7 @@ class Status(StrEnum):
 
 
 READY_STATUSES: Final = (Status.APPROVED, Status.NO_NEED_APPROVAL)
-"""Agreed, and waiting for the day."""
+"""Approved, or without approval, and waiting for the effective date."""
 
 PENDING_STATUSES: Final = (Status.APPROVING, *READY_STATUSES)
 ACTIVE_STATUSES: Final = (*PENDING_STATUSES, Status.TRANSFORMED)
@@ -49,7 +49,7 @@ EMPLOYMENT_FIELDS: Final = frozenset(
 )
 PROBATION_FIELDS: Final = frozenset({"probation_end_date"})
 CONTRACT_FIELDS: Final = contracts.FIELDS
-"""What is not among these three belongs to job data."""
+"""Targets outside these three sets are fields of job data."""
 
 job_change = tenant_table(
     "job_change",
@@ -81,7 +81,7 @@ _is_pending = in_constants(job_change.c.status, PENDING_STATUSES)
 _is_ready = in_constants(job_change.c.status, READY_STATUSES)
 sa.Index("job_change_by_employment", job_change.c.tenant, job_change.c.employment_id, job_change.c.id)
 for _name, _condition, _columns in (
-    ("job_change_waiting", "status IN ('Approved', 'NoNeedApproval')", ("tenant", "zone", "effective_date")),
+    ("job_change_ready", "status IN ('Approved', 'NoNeedApproval')", ("tenant", "zone", "effective_date")),
     (
         "job_change_pending",
         "status IN ('Approving', 'Approved', 'NoNeedApproval')",
@@ -109,7 +109,7 @@ _SELECT_DUE = statement(
 )
 _SELECT_PENDING_TARGETS_INTO = statement(
     sa.select(job_change.c.employment_id, job_change.c.targets).where(
-        *matches(job_change, "target_department_id"), _is_pending, job_change.c.employment_id != bind("but_not")
+        *matches(job_change, "target_department_id"), _is_pending, job_change.c.employment_id != bind("excluding")
     )
 )
 _UPDATE_STATUS = update_columns(job_change, "status", "process_id", "updated_at")
@@ -117,12 +117,12 @@ _UPDATE_REVOKED = update_columns(job_change, "status", "updated_at", "revoked_by
 
 
 def cause_of(id: str) -> Cause:
-    """How versions name the job change that made them."""
+    """Return the cause under which the entries of this job change are recorded."""
     return ("job_change", id)
 
 
 def get(tx: Tx, id: str) -> Row | None:
-    """The row, with `targets` and `originals` as mappings."""
+    """Return the row, with `targets` and `originals` as mappings, or None."""
     row = tx.fetch_one(_SELECT, id=id)
     if row is not None:
         row["targets"], row["originals"] = decode_json(row["targets"]), decode_json(row["originals"])
@@ -130,30 +130,33 @@ def get(tx: Tx, id: str) -> Row | None:
 
 
 def get_existing(tx: Tx, id: str) -> Row:
-    """The row of a job change that is known to exist."""
+    """Return the row of a job change that must exist."""
     row = get(tx, id)
     assert row is not None
     return row
 
 
 def list_by_employment(tx: Tx, employment_id: str) -> Sequence[Row]:
-    """The person's job changes, oldest first: rows `{id, status, effective_date}`."""
+    """Return the employment's job changes, oldest first: rows `{id, status, effective_date}`."""
     return tx.fetch_all(_SELECT_BY_EMPLOYMENT, employment_id=employment_id)
 
 
 def list_due(tx: Tx, zone: str, day: IsoDate) -> Sequence[str]:
-    """The changes that wait for this day, or an earlier one, in a zone; in order of day, then of asking."""
+    """Return the ids of ready changes in a time zone with this effective date or an earlier one.
+
+    They are in order of effective date, then of creation.
+    """
     return [row["id"] for row in tx.fetch_all(_SELECT_DUE, zone=zone, day=day)]
 
 
 def list_pending_targets_into(tx: Tx, department_id: str, excluding: str) -> Sequence[Mapping[str, Any]]:
-    """The targets of others' pending changes into a department."""
-    rows = tx.fetch_all(_SELECT_PENDING_TARGETS_INTO, target_department_id=department_id, but_not=excluding)
+    """Return the targets of pending changes into a department, without those of the employment `excluding`."""
+    rows = tx.fetch_all(_SELECT_PENDING_TARGETS_INTO, target_department_id=department_id, excluding=excluding)
     return [decode_json(row["targets"]) for row in rows]
 
 
 def insert(tx: Tx, row: Row) -> Row:
-    """A job change is asked for. Its target reporting lines count from now on, as if it were agreed."""
+    """Insert a job change. Its target reporting lines count from now on, as if it were approved."""
     row = {
         **row,
         "target_department_id": row["targets"].get("department_id"),
@@ -163,7 +166,7 @@ def insert(tx: Tx, row: Row) -> Row:
         "revoked_at": None,
     }
     tx.execute(_INSERT, **_to_row(row))
-    people.insert_reporting_lines(
+    employments.insert_reporting_lines(
         tx,
         row["id"],
         [
@@ -174,7 +177,7 @@ def insert(tx: Tx, row: Row) -> Row:
                 "valid_from": row["effective_date"],
                 "valid_to": FOREVER,
             }
-            for line in people.REPORTING_LINES
+            for line in employments.REPORTING_LINES
             if row["targets"].get(line)
         ],
     )
@@ -188,26 +191,26 @@ def insert(tx: Tx, row: Row) -> Row:
 
 
 def set_status(tx: Tx, row: Row, status: Status) -> Row:
-    """The job change gets on, or is rejected."""
+    """Set the status; a change that is no longer pending loses its target reporting lines."""
     row = {**row, "status": status.value, "updated_at": tx.recorded_at}
     tx.execute(
         _UPDATE_STATUS, id=row["id"], status=row["status"], process_id=row["process_id"], updated_at=tx.recorded_at
     )
     if status not in PENDING_STATUSES:
-        people.delete_reporting_lines(tx, row["id"])
+        employments.delete_reporting_lines(tx, row["id"])
     _emit_status_changed(tx, row)
     return row
 
 
 def mark_effective(tx: Tx, row: Row, job_data_id: str) -> Row:
-    """The job change has become the person's job."""
+    """Mark the job change as in effect: its values are part of the job data now."""
     row = set_status(tx, row, Status.TRANSFORMED)
     tx.emit(events.job_data_changed(row, job_data_id))
     return row
 
 
 def mark_revoked(tx: Tx, row: Row, operator_id: str) -> Row:
-    """The job change is taken back; the row keeps who did it and when."""
+    """Mark the job change as revoked, with the operator and the time."""
     row = {
         **row,
         "status": Status.CANCELLED.value,
@@ -217,7 +220,7 @@ def mark_revoked(tx: Tx, row: Row, operator_id: str) -> Row:
     }
     names = ("id", "status", "updated_at", "revoked_by", "revoked_at")
     tx.execute(_UPDATE_REVOKED, **{name: row[name] for name in names})
-    people.delete_reporting_lines(tx, row["id"])
+    employments.delete_reporting_lines(tx, row["id"])
     _emit_status_changed(tx, row)
     tx.emit(
         events.employee_domain_event(
@@ -228,10 +231,10 @@ def mark_revoked(tx: Tx, row: Row, operator_id: str) -> Row:
 
 
 def target_values(row: Row) -> dict[str, Any]:
-    """What the change gives each field it is about; None where the field is emptied."""
+    """Return the value that the change gives to each of its fields; None where it clears the field."""
     values = dict(row["targets"])
     if row["dotted_manager_clean"]:
-        values[people.DOTTED_MANAGER] = None
+        values[employments.DOTTED_MANAGER] = None
     if row["probation_exist"] == 0:
         values["probation_end_date"] = None
     return values

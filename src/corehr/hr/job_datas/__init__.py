@@ -1,1 +1,1 @@
-"""Job data: where and as what a person works, by the day."""
+"""Job data: the department, location, job and managers of an employment, by day."""

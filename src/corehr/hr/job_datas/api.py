@@ -1,4 +1,4 @@
-"""Job data on the wire."""
+"""The query of job data, and how the sandbox shows its records."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from corehr.engines import versions
 from corehr.engines.timeline import Timeline, Version, version_as_of
 from corehr.hr.departments import records as departments
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_datas import records, rules
 from corehr.hr.probation import records as probation
 from corehr.kernel import tenants
@@ -39,13 +39,13 @@ REASON_NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "conversion_after_probation_period": ("转正", "Probation conversion"),
     "organization_adjustment": ("组织调整", "Organisation adjustment"),
 }
-"""What enum values are called in Chinese and in English; others go by their own name."""
+"""The Chinese and English display names of enum values; any other value is displayed as it is."""
 
 
 def query(tx: Tx, call: Call) -> JsonObject:
-    """POST v2/employees/job_datas/query: job data in force on a day, or every version, person by person.
+    """Handle POST v2/employees/job_datas/query: job data in force on a day, or every version, by employment.
 
-    Paged by employment id: `page_token` is the last one given.
+    Pages are in order of employment id; `page_token` is the last employment id of the page before.
     """
     today = tenants.today(tx)
     token = call.query.get("page_token") or "0"
@@ -61,7 +61,7 @@ def query(tx: Tx, call: Call) -> JsonObject:
 
 
 def _collect_page(tx: Tx, call: Call, day: IsoDate, after_id: str, size: int) -> tuple[list[JsonObject], str | None]:
-    """A page of people who have something to show, and the last of them when there may be more."""
+    """Return a page of employments with matching job data, and its last id when there may be more, else None."""
     items: list[JsonObject] = []
     while True:
         ids = _candidate_ids(tx, call, day, after_id, size + 1)
@@ -89,21 +89,21 @@ def _is_in_data_range(tx: Tx, call: Call, employment_id: str, day: IsoDate) -> b
 
 
 def _items(tx: Tx, call: Call, day: IsoDate, ids: Sequence[str]) -> list[JsonObject]:
-    """The people among `ids` who have job data that was asked for, with it."""
-    employment_by_id = people.get_many(tx, ids)
+    """Return the employments among `ids` that have matching job data, with it, in order of id."""
+    employment_by_id = employments.get_many(tx, ids)
     timelines = versions.timelines(tx, [*(p.job_data_id for p in employment_by_id.values()), *employment_by_id])
     versions_by_id = {
         id: _select_versions(call.body, timelines.get((records.KIND, p.job_data_id), ()), day)
         for id, p in employment_by_id.items()
     }
-    managers = people.get_many(
+    managers = employments.get_many(
         tx,
         sorted(
             {
                 v.body[line]
                 for vs in versions_by_id.values()
                 for v in vs
-                for line in people.REPORTING_LINES
+                for line in employments.REPORTING_LINES
                 if v.body.get(line)
             }
         ),
@@ -139,10 +139,10 @@ def _select_versions(body: Mapping[str, Any], timeline: Timeline, day: IsoDate) 
 
 
 def _job_data(
-    employment: people.Employment,
+    employment: employments.Employment,
     version: Version,
     probation_timeline: Timeline,
-    managers: Mapping[str, people.Employment],
+    managers: Mapping[str, employments.Employment],
 ) -> JsonObject:
     body = version.body
     data: JsonObject = {
@@ -162,9 +162,9 @@ def _job_data(
         data["weekly_working_hours"] = int(float(hours))
     if rates := body.get("cost_center_rates"):
         data["cost_center_rates"] = [{**r, "new_rate": float(r["rate"])} for r in rates]
-    if manager := managers.get(body.get(people.DIRECT_MANAGER) or ""):
+    if manager := managers.get(body.get(employments.DIRECT_MANAGER) or ""):
         data["direct_manager"] = _manager(manager)
-    if dotted := managers.get(body.get(people.DOTTED_MANAGER) or ""):
+    if dotted := managers.get(body.get(employments.DOTTED_MANAGER) or ""):
         data["dotted_line_managers"] = [_manager(dotted)]
     data.update(_probation(version_as_of(probation_timeline, version.valid_from)))
     return data
@@ -176,7 +176,7 @@ def _probation(version: Version | None) -> JsonObject:
     return {wire_name: body[name] for name, wire_name in wire_names.items() if body.get(name)}
 
 
-def _manager(manager: people.Employment) -> JsonObject:
+def _manager(manager: employments.Employment) -> JsonObject:
     return {"job_data_id": manager.job_data_id, "employment_id": manager.id}
 
 
@@ -186,7 +186,7 @@ def _enum(name: str) -> JsonObject:
 
 
 def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
-    """One person's job data: `id` is the job data's own."""
+    """Return job data by its id, or None."""
     return versions.to_record(versions.timeline_known_at(tx, records.KIND, id, known_at), as_of)
 
 

@@ -1,4 +1,4 @@
-"""What is said when job data changes."""
+"""The events of job data."""
 
 from corehr.kernel.event_log import Event
 

@@ -1,4 +1,4 @@
-"""Job data, as records: a dated timeline per job, and who works where on which day."""
+"""The records of job data: one timeline per job, and a projection of its assignments by day."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_datas import events
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
@@ -32,7 +32,7 @@ HEADCOUNT_FIELDS: Final = (
     "job_level_id",
     "employee_type_id",
 )
-"""The fields of job data by which people are counted."""
+"""The fields of job data by which headcount is counted."""
 
 assignment = tenant_table(
     "assignment",
@@ -45,12 +45,12 @@ assignment = tenant_table(
     sa.Index("assignment_by_employment", "tenant", "employment_id"),
 )
 
-_employment = people.employment
+_employment = employments.employment
 _INSERT = insert_into(assignment)
 _DELETE = delete_by(assignment, "job_data_id")
 _on_day = (assignment.c.valid_from <= bind("day"), assignment.c.valid_to > bind("day"))
 _SELECT_COUNT = statement(
-    sa.select(sa.func.count(sa.distinct(assignment.c.employment_id)).label("people"))
+    sa.select(sa.func.count(sa.distinct(assignment.c.employment_id)).label("employments"))
     .join(
         _employment,
         sa.and_(_employment.c.tenant == assignment.c.tenant, _employment.c.id == assignment.c.employment_id),
@@ -59,7 +59,7 @@ _SELECT_COUNT = statement(
         *matches(assignment, "department_id"),
         *_on_day,
         sa.or_(_employment.c.end_date.is_(None), _employment.c.end_date >= bind("day")),
-        assignment.c.employment_id != bind("but_not"),
+        assignment.c.employment_id != bind("excluding"),
         *(
             sa.or_(bind(name, type_=sa.Text).is_(None), assignment.c[name] == bind(name, type_=sa.Text))
             for name in HEADCOUNT_FIELDS[1:]
@@ -68,7 +68,7 @@ _SELECT_COUNT = statement(
 )
 _in_period = (
     of_tenant(assignment),
-    assignment.c.employment_id > bind("beyond"),
+    assignment.c.employment_id > bind("after_id"),
     assignment.c.valid_from <= bind("until"),
     assignment.c.valid_to > bind("since"),
 )
@@ -94,7 +94,7 @@ _SELECT_BY_EMPLOYMENTS = statement(
 
 
 def create(tx: Tx, id: str, employment_id: str, day: IsoDate, body: Mapping[str, Any]) -> None:
-    """A person's first job data, from the day of onboarding."""
+    """Create the job data of an employment, valid from `day`, its onboarding date."""
     after = versions.append(tx, KIND, id, day, body, ("onboarding", employment_id))
     _rebuild_projections(tx, id, employment_id, after)
     tx.emit(events.created(id))
@@ -103,7 +103,7 @@ def create(tx: Tx, id: str, employment_id: str, day: IsoDate, body: Mapping[str,
 def append(
     tx: Tx, id: str, employment_id: str, before: Timeline, day: IsoDate, patch: Mapping[str, Any], cause: Cause
 ) -> None:
-    """From a day on the person works as `patch` says; a version that begins on that day is created."""
+    """Apply `patch` from `day`, and emit an update; if no version starts on that day, emit a creation before it."""
     after = versions.append_to_timeline(tx, KIND, id, before, day, patch, cause)
     _rebuild_projections(tx, id, employment_id, after)
     if all(version.valid_from != day for version in before):
@@ -112,7 +112,7 @@ def append(
 
 
 def reporting_lines_without(tx: Tx, id: str, employment_id: str, cause: Cause) -> Sequence[Mapping[str, Any]]:
-    """The reporting lines that would be new if `cause` had never said anything of the job data."""
+    """Return the reporting lines that retracting `cause` would add, as rows of `insert_reporting_lines`."""
     current = _reporting_lines(versions.timeline(tx, KIND, id), employment_id)
     return [
         line
@@ -122,25 +122,28 @@ def reporting_lines_without(tx: Tx, id: str, employment_id: str, cause: Cause) -
 
 
 def retract(tx: Tx, id: str, employment_id: str, cause: Cause) -> None:
-    """What `cause` said of the job data is withdrawn."""
+    """Retract the entries of `cause` on this job data."""
     _before, after = versions.retract(tx, KIND, id, cause)
     _rebuild_projections(tx, id, employment_id, after)
     tx.emit(events.updated(id))
 
 
 def count_employments(tx: Tx, field_values: Mapping[str, str | None], day: IsoDate, excluding: str) -> int:
-    """How many people, without one and those who have left, have these values on a day; `department_id` is given."""
+    """Return the number of employments with these values on a day, not counting ended ones and `excluding`.
+
+    `field_values` needs `department_id`; a field that is missing or None matches any value.
+    """
     row = tx.fetch_one(
-        _SELECT_COUNT, day=day, but_not=excluding, **{name: field_values.get(name) for name in HEADCOUNT_FIELDS}
+        _SELECT_COUNT, day=day, excluding=excluding, **{name: field_values.get(name) for name in HEADCOUNT_FIELDS}
     )
-    return int(row["people"]) if row else 0
+    return int(row["employments"]) if row else 0
 
 
 def list_employment_ids(
     tx: Tx, department_id: str | None, since: IsoDate, until: IsoDate, after_id: str, limit: int
 ) -> Sequence[str]:
-    """Employments, in order of id after `beyond`, with job data in force between two days."""
-    params: dict[str, Any] = {"since": since, "until": until, "beyond": after_id, "limit": limit}
+    """Return at most `limit` employment ids above `after_id`, in order, with job data in force between two days."""
+    params: dict[str, Any] = {"since": since, "until": until, "after_id": after_id, "limit": limit}
     if department_id is None:
         return [r["employment_id"] for r in tx.fetch_all(_SELECT_EMPLOYMENT_IDS, **params)]
     return [
@@ -150,17 +153,17 @@ def list_employment_ids(
 
 
 def list_assignments(tx: Tx, employment_ids: Sequence[str]) -> Sequence[Row]:
-    """Who of these people works where, from when to when, in order of person and day."""
+    """Return the assignments of these employments, in order of employment and `valid_from`."""
     return tx.fetch_all(_SELECT_BY_EMPLOYMENTS, employment_ids=list(employment_ids))
 
 
 def department_as_of(tx: Tx, employment_id: str, day: IsoDate) -> str | None:
-    """The department the person works in on a day: the first one if the day is before it, the last if after."""
+    """Return the department of the employment on a day: its first one on earlier days, its last one on later days."""
     return _assigned_as_of(tx, employment_id, day, "department_id")
 
 
 def work_location_as_of(tx: Tx, employment_id: str, day: IsoDate) -> str | None:
-    """Where the person works on a day; the same."""
+    """Return the work location of the employment on a day, chosen as in `department_as_of`."""
     return _assigned_as_of(tx, employment_id, day, "work_location_id")
 
 
@@ -171,7 +174,7 @@ def _assigned_as_of(tx: Tx, employment_id: str, day: IsoDate, name: str) -> str 
 
 
 def _reporting_lines(timeline: Timeline, employment_id: str) -> list[dict[str, Any]]:
-    """The reporting lines that a timeline of job data draws."""
+    """Return the reporting lines of a timeline, as rows of `insert_reporting_lines`."""
     return [
         {
             "line": line,
@@ -181,13 +184,13 @@ def _reporting_lines(timeline: Timeline, employment_id: str) -> list[dict[str, A
             "valid_to": v.valid_to,
         }
         for v in timeline
-        for line in people.REPORTING_LINES
+        for line in employments.REPORTING_LINES
         if v.body.get(line)
     ]
 
 
 def _rebuild_projections(tx: Tx, id: str, employment_id: str, timeline: Timeline) -> None:
-    """Write anew what is asked across people: where they work, and to whom they report."""
+    """Replace the assignments and reporting lines that this timeline projects."""
     tx.execute(_DELETE, job_data_id=id)
     tx.execute_many(
         _INSERT,
@@ -202,5 +205,5 @@ def _rebuild_projections(tx: Tx, id: str, employment_id: str, timeline: Timeline
             for v in timeline
         ],
     )
-    people.delete_reporting_lines(tx, id)
-    people.insert_reporting_lines(tx, id, _reporting_lines(timeline, employment_id))
+    employments.delete_reporting_lines(tx, id)
+    employments.insert_reporting_lines(tx, id, _reporting_lines(timeline, employment_id))

@@ -1,4 +1,4 @@
-"""POST /open-apis/corehr/v2/employees/job_datas/query: the documented table, row by row."""
+"""The rules of POST /open-apis/corehr/v2/employees/job_datas/query, in the order in which they are checked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ DATE_FIELDS = ("data_date", "effective_date_start", "effective_date_end")
 
 @dataclass(frozen=True)
 class QueryCase:
-    """What is asked, as it came; `employment_ids` are CoreHR's own."""
+    """A query of job data; `body` has CoreHR employment ids, its other values are unchecked."""
 
     tx: Tx
     body: Mapping[str, Any]
@@ -28,7 +28,7 @@ class QueryCase:
 
     @cached_property
     def outside_data_range(self) -> Sequence[str]:
-        """Those asked for who are outside the app's data range."""
+        """The requested employment ids outside the app's data range."""
         if self.data_range.everyone:
             return ()
         return [
@@ -63,8 +63,10 @@ QUERY: Rulebook[QueryCase] = Rulebook(
     [
         Rule(1160013, date_is_malformed, "a date is not `YYYY-MM-DD`", "doc"),
         Rule(1160013, effective_date_range_is_reversed, "the range of effective dates ends before it starts"),
-        Rule(1160013, page_token_is_unknown, "`page_token` is not one that this operation gave"),
-        Rule(1160023, employment_is_outside_data_range, "a person asked for is outside the app's data range", "doc"),
+        Rule(1160013, page_token_is_unknown, "`page_token` is not one that this operation returned"),
+        Rule(
+            1160023, employment_is_outside_data_range, "a requested employment is outside the app's data range", "doc"
+        ),
         Rule(1160018, Unreachable("a token always names its app and its tenant"), "the token names no app", "doc"),
         Rule(1160999, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
         Rule(1160997, Unreachable("there is no metadata service to call"), "another service failed", "doc"),

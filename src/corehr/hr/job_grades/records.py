@@ -1,4 +1,4 @@
-"""Job grades, as records."""
+"""Records of job grades."""
 
 from corehr.engines.entity import Entity
 

@@ -1,4 +1,4 @@
-"""Job levels, as records; a body may list the `pathway_ids` it fits."""
+"""Records of job levels; a body may list its `pathway_ids`."""
 
 from corehr.engines.entity import Entity
 

@@ -1,1 +1,1 @@
-"""Jobs: what people work as."""
+"""Jobs, and the job families and levels that each allows."""

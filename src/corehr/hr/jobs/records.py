@@ -1,4 +1,4 @@
-"""Jobs, as records; a body may list the `job_family_ids` and `job_level_ids` it allows."""
+"""Records of jobs; a body may list the `job_family_ids` and `job_level_ids` it allows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +9,9 @@ JOB = Entity("job")
 
 
 def allows(body: Mapping[str, Any], field: str, id: str) -> bool:
-    """Does the job go with this family (`job_family_ids`) or level (`job_level_ids`)? An empty list allows all."""
+    """Return whether the job allows this family or level; `field` is `job_family_ids` or `job_level_ids`.
+
+    An empty list allows all.
+    """
     allowed = body.get(field) or ()
     return not allowed or id in allowed

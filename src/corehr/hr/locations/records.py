@@ -1,4 +1,4 @@
-"""Locations, as records; a body lists its `usages` and names its time `zone`."""
+"""Records of locations; a body has its `usages` and its time `zone` (an IANA name)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,12 +17,12 @@ SOCIAL_SECURITY_CITY: Final = frozenset({"social_security_contribution"})
 
 
 def time_zone_as_of(tx: Tx, id: str | None, day: IsoDate) -> str:
-    """The time zone of a location on a day; the company's where there is no location, or it names none."""
+    """Return the time zone of a location on `day`; the tenant's when there is no location or its body has no zone."""
     return time_zone_of(tx, LOCATION.body_as_of(tx, id, day) if id else None)
 
 
 def time_zone_of(tx: Tx, body: Mapping[str, Any] | None) -> str:
-    """As `zone_on`, for a caller that knows how the location looks."""
+    """Return the time zone of a location with this body; the tenant's when there is no body or it has no zone."""
     if body and body.get("zone"):
         return str(body["zone"])
     tenant = tenants.get(tx)
@@ -31,5 +31,5 @@ def time_zone_of(tx: Tx, body: Mapping[str, Any] | None) -> str:
 
 
 def has_usage(body: Mapping[str, Any], usages: frozenset[str]) -> bool:
-    """May the location be used for this purpose?"""
+    """Return whether the location has any of these usages."""
     return not usages.isdisjoint(body.get("usages", ()))

@@ -1,4 +1,4 @@
-"""Offboardings on the wire."""
+"""The operations on offboardings, and how the sandbox shows their records."""
 
 from dataclasses import asdict
 
@@ -12,7 +12,7 @@ from corehr.kernel.feature import Call, DailyJob, Feature, JsonObject
 
 
 def edit_v2(tx: Tx, call: Call) -> JsonObject:
-    """POST v2/offboardings/edit."""
+    """Handle POST v2/offboardings/edit."""
     body = call.body
     update_data = body.get("update_data")
     commands.edit(tx, body.get("offboarding_id"), body.get("operator_id"), update_data, call.data_range)
@@ -20,13 +20,13 @@ def edit_v2(tx: Tx, call: Call) -> JsonObject:
 
 
 def revoke_v2(tx: Tx, call: Call) -> JsonObject:
-    """POST v2/offboardings/revoke."""
+    """Handle POST v2/offboardings/revoke."""
     commands.revoke(tx, call.body.get("offboarding_id"), call.body.get("operator_id"), call.data_range)
     return {}
 
 
 def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
-    """The row, its values as the wire writes them."""
+    """Return the row with its values encoded as on the wire, or None."""
     row = records.get(tx, id)
     if row is None:
         return None
@@ -34,7 +34,7 @@ def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | 
 
 
 def view_field(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
-    """One field of the form: `id` is its name."""
+    """Return the definition of the form field named `id`, or None."""
     definition = records.get_definitions(tx).get(id)
     return (
         {**asdict(definition), "options": sorted(definition.options), "editable": definition.editable}

@@ -1,11 +1,11 @@
-"""What can be done with an offboarding. Every function is one command's worth."""
+"""The commands on offboardings: editing, revoking, and what an approval or the last day triggers."""
 
 from typing import Any
 
 from corehr.engines import versions
 from corehr.engines.custom_fields import Value
 from corehr.hr.contracts import records as contracts
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Checklist, Status
 from corehr.hr.offboardings.rules.case import Case, EditCase
@@ -18,7 +18,7 @@ from corehr.kernel.feature import DataRange
 
 
 def edit(tx: Tx, id: Any, operator_id: Any, update_data: Any, data_range: DataRange) -> None:
-    """Other facts hold of an offboarding, all of those asked for or none; arguments may be anything."""
+    """Edit the fields of an offboarding, all or none. EDIT checks the arguments, which may be anything."""
     row, employment = _lock_and_load(tx, id)
     case = EditCase(tx, id, operator_id, row, employment, data_range, update_data)
     EDIT.check(case)
@@ -26,7 +26,7 @@ def edit(tx: Tx, id: Any, operator_id: Any, update_data: Any, data_range: DataRa
 
 
 def revoke(tx: Tx, id: Any, operator_id: Any, data_range: DataRange) -> None:
-    """An offboarding is taken back, and the person is as they were; arguments may be anything."""
+    """Revoke an offboarding and retract its effects. REVOKE checks the arguments, which may be anything."""
     row, employment = _lock_and_load(tx, id)
     case = Case(tx, id, operator_id, row, employment, data_range)
     REVOKE.check(case)
@@ -34,14 +34,17 @@ def revoke(tx: Tx, id: Any, operator_id: Any, data_range: DataRange) -> None:
 
 
 def on_decided(tx: Tx, id: str, approved: bool) -> None:
-    """The approval of this offboarding ended; who ended it holds the person."""
+    """Approve or reject the offboarding: its approval has ended. The caller has locked the employment."""
     _apply_if_due(
         tx, records.set_decision(tx, records.get_existing(tx, id), Status.APPROVED if approved else Status.REJECTED)
     )
 
 
 def on_modification_decided(tx: Tx, id: str, approved: bool) -> None:
-    """Other facts were proposed, and are agreed to or not: too late for a last day that is over, or one who stays."""
+    """Apply the proposed fields if they were approved, and remove the proposal.
+
+    A new last day is dropped when the employee has left, every field when the offboarding is no longer approved.
+    """
     row = records.get_existing(tx, id)
     proposed: dict[str, Value] = dict(row["proposal"] or {})
     row = records.clear_proposal(tx, row)
@@ -52,41 +55,41 @@ def on_modification_decided(tx: Tx, id: str, approved: bool) -> None:
 
 
 def on_withdrawal_decided(tx: Tx, id: str, approved: bool) -> None:
-    """The person was proposed to stay after all."""
+    """Withdraw the offboarding if its withdrawal was approved."""
     if approved:
         _withdraw(tx, records.get_existing(tx, id), None)
 
 
 def on_checklist_decided(tx: Tx, id: str, approved: bool) -> None:
-    """The approval of the hand-over ended."""
+    """Finish or reject the hand-over: its approval has ended."""
     records.set_checklist_status(
         tx, records.get_existing(tx, id), Checklist.FINISHED if approved else Checklist.REJECTED
     )
 
 
 def apply_due(tx: Tx, id: str) -> None:
-    """The last day of this offboarding is over."""
-    people.lock(tx, records.get_existing(tx, id)["employment_id"])
-    _apply_if_due(tx, records.get_existing(tx, id))  # as it is now that nobody else can change it
+    """Apply an offboarding whose last day is over, if it is still approved."""
+    employments.lock(tx, records.get_existing(tx, id)["employment_id"])
+    _apply_if_due(tx, records.get_existing(tx, id))  # read again under the lock
 
 
-def _lock_and_load(tx: Tx, id: Any) -> tuple[Row | None, people.Employment | None]:
-    """The offboarding and its person, locked before anything about them is believed."""
+def _lock_and_load(tx: Tx, id: Any) -> tuple[Row | None, employments.Employment | None]:
+    """Lock the employment and return the offboarding, read again under the lock, with it; (None, None) if unknown."""
     row = records.get(tx, id) if isinstance(id, str) else None
     if row is None:
         return None, None
-    employment = people.lock(tx, row["employment_id"])
+    employment = employments.lock(tx, row["employment_id"])
     return records.get(tx, id), employment
 
 
 def _apply_if_due(tx: Tx, row: Row) -> None:
-    """If it is agreed to and the last day is over where the person works, they have left."""
+    """Terminate the employment and close its contract if the offboarding is approved and its last day is over."""
     if row["status"] not in records.READY_STATUSES or row["offboarding_date"] >= local_date(
         tx.now, records.time_zone(tx, row)
     ):
         return
     employment_id, day, cause = row["employment_id"], row["offboarding_date"], records.cause_of(row["id"])
-    people.terminate(tx, employment_id, day, cause)
+    employments.terminate(tx, employment_id, day, cause)
     ids = contracts.list_ids(tx, employment_id)
     contract = contracts.contract_in_force(versions.timelines(tx, ids), ids, day)
     if contract and not contract.body.get(contracts.ACTUAL_END_DATE):
@@ -95,11 +98,11 @@ def _apply_if_due(tx: Tx, row: Row) -> None:
 
 
 def _withdraw(tx: Tx, row: Row, operator_id: str | None) -> None:
-    """Take back what leaving said of the person and their contract, end its processes, and say that it is over."""
+    """Retract what the offboarding changed of employment and contract, cancel its processes and mark it withdrawn."""
     cause = records.cause_of(row["id"])
     for kind, entity_id in versions.list_entities_of_cause(tx, cause):
-        if kind == people.KIND:
-            people.retract(tx, entity_id, cause)
+        if kind == employments.KIND:
+            employments.retract(tx, entity_id, cause)
         else:
             contracts.retract(tx, entity_id, cause)
     if row["process_id"]:

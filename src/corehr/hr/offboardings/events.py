@@ -1,4 +1,4 @@
-"""What is said when an offboarding changes: row in, words out."""
+"""The events of offboardings, built from their rows."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,7 +15,7 @@ EVENT_STATUS_CODES: Final = {
     "Withdrawn": 5,
     "NoNeedApproval": 6,
 }
-"""The statuses as the events of version 2 number them."""
+"""The status numbers in the events of version 2."""
 
 EVENT_STATUS_CODES_V1: Final = {
     "Approving": 1,
@@ -24,7 +24,7 @@ EVENT_STATUS_CODES_V1: Final = {
     "Approved": 4,
     "Offboarded": 5,
 }
-"""The same in the event of version 1, which never tells of a direct offboarding."""
+"""The status numbers in the event of version 1, which is never emitted for a direct offboarding."""
 
 EVENT_CHECKLIST_STATUS_CODES: Final = {
     "AntiBegin": 1,
@@ -97,7 +97,7 @@ def checklist_updated(row: Row) -> Event:
 
 
 def employee_domain_event(row: Row, sub_event_type: int) -> Event:
-    """The employee's domain event: an offboarding was agreed to, or taken back."""
+    """Return the domain event of an approved or revoked offboarding, as `sub_event_type` says."""
     is_approved = sub_event_type == OFFBOARDING_APPROVED
     return Event(
         "corehr.employee.domain_event_v2",

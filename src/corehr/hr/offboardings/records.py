@@ -1,4 +1,4 @@
-"""Offboardings, as records: who leaves, when, and how far that has been decided."""
+"""The records of offboardings: their tables, their statuses and the functions that change them."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from corehr.engines.custom_fields import FieldDefinition, FieldType, Value
 from corehr.engines.timeline import Cause
 from corehr.hr.custom_fields import records as custom_fields
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.locations import records as locations
 from corehr.hr.offboardings import events
@@ -30,7 +30,7 @@ from corehr.kernel.statements import (
 
 
 class Status(StrEnum):
-    """How far an offboarding is, in the words of the search operation."""
+    """The status of an offboarding; the values are those of the search operation."""
 
     APPROVING = "Approving"
     APPROVED = "Approved"
@@ -41,7 +41,7 @@ class Status(StrEnum):
 
 
 class Checklist(StrEnum):
-    """How far the hand-over is, in the same words."""
+    """The status of the hand-over checklist; the values are those of the search operation."""
 
     NOT_STARTED = "AntiBegin"
     RUNNING = "Approving"
@@ -51,19 +51,19 @@ class Checklist(StrEnum):
 
 
 PENDING_STATUSES = frozenset({Status.APPROVING, Status.APPROVED, Status.NO_NEED_APPROVAL})
-"""Asked for and neither ended nor taken effect."""
+"""The statuses of an offboarding that was requested and has neither ended nor taken effect."""
 
 READY_STATUSES: Final = (Status.APPROVED, Status.NO_NEED_APPROVAL)
-"""Agreed, and waiting for the last day to be over."""
+"""The statuses of an approved offboarding that takes effect when the last day is over."""
 
 APPROVED_STATUSES = frozenset({*READY_STATUSES, Status.OFFBOARDED})
-"""The employment has an end because of it."""
+"""The statuses in which the offboarding sets the end date of the employment."""
 
 TYPE_BY_OTHERS, TYPE_DIRECT = "offboarding_initiated_by_others", "offboarding_directly"
 
 APPROVAL_SUBJECT, CHECKLIST = "offboarding", "offboarding_checklist"
 MODIFICATION, WITHDRAWAL = "offboarding_modification", "offboarding_withdrawal"
-"""What approvals about an offboarding are for: leaving at all, the hand-over, other facts, not leaving after all."""
+"""The subject kinds of approvals: the offboarding, its hand-over, a change of its fields, its withdrawal."""
 
 FORM: Final = "offboarding_info"
 OFFBOARDING_DATE: Final = "offboarding_date"
@@ -147,7 +147,7 @@ BUILT_IN_FIELDS: Final[Mapping[str, FieldDefinition]] = {
         *(FieldDefinition(name, FieldType.TEXT, locked=True) for name in _READ_ONLY_FIELDS),
     )
 }
-"""The form's fields that every company has; its own definition of one, as of its block reasons, stands in its place."""
+"""The form fields that every company has, by name. A company's own definition of a field replaces the built-in one."""
 
 offboarding = tenant_table(
     "offboarding",
@@ -156,7 +156,7 @@ offboarding = tenant_table(
     text_column("status"),
     text_column("type"),
     text_column("offboarding_date"),
-    text_column("end_before", optional=True),
+    text_column("previous_end_date", optional=True),
     text_column("info"),
     text_column("proposal", optional=True),
     text_column("process_id", optional=True),
@@ -169,7 +169,7 @@ offboarding = tenant_table(
     text_column("revoked_by", optional=True),
     sa.Index("offboarding_by_employment", "tenant", "employment_id", "id"),
     sa.Index(
-        "offboarding_waiting",
+        "offboarding_ready",
         "tenant",
         "offboarding_date",
         sqlite_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
@@ -195,41 +195,41 @@ _UPDATE = update_columns(offboarding, *(c.name for c in offboarding.c if c.name 
 
 
 def cause_of(id: str) -> Cause:
-    """How versions name the offboarding that made them."""
+    """Return the cause that the versions made by this offboarding carry."""
     return ("offboarding", id)
 
 
 def get(tx: Tx, id: str) -> Row | None:
-    """The row, with `info` and `proposal`, both values by field, as mappings; `proposal` may be None."""
+    """Return the row, or None. `info` and `proposal` are mappings of values by field; `proposal` may be None."""
     row = tx.fetch_one(_SELECT, id=id)
     return _from_row(row) if row else None
 
 
 def get_existing(tx: Tx, id: str) -> Row:
-    """The row of an offboarding that is known to exist."""
+    """Return the row as `get` does; the offboarding must exist."""
     row = get(tx, id)
     assert row is not None
     return row
 
 
 def list_by_employment(tx: Tx, employment_id: str) -> Sequence[Row]:
-    """Every offboarding of the employment, oldest first; rows as of `get`."""
+    """Return every offboarding of the employment, oldest first, as rows of `get`."""
     return [_from_row(row) for row in tx.fetch_all(_SELECT_BY_EMPLOYMENT, employment_id=employment_id)]
 
 
 def get_definitions(tx: Tx) -> Mapping[str, FieldDefinition]:
-    """The fields of the form by name: the built-in ones and the company's own."""
+    """Return the fields of the form by name: the built-in ones and the company's own."""
     return {**BUILT_IN_FIELDS, **custom_fields.get_definitions(tx, FORM)}
 
 
 def time_zone(tx: Tx, row: Row) -> str:
-    """The last day ends for a person where they work on it."""
+    """Return the time zone in which the last day ends: that of the work location on the last day."""
     day = row["offboarding_date"]
     return locations.time_zone_as_of(tx, job_datas.work_location_as_of(tx, row["employment_id"], day), day)
 
 
 def list_due(tx: Tx, in_time_zone: str, day: IsoDate) -> Sequence[str]:
-    """The agreed offboardings whose last day, in this zone, was over when this day began; in order of day."""
+    """Return the ids of approved offboardings in a time zone whose last day is before `day`, in order of last day."""
     return [row["id"] for row in tx.fetch_all(_SELECT_DUE, day=day) if time_zone(tx, row) == in_time_zone]
 
 
@@ -243,8 +243,8 @@ def insert(
     process_id: str | None = None,
     is_direct: bool = False,
 ) -> Row:
-    """Somebody is to leave: an approval about it begins, or it is agreed to at once where none is needed."""
-    employment = people.get(tx, employment_id)
+    """Insert an offboarding in status Approving; a direct one needs no approval and becomes NoNeedApproval at once."""
+    employment = employments.get(tx, employment_id)
     row: Row = {
         "tenant": tx.tenant,
         "id": id,
@@ -252,7 +252,7 @@ def insert(
         "status": Status.APPROVING.value,
         "type": TYPE_DIRECT if is_direct else TYPE_BY_OTHERS,
         "offboarding_date": date,
-        "end_before": employment.end_date if employment else None,
+        "previous_end_date": employment.end_date if employment else None,
         "info": dict(info),
         "proposal": None,
         "process_id": process_id,
@@ -271,17 +271,20 @@ def insert(
 
 
 def set_decision(tx: Tx, row: Row, status: Status) -> Row:
-    """It is agreed to, and the employment has an end; or it is rejected."""
+    """Set the status that the approval led to; an approved one sets the end date of the employment."""
     row = _update(tx, row, None, status=status.value)
     if status in APPROVED_STATUSES:
-        people.set_end_date(tx, row["employment_id"], row["offboarding_date"])
+        employments.set_end_date(tx, row["employment_id"], row["offboarding_date"])
         tx.emit(events.employee_domain_event(row, events.OFFBOARDING_APPROVED))
     _emit_status_changed(tx, row)
     return row
 
 
 def edit(tx: Tx, row: Row, values: Mapping[str, Value], operator_id: str | None) -> Row:
-    """Other facts hold; another last day is the employment's end as well. What is as it was is not told."""
+    """Set the fields in `values`; a new last day also becomes the end date of the employment.
+
+    The event lists the fields that changed; without a change there is none, and the row stays as it is.
+    """
     date = str(values.get(OFFBOARDING_DATE, row["offboarding_date"]))
     info = {**row["info"], **{name: value for name, value in values.items() if name != OFFBOARDING_DATE}}
     date_changed = date != row["offboarding_date"]
@@ -290,30 +293,30 @@ def edit(tx: Tx, row: Row, values: Mapping[str, Value], operator_id: str | None)
         return row
     row = _update(tx, row, operator_id, offboarding_date=date, info=info)
     if date_changed:
-        people.set_end_date(tx, row["employment_id"], date)
+        employments.set_end_date(tx, row["employment_id"], date)
     tx.emit(events.updated(row, fields))
     return row
 
 
 def propose(tx: Tx, row: Row, values: Mapping[str, Value]) -> Row:
-    """These values are what a MODIFICATION that begins is about."""
+    """Store the values that the MODIFICATION approval now starting proposes."""
     return _update(tx, row, None, proposal=dict(values))
 
 
 def clear_proposal(tx: Tx, row: Row) -> Row:
-    """What was proposed has been decided on, one way or the other."""
+    """Remove the proposal, which was approved or rejected."""
     return _update(tx, row, None, proposal=None)
 
 
 def mark_offboarded(tx: Tx, row: Row) -> Row:
-    """The last day is over."""
+    """Set the status Offboarded: the last day is over."""
     row = _update(tx, row, None, status=Status.OFFBOARDED.value)
     _emit_status_changed(tx, row)
     return row
 
 
 def set_checklist_status(tx: Tx, row: Row, checklist: Checklist, process_id: str | None = None) -> Row:
-    """The hand-over gets on; `process_id` when it begins."""
+    """Set the status of the hand-over, and its process when `process_id` is given."""
     process_id = process_id or row["checklist_process_id"]
     row = _update(tx, row, None, checklist_status=checklist.value, checklist_process_id=process_id)
     tx.emit(events.checklist_updated(row))
@@ -321,9 +324,9 @@ def set_checklist_status(tx: Tx, row: Row, checklist: Checklist, process_id: str
 
 
 def mark_withdrawn(tx: Tx, row: Row, operator_id: str | None) -> Row:
-    """The person stays; the employment ends when it would have without, the row keeps who did it and when."""
+    """Set the status Withdrawn with operator and time; give the employment back the end date it had before."""
     if row["status"] in APPROVED_STATUSES:
-        people.set_end_date(tx, row["employment_id"], row["end_before"])
+        employments.set_end_date(tx, row["employment_id"], row["previous_end_date"])
     row = _update(
         tx, row, operator_id, status=Status.WITHDRAWN.value, revoked_at=tx.recorded_at, revoked_by=operator_id
     )
@@ -340,7 +343,7 @@ def _update(tx: Tx, row: Row, operator_id: str | None, **changes: Any) -> Row:
 
 
 def _emit_status_changed(tx: Tx, row: Row) -> None:
-    """The status has changed; a direct offboarding is not told in version 1."""
+    """Emit the status events; a direct offboarding has no event of version 1."""
     tx.emit(events.status_updated(row))
     if row["type"] != TYPE_DIRECT:
         tx.emit(events.status_updated_v1(row))

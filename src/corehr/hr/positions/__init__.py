@@ -1,1 +1,1 @@
-"""Positions: seats that people are put on."""
+"""Positions that employees are assigned to."""

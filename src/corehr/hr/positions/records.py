@@ -1,4 +1,4 @@
-"""Positions, as records."""
+"""Records of positions."""
 
 from corehr.engines.entity import Entity
 

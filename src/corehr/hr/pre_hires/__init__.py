@@ -1,1 +1,1 @@
-"""Pre-hires: people who are expected, until their first day has come or their onboarding is called off."""
+"""Pre-hires: people with an accepted offer, until their onboarding is completed or withdrawn."""

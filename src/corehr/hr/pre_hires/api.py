@@ -1,4 +1,4 @@
-"""Pre-hires on the wire."""
+"""The operation on pre-hires, and how the sandbox shows their records."""
 
 from corehr.hr.pre_hires import commands, records
 from corehr.hr.pre_hires.rules import WITHDRAW, WithdrawOnboarding
@@ -8,7 +8,7 @@ from corehr.kernel.feature import Call, Feature, JsonObject
 
 
 def withdraw_v2(tx: Tx, call: Call) -> JsonObject:
-    """POST v2/pre_hires/withdraw_onboarding."""
+    """Handle POST v2/pre_hires/withdraw_onboarding."""
     body = call.body
     request = WithdrawOnboarding(body.get("pre_hire_id"), body.get("withdraw_reason"), call.app_id, call.pre_hires)
     commands.withdraw(tx, request)
@@ -16,6 +16,7 @@ def withdraw_v2(tx: Tx, call: Call) -> JsonObject:
 
 
 def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
+    """Return the row with its tasks, or None."""
     row = records.get(tx, id)
     if row is None:
         return None

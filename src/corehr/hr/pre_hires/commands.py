@@ -1,4 +1,4 @@
-"""What can be done with a pre-hire."""
+"""The command on pre-hires: withdrawing an onboarding."""
 
 from corehr.hr.pre_hires import records
 from corehr.hr.pre_hires.rules import WITHDRAW, WithdrawCase, WithdrawOnboarding
@@ -6,7 +6,7 @@ from corehr.kernel.db import Tx
 
 
 def withdraw(tx: Tx, request: WithdrawOnboarding) -> None:
-    """The onboarding of somebody who is still expected is called off."""
+    """Lock the pre-hire, check WITHDRAW and withdraw the onboarding."""
     id = request.pre_hire_id
     case = WithdrawCase(tx, request, records.lock(tx, id) if isinstance(id, str) else None)
     WITHDRAW.check(case)

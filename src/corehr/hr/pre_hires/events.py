@@ -1,4 +1,4 @@
-"""What is said when a pre-hire changes: rows in, words out."""
+"""The events of pre-hires, built from their rows."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ def updated(row: Row, fields: Sequence[str]) -> Event:
 
 
 def onboarding_flow_changed(row: Row, flow: Row, tasks: Sequence[Row]) -> Event:
-    """The onboarding flow came to the status that the row has; `tasks` are those that moved with it."""
+    """Return the event of an onboarding flow that reached `flow_status`; `tasks` are those that changed with it."""
     return Event(
         "corehr.pre_hire.onboarding_task_changed_v2",
         row["id"],

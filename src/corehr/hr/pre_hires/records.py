@@ -1,4 +1,4 @@
-"""Pre-hires, as records: who is expected, how far their onboarding is, and the only ways in which that changes."""
+"""The records of pre-hires and their onboarding flows: tables, statuses and the only functions that change them."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -21,7 +21,7 @@ from corehr.kernel.statements import (
 
 
 class Status(StrEnum):
-    """How far somebody is on the way in, in the words of the search operation."""
+    """The onboarding stage of a pre-hire; the values are those of the search operation."""
 
     PREBOARDING = "preboarding"
     DAY_ONE = "day_one"
@@ -31,7 +31,7 @@ class Status(StrEnum):
 
 
 class FlowStatus(StrEnum):
-    """An onboarding flow, in the words of its event. OTHERS is one that broke, EXPIRED one sent back to the offer."""
+    """The status of an onboarding flow, as in its event. OTHERS is a broken flow, EXPIRED one set back to the offer."""
 
     NOT_STARTED = "not_started"
     IN_PROGRESS = "in_progress"
@@ -42,7 +42,7 @@ class FlowStatus(StrEnum):
 
 
 class TaskStatus(StrEnum):
-    """One task of an onboarding flow, in the words of its event."""
+    """The status of one task of an onboarding flow; the values are those of its event."""
 
     UNINITIALIZED = "uninitialized"
     NOT_STARTED = "not_started"
@@ -61,10 +61,10 @@ class TaskStatus(StrEnum):
 FINAL_TASK_STATUSES: Final = frozenset(
     {TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.COMPLETED, TaskStatus.TERMINATED, TaskStatus.MANUAL_SKIPPED}
 )
-"""Nothing more happens to such a task; every other one is open."""
+"""The statuses that never change again; a task in any other status is open."""
 
 SYSTEM_TASKS: Final = {"1": "职位信息", "2": "个人信息", "3": "创建账户SSO", "4": "签到", "9": "签署入职文件"}
-"""The tasks that every flow may have, by code; a company's own tasks have codes of their own."""
+"""The names of the tasks that every flow may have, by code; a company's own tasks have codes of their own."""
 
 onboarding_flow = tenant_table(
     "onboarding_flow", text_column("id", key=True), text_column("name_zh"), text_column("name_en")
@@ -90,7 +90,7 @@ onboarding_task = tenant_table(
     "onboarding_task",
     text_column("pre_hire_id", key=True),
     text_column("code", key=True),
-    integer_column("place"),
+    integer_column("position"),
     text_column("name"),
     text_column("status"),
 )
@@ -111,21 +111,21 @@ _WITHDRAWAL_COLUMNS = (
 _UPDATE_WITHDRAWAL = update_columns(pre_hire, *_WITHDRAWAL_COLUMNS)
 _INSERT_TASK = insert_into(onboarding_task)
 _SELECT_TASKS = statement(
-    sa.select(onboarding_task).where(*matches(onboarding_task, "pre_hire_id")).order_by(onboarding_task.c.place)
+    sa.select(onboarding_task).where(*matches(onboarding_task, "pre_hire_id")).order_by(onboarding_task.c.position)
 )
 _UPDATE_TASK_STATUS = update_columns(onboarding_task, "status", by=("pre_hire_id", "code"))
 
 
 def create_flow(tx: Tx, id: str, name_zh: str, name_en: str) -> None:
-    """An onboarding flow that pre-hires can run through."""
+    """Insert the definition of an onboarding flow."""
     tx.execute(_INSERT_FLOW, id=id, name_zh=name_zh, name_en=name_en)
 
 
 def create(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]]) -> None:
-    """Somebody is expected, or was; `tasks` are code, name and status of each, in their order.
+    """Insert a pre-hire in any stage; `tasks` are code, name and status of each, in their order.
 
     `row` has `id`, `name`, `onboarding_status`, `onboarding_date`, `department_id`, `flow_id`, `flow_status`, and
-    `offer`, a mapping of what else was agreed on.
+    `offer`, a mapping of the other agreed fields.
     """
     row = {
         **row,
@@ -138,7 +138,7 @@ def create(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]]) -> No
         "withdrawn_at": None,
     }
     rows = [
-        {"pre_hire_id": row["id"], "code": code, "place": position, "name": name, "status": status.value}
+        {"pre_hire_id": row["id"], "code": code, "position": position, "name": name, "status": status.value}
         for position, (code, name, status) in enumerate(tasks)
     ]
     tx.execute(_INSERT, **{**row, "offer": encode_json(row["offer"]).decode()})
@@ -149,22 +149,22 @@ def create(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]]) -> No
 
 
 def get(tx: Tx, id: str) -> Row | None:
-    """The row, with `offer` as a mapping."""
+    """Return the row with `offer` as a mapping, or None."""
     return _from_row(tx.fetch_one(_SELECT, id=id))
 
 
 def lock(tx: Tx, id: str) -> Row | None:
-    """The row as `get` gives it, locked until the command ends: every command about a pre-hire begins with this."""
+    """Lock the row until the command ends and return it as `get` does; every command on a pre-hire begins with this."""
     return _from_row(tx.fetch_one(_SELECT_FOR_UPDATE, id=id))
 
 
 def list_tasks(tx: Tx, id: str) -> Sequence[Row]:
-    """The tasks of the pre-hire's flow, in their order: rows `{code, name, status, …}`."""
+    """Return the tasks of the pre-hire's flow in their order, as rows `{code, name, status, …}`."""
     return tx.fetch_all(_SELECT_TASKS, pre_hire_id=id)
 
 
 def withdraw(tx: Tx, row: Row, tasks: Sequence[Row], reason: str, app_id: str) -> Row:
-    """The onboarding is called off: its flow and the open ones among its `tasks` end. What is known stays known."""
+    """Withdraw the onboarding and its flow, and terminate the open ones of `tasks`; other fields stay as they are."""
     row = {
         **row,
         "onboarding_status": Status.WITHDRAWN.value,

@@ -1,4 +1,4 @@
-"""POST /open-apis/corehr/v2/pre_hires/withdraw_onboarding: the documented table, row by row."""
+"""The rules of POST /open-apis/corehr/v2/pre_hires/withdraw_onboarding, in the order in which they are checked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,23 +8,22 @@ from typing import Any, Final
 from corehr.engines.rulebook import Rule, Rulebook
 from corehr.hr.pre_hires import records
 from corehr.hr.pre_hires.records import FlowStatus, Status, TaskStatus
-from corehr.kernel.db import Row as StoredRow
-from corehr.kernel.db import Tx
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.errors import GatewayReason
 from corehr.kernel.feature import PreHireAccess
 
 MAX_REASON_CHARS: Final = 500
 
 FINAL_STAGE_LABELS: Final = {Status.COMPLETED: "Completed", Status.WITHDRAWN: "Withdrawn"}
-"""What the refusing sentence calls the stages in which nobody is expected any more."""
+"""The names that the error message gives to the final stages."""
 
 WITHDRAWABLE_FLOW_STATUSES: Final = frozenset({FlowStatus.IN_PROGRESS, FlowStatus.COMPLETED})
-"""COMPLETED is the flow of one who is ready for the first day."""
+"""A COMPLETED flow is that of a pre-hire who is ready for the first day."""
 
 
 @dataclass(frozen=True)
 class WithdrawOnboarding:
-    """An onboarding to be called off, as asked for: `pre_hire_id` and `reason` are as they came."""
+    """A request to withdraw an onboarding; `pre_hire_id` and `reason` are unchecked and may be anything."""
 
     pre_hire_id: Any
     reason: Any
@@ -34,19 +33,19 @@ class WithdrawOnboarding:
 
 @dataclass(frozen=True)
 class WithdrawCase:
-    """One withdrawal; `row` is None when there is no such pre-hire."""
+    """One request to withdraw; `row_or_none` is None when there is no such pre-hire."""
 
     tx: Tx
     request: WithdrawOnboarding
-    row_or_none: StoredRow | None
+    row_or_none: Row | None
 
     @property
-    def pre_hire(self) -> StoredRow:
-        assert self.row_or_none is not None, "the rulebook asks for the pre-hire first"
+    def pre_hire(self) -> Row:
+        assert self.row_or_none is not None, "the rulebook checks the pre-hire first"
         return self.row_or_none
 
     @cached_property
-    def tasks(self) -> Sequence[StoredRow]:
+    def tasks(self) -> Sequence[Row]:
         return records.list_tasks(self.tx, self.pre_hire["id"])
 
 
@@ -91,26 +90,28 @@ def task_is_being_initiated(c: WithdrawCase) -> bool:
 WITHDRAW: Rulebook[WithdrawCase] = Rulebook(
     "v2.pre_hire.withdraw_onboarding",
     [
-        Rule(1161116, GatewayReason.CLAIMED, "another request about this pre-hire has not been answered yet", "doc"),
-        Rule(1161001, GatewayReason.MALFORMED, "a parameter has not the documented shape", "doc"),
-        Rule(1161001, id_is_missing_or_malformed, "`pre_hire_id` is missing, empty or no row of digits"),
-        Rule(1161001, reason_is_missing, "`withdraw_reason` is missing, blank or no text"),
+        Rule(1161116, GatewayReason.CLAIMED, "another request about this pre-hire is running", "doc"),
+        Rule(1161001, GatewayReason.MALFORMED, "a parameter does not have the documented shape", "doc"),
+        Rule(1161001, id_is_missing_or_malformed, "`pre_hire_id` is missing, empty or not a string of digits"),
+        Rule(1161001, reason_is_missing, "`withdraw_reason` is missing, blank or not text"),
         Rule(1161001, reason_is_too_long, "`withdraw_reason` has more than 500 Unicode characters", "doc"),
         Rule(1161105, pre_hires_are_not_accessible, "the app may not see pre-hires", "doc"),
         Rule(1161105, pre_hire_is_unknown, "there is no such pre-hire, or it was deleted", "doc"),
-        Rule(1161097, pre_hires_are_read_only, "the app may see pre-hires, and not change them"),
-        Rule(1161129, is_already_final, "onboarding is completed or withdrawn; the blank is its English name"),
-        Rule(1161094, flow_cannot_be_withdrawn, "the onboarding flow has not begun, broke or expired"),
-        Rule(1161094, task_is_being_initiated, "a task of the flow is being initiated at this moment"),
+        Rule(1161097, pre_hires_are_read_only, "the app may see pre-hires, but not change them"),
+        Rule(
+            1161129, is_already_final, "onboarding is completed or withdrawn; `label` is the English name of the stage"
+        ),
+        Rule(1161094, flow_cannot_be_withdrawn, "the onboarding flow has not started, has broken or has expired"),
+        Rule(1161094, task_is_being_initiated, "a task of the flow is being initiated"),
         Rule(
             1161604,
             GatewayReason.RATE_LIMITED,
-            "never by itself: too many calls are 99991400 here; a sandbox fault shows it",
+            "raised by a sandbox fault only: too many calls are 99991400 here",
         ),
         Rule(
             1161204,
             GatewayReason.TIMED_OUT,
-            "never by itself: nothing is asked of another system; a sandbox fault shows it",
+            "raised by a sandbox fault only: no other system is called",
         ),
         Rule(1161000, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],

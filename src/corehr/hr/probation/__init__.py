@@ -1,1 +1,1 @@
-"""Probation: when it is expected to end."""
+"""Probation periods of employments."""

@@ -1,4 +1,4 @@
-"""Probation, as records: when it began, and when it is expected to end, by the day."""
+"""Records of probation: its start and its expected end, effective-dated."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,15 +12,15 @@ KIND: Final = "probation"
 
 
 def create(tx: Tx, employment_id: str, day: IsoDate, body: Mapping[str, Any]) -> None:
-    """A person starts on probation: `probation_start_date`, `probation_end_date` (expected)."""
+    """Insert the probation of an employment: `probation_start_date`, `probation_end_date` (expected)."""
     versions.append(tx, KIND, employment_id, day, body, ("onboarding", employment_id))
 
 
 def amend(tx: Tx, employment_id: str, before: Timeline, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
-    """From a day on the probation is expected to end when `patch` says."""
+    """Apply `patch`, with the new expected end, to the probation from `day` on."""
     versions.append_to_timeline(tx, KIND, employment_id, before, day, patch, cause)
 
 
 def retract(tx: Tx, employment_id: str, cause: Cause) -> None:
-    """What `cause` said of the probation is withdrawn."""
+    """Retract every entry of `cause` on the probation."""
     versions.retract(tx, KIND, employment_id, cause)

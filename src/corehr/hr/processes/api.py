@@ -1,4 +1,4 @@
-"""Processes on the wire."""
+"""The operations on processes and their tasks, and how the sandbox shows their records."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from corehr.kernel.feature import ApprovalCallback, Call, Feature, Handler, Json
 
 
 def answer_task_handler(callbacks: Mapping[str, ApprovalCallback]) -> Handler:
-    """PUT v2/processes/:process_id/approvers/:approver_id."""
+    """Return the handler of PUT v2/processes/:process_id/approvers/:approver_id."""
     answer_task = commands.make_answer_task(callbacks)
 
     def handler(tx: Tx, call: Call) -> JsonObject:
@@ -31,7 +31,7 @@ def answer_task_handler(callbacks: Mapping[str, ApprovalCallback]) -> Handler:
 
 
 def list_tasks(tx: Tx, call: Call) -> JsonObject:
-    """GET v2/approvers: the tasks of one person, `page_token` is the number of a page."""
+    """Handle GET v2/approvers: the tasks of one approver; `page_token` is a page number, from 1."""
     query = call.query
     case = rules.TaskListCase(tx, query.get("user_id"), query.get("page_token", "1"), query.get("approver_status"))
     rules.TASKS.check(case)
@@ -51,6 +51,7 @@ def list_tasks(tx: Tx, call: Call) -> JsonObject:
 
 
 def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
+    """Return the row with its tasks, or None."""
     row = records.get(tx, id)
     if row is None:
         return None
@@ -62,7 +63,7 @@ def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | 
 
 
 def feature(callbacks: Mapping[str, ApprovalCallback]) -> Feature:
-    """Processes, told whom to tell when one ends."""
+    """Return the feature; `callbacks` are called by subject kind when an approval ends."""
     return Feature(
         "processes",
         commands={"v2.process-approver.update": answer_task_handler(callbacks)},

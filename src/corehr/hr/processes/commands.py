@@ -1,21 +1,21 @@
-"""What can be done with a process: answering one of its tasks."""
+"""The command on processes: answering a task."""
 
 from collections.abc import Callable, Mapping
 
 from corehr.engines.approvals import ProcessStatus
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.processes import records, rules
 from corehr.kernel.db import Tx
 from corehr.kernel.feature import ApprovalCallback
 
 
 def make_answer_task(callbacks: Mapping[str, ApprovalCallback]) -> Callable[[Tx, rules.ApproverAnswer], None]:
-    """The verb that answers a task, and tells the subject's feature when the process ends because of it."""
+    """Return the command that answers a task and, when this ends the process, calls its subject kind's callback."""
 
     def answer_task(tx: Tx, request: rules.ApproverAnswer) -> None:
         process = records.get(tx, request.process_id)
         if process is not None:
-            people.lock(tx, process["employment_id"])
+            employments.lock(tx, process["employment_id"])
             process = records.get(tx, request.process_id)
         case = rules.AnswerCase(tx, request, process)
         rules.ANSWER.check(case)

@@ -1,4 +1,4 @@
-"""What is said when a process, one of its nodes or one of its tasks changes."""
+"""The events of processes, their nodes and their tasks."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ from corehr.engines.approvals import Task, TaskStatus
 from corehr.kernel.event_log import Event
 
 NORMAL, REVOCATION, CORRECTION = 1, 2, 3
-"""What a process is for: something new, taking something back, correcting it."""
+"""The `properties` of a process: it approves something new, its revocation, or its correction."""
 
 BUSINESS_TYPE: Final = {
     "job_change": "job_change",
@@ -15,7 +15,7 @@ BUSINESS_TYPE: Final = {
     "offboarding_withdrawal": "offboarding_info",
     "offboarding_checklist": "offboarding_transfer",
 }
-"""The platform's word for the business of an approval, by the kind of its subject."""
+"""The platform's `biz_type` of an approval, by subject kind."""
 
 NODE_TYPE_APPROVAL = 1
 EVENT_NODE_STATUS_CODES = {TaskStatus.PENDING: 1, TaskStatus.REJECTED: 2, TaskStatus.DONE: 3, TaskStatus.CANCELLED: 4}

@@ -1,4 +1,4 @@
-"""Processes, as records: flows, the approvals that run through them, the tasks of their approvers."""
+"""The records of approval: flows, processes, their tasks and roles, and the functions that change them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from corehr.kernel.statements import (
 
 PROCESS_ADMINISTRATOR: Final = "process_administrator"
 DIRECT_MANAGER: Final = "direct_manager"
-"""In a flow's node: whoever is the subject person's direct manager when the process starts."""
+"""An approver of a node: the direct manager of the employment when the process starts."""
 
 NORMAL, REVOCATION, CORRECTION = events.NORMAL, events.REVOCATION, events.CORRECTION
 
@@ -99,14 +99,14 @@ _SELECT_TASKS_OF_APPROVER = statement(
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One step of a flow: its approvers are employment ids or MANAGER; `all_of` asks every one of them."""
+    """One step of a flow. Approvers are employment ids or DIRECT_MANAGER; with `all_of` every one must approve."""
 
     approvers: Sequence[str]
     all_of: bool
 
 
 def create_flow(tx: Tx, id: str, name_zh: str, name_en: str, nodes: Sequence[Node], *, active: bool = True) -> None:
-    """A flow that approvals can run through."""
+    """Insert an approval flow; an inactive one cannot be started."""
     encoded_nodes = [{"approvers": list(n.approvers), "all_of": n.all_of} for n in nodes]
     tx.execute(
         _INSERT_FLOW,
@@ -119,7 +119,7 @@ def create_flow(tx: Tx, id: str, name_zh: str, name_en: str, nodes: Sequence[Nod
 
 
 def flow_nodes(tx: Tx, flow_id: str) -> Sequence[Node] | None:
-    """The steps of an active flow; None when it is unknown or disabled."""
+    """Return the nodes of an active flow, or None when it is unknown or disabled."""
     row = tx.fetch_one(_SELECT_FLOW, id=flow_id)
     if row is None or not row["active"]:
         return None
@@ -145,7 +145,7 @@ def start(
     *,
     properties: int = NORMAL,
 ) -> tuple[str, ProcessStatus]:
-    """An approval about `subject` (kind, id) begins; its id, and FINISHED at once when nobody has to be asked.
+    """Start a process about `subject` (kind, id); return its id and status, FINISHED if there is no approver.
 
     `properties` is NORMAL, REVOCATION or CORRECTION.
     """
@@ -194,12 +194,12 @@ def get(tx: Tx, id: str) -> Row | None:
 
 
 def running_subject_kinds(tx: Tx, subject_id: str) -> frozenset[str]:
-    """The kinds of approval that run about a subject."""
+    """Return the subject kinds of the running processes about a subject."""
     return frozenset(row["subject_kind"] for row in tx.fetch_all(_SELECT_RUNNING_SUBJECT_KINDS, subject_id=subject_id))
 
 
 def list_tasks(tx: Tx, process_id: str) -> Sequence[Task]:
-    """Every task of the process, in order of its nodes."""
+    """Return every task of the process, in order of its nodes."""
     return [
         Task(r["id"], r["node"], r["approver"], bool(r["all_of"]), TaskStatus(r["status"]))
         for r in tx.fetch_all(_SELECT_TASKS, process_id=process_id)
@@ -207,20 +207,20 @@ def list_tasks(tx: Tx, process_id: str) -> Sequence[Task]:
 
 
 def list_tasks_of_approver(tx: Tx, approver: str, status: int | None, limit: int, offset: int) -> Sequence[Row]:
-    """The tasks handed out to one person: rows `{id, process_id, status}`, oldest first."""
+    """Return the assigned tasks of an approver, oldest first, as rows `{id, process_id, status}`."""
     return tx.fetch_all(_SELECT_TASKS_OF_APPROVER, approver=approver, status=status, limit=limit, offset=offset)
 
 
 def answer_task(
     tx: Tx, row: Row, tasks: Sequence[Task], task_id: str, *, approve: bool, reason: str, by_system: bool
 ) -> ProcessStatus:
-    """One task is answered; the process as it stands then."""
+    """Answer one task and return the resulting status of the process."""
     tx.execute(_UPDATE_TASK_ANSWER, id=task_id, answered_at=tx.recorded_at, reason=reason, by_system=int(by_system))
     return _apply_decision(tx, row, tasks, approvals.answer(tasks, task_id, approve=approve))
 
 
 def cancel(tx: Tx, process_id: str) -> None:
-    """What the process is about was taken back: a running process is recalled, a finished one revoked."""
+    """Cancel the process of a withdrawn subject: recall a running one, revoke a finished one, leave any other."""
     row = tx.fetch_one(_SELECT, id=process_id)
     if row is None or row["status"] not in (ProcessStatus.RUNNING, ProcessStatus.FINISHED):
         return
@@ -246,7 +246,7 @@ def _apply_decision(tx: Tx, row: Row, before: Sequence[Task], decision: Decision
 
 
 def _set_status(tx: Tx, row: Row, before: Sequence[Task], decision: Decision) -> ProcessStatus:
-    """The process takes the status that its tasks give it, and says what moved."""
+    """Set the decided status, emit every change since `before` and return the status."""
     if decision.status != row["status"]:
         row = {**row, "status": int(decision.status), "completed_at": tx.recorded_at}
         tx.execute(_UPDATE_STATUS, id=row["id"], status=row["status"], completed_at=row["completed_at"])
@@ -268,9 +268,10 @@ def _emit_changes(tx: Tx, row: Row, before: Sequence[Task], decision: Decision) 
 
 
 def _node_status(tasks: Sequence[Task]) -> TaskStatus:
-    """A node is as its tasks are: rejected by one, open while one is open, else done or called off.
+    """Return the status of a node: rejected if one task is, else pending or waiting if one is, else done or cancelled.
 
-    Where one approver is enough, the others' tasks are called off when it is done; where all are asked, it is not done.
+    If one approver is enough, one done task makes the node done; if all must approve, one cancelled task makes it
+    cancelled.
     """
     statuses = {t.status for t in tasks}
     first, second = TaskStatus.DONE, TaskStatus.CANCELLED

@@ -1,5 +1,5 @@
-"""PUT /open-apis/corehr/v2/processes/:process_id/approvers/:approver_id and GET /open-apis/corehr/v2/approvers:
-their documented tables, row by row."""
+"""The rules of PUT /open-apis/corehr/v2/processes/:process_id/approvers/:approver_id and of GET
+/open-apis/corehr/v2/approvers, in the order in which they are checked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,9 @@ from typing import Any
 
 from corehr.engines.approvals import ProcessStatus, Task, TaskStatus
 from corehr.engines.rulebook import Rule, Rulebook, Unreachable
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.processes import records
-from corehr.kernel.db import Row as StoredRow
-from corehr.kernel.db import Tx
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.errors import GatewayReason
 
 REJECT, APPROVE = 2, 3
@@ -19,7 +18,7 @@ REJECT, APPROVE = 2, 3
 
 @dataclass(frozen=True)
 class ApproverAnswer:
-    """What an approver, or the system in their place, says to one task."""
+    """The answer of an approver, or of the system in their place, to one task; `status` is unchecked."""
 
     process_id: str
     task_id: str
@@ -31,11 +30,11 @@ class ApproverAnswer:
 
 @dataclass(frozen=True)
 class AnswerCase:
-    """One answer; `process` is None when there is no such process."""
+    """One request to answer a task; `process` is None when there is no such process."""
 
     tx: Tx
     request: ApproverAnswer
-    process: StoredRow | None
+    process: Row | None
 
     @cached_property
     def tasks(self) -> Sequence[Task]:
@@ -80,12 +79,12 @@ ANSWER: Rulebook[AnswerCase] = Rulebook(
     "v2.process-approver.update",
     [
         Rule(1161002, status_is_not_approve_or_reject, "`status` is neither 2 nor 3", "doc"),
-        Rule(1161002, task_is_unknown, "no such process, or no such task handed out in it"),
-        Rule(1161002, approver_is_missing, "no `user_id` although the system does not answer", "doc"),
+        Rule(1161002, task_is_unknown, "there is no such process, or it has no such assigned task"),
+        Rule(1161002, approver_is_missing, "`user_id` is missing and `system_approval` is not set", "doc"),
         Rule(1161002, rejection_has_no_reason, "a rejection needs a reason", "doc"),
         Rule(1161003, is_not_the_approver, "`user_id` is not the approver of this task", "doc"),
-        Rule(1161001, task_is_answered, "the task was approved or rejected before"),
-        Rule(1161005, process_is_over, "the process, or the task with it, has ended meanwhile"),
+        Rule(1161001, task_is_answered, "the task is already approved or rejected"),
+        Rule(1161005, process_is_over, "the process has ended, or the task is cancelled"),
         Rule(
             1161004, Unreachable("job-change flows have no form that an approval submits"), "the form was not accepted"
         ),
@@ -95,7 +94,7 @@ ANSWER: Rulebook[AnswerCase] = Rulebook(
 
 @dataclass(frozen=True)
 class TaskListCase:
-    """Whose tasks are asked for; page and status as they came."""
+    """A request to list an approver's tasks; every field is unchecked."""
 
     tx: Tx
     approver_id: Any
@@ -103,12 +102,12 @@ class TaskListCase:
     status: Any
 
     @cached_property
-    def employment(self) -> people.Employment | None:
-        return people.get(self.tx, self.approver_id) if isinstance(self.approver_id, str) else None
+    def employment(self) -> employments.Employment | None:
+        return employments.get(self.tx, self.approver_id) if isinstance(self.approver_id, str) else None
 
 
 APPROVER_STATUSES: Mapping[str, int] = {str(n): n for n in (-2, -1, 0, 1, 2, 3, 4, 5, 6, 12, 14, 16)}
-"""Every `approver_status` the page lists; most name states that our tasks never have."""
+"""Every `approver_status` that the page lists; corehr's tasks have only some of them."""
 
 
 def list_user_is_unknown(c: TaskListCase) -> bool:
@@ -127,9 +126,9 @@ def list_status_is_unknown(c: TaskListCase) -> bool:
 TASKS: Rulebook[TaskListCase] = Rulebook(
     "v2.approver.list",
     [
-        Rule(1160001, list_user_is_unknown, "`user_id` names nobody"),
-        Rule(1160101, page_token_is_not_a_page, "`page_token` is not a page that this operation gave"),
-        Rule(1160121, list_status_is_unknown, "`approver_status` is none of the documented ones"),
+        Rule(1160001, list_user_is_unknown, "`user_id` is not an employment"),
+        Rule(1160101, page_token_is_not_a_page, "`page_token` is not a page number"),
+        Rule(1160121, list_status_is_unknown, "`approver_status` is not a documented one"),
         Rule(1160500, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Transfer types: the kinds of job change a company knows."""
+"""Transfer types: the kinds of job change that a company has."""

@@ -1,4 +1,4 @@
-"""Transfer types, as records: what a job change may be called, and the approval flow it goes through."""
+"""Records of transfer types: the kinds of job change, each with its names and its approval flow."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,9 @@ _SELECT = select_by(transfer_type, "id")
 
 @dataclass(frozen=True, slots=True)
 class TransferType:
-    """`id` is the unique identifier; `system_only` types (reorganisation, handover, conversion) cannot be asked for."""
+    """A transfer type. `id` is the unique identifier; requests for `system_only` types are refused (reorganisation,
+    handover, conversion).
+    """
 
     tenant: str
     id: str

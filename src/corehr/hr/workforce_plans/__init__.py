@@ -1,1 +1,1 @@
-"""Workforce plans: how many people a part of the company may have."""
+"""Workforce plans: headcount limits of parts of the company."""

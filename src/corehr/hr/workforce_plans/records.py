@@ -1,4 +1,4 @@
-"""Workforce plans, as records: how many people may have certain values of job data."""
+"""Records of workforce plans: how many employees may have certain values of job data."""
 
 from collections.abc import Mapping, Sequence
 
@@ -34,16 +34,16 @@ _SELECT_IN_FORCE_FOR_UPDATE = statement(
 
 
 def create(tx: Tx, id: str, dimensions: Mapping[str, str], value: int, valid_from: IsoDate, valid_to: IsoDate) -> None:
-    """At most `value` people may have these values of job data; `department_id` is always one of them."""
+    """Insert a plan: at most `value` employees may have these values of job data; `department_id` is always one."""
     values = {name: dimensions.get(name) for name in HEADCOUNT_FIELDS}
     tx.execute(_INSERT, id=id, value=value, valid_from=valid_from, valid_to=valid_to, **values)
 
 
 def lock_in_force(tx: Tx, department_id: str, day: IsoDate) -> Sequence[Row]:
-    """The department's plans on a day, locked until the command ends."""
+    """Lock the department's plans in force on `day` until the command ends, and return them."""
     return tx.fetch_all(_SELECT_IN_FORCE_FOR_UPDATE, department_id=department_id, day=day)
 
 
 def counts(plan: Row, job_data: Mapping[str, object]) -> bool:
-    """Is somebody with this job data counted by the plan?"""
+    """Return whether the plan counts an employee with this job data."""
     return all(plan[name] is None or plan[name] == job_data.get(name) for name in HEADCOUNT_FIELDS)

@@ -1,4 +1,4 @@
-"""Working-hours types, as records."""
+"""Records of working-hours types."""
 
 from corehr.engines.entity import Entity
 

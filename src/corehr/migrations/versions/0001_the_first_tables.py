@@ -10,7 +10,7 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 NUMBER = sa.BigInteger()
 
 
-def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
+def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
     op.create_table(
         "app",
         sa.Column("tenant", TEXT, nullable=False),
@@ -70,13 +70,6 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.PrimaryKeyConstraint("tenant", "form", "name"),
     )
     op.create_table(
-        "day_lived",
-        sa.Column("tenant", TEXT, nullable=False),
-        sa.Column("zone", TEXT, nullable=False),
-        sa.Column("day", TEXT, nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "zone"),
-    )
-    op.create_table(
         "delivery",
         sa.Column("tenant", TEXT, nullable=False),
         sa.Column("seq", NUMBER, autoincrement=False, nullable=False),
@@ -89,6 +82,14 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("attempts", TEXT, nullable=False),
         sa.Column("finished_at", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "seq", "app_id"),
+    )
+    op.create_index(
+        "delivery_dead",
+        "delivery",
+        ["tenant", "app_id", "seq"],
+        unique=False,
+        sqlite_where=sa.text("state = 'dead'"),
+        postgresql_where=sa.text("state = 'dead'"),
     )
     op.create_index(
         "delivery_due",
@@ -107,15 +108,7 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         postgresql_where=sa.text("finished_at IS NOT NULL"),
     )
     op.create_index(
-        "delivery_given_up",
-        "delivery",
-        ["tenant", "app_id", "seq"],
-        unique=False,
-        sqlite_where=sa.text("state = 'given_up'"),
-        postgresql_where=sa.text("state = 'given_up'"),
-    )
-    op.create_index(
-        "delivery_line",
+        "delivery_lane",
         "delivery",
         ["tenant", "app_id", "subject", "seq"],
         unique=False,
@@ -156,15 +149,15 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         "entry",
         sa.Column("tenant", TEXT, nullable=False),
         sa.Column("kind", TEXT, nullable=False),
-        sa.Column("thing", TEXT, nullable=False),
+        sa.Column("entity_id", TEXT, nullable=False),
         sa.Column("seq", NUMBER, autoincrement=False, nullable=False),
         sa.Column("valid_from", TEXT, nullable=False),
         sa.Column("patch", TEXT, nullable=False),
         sa.Column("cause_kind", TEXT, nullable=False),
         sa.Column("cause_id", TEXT, nullable=False),
         sa.Column("recorded_at", TEXT, nullable=False),
-        sa.Column("withdrawn_at", TEXT, nullable=True),
-        sa.PrimaryKeyConstraint("tenant", "kind", "thing", "seq"),
+        sa.Column("retracted_at", TEXT, nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "kind", "entity_id", "seq"),
     )
     op.create_index("entry_by_cause", "entry", ["tenant", "cause_id"], unique=False)
     op.create_table(
@@ -173,8 +166,8 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("seq", NUMBER, autoincrement=False, nullable=False),
         sa.Column("type", TEXT, nullable=False),
         sa.Column("subject", TEXT, nullable=False),
-        sa.Column("at", TEXT, nullable=False),
-        sa.Column("facts", TEXT, nullable=False),
+        sa.Column("recorded_at", TEXT, nullable=False),
+        sa.Column("payload", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "seq"),
     )
     op.create_index("event_by_type", "event", ["tenant", "type", "seq"], unique=False)
@@ -237,12 +230,20 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         postgresql_where=sa.text("status IN ('Approving', 'Approved', 'NoNeedApproval')"),
     )
     op.create_index(
-        "job_change_waiting",
+        "job_change_ready",
         "job_change",
         ["tenant", "zone", "effective_date"],
         unique=False,
         sqlite_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
         postgresql_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
+    )
+    op.create_table(
+        "named_record",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("facts", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "kind", "name"),
     )
     op.create_table(
         "offboarding",
@@ -252,7 +253,7 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("status", TEXT, nullable=False),
         sa.Column("type", TEXT, nullable=False),
         sa.Column("offboarding_date", TEXT, nullable=False),
-        sa.Column("end_before", TEXT, nullable=True),
+        sa.Column("previous_end_date", TEXT, nullable=True),
         sa.Column("info", TEXT, nullable=False),
         sa.Column("proposal", TEXT, nullable=True),
         sa.Column("process_id", TEXT, nullable=True),
@@ -267,7 +268,7 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
     )
     op.create_index("offboarding_by_employment", "offboarding", ["tenant", "employment_id", "id"], unique=False)
     op.create_index(
-        "offboarding_waiting",
+        "offboarding_ready",
         "offboarding",
         ["tenant", "offboarding_date"],
         unique=False,
@@ -287,7 +288,7 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("tenant", TEXT, nullable=False),
         sa.Column("pre_hire_id", TEXT, nullable=False),
         sa.Column("code", TEXT, nullable=False),
-        sa.Column("place", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("position", NUMBER, autoincrement=False, nullable=False),
         sa.Column("name", TEXT, nullable=False),
         sa.Column("status", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "pre_hire_id", "code"),
@@ -344,6 +345,13 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
     op.create_index("process_task_by_approver", "process_task", ["tenant", "approver", "id"], unique=False)
     op.create_index("process_task_by_process", "process_task", ["tenant", "process_id", "node"], unique=False)
     op.create_table(
+        "processed_day",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("zone", TEXT, nullable=False),
+        sa.Column("day", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "zone"),
+    )
+    op.create_table(
         "reporting_line",
         sa.Column("tenant", TEXT, nullable=False),
         sa.Column("line", TEXT, nullable=False),
@@ -382,12 +390,12 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
     op.create_table(
         "tenant",
         sa.Column("tenant", TEXT, nullable=False),
-        sa.Column("key", TEXT, nullable=False),
+        sa.Column("tenant_key", TEXT, nullable=False),
         sa.Column("name", TEXT, nullable=False),
-        sa.Column("zone", TEXT, nullable=False),
+        sa.Column("time_zone", TEXT, nullable=False),
         sa.Column("server_key", TEXT, nullable=False),
-        sa.Column("world_now", TEXT, nullable=True),
-        sa.Column("world_set_at", TEXT, nullable=True),
+        sa.Column("world_time", TEXT, nullable=True),
+        sa.Column("world_time_set_at", TEXT, nullable=True),
         sa.Column("seed", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant"),
     )
@@ -405,7 +413,7 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
     op.create_table(
         "version",
         sa.Column("tenant", TEXT, nullable=False),
-        sa.Column("thing", TEXT, nullable=False),
+        sa.Column("entity_id", TEXT, nullable=False),
         sa.Column("kind", TEXT, nullable=False),
         sa.Column("row", NUMBER, autoincrement=False, nullable=False),
         sa.Column("id", TEXT, nullable=False),
@@ -413,12 +421,12 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.Column("body", TEXT, nullable=False),
         sa.Column("recorded_at", TEXT, nullable=False),
         sa.Column("superseded_at", TEXT, nullable=True),
-        sa.PrimaryKeyConstraint("tenant", "thing", "kind", "row"),
+        sa.PrimaryKeyConstraint("tenant", "entity_id", "kind", "row"),
     )
     op.create_index(
-        "version_believed",
+        "version_current",
         "version",
-        ["tenant", "thing", "kind", "valid_from"],
+        ["tenant", "entity_id", "kind", "valid_from"],
         unique=False,
         sqlite_where=sa.text("superseded_at IS NULL"),
         postgresql_where=sa.text("superseded_at IS NULL"),
@@ -439,11 +447,3 @@ def upgrade() -> None:  # noqa: PLR0915  # a step is as long as what it makes
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_index("workforce_plan_by_department", "workforce_plan", ["tenant", "department_id", "id"], unique=False)
-    op.create_table(
-        "world_name",
-        sa.Column("tenant", TEXT, nullable=False),
-        sa.Column("kind", TEXT, nullable=False),
-        sa.Column("name", TEXT, nullable=False),
-        sa.Column("facts", TEXT, nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "kind", "name"),
-    )

@@ -1,1 +1,1 @@
-"""What says no to a job change, operation by operation."""
+"""Rulebooks of the operations on job changes, one module per operation."""

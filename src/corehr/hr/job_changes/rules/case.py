@@ -1,4 +1,4 @@
-"""A job change as asked for, and the facts its rules may look at."""
+"""The request to create a job change, and the facts that its rules read."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from corehr.hr.companies.records import COMPANY
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments.records import DEPARTMENT
 from corehr.hr.employee_types.records import EMPLOYEE_TYPE
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_changes import records
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.job_families.records import JOB_FAMILY
@@ -29,8 +29,7 @@ from corehr.hr.processes import records as processes
 from corehr.hr.transfer_types import records as transfer_types
 from corehr.hr.working_hours_types.records import WORKING_HOURS_TYPE
 from corehr.kernel.clock import IsoDate
-from corehr.kernel.db import Row as StoredRow
-from corehr.kernel.db import Tx
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.feature import DataRange
 
 REFERENCES: Final[Mapping[str, str]] = {
@@ -47,19 +46,18 @@ REFERENCES: Final[Mapping[str, str]] = {
     "service_company_id": COMPANY.kind,
     "position_id": POSITION.kind,
 }
-"""Which kind of thing a target names."""
-
+"""The entity kind that each reference field refers to."""
 
 COMPARED_FIELDS: Final = ("job_id", "job_family_id", "job_level_id", "employee_type_id", "work_location_id")
-"""Whose present values matter beside the targets."""
+"""Reference fields whose current values the rules read beside the targets."""
 
 
 @dataclass(frozen=True)
 class CreateJobChange:
-    """A job change as asked for. `targets` and `originals` are keyed by our own field names, ids are CoreHR's.
+    """A request to create a job change. `targets` and `originals` have our own field names as keys; ids are CoreHR ids.
 
-    Of what the rules own, values are as they came: `employment_id` and `transfer_type` may be no text,
-    `targets["weekly_working_hours"]` and `targets["cost_center_rates"]` may be anything.
+    Values that the rules check are as received: `employment_id`, `transfer_type`, `targets["weekly_working_hours"]`
+    and `targets["cost_center_rates"]` may be of any JSON type.
     """
 
     mode: int
@@ -79,22 +77,22 @@ class CreateJobChange:
 
 @dataclass(frozen=True)
 class Case:
-    """What the rules may know about one request; the first rule that looks at a fact pays for it.
+    """What the rules may read about one request; a fact is loaded when the first rule reads it.
 
-    `above` are, by line, those who would stand above the person; `plans` are the target department's workforce plans.
-    All of them are locked.
+    `managers_above` are, by reporting line, the ids of all managers who would be above the employee;
+    `workforce_plans` are those of the target department. All of them are locked.
     """
 
     tx: Tx
     request: CreateJobChange
-    employment_or_none: people.Employment | None
+    employment_or_none: employments.Employment | None
     data_range: DataRange
     managers_above: Mapping[str, frozenset[str]]
-    workforce_plans: Sequence[StoredRow]
+    workforce_plans: Sequence[Row]
 
     @property
-    def employment(self) -> people.Employment:
-        assert self.employment_or_none is not None, "the rulebook asks for the person first"
+    def employment(self) -> employments.Employment:
+        assert self.employment_or_none is not None, "an earlier rule checks that the employment exists"
         return self.employment_or_none
 
     @cached_property
@@ -107,11 +105,11 @@ class Case:
         return processes.flow_nodes(self.tx, self.request.flow_id or "")
 
     @cached_property
-    def offboardings(self) -> Sequence[StoredRow]:
+    def offboardings(self) -> Sequence[Row]:
         return offboardings.list_by_employment(self.tx, self.employment.id)
 
     @cached_property
-    def job_changes(self) -> Sequence[StoredRow]:
+    def job_changes(self) -> Sequence[Row]:
         return [
             r for r in records.list_by_employment(self.tx, self.employment.id) if r["status"] in records.ACTIVE_STATUSES
         ]
@@ -122,10 +120,10 @@ class Case:
 
     @cached_property
     def timelines(self) -> Mapping[tuple[str, str], Timeline]:
-        """Everything dated that the request touches, in one reading: the person's own facts and what targets name."""
+        """Timelines of the employment and of all entities that the targets refer to, in one query."""
         ids = {self.employment.job_data_id, self.employment.id, *self.contract_ids}
         ids.update(v for f in REFERENCES if isinstance(v := self.request.targets.get(f), str))
-        # as a rule the originals given are the present values, which are then known without another reading
+        # the originals are usually the current values, which then need no second query
         ids.update(v for f in COMPARED_FIELDS if isinstance(v := self.request.originals.get(f), str))
         ids.update(
             share["cost_center_id"] for share in self.cost_center_shares if is_corehr_id(share.get("cost_center_id"))
@@ -145,11 +143,11 @@ class Case:
 
     @cached_property
     def current(self) -> Mapping[str, Any]:
-        """The person's values in force on the effective date, without this change."""
+        """The employment's values in force on the effective date, without this change."""
         day = self.request.effective_date
         versions_in_force = (
             version_as_of(self.job_data, day),
-            version_as_of(self.timeline_of(people.KIND, self.employment.id), day),
+            version_as_of(self.timeline_of(employments.KIND, self.employment.id), day),
             version_as_of(self.timeline_of(probation.KIND, self.employment.id), day),
         )
         merged: dict[str, Any] = dict(self.contract.body) if self.contract else {}
@@ -159,15 +157,15 @@ class Case:
 
     @cached_property
     def values_after(self) -> Mapping[str, Any]:
-        """The person's values as they would be with the change."""
+        """The employment's values as they would be with the change."""
         return {**self.current, **self.request.targets}
 
     @cached_property
     def changed_fields(self) -> frozenset[str]:
-        """The fields that the change would really change."""
+        """The fields whose value would differ from the current one."""
         fields = {f for f, v in self.request.targets.items() if not is_same_value(f, v, self.current.get(f))}
-        if self.request.dotted_manager_clean and self.current.get(people.DOTTED_MANAGER):
-            fields.add(people.DOTTED_MANAGER)
+        if self.request.dotted_manager_clean and self.current.get(employments.DOTTED_MANAGER):
+            fields.add(employments.DOTTED_MANAGER)
         end = self.current.get("probation_end_date")
         if self.request.probation_exist is not None and self.request.probation_exist != bool(
             end and end >= self.request.effective_date
@@ -176,13 +174,13 @@ class Case:
         return frozenset(fields)
 
     @cached_property
-    def managers(self) -> Mapping[str, people.Employment]:
-        ids = [self.request.targets[line] for line in people.REPORTING_LINES if self.request.targets.get(line)]
-        return people.get_many(self.tx, ids) if ids else {}
+    def managers(self) -> Mapping[str, employments.Employment]:
+        ids = [self.request.targets[line] for line in employments.REPORTING_LINES if self.request.targets.get(line)]
+        return employments.get_many(self.tx, ids) if ids else {}
 
     @cached_property
     def cost_center_shares(self) -> Sequence[Mapping[str, Any]]:
-        """The target cost centres, as far as they look like any."""
+        """The objects in the list of target cost centres; empty when the target is not a list."""
         value = self.request.targets.get("cost_center_rates")
         return [share for share in value if isinstance(share, dict)] if isinstance(value, list) else []
 
@@ -191,14 +189,14 @@ class Case:
         return [share["cost_center_id"] for share in self.cost_center_shares]
 
     def status_of(self, field: str) -> EntityStatus | None:
-        """How what the field's target names stands on the effective date; None when it names nothing."""
+        """Return the status, on the effective date, of the entity that the target refers to; None without a target."""
         id = self.request.targets.get(field)
         if not id:
             return None
         return status_as_of(self.timeline_of(REFERENCES[field], id), self.request.effective_date)
 
     def referenced_body(self, field: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """What a field of `of` names, as it looks on the effective date."""
+        """Return the body, on the effective date, of the entity that `values[field]` refers to, or None."""
         id = values.get(field)
         if not id:
             return None
@@ -210,7 +208,7 @@ class Case:
 
     @cached_property
     def current_references(self) -> Mapping[tuple[str, str], Timeline]:
-        """What the person's present values name, as far as targets are held against it, in one reading."""
+        """Timelines that current values of COMPARED_FIELDS refer to and `timelines` lacks, in one query."""
         references = [(REFERENCES[f], id) for f in COMPARED_FIELDS if (id := self.current.get(f))]
         unread_ids = [id for kind, id in references if (kind, id) not in self.timelines]
         return versions.timelines(self.tx, unread_ids) if unread_ids else {}
@@ -221,7 +219,7 @@ def is_corehr_id(value: Any) -> bool:
 
 
 def is_same_value(field: str, a: Any, b: Any) -> bool:
-    """Do two values of a field say the same? Hours by their number, cost centres in any order, "" is nothing."""
+    """Return whether two values of a field are equal: hours as numbers, list fields in any order, "" as None."""
     if field == "weekly_working_hours" and a and b:
         return parse_hours(a) == parse_hours(b)
     if field in ("cost_center_rates", "custom_fields") and isinstance(a, list) and isinstance(b, list):

@@ -1,4 +1,4 @@
-"""POST /open-apis/corehr/v1/job_changes: the documented table, row by row."""
+"""Rules of POST /open-apis/corehr/v1/job_changes: its documented error table, row by row."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from corehr.engines.rulebook import Rule, Rulebook, with_name
 from corehr.engines.timeline import has_version_after
 from corehr.hr.cost_centers import records as cost_centers
 from corehr.hr.departments import records as departments
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_changes import records
 from corehr.hr.job_changes.rules.case import Case, is_corehr_id, is_same_value, parse_hours
 from corehr.hr.job_datas import records as job_datas
@@ -20,19 +20,19 @@ from corehr.hr.offboardings import records as offboardings
 from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel import tenants
 from corehr.kernel.clock import next_day
-from corehr.kernel.db import Row as StoredRow
+from corehr.kernel.db import Row
 from corehr.kernel.errors import INVALID_FIELD, GatewayReason
 from corehr.kernel.ids import UNKNOWN_ID
 
 FIELDS_NOT_CHANGED_ALONE: Final = frozenset(
     {"probation_end_date", "contract_type", "signing_type", "duration_type", "contract_end_date"}
 )
-"""What may change only together with something else."""
+"""Fields that may change only together with another field."""
 
 MATCHED_FIELDS: Final = ("job_id", "job_family_id", "job_level_id")
 
 
-# -- what is required --------------------------------------------------------------------------------------------
+# -- required fields ---------------------------------------------------------------------------------------------
 
 
 def transfer_type_is_missing(c: Case) -> bool:
@@ -49,7 +49,7 @@ def flow_is_missing(c: Case) -> Mapping[str, str] | None:
     return None
 
 
-# -- the person --------------------------------------------------------------------------------------------------
+# -- employment --------------------------------------------------------------------------------------------------
 
 
 def employment_is_missing(c: Case) -> bool:
@@ -66,7 +66,7 @@ def employment_is_outside_data_range(c: Case) -> bool:
 
 def initiator_is_unknown(c: Case) -> Mapping[str, str] | None:
     id = c.request.initiator_id
-    if id is None or (id != UNKNOWN_ID and people.get(c.tx, id)):
+    if id is None or (id != UNKNOWN_ID and employments.get(c.tx, id)):
         return None
     return {"field": "initiator_id", "description": "initiator_id is not a valid id or does not exist"}
 
@@ -106,7 +106,7 @@ def is_after_end_date(c: Case) -> bool:
     return _is_after_last_day(c) and not _has_left(c)
 
 
-# -- does anything change ----------------------------------------------------------------------------------------
+# -- whether anything changes ------------------------------------------------------------------------------------
 
 
 def originals_are_stale(c: Case) -> bool:
@@ -122,7 +122,7 @@ def changes_no_value(c: Case) -> bool:
     return c.changed_fields <= FIELDS_NOT_CHANGED_ALONE
 
 
-# -- what the targets name ---------------------------------------------------------------------------------------
+# -- references of the targets -----------------------------------------------------------------------------------
 
 
 def reference_is_missing(field: str, label: str) -> Callable[[Case], bool]:
@@ -140,7 +140,7 @@ def reference_is_missing_or_inactive(field: str, label: str) -> Callable[[Case],
 
 
 def reference_is_invalid_field(field: str, wire: str) -> Callable[[Case], Mapping[str, str] | None]:
-    """For what the page has no code of its own: the platform's field violation."""
+    """Make a violation for a reference that the page has no code for: it gives the platform's field violation."""
 
     def violation(c: Case) -> Mapping[str, str] | None:
         if c.status_of(field) in (EntityStatus.MISSING, EntityStatus.INACTIVE):
@@ -168,7 +168,7 @@ def location_lacks_usage(field: str, usages: frozenset[str], label: str) -> Call
         body = c.referenced_body(field, c.request.targets)
         return body is not None and not locations.has_usage(body, usages)
 
-    return with_name(violation, f"is_no_{label}")
+    return with_name(violation, f"is_not_a_{label}")
 
 
 # -- managers ----------------------------------------------------------------------------------------------------
@@ -190,14 +190,14 @@ def manager_is_missing_or_left(line: str) -> Callable[[Case], bool]:
         manager = c.managers.get(id)
         return manager is None or (manager.end_date is not None and manager.end_date < c.request.effective_date)
 
-    return with_name(violation, f"{line.removesuffix('_id')}_is_unknown_or_gone")
+    return with_name(violation, f"{line.removesuffix('_id')}_is_unknown_or_has_left")
 
 
 def reporting_line_is_circular(line: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
         return c.employment.id in c.managers_above.get(line, ())
 
-    return with_name(violation, f"{line.removesuffix('_manager_id')}_line_closes_a_circle")
+    return with_name(violation, f"{line.removesuffix('_manager_id')}_reporting_line_is_circular")
 
 
 # -- hours and cost centres --------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def headcount_is_exhausted(c: Case) -> bool:
     return False
 
 
-def _reserved_headcount(c: Case, plan: StoredRow) -> int:
+def _reserved_headcount(c: Case, plan: Row) -> int:
     pending_targets = records.list_pending_targets_into(c.tx, plan["department_id"], c.employment.id)
     return sum(1 for targets in pending_targets if workforce_plans.counts(plan, {**plan, **targets}))
 
@@ -342,18 +342,18 @@ CREATE: Rulebook[Case] = Rulebook(
             1160100, transfer_type_is_system_only, "the type is reorganisation, handover or probation conversion", "doc"
         ),
         Rule(INVALID_FIELD, flow_is_missing, "`flow_id` is missing although mode 2 needs it", "doc"),
-        Rule(1160200, employment_is_missing, "`employment_id` is missing, empty or names nobody", "doc"),
-        Rule(1160200, employment_is_outside_data_range, "the person is outside the app's data range"),
-        Rule(INVALID_FIELD, initiator_is_unknown, "`initiator_id` names nobody"),
+        Rule(1160200, employment_is_missing, "`employment_id` is missing, empty or names no employment", "doc"),
+        Rule(1160200, employment_is_outside_data_range, "the employment is outside the app's data range"),
+        Rule(INVALID_FIELD, initiator_is_unknown, "`initiator_id` names no employment"),
         Rule(1160201, has_pending_offboarding, "an offboarding is Approving, Approved or NoNeedApproval", "doc"),
         Rule(1160202, has_later_job_change, "a job change, not rejected nor cancelled, takes effect later", "doc"),
         Rule(1160501, is_before_onboarding, "it takes effect before the day of onboarding", "doc"),
-        Rule(1160502, is_after_offboarding, "it takes effect after the last day of one who was offboarded", "doc"),
-        Rule(1164003, is_after_end_date, "it takes effect after an end date that no offboarding made"),
+        Rule(1160502, is_after_offboarding, "it takes effect after the last day of an offboarded employee", "doc"),
+        Rule(1164003, is_after_end_date, "it takes effect after an end date that no offboarding set"),
         Rule(1162002, has_later_job_data, "a version of the job data begins later", "doc"),
         Rule(1160600, has_no_target, "no target field and no flag is given", "doc"),
-        Rule(1160700, originals_are_stale, "an original that is given is not the value in force on that day", "doc"),
-        Rule(1160601, changes_no_value, "every target is as it is, or may not change alone"),
+        Rule(1160700, originals_are_stale, "a given original is not the value in force on the effective date", "doc"),
+        Rule(1160601, changes_no_value, "every target has its current value or may not change alone"),
         Rule(1160300, reference_is_missing("department_id", "department"), "the target department does not exist"),
         Rule(
             1160301,
@@ -384,7 +384,7 @@ CREATE: Rulebook[Case] = Rulebook(
         Rule(
             INVALID_FIELD,
             reference_is_invalid_field("service_company_id", "target_service_company"),
-            "unknown or disabled",
+            "it does not exist or is disabled",
         ),
         Rule(
             INVALID_FIELD,
@@ -415,32 +415,37 @@ CREATE: Rulebook[Case] = Rulebook(
             location_lacks_usage("social_security_city_id", locations.SOCIAL_SECURITY_CITY, "social_security_city"),
             "not a social-security city; the field is not on the page, the code is",
         ),
-        Rule(1164000, manager_is_not_onboarded(people.DIRECT_MANAGER), "the manager's first day is later", "doc"),
+        Rule(1164000, manager_is_not_onboarded(employments.DIRECT_MANAGER), "the manager's first day is later", "doc"),
         Rule(
             1164001,
-            manager_is_missing_or_left(people.DIRECT_MANAGER),
+            manager_is_missing_or_left(employments.DIRECT_MANAGER),
             "no such manager, or their last day is earlier",
             "doc",
         ),
         Rule(
             1160400,
-            reporting_line_is_circular(people.DIRECT_MANAGER),
-            "the manager is the person, or reports to them on some day",
+            reporting_line_is_circular(employments.DIRECT_MANAGER),
+            "the manager is the employee, or reports to the employee on some day",
         ),
         Rule(
             1164002,
-            manager_is_not_onboarded(people.DOTTED_MANAGER),
+            manager_is_not_onboarded(employments.DOTTED_MANAGER),
             "the dotted-line manager's first day is later",
             "doc",
         ),
         Rule(
             1165000,
-            manager_is_missing_or_left(people.DOTTED_MANAGER),
+            manager_is_missing_or_left(employments.DOTTED_MANAGER),
             "no such manager, or their last day is earlier",
             "doc",
         ),
-        Rule(1160401, reporting_line_is_circular(people.DOTTED_MANAGER), "the same along the dotted line"),
-        Rule(1163024, cost_centers_are_malformed, "no list of objects with a digit id and a number", "doc"),
+        Rule(1160401, reporting_line_is_circular(employments.DOTTED_MANAGER), "as 1160400, along the dotted line"),
+        Rule(
+            1163024,
+            cost_centers_are_malformed,
+            "not a list of objects with an id of digits and a number as rate",
+            "doc",
+        ),
         Rule(1163022, share_is_incomplete, "only the cost centre or only the rate is given", "doc"),
         Rule(1163021, rate_is_not_an_integer_up_to_100, "a rate above 100 or not an integer"),
         Rule(1163018, rate_is_below_1, "a rate below 1"),
@@ -456,7 +461,7 @@ CREATE: Rulebook[Case] = Rulebook(
         Rule(1163004, job_does_not_allow("job_family_id", "family"), "the job lists families without this one"),
         Rule(1163005, job_does_not_allow("job_level_id", "level"), "the job lists levels without this one"),
         Rule(1163010, family_and_level_have_no_common_pathway, "both name pathways and share none"),
-        Rule(1163012, headcount_is_exhausted, "a plan that would count one more has no place left"),
+        Rule(1163012, headcount_is_exhausted, "a workforce plan that would count one more employee has no place left"),
         Rule(1160500, flow_cannot_be_started, "the flow is unknown or disabled"),
         Rule(1160500, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],

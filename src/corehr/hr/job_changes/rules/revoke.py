@@ -1,4 +1,4 @@
-"""POST /open-apis/corehr/v2/job_changes/:job_change_id/revoke: the documented table, and what it has no code for."""
+"""Rules of POST /open-apis/corehr/v2/job_changes/:job_change_id/revoke: its table, and refusals without a code."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,12 @@ from typing import Any, Final
 
 from corehr.engines.rulebook import Rule, Rulebook
 from corehr.hr.departments import records as departments
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_changes import records
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.processes import records as processes
 from corehr.kernel import tenants
-from corehr.kernel.db import Row as StoredRow
-from corehr.kernel.db import Tx
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.errors import GatewayReason
 from corehr.kernel.feature import DataRange
 from corehr.kernel.ids import UNKNOWN_ID
@@ -21,26 +20,26 @@ from corehr.kernel.ids import UNKNOWN_ID
 
 @dataclass(frozen=True)
 class RevokeCase:
-    """A job change to be taken back; `row` and `person` are None when there is no such change.
+    """A job change to be revoked; `row_or_none` and `employment_or_none` are None when the change does not exist.
 
-    `above` are those who would stand above the person again, locked.
+    `managers_above` are the ids of all managers who would be above the employee again, locked.
     """
 
     tx: Tx
-    row_or_none: StoredRow | None
-    employment_or_none: people.Employment | None
+    row_or_none: Row | None
+    employment_or_none: employments.Employment | None
     data_range: DataRange
     operator_id: Any
     managers_above: frozenset[str]
 
     @cached_property
-    def operator(self) -> people.Employment | None:
+    def operator(self) -> employments.Employment | None:
         may_exist = isinstance(self.operator_id, str) and self.operator_id not in ("", UNKNOWN_ID)
-        return people.get(self.tx, self.operator_id) if may_exist else None
+        return employments.get(self.tx, self.operator_id) if may_exist else None
 
     @property
-    def job_change(self) -> StoredRow:
-        assert self.row_or_none is not None, "the rulebook asks for the change first"
+    def job_change(self) -> Row:
+        assert self.row_or_none is not None, "an earlier rule checks that the job change exists"
         return self.row_or_none
 
 
@@ -63,10 +62,10 @@ def operator_is_unknown(c: RevokeCase) -> bool:
 REVOKE: Rulebook[RevokeCase] = Rulebook(
     "v2.job_change.revoke",
     [
-        Rule(1160001, job_change_is_unknown, "there is no job change of this id", "doc"),
-        Rule(1160001, employment_is_outside_data_range, "its person is outside the app's data range"),
-        Rule(1160001, operator_is_unknown, "`operator_id` is missing, empty or names nobody", "doc"),
-        Rule(1160001, GatewayReason.MALFORMED, "a parameter has not the documented shape", "doc"),
+        Rule(1160001, job_change_is_unknown, "no job change has this id", "doc"),
+        Rule(1160001, employment_is_outside_data_range, "its employment is outside the app's data range"),
+        Rule(1160001, operator_is_unknown, "`operator_id` is missing, empty or names no employment", "doc"),
+        Rule(1160001, GatewayReason.MALFORMED, "a parameter does not have the documented shape", "doc"),
     ],
 )
 
@@ -80,7 +79,7 @@ def operator_is_not_administrator(c: RevokeCase) -> bool:
 
 
 def would_make_reporting_line_circular(c: RevokeCase) -> bool:
-    """Others may have come to report to whom the person would report to again."""
+    """Managers whom the employee would report to again may report to the employee by now."""
     return c.employment_or_none is not None and c.employment_or_none.id in c.managers_above
 
 
@@ -89,4 +88,4 @@ MESSAGE_RULES: Final[Sequence[tuple[str, Callable[[RevokeCase], bool]]]] = (
     ("异动关联了流程，操作人不是流程管理员", operator_is_not_administrator),
     ("撤销后汇报线成环，请先调整汇报线", would_make_reporting_line_circular),
 )
-"""What is refused with `code` 0 and `result` false, in order: the page has no code for it."""
+"""Refusals that the page has no code for, in order: the response has `code` 0, `result` false and the message."""

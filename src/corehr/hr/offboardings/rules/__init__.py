@@ -1,1 +1,1 @@
-"""The documented tables of what can be done with an offboarding, as rules."""
+"""The rules of the offboarding operations: their documented error tables."""

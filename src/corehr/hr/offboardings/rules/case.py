@@ -1,4 +1,4 @@
-"""What is asked of an offboarding, the facts its rules may look at, and what every operation refuses."""
+"""The cases that the offboarding rules check, and the rules that editing and revoking share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from corehr.engines.custom_fields import FieldDefinition, InvalidValue, Value, d
 from corehr.engines.timeline import Timeline
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments import records as departments
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_changes import records as job_changes
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings import records
@@ -18,49 +18,48 @@ from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.kernel import tenants
 from corehr.kernel.clock import IsoDate
-from corehr.kernel.db import Row as StoredRow
-from corehr.kernel.db import Tx
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.feature import DataRange
 from corehr.kernel.ids import UNKNOWN_ID
 
 MAX_FIELDS_PER_EDIT: Final = 10_000
-"""Fields in one edit."""
+"""The largest number of fields in one edit."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One request about one offboarding; `offboarding_id` and `operator_id` are as they came and may be anything.
+    """A request about one offboarding; `offboarding_id` and `operator_id` are unchecked and may be anything.
 
-    `row` is None when there is no such offboarding, `person` when its employment does not exist.
+    `row_or_none` is None when there is no such offboarding, `employment_or_none` when its employment does not exist.
     """
 
     tx: Tx
     offboarding_id: Any
     operator_id: Any
-    row_or_none: StoredRow | None
-    employment_or_none: people.Employment | None
+    row_or_none: Row | None
+    employment_or_none: employments.Employment | None
     data_range: DataRange
 
     @property
-    def offboarding(self) -> StoredRow:
-        assert self.row_or_none is not None, "the rulebook asks for the offboarding first"
+    def offboarding(self) -> Row:
+        assert self.row_or_none is not None, "the rulebook checks the offboarding first"
         return self.row_or_none
 
     @cached_property
     def running_approvals(self) -> frozenset[str]:
-        """The approvals about this offboarding that are not over."""
+        """The subject kinds of the running approvals about this offboarding."""
         return processes.running_subject_kinds(self.tx, self.offboarding["id"])
 
 
 @dataclass(frozen=True)
 class EditCase(Case):
-    """Other facts are to hold; `update_data` is as it came and may be anything."""
+    """A request to edit an offboarding; `update_data` is unchecked and may be anything."""
 
     update_data: Any
 
     @cached_property
     def updates(self) -> Sequence[tuple[str, str]] | None:
-        """Names of fields and texts for them; None when that is not what was sent."""
+        """The field names and texts of `update_data`, aliases resolved; None when it is malformed."""
         update_data = self.update_data
         if not isinstance(update_data, list) or not 0 < len(update_data) <= MAX_FIELDS_PER_EDIT:
             return None
@@ -74,7 +73,7 @@ class EditCase(Case):
 
     @cached_property
     def text_by_field(self) -> Mapping[str, str]:
-        """By field, what is to hold."""
+        """The requested texts by field name."""
         return dict(self.updates or ())
 
     @cached_property
@@ -83,40 +82,41 @@ class EditCase(Case):
 
     @cached_property
     def value_by_field(self) -> Mapping[str, Value | InvalidValue]:
-        """By field, the value that is to hold, or why the text says none."""
+        """The decoded values by field name, or why a text is invalid."""
         return {name: decode(self.definitions[name], text) for name, text in self.text_by_field.items()}
 
     @cached_property
     def valid_values(self) -> Mapping[str, Value]:
-        """The same once the rulebook has found nothing to refuse."""
+        """The decoded values by field name, without the invalid ones."""
         return {name: value for name, value in self.value_by_field.items() if not isinstance(value, InvalidValue)}
 
     def value_after(self, name: str) -> Value | None:
-        """What a field would hold with this edit."""
+        """Return the value of a field after this edit."""
         stored: Value | None = self.offboarding["info"].get(name)
         return self.valid_values.get(name, stored)
 
     @property
     def changes_offboarding_date(self) -> bool:
-        """Is another last day asked for?"""
+        """Whether a new last day is requested."""
         return records.OFFBOARDING_DATE in self.text_by_field
 
     @property
     def last_day(self) -> IsoDate:
+        """The last day after this edit."""
         return str(self.valid_values.get(records.OFFBOARDING_DATE, self.offboarding[records.OFFBOARDING_DATE]))
 
     @property
-    def employment(self) -> people.Employment:
-        assert self.employment_or_none is not None, "the rulebook asks for the person first"
+    def employment(self) -> employments.Employment:
+        assert self.employment_or_none is not None, "the rulebook checks the employment first"
         return self.employment_or_none
 
     @cached_property
-    def job_changes(self) -> Sequence[StoredRow]:
+    def job_changes(self) -> Sequence[Row]:
         return job_changes.list_by_employment(self.tx, self.employment.id)
 
     @cached_property
     def timelines(self) -> Mapping[tuple[str, str], Timeline]:
-        """The person's contracts and probation."""
+        """The timelines of the employment, its probation and its contracts."""
         return versions.timelines(self.tx, [self.employment.id, *contracts.list_ids(self.tx, self.employment.id)])
 
     @property
@@ -126,13 +126,13 @@ class EditCase(Case):
 
     @cached_property
     def contracts(self) -> Sequence[Mapping[str, Any]]:
-        """The person's contracts as they finally look, in order of their start."""
+        """The contracts of the employment in their final versions, in order of their start."""
         bodies = [timeline[-1].body for (kind, _), timeline in self.timelines.items() if kind == contracts.KIND]
         return sorted(bodies, key=start_date)
 
     @property
     def contract(self) -> Mapping[str, Any] | None:
-        """Of those begun by the last day, the one begun last."""
+        """The latest contract that starts by the last day, or None."""
         started = [body for body in self.contracts if start_date(body) <= self.last_day]
         return started[-1] if started else None
 
@@ -165,4 +165,4 @@ def operator_is_unknown(c: Case) -> bool:
     id = c.operator_id
     if id is None or id == "":
         return False
-    return not isinstance(id, str) or id == UNKNOWN_ID or people.get(c.tx, id) is None
+    return not isinstance(id, str) or id == UNKNOWN_ID or employments.get(c.tx, id) is None

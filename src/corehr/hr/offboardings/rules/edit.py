@@ -1,4 +1,4 @@
-"""POST /open-apis/corehr/v2/offboardings/edit: the documented table, row by row."""
+"""The rules of POST /open-apis/corehr/v2/offboardings/edit, in the order in which they are checked."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -10,7 +10,7 @@ from corehr.engines.rulebook import Rule, Rulebook, with_name
 from corehr.hr.companies.records import COMPANY
 from corehr.hr.contracts import records as contracts
 from corehr.hr.departments.records import DEPARTMENT
-from corehr.hr.employments import records as people
+from corehr.hr.employments import records as employments
 from corehr.hr.job_changes import records as job_changes
 from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings import records
@@ -28,7 +28,7 @@ from corehr.kernel.clock import FOREVER, IsoDate
 from corehr.kernel.errors import GatewayReason
 
 NOT_EDITABLE_STATUSES: Final = (Status.APPROVING, Status.REJECTED, Status.WITHDRAWN)
-"""The statuses in which nothing may be edited."""
+"""The statuses in which no field may be edited."""
 
 BLOCK_LIST_FIELDS: Final = ("add_block_list", "block_reason", "block_reason_explanation")
 NONCOMPETE_FIELDS: Final = (
@@ -58,7 +58,7 @@ def field_is_unknown(c: EditCase) -> bool:
     return any(name not in c.definitions for name in c.text_by_field)
 
 
-# -- the person, the record, the operator ------------------------------------------------------------------------
+# -- the employment, the offboarding, the operator ---------------------------------------------------------------
 
 
 def employment_is_missing(c: EditCase) -> bool:
@@ -77,15 +77,16 @@ def field_is_locked(c: EditCase) -> bool:
     return any(not c.definitions[name].editable for name in c.text_by_field)
 
 
-# -- the values, each for itself ---------------------------------------------------------------------------------
+# -- each value --------------------------------------------------------------------------------------------------
 
 
 def _fields_with(c: EditCase, invalid_value: InvalidValue) -> Sequence[str]:
-    """The fields whose text is no value, for this reason."""
+    """Return the fields whose text is invalid for this reason."""
     return [name for name, value in c.value_by_field.items() if value is invalid_value]
 
 
 def value_is(invalid_value: InvalidValue, name: str) -> Callable[[EditCase], bool]:
+    """Return a violation of this name that holds when a text is invalid for this reason."""
     return with_name(lambda c: bool(_fields_with(c, invalid_value)), name)
 
 
@@ -94,7 +95,7 @@ def explanation_is_too_long(c: EditCase) -> bool:
 
 
 def _referenced_ids(c: EditCase, target_kind: str) -> Sequence[str] | None:
-    """The ids that lookups of this kind name; None when one of them is ill-formed."""
+    """Return the ids in the lookup fields of this kind; None when one of them is malformed."""
     values = [
         value
         for name, value in c.value_by_field.items()
@@ -106,8 +107,8 @@ def _referenced_ids(c: EditCase, target_kind: str) -> Sequence[str] | None:
 
 
 def referenced_employment_is_unknown(c: EditCase) -> bool:
-    ids = _referenced_ids(c, people.KIND)
-    return ids is None or bool(ids and set(ids) - people.get_many(c.tx, ids).keys())
+    ids = _referenced_ids(c, employments.KIND)
+    return ids is None or bool(ids and set(ids) - employments.get_many(c.tx, ids).keys())
 
 
 def referenced_company_is_unknown(c: EditCase) -> bool:
@@ -118,7 +119,7 @@ def referenced_company_is_unknown(c: EditCase) -> bool:
     return any((COMPANY.kind, id) not in timelines for id in ids)
 
 
-# -- the values together -----------------------------------------------------------------------------------------
+# -- combinations of values --------------------------------------------------------------------------------------
 
 
 def block_list_is_contradictory(c: EditCase) -> bool:
@@ -137,7 +138,7 @@ def noncompete_agreement_is_contradictory(c: EditCase) -> bool:
     return enforced is False and bool(company or start or end)
 
 
-# -- others' states, and the last day ----------------------------------------------------------------------------
+# -- other records, and the last day -----------------------------------------------------------------------------
 
 
 def job_change_is_being_approved(c: EditCase) -> bool:
@@ -168,7 +169,7 @@ def department_is_not_in_force(c: EditCase) -> bool:
 
 
 def _actual_end_date(c: EditCase) -> IsoDate | None:
-    """When the contract that began last by the last day really ended, where that is known."""
+    """Return the actual end of the latest contract that starts by the last day, where it is known."""
     end = c.contract.get(contracts.ACTUAL_END_DATE) if c.contract else None
     return None if end == FOREVER else end
 
@@ -202,61 +203,93 @@ def actual_contract_end_is_before(c: EditCase) -> bool:
 EDIT: Rulebook[EditCase] = Rulebook(
     "v2.offboarding.edit",
     [
-        Rule(1160102, offboarding_id_is_missing, "`offboarding_id` is missing, empty or no text", "doc"),
-        Rule(1160102, update_data_is_malformed, "no list of 1 to 10000 names and texts, or a name is empty", "doc"),
-        Rule(1160102, field_is_repeated, "`update_data` names one field twice"),
-        Rule(1160102, field_is_unknown, "the offboarding form has no field of this name"),
-        Rule(1160625, offboarding_is_unknown, "there is no offboarding of this id", "doc"),
-        Rule(1160610, employment_is_outside_data_range, "the person is outside the app's data range", "doc"),
-        Rule(1160631, employment_is_missing, "the employment that the offboarding is about does not exist", "doc"),
-        Rule(1160631, employee_has_left, "another last day, for somebody who has left"),
-        Rule(1161001, is_under_modification, "an approval of other facts about it is running", "doc"),
-        Rule(1161002, is_under_withdrawal, "an approval of its withdrawal is running", "doc"),
-        Rule(1160623, status_forbids_editing, "it is Approving, Rejected or Withdrawn", "doc"),
+        Rule(1160102, offboarding_id_is_missing, "`offboarding_id` is missing, empty or not text", "doc"),
         Rule(
-            1160623, field_is_locked, "a field that the page lists as not editable, or that the system fills in", "doc"
+            1160102,
+            update_data_is_malformed,
+            "`update_data` is not a list of 1 to 10000 names and texts, or a name is empty",
+            "doc",
         ),
-        Rule(1160624, operator_is_unknown, "`operator_id` is given and names nobody", "doc"),
+        Rule(1160102, field_is_repeated, "`update_data` names a field twice"),
+        Rule(1160102, field_is_unknown, "the offboarding form has no field of this name"),
+        Rule(1160625, offboarding_is_unknown, "there is no offboarding with this id", "doc"),
+        Rule(1160610, employment_is_outside_data_range, "the employment is outside the app's data range", "doc"),
+        Rule(1160631, employment_is_missing, "the employment of the offboarding does not exist", "doc"),
+        Rule(1160631, employee_has_left, "a new last day, for an employee who has left"),
+        Rule(1161001, is_under_modification, "an approval of a change of its fields is running", "doc"),
+        Rule(1161002, is_under_withdrawal, "an approval of its withdrawal is running", "doc"),
+        Rule(1160623, status_forbids_editing, "the offboarding is Approving, Rejected or Withdrawn", "doc"),
+        Rule(1160623, field_is_locked, "a field that the page lists as not editable, or that the system sets", "doc"),
+        Rule(1160624, operator_is_unknown, "`operator_id` is given and is not an employment", "doc"),
         Rule(1160637, value_is(InvalidValue.IS_ATTACHMENT, "field_is_an_attachment"), "an attachment is given", "doc"),
         Rule(
             1160638,
             value_is(InvalidValue.NOT_A_DATE, "date_is_malformed"),
-            "no day `YYYY-MM-DD` of the calendar",
+            "not a `YYYY-MM-DD` date",
             "doc",
         ),
         Rule(1160639, value_is(InvalidValue.NOT_A_BOOLEAN, "bool_is_malformed"), "neither `true` nor `false`", "doc"),
         Rule(
-            1160630, value_is(InvalidValue.NOT_A_NUMBER, "number_is_malformed"), "no number, or too many digits", "doc"
+            1160630,
+            value_is(InvalidValue.NOT_A_NUMBER, "number_is_malformed"),
+            "not a number, or too many digits",
+            "doc",
         ),
-        Rule(1160604, explanation_is_too_long, "an explanation of a reason of more than 6000 characters", "doc"),
-        Rule(1160617, value_is(InvalidValue.NOT_A_URL, "link_is_malformed"), "no absolute http or https address"),
+        Rule(1160604, explanation_is_too_long, "the explanation of a reason has more than 6000 characters", "doc"),
+        Rule(1160617, value_is(InvalidValue.NOT_A_URL, "link_is_malformed"), "not an absolute http or https URL"),
         Rule(
-            1160618, value_is(InvalidValue.TOO_LONG, "text_is_too_long"), "over 255 on one line, 6000 on several", "doc"
+            1160618,
+            value_is(InvalidValue.TOO_LONG, "text_is_too_long"),
+            "over 255 characters on one line, 6000 on several",
+            "doc",
         ),
-        Rule(1160619, value_is(InvalidValue.NOT_AN_OPTION, "option_is_unknown"), "not among the active options", "doc"),
-        Rule(1160636, referenced_employment_is_unknown, "a field for people names nobody", "doc"),
-        Rule(1160304, referenced_company_is_unknown, "a field for companies names none", "doc"),
-        Rule(1160710, block_list_is_contradictory, "on the list without a reason, or a reason without the list", "doc"),
-        Rule(1160700, noncompete_agreement_is_contradictory, "enforced without company or a span from the last day on"),
-        Rule(1160200, job_change_is_being_approved, "a job change of the person is Approving", "doc"),
-        Rule(1160601, is_before_onboarding, "the new last day is before the day of onboarding", "doc"),
-        Rule(1160602, is_before_probation, "it is before the probation starts", "doc"),
-        Rule(1160603, is_before_job_change, "it is before an agreed job change takes effect", "doc"),
-        Rule(1160300, department_is_not_in_force, "the person's department is not in force on it", "doc"),
+        Rule(
+            1160619, value_is(InvalidValue.NOT_AN_OPTION, "option_is_unknown"), "not one of the active options", "doc"
+        ),
+        Rule(1160636, referenced_employment_is_unknown, "a lookup of employments names one that does not exist", "doc"),
+        Rule(1160304, referenced_company_is_unknown, "a lookup of companies names one that does not exist", "doc"),
+        Rule(
+            1160710, block_list_is_contradictory, "blocked without a reason, or a reason without being blocked", "doc"
+        ),
+        Rule(
+            1160700,
+            noncompete_agreement_is_contradictory,
+            "enforced without company, or without a period from the last day on",
+        ),
+        Rule(1160200, job_change_is_being_approved, "a job change of the employment is Approving", "doc"),
+        Rule(1160601, is_before_onboarding, "the new last day is before the onboarding date", "doc"),
+        Rule(1160602, is_before_probation, "the new last day is before the probation starts", "doc"),
+        Rule(1160603, is_before_job_change, "the new last day is before an approved job change takes effect", "doc"),
+        Rule(
+            1160300,
+            department_is_not_in_force,
+            "the department of the employment is not in force on the new last day",
+            "doc",
+        ),
         Rule(
             1160205,
             actual_contract_end_is_on_or_after,
-            "the contract of that day has an actual end on or after it",
+            "the contract of the new last day has an actual end on or after it",
             "doc",
         ),
-        Rule(1160204, later_contract_exists, "one contract has begun, another begins after it", "doc"),
-        Rule(1160607, is_before_every_contract, "it is before the first contract starts", "doc"),
-        Rule(1160608, is_after_contract_end, "the last contract is not closed and was agreed until before it", "doc"),
-        Rule(1160203, actual_contract_end_is_before, "the last contract was closed before it", "doc"),
+        Rule(
+            1160204,
+            later_contract_exists,
+            "one contract has started by the new last day, another starts after it",
+            "doc",
+        ),
+        Rule(1160607, is_before_every_contract, "the new last day is before the first contract starts", "doc"),
+        Rule(
+            1160608,
+            is_after_contract_end,
+            "the last contract is not closed and its agreed end is before the new last day",
+            "doc",
+        ),
+        Rule(1160203, actual_contract_end_is_before, "the last contract was closed before the new last day", "doc"),
         Rule(
             1161000,
             GatewayReason.INTERNAL_ERROR,
-            "corehr failed; a fault shows it, what really fails is told as 1160103",
+            "corehr failed; raised by a sandbox fault only, a real failure is 1160103",
             "doc",
         ),
         Rule(1160103, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),

@@ -1,4 +1,4 @@
-"""POST /open-apis/corehr/v2/offboardings/revoke: the documented table, row by row."""
+"""The rules of POST /open-apis/corehr/v2/offboardings/revoke, in the order in which they are checked."""
 
 from corehr.engines import versions
 from corehr.engines.entity import EntityStatus, status_as_of
@@ -36,7 +36,7 @@ def was_rejected(c: Case) -> bool:
 
 
 def department_is_not_in_force(c: Case) -> bool:
-    """The person would be back in the department of their last day."""
+    """The department of the last day, to which the employee would return, is not in force today."""
     row = c.offboarding
     id = job_datas.department_as_of(c.tx, row["employment_id"], row["offboarding_date"])
     timeline = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
@@ -46,21 +46,21 @@ def department_is_not_in_force(c: Case) -> bool:
 REVOKE: Rulebook[Case] = Rulebook(
     "v2.offboarding.revoke",
     [
-        Rule(1160204, GatewayReason.CLAIMED, "another request is revoking this offboarding at this moment", "doc"),
-        Rule(1160102, offboarding_id_is_malformed, "`offboarding_id` is missing, empty or no number", "doc"),
-        Rule(1160201, offboarding_is_unknown, "there is no offboarding of this id", "doc"),
-        Rule(1160201, employment_is_outside_data_range, "the person is outside the app's data range"),
-        Rule(1160201, employment_is_missing, "the employment that it is about does not exist"),
-        Rule(1160202, is_withdrawn, "it is Withdrawn", "doc"),
-        Rule(1160102, was_rejected, "it was rejected: the page has no other word for it"),
-        Rule(1160205, is_under_modification, "an approval of other facts about it is running", "doc"),
+        Rule(1160204, GatewayReason.CLAIMED, "another request is revoking this offboarding", "doc"),
+        Rule(1160102, offboarding_id_is_malformed, "`offboarding_id` is missing, empty or not a number", "doc"),
+        Rule(1160201, offboarding_is_unknown, "there is no offboarding with this id", "doc"),
+        Rule(1160201, employment_is_outside_data_range, "the employment is outside the app's data range"),
+        Rule(1160201, employment_is_missing, "the employment of the offboarding does not exist"),
+        Rule(1160202, is_withdrawn, "the offboarding is Withdrawn", "doc"),
+        Rule(1160102, was_rejected, "the offboarding is Rejected, for which the page has no other code"),
+        Rule(1160205, is_under_modification, "an approval of a change of its fields is running", "doc"),
         Rule(1160206, is_under_withdrawal, "an approval of its withdrawal is running", "doc"),
-        Rule(1160102, operator_is_unknown, "`operator_id` is given and names nobody"),
+        Rule(1160102, operator_is_unknown, "`operator_id` is given and is not an employment"),
         Rule(1160203, department_is_not_in_force, "the department of the last day is not in force today", "doc"),
         Rule(
             1160101,
             GatewayReason.INTERNAL_ERROR,
-            "corehr failed; a fault shows it, what really fails is told as 1160103",
+            "corehr failed; raised by a sandbox fault only, a real failure is 1160103",
             "doc",
         ),
         Rule(1160103, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),

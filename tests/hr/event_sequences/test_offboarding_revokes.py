@@ -1,10 +1,9 @@
-"""Offboardings that are taken back, and the approvals about them: everything that an app is told, in order."""
+"""Revoking offboardings, and the approvals about them: every event that an app receives, in order."""
 
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Checklist
 from corehr.hr.processes import records as processes
-from tests.hr.offboardings.offboarding_calls import fact_of, revoke, revoke_ok
-from tests.hr.sequences.event_bodies import (
+from tests.hr.event_sequences.event_bodies import (
     approval,
     checklist,
     employment_updated,
@@ -13,15 +12,16 @@ from tests.hr.sequences.event_bodies import (
     offboarding_status,
     offboarding_updated,
 )
-from tests.hr.sequences.event_trace import MONDAY_10, MONDAY_11, MONDAY_12
+from tests.hr.event_sequences.event_trace import MONDAY_10, MONDAY_11, MONDAY_12
+from tests.hr.offboardings.offboarding_calls import fact_of, revoke, revoke_ok
 
 EMPLOYMENT_NAMES = {"Approving": "leaving_Approving", "Approved": "leaver", "Offboarded": "left"}
 
 
 def named_offboarding(world, name):
-    """An offboarding of the demo company: its id, who leaves, and the id of its process."""
-    him = world.employment(EMPLOYMENT_NAMES.get(name, f"leaving_{name}"))
-    return fact_of(world, name), him, fact_of(world, name, "process_id")
+    """Return a named offboarding of the demo company: its id, its employment and the id of its process."""
+    employment = world.employment(EMPLOYMENT_NAMES.get(name, f"leaving_{name}"))
+    return fact_of(world, name), employment, fact_of(world, name, "process_id")
 
 
 def approval_of(world, process_id, business="offboarding_info", properties=1):
@@ -35,9 +35,12 @@ def answer_task(world, task, status):
 
 def test_approving(trace):
     world = trace.world
-    id, him, process_id = named_offboarding(world, "Approving")
+    id, employment, process_id = named_offboarding(world, "Approving")
     process, (node, _), (task, _) = approval_of(world, process_id)
-    row, update = offboarding_status(id, him, process_id), offboarding_updated(id, him, MONDAY_10, process=process_id)
+    row, update = (
+        offboarding_status(id, employment, process_id),
+        offboarding_updated(id, employment, MONDAY_10, process=process_id),
+    )
     revoke_ok(world, id)
     assert trace.new_events() == [
         ("process.status.update_v2", process | {"status": 4}),
@@ -47,10 +50,10 @@ def test_approving(trace):
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
-        ("employee.domain_event_v2", offboarding_revoked(id, him, MONDAY_10)),
+        ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_10)),
     ]
 
-    # it is over, there is none of this id, and one that was rejected
+    # an offboarding that is withdrawn, one that is unknown, and one that is rejected
     assert revoke(world, id).code == 1160202
     assert revoke(world, "7999999999999999999").code == 1160201
     assert revoke(world, fact_of(world, "Rejected")).code == 1160102
@@ -59,9 +62,9 @@ def test_approving(trace):
 
 def test_approving_approved_by_both(trace):
     world = trace.world
-    id, him, process_id = named_offboarding(world, "Approving")
+    id, employment, process_id = named_offboarding(world, "Approving")
     process, (node_1, node_2), (task_1, task_2) = approval_of(world, process_id)
-    row = offboarding_status(id, him, process_id)
+    row = offboarding_status(id, employment, process_id)
     answer_task(world, task_1, 3)
     assert trace.new_events() == [
         ("process.approver.updated_v2", task_1 | {"status": 3}),
@@ -78,31 +81,31 @@ def test_approving_approved_by_both(trace):
         ("process.approver.updated_v2", task_2 | {"status": 3}),
         ("process.node.updated_v2", node_2 | {"node_status": 3}),
         ("process.updated_v2", process | {"status": 9}),
-        ("employment.updated_v1", employment_updated(him, "expiration_time")),
-        ("employee.domain_event_v2", offboarding_approved(id, him, MONDAY_11)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("employee.domain_event_v2", offboarding_approved(id, employment, MONDAY_11)),
         ("offboarding.status_updated_v2", row | {"status": 2}),
         ("offboarding.updated_v1", row | {"status": 4}),
     ]
 
     trace.at(MONDAY_12)
     revoke_ok(world, id)
-    update = offboarding_updated(id, him, MONDAY_12, process=process_id)
+    update = offboarding_updated(id, employment, MONDAY_12, process=process_id)
     assert trace.new_events() == [
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(him, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
-        ("employee.domain_event_v2", offboarding_revoked(id, him, MONDAY_12)),
+        ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_12)),
     ]
 
 
 def test_approving_rejected_by_the_second(trace):
     world = trace.world
-    id, him, process_id = named_offboarding(world, "Approving")
+    id, employment, process_id = named_offboarding(world, "Approving")
     process, (node_1, node_2), (task_1, task_2) = approval_of(world, process_id)
-    row = offboarding_status(id, him, process_id)
+    row = offboarding_status(id, employment, process_id)
     answer_task(world, task_1, 3)
     answer_task(world, task_2, 2)
     assert trace.new_events() == [
@@ -120,46 +123,49 @@ def test_approving_rejected_by_the_second(trace):
     ]
 
 
-def test_direct_and_long_ago(trace):
-    """One whom nobody had to agree to, and one who left in December."""
+def test_direct_and_already_offboarded(trace):
+    """A direct offboarding, and one whose last day was in December."""
     world, admin = trace.world, trace.world.employment("process_admin")["id"]
-    id, him, _ = named_offboarding(world, "NoNeedApproval")
-    row, update = offboarding_status(id, him), offboarding_updated(id, him, MONDAY_10, by=admin)
+    id, employment, _ = named_offboarding(world, "NoNeedApproval")
+    row, update = offboarding_status(id, employment), offboarding_updated(id, employment, MONDAY_10, by=admin)
     revoke_ok(world, id, operator=admin)
     assert trace.new_events() == [
-        ("employment.updated_v1", employment_updated(him, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
-        ("employee.domain_event_v2", offboarding_revoked(id, him, MONDAY_10, by=admin)),
+        ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_10, by=admin)),
     ]
 
     trace.at(MONDAY_11)
-    id, him, process_id = named_offboarding(world, "Offboarded")
+    id, employment, process_id = named_offboarding(world, "Offboarded")
     process, _, _ = approval_of(world, process_id)
-    row, update = offboarding_status(id, him, process_id), offboarding_updated(id, him, MONDAY_11, process=process_id)
+    row, update = (
+        offboarding_status(id, employment, process_id),
+        offboarding_updated(id, employment, MONDAY_11, process=process_id),
+    )
     revoke_ok(world, id)
     assert trace.new_events() == [
-        ("contract.updated_v1", {"contract_id": him["contract_id"]}),
-        ("employment.updated_v1", employment_updated(him, "employment_status")),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "employment_status")),
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(him, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
-        ("employee.domain_event_v2", offboarding_revoked(id, him, MONDAY_11)),
+        ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
     ]
 
 
-def start_hand_over(world, id, him):
-    """The hand-over of an offboarding begins, which no operation does yet; its process."""
+def start_hand_over(world, id, employment):
+    """Start the hand-over of an offboarding, which no operation does yet, and return the id of its process."""
     flow = world.named["flows"]["offboarding"]["id"]
 
     def begin(tx):
         nodes = processes.flow_nodes(tx, flow)
         assert nodes is not None
         subject = (records.CHECKLIST, id)
-        process, _ = processes.start(tx, flow, nodes, subject, him["id"], him["direct_manager"], None)
+        process, _ = processes.start(tx, flow, nodes, subject, employment["id"], employment["direct_manager"], None)
         records.set_checklist_status(tx, records.get_existing(tx, id), Checklist.RUNNING, process)
         return process
 
@@ -168,11 +174,11 @@ def start_hand_over(world, id, him):
 
 def test_approved_with_a_hand_over_that_runs(trace):
     world = trace.world
-    id, her, process_id = named_offboarding(world, "Approved")
-    other = start_hand_over(world, id, her)
+    id, employment, process_id = named_offboarding(world, "Approved")
+    other = start_hand_over(world, id, employment)
     process, _, _ = approval_of(world, process_id)
     transfer, (node, _), (task, _) = approval_of(world, other, "offboarding_transfer")
-    hand_over_body, row = checklist(id, her, other), offboarding_status(id, her, process_id)
+    hand_over_body, row = checklist(id, employment, other), offboarding_status(id, employment, process_id)
     assert trace.new_events() == [
         ("process.status.update_v2", transfer | {"status": 1}),
         ("process.approver.updated_v2", task | {"status": 1}),
@@ -183,7 +189,7 @@ def test_approved_with_a_hand_over_that_runs(trace):
 
     trace.at(MONDAY_11)
     revoke_ok(world, id)
-    update = offboarding_updated(id, her, MONDAY_11, process=process_id, hand_over=other)
+    update = offboarding_updated(id, employment, MONDAY_11, process=process_id, hand_over=other)
     assert trace.new_events() == [
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
@@ -192,22 +198,22 @@ def test_approved_with_a_hand_over_that_runs(trace):
         ("process.node.updated_v2", node | {"node_status": 4}),
         ("process.updated_v2", transfer | {"status": 4}),
         ("offboarding.checklist_updated_v2", hand_over_body | {"checklist_status": 5}),
-        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 5, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
-        ("employee.domain_event_v2", offboarding_revoked(id, her, MONDAY_11)),
+        ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
     ]
 
 
 def test_approved_after_its_hand_over(trace):
-    """What is finished stays finished, whatever becomes of the offboarding."""
+    """A finished hand-over stays finished when the offboarding is revoked."""
     world = trace.world
-    id, her, process_id = named_offboarding(world, "Approved")
-    other = start_hand_over(world, id, her)
+    id, employment, process_id = named_offboarding(world, "Approved")
+    other = start_hand_over(world, id, employment)
     process, _, _ = approval_of(world, process_id)
     transfer, (_, node), (task_1, task_2) = approval_of(world, other, "offboarding_transfer")
-    hand_over_body, row = checklist(id, her, other), offboarding_status(id, her, process_id)
+    hand_over_body, row = checklist(id, employment, other), offboarding_status(id, employment, process_id)
     answer_task(world, task_1, 3)
     trace.new_events()
     answer_task(world, task_2, 3)
@@ -221,26 +227,26 @@ def test_approved_after_its_hand_over(trace):
 
     trace.at(MONDAY_11)
     revoke_ok(world, id)
-    update = offboarding_updated(id, her, MONDAY_11, process=process_id, hand_over=other)
+    update = offboarding_updated(id, employment, MONDAY_11, process=process_id, hand_over=other)
     assert trace.new_events() == [
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 3, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
-        ("employee.domain_event_v2", offboarding_revoked(id, her, MONDAY_11)),
+        ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
     ]
 
 
 def test_under_withdrawal_approved(trace):
-    """While it is asked whether he stays nobody can revoke; agreed to, it is as if somebody had."""
+    """While the approval runs, revoking is refused; approved, it has the effect of revoking."""
     world = trace.world
-    id, him, process_id = named_offboarding(world, "under_withdrawal")
+    id, employment, process_id = named_offboarding(world, "under_withdrawal")
     approval_id = fact_of(world, "under_withdrawal", "approval_process_id")
     process, _, _ = approval_of(world, process_id)
     staying, (node_1, node_2), (task_1, task_2) = approval_of(world, approval_id, properties=2)
-    row = offboarding_status(id, him, process_id)
+    row = offboarding_status(id, employment, process_id)
     assert revoke(world, id).code == 1160206
     assert trace.new_events() == []
 
@@ -255,7 +261,7 @@ def test_under_withdrawal_approved(trace):
 
     trace.at(MONDAY_11)
     answer_task(world, task_2, 3)
-    update = offboarding_updated(id, him, MONDAY_11, process=process_id)
+    update = offboarding_updated(id, employment, MONDAY_11, process=process_id)
     assert trace.new_events() == [
         ("process.status.update_v2", staying | {"status": 9}),
         ("process.approver.updated_v2", task_2 | {"status": 3}),
@@ -263,21 +269,21 @@ def test_under_withdrawal_approved(trace):
         ("process.updated_v2", staying | {"status": 9}),
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(him, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
-        ("employee.domain_event_v2", offboarding_revoked(id, him, MONDAY_11)),
+        ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
     ]
 
 
 def test_under_withdrawal_rejected_and_revoked_all_the_same(trace):
     world = trace.world
-    id, him, process_id = named_offboarding(world, "under_withdrawal")
+    id, employment, process_id = named_offboarding(world, "under_withdrawal")
     approval_id = fact_of(world, "under_withdrawal", "approval_process_id")
     process, _, _ = approval_of(world, process_id)
     staying, (node, _), (task, _) = approval_of(world, approval_id, properties=2)
-    row = offboarding_status(id, him, process_id)
+    row = offboarding_status(id, employment, process_id)
     answer_task(world, task, 2)
     assert trace.new_events() == [
         ("process.status.update_v2", staying | {"status": 2}),
@@ -288,31 +294,31 @@ def test_under_withdrawal_rejected_and_revoked_all_the_same(trace):
 
     trace.at(MONDAY_11)
     revoke_ok(world, id)
-    update = offboarding_updated(id, him, MONDAY_11, process=process_id)
+    update = offboarding_updated(id, employment, MONDAY_11, process=process_id)
     assert trace.new_events() == [
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(him, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
-        ("employee.domain_event_v2", offboarding_revoked(id, him, MONDAY_11)),
+        ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
     ]
 
 
 def test_under_modification_approved_and_then_revoked(trace):
     world = trace.world
-    id, him, process_id = named_offboarding(world, "under_modification")
+    id, employment, process_id = named_offboarding(world, "under_modification")
     approval_id = fact_of(world, "under_modification", "approval_process_id")
     process, _, _ = approval_of(world, process_id)
     correction, (node_1, node_2), (task_1, task_2) = approval_of(world, approval_id, properties=3)
-    row = offboarding_status(id, him, process_id)
+    row = offboarding_status(id, employment, process_id)
     assert revoke(world, id).code == 1160205
     assert trace.new_events() == []
 
     answer_task(world, task_1, 3)
     answer_task(world, task_2, 3)
-    update = offboarding_updated(id, him, MONDAY_10, process=process_id)
+    update = offboarding_updated(id, employment, MONDAY_10, process=process_id)
     assert trace.new_events() == [
         ("process.approver.updated_v2", task_1 | {"status": 3}),
         ("process.approver.updated_v2", task_2 | {"status": 1}),
@@ -328,20 +334,20 @@ def test_under_modification_approved_and_then_revoked(trace):
 
     trace.at(MONDAY_11)
     revoke_ok(world, id)
-    update = offboarding_updated(id, him, MONDAY_11, process=process_id)
+    update = offboarding_updated(id, employment, MONDAY_11, process=process_id)
     assert trace.new_events() == [
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(him, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
-        ("employee.domain_event_v2", offboarding_revoked(id, him, MONDAY_11)),
+        ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
     ]
 
 
 def test_under_modification_rejected(trace):
-    """Nothing is said of the offboarding itself: it is as it was."""
+    """The offboarding does not change and has no event."""
     world = trace.world
     correction, (node, _), (task, _) = approval_of(
         world, fact_of(world, "under_modification", "approval_process_id"), properties=3

@@ -1,4 +1,4 @@
-"""The house keeps its promises: every documented code is decided, every generated page is fresh."""
+"""Every documented code is decided, and every generated page is up to date."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from corehr.gateway.spec import SpecError
 from corehr.kernel.errors import INVALID_FIELD, GatewayReason
 
 SPEC = gateway_spec.load()
-EVIDENCE = {"doc", "sdk", "recorded", "reading"}
+EVIDENCE = {"doc", "sdk", "recorded", "inferred"}
 
 
 @pytest.mark.parametrize("operation", sorted({*COMMANDS, *QUERIES}))
@@ -18,10 +18,10 @@ def test_every_documented_code_is_a_rule_a_reason_or_declared_unreachable(operat
     rulebook, documented = RULEBOOKS[operation], set(SPEC.operations[operation].errors)
     bound = {rule.code for rule in rulebook.rules}
     assert bound - {INVALID_FIELD} == documented
-    for row in rulebook.rules:
-        assert callable(row.raised_by) or isinstance(row.raised_by, GatewayReason | Unreachable)
-        assert row.interpretation
-        assert row.evidence in EVIDENCE
+    for rule in rulebook.rules:
+        assert callable(rule.raised_by) or isinstance(rule.raised_by, GatewayReason | Unreachable)
+        assert rule.interpretation
+        assert rule.evidence in EVIDENCE
 
 
 def test_a_contradiction_prevents_the_start():
@@ -37,6 +37,6 @@ def test_every_violation_is_named_once_per_code():
 
 
 @pytest.mark.parametrize("page", sorted(docs.generated_pages()))
-def test_generated_pages_are_fresh(page, request):
+def test_generated_pages_are_up_to_date(page, request):
     path = request.config.rootpath / page
     assert path.read_text() == docs.generated_pages()[page], "run  make docs"

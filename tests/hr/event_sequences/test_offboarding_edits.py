@@ -1,8 +1,6 @@
-"""Editing offboardings, and last days that pass: everything that an app is told, in order."""
+"""Editing offboardings, and last days that pass: every event that an app receives, in order."""
 
-from tests.hr.offboardings import offboarding_calls
-from tests.hr.offboardings.offboarding_calls import edit, edit_ok, fact_of, field, revoke_ok
-from tests.hr.sequences.event_bodies import (
+from tests.hr.event_sequences.event_bodies import (
     approval,
     employment_updated,
     offboarding_approved,
@@ -10,7 +8,7 @@ from tests.hr.sequences.event_bodies import (
     offboarding_status,
     offboarding_updated,
 )
-from tests.hr.sequences.event_trace import (
+from tests.hr.event_sequences.event_trace import (
     MONDAY_10,
     MONDAY_11,
     MONDAY_12,
@@ -20,17 +18,19 @@ from tests.hr.sequences.event_trace import (
     THURSDAY_11,
     create_london,
 )
+from tests.hr.offboardings import offboarding_calls
+from tests.hr.offboardings.offboarding_calls import edit, edit_ok, fact_of, field, revoke_ok
 
 
-def test_a_later_day_then_facts_then_a_day_that_is_over(trace):
-    world, her = trace.world, trace.world.employment("leaver")
+def test_a_later_last_day_then_fields_then_a_last_day_that_is_over(trace):
+    world, employment = trace.world, trace.world.employment("leaver")
     admin = world.employment("process_admin")["id"]
     id, process = fact_of(world, "Approved"), fact_of(world, "Approved", "process_id")
-    row = offboarding_status(id, her, process)
+    row = offboarding_status(id, employment, process)
     edit_ok(world, id, {"offboarding_date": "2026-02-14"}, operator=admin)
-    update = offboarding_updated(id, her, MONDAY_10, process=process, by=admin)
+    update = offboarding_updated(id, employment, MONDAY_10, process=process, by=admin)
     assert trace.new_events() == [
-        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         (
             "offboarding.updated_v2",
             update | {"status": 2, "checklist_status": 1, "updated_fields": ["offboarding_date"]},
@@ -41,51 +41,51 @@ def test_a_later_day_then_facts_then_a_day_that_is_over(trace):
     fields = {"reason_explanation": "begins sooner", field(world, "text"): "another company"}
     edit_ok(world, id, fields)
     names = ["custom_field_1__c", "reason_explanation"]
-    update = offboarding_updated(id, her, MONDAY_11, process=process)
+    update = offboarding_updated(id, employment, MONDAY_11, process=process)
     assert trace.new_events() == [
         ("offboarding.updated_v2", update | {"status": 2, "checklist_status": 1, "updated_fields": names}),
     ]
 
-    # what is so already, and what may not be
+    # an edit that changes nothing, and edits that are refused
     edit_ok(world, id, fields | {"offboarding_date": "2026-02-14"})
     assert edit(world, id, {"offboarding_date": "soon"}).status == 400
     assert edit(world, fact_of(world, "Approving"), {"reason": "other"}).status == 400
     assert trace.new_events() == []
 
-    # a day that is over: she has left
+    # a last day that is over takes effect at once
     trace.at(MONDAY_12)
     edit_ok(world, id, {"offboarding_date": "2026-01-02", "reason": "other"})
     names = ["offboarding_date", "reason"]
-    update = offboarding_updated(id, her, MONDAY_12, process=process)
+    update = offboarding_updated(id, employment, MONDAY_12, process=process)
     assert trace.new_events() == [
-        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 2, "checklist_status": 1, "updated_fields": names}),
-        ("employment.updated_v1", employment_updated(her, "employment_status")),
-        ("employment.resigned_v1", {"employment_id": her["id"]}),
-        ("contract.updated_v1", {"contract_id": her["contract_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "employment_status")),
+        ("employment.resigned_v1", {"employment_id": employment["id"]}),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
         ("offboarding.status_updated_v2", row | {"status": 3}),
         ("offboarding.updated_v1", row | {"status": 5}),
     ]
 
-    # what is known of one who has left can still be mended
+    # fields can still be edited after she has left
     trace.at(THURSDAY_10)
     edit_ok(world, id, {"reason": "death_saas"})
-    update = offboarding_updated(id, her, THURSDAY_10, process=process)
+    update = offboarding_updated(id, employment, THURSDAY_10, process=process)
     assert trace.new_events() == [
         ("offboarding.updated_v2", update | {"status": 3, "checklist_status": 1, "updated_fields": ["reason"]}),
     ]
 
 
 def test_the_last_day_passes_and_it_is_revoked(trace):
-    world, her = trace.world, trace.world.employment("leaver")
+    world, employment = trace.world, trace.world.employment("leaver")
     admin = world.employment("process_admin")["id"]
     id, process_id = fact_of(world, "Approved"), fact_of(world, "Approved", "process_id")
     process, _, _ = approval(world, process_id, world.named["flows"]["offboarding"]["id"], "offboarding_info")
-    row = offboarding_status(id, her, process_id)
+    row = offboarding_status(id, employment, process_id)
     edit_ok(world, id, {"offboarding_date": "2026-01-07"})
-    update = offboarding_updated(id, her, MONDAY_10, process=process_id)
+    update = offboarding_updated(id, employment, MONDAY_10, process=process_id)
     assert trace.new_events() == [
-        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         (
             "offboarding.updated_v2",
             update | {"status": 2, "checklist_status": 1, "updated_fields": ["offboarding_date"]},
@@ -94,72 +94,72 @@ def test_the_last_day_passes_and_it_is_revoked(trace):
 
     trace.at(THURSDAY_10)
     assert trace.new_events(at=THURSDAY_0) == [
-        ("employment.updated_v1", employment_updated(her, "employment_status")),
-        ("employment.resigned_v1", {"employment_id": her["id"]}),
-        ("contract.updated_v1", {"contract_id": her["contract_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "employment_status")),
+        ("employment.resigned_v1", {"employment_id": employment["id"]}),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
         ("offboarding.status_updated_v2", row | {"status": 3}),
         ("offboarding.updated_v1", row | {"status": 5}),
     ]
 
     trace.at(THURSDAY_11)
     revoke_ok(world, id, operator=admin)
-    update = offboarding_updated(id, her, THURSDAY_11, process=process_id, by=admin)
+    update = offboarding_updated(id, employment, THURSDAY_11, process=process_id, by=admin)
     assert trace.new_events() == [
-        ("contract.updated_v1", {"contract_id": her["contract_id"]}),
-        ("employment.updated_v1", employment_updated(her, "employment_status")),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "employment_status")),
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
-        ("employee.domain_event_v2", offboarding_revoked(id, her, THURSDAY_11, by=admin)),
+        ("employee.domain_event_v2", offboarding_revoked(id, employment, THURSDAY_11, by=admin)),
     ]
 
 
 def test_directly_and_the_last_day_ends_in_london(trace):
-    """Nobody is asked, and version 1 is not told. No operation begins a direct offboarding yet."""
-    world, her = trace.world, trace.world.employment("active")
-    world.create_job_change(her["id"], {"target_work_location": create_london(world)}).assert_ok()
+    """A direct offboarding has no approval and no event of version 1; no operation creates one yet."""
+    world, employment = trace.world, trace.world.employment("active")
+    world.create_job_change(employment["id"], {"target_work_location": create_london(world)}).assert_ok()
     trace.new_events()
 
     trace.at(MONDAY_11)
-    id = offboarding_calls.create_offboarding(world, her["id"], "2026-01-07")
-    row, update = offboarding_status(id, her), offboarding_updated(id, her, MONDAY_11)
+    id = offboarding_calls.create_offboarding(world, employment["id"], "2026-01-07")
+    row, update = offboarding_status(id, employment), offboarding_updated(id, employment, MONDAY_11)
     assert trace.new_events() == [
         ("offboarding.status_updated_v2", row | {"status": 1}),
         (
             "offboarding.updated_v2",
             update | {"status": 1, "checklist_status": 1, "updated_fields": ["offboarding_date"]},
         ),
-        ("employment.updated_v1", employment_updated(her, "expiration_time")),
-        ("employee.domain_event_v2", offboarding_approved(id, her, MONDAY_11)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("employee.domain_event_v2", offboarding_approved(id, employment, MONDAY_11)),
         ("offboarding.status_updated_v2", row | {"status": 6}),
     ]
 
     trace.at(MONDAY_12)
     edit_ok(world, id, {"reason": "other"})
-    update = offboarding_updated(id, her, MONDAY_12)
+    update = offboarding_updated(id, employment, MONDAY_12)
     assert trace.new_events() == [
         ("offboarding.updated_v2", update | {"status": 6, "checklist_status": 1, "updated_fields": ["reason"]}),
     ]
 
     trace.at(THURSDAY_10)
     assert trace.new_events(at=THURSDAY_0_IN_LONDON) == [
-        ("employment.updated_v1", employment_updated(her, "employment_status")),
-        ("employment.resigned_v1", {"employment_id": her["id"]}),
-        ("contract.updated_v1", {"contract_id": her["contract_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "employment_status")),
+        ("employment.resigned_v1", {"employment_id": employment["id"]}),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
         ("offboarding.status_updated_v2", row | {"status": 3}),
     ]
 
     trace.at(THURSDAY_11)
     revoke_ok(world, id)
-    update = offboarding_updated(id, her, THURSDAY_11)
+    update = offboarding_updated(id, employment, THURSDAY_11)
     assert trace.new_events() == [
-        ("contract.updated_v1", {"contract_id": her["contract_id"]}),
-        ("employment.updated_v1", employment_updated(her, "employment_status")),
-        ("employment.updated_v1", employment_updated(her, "expiration_time")),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "employment_status")),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
-        ("employee.domain_event_v2", offboarding_revoked(id, her, THURSDAY_11)),
+        ("employee.domain_event_v2", offboarding_revoked(id, employment, THURSDAY_11)),
     ]

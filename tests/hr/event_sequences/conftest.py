@@ -1,11 +1,11 @@
-"""The fixture `story`: a fresh company, and an app that hears of everything that happens there."""
+"""The fixture `trace`: a new demo company, and an app that receives all of its events."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from corehr.kernel import clock
-from tests.hr.sequences.event_trace import EventTrace
+from tests.hr.event_sequences.event_trace import EventTrace
 from tests.listener import listening
 from tests.world import World
 

@@ -1,4 +1,4 @@
-"""An app that hears everything: what it is told, by the log and by webhook, in a world whose clock stands still."""
+"""An app that receives every event, by log and by webhook, in a world whose clock stands still."""
 
 import json
 from collections import defaultdict
@@ -13,11 +13,11 @@ from tests.world import APP_ALL, World
 MONDAY_10, MONDAY_11, MONDAY_12 = "1767578400", "1767582000", "1767585600"
 THURSDAY_0, THURSDAY_0_IN_LONDON = "1767801600", "1767830400"
 THURSDAY_10, THURSDAY_11 = "1767837600", "1767841200"
-"""5 and 8 January 2026, in Shanghai where nothing else is said: seconds since 1970, as text."""
+"""Epoch seconds as text, of 5 and 8 January 2026 in Shanghai unless the name says otherwise."""
 
 
 class EventTrace:
-    """Time passes only by `at`, so that every moment in an event is known."""
+    """The events of a world; its time advances only through `at`, so every time in an event is known."""
 
     def __init__(self, world: World, listener: Listener) -> None:
         self.world, self._listener = world, listener
@@ -29,14 +29,14 @@ class EventTrace:
         listener.requests.clear()
 
     def at(self, epoch_seconds: str) -> None:
-        """It is this moment, and everything that was due by now has happened."""
+        """Set the world clock and run everything that is due by then."""
         self._now = epoch_seconds
         self.world.sandbox("PUT", "clock", {"now": datetime.fromtimestamp(int(epoch_seconds), UTC).isoformat()})
 
     def new_events(self, at: str | None = None) -> list[tuple[str, Any]]:
-        """Type, without `corehr.`, and body of every event since the last look; all of them happened at one moment.
+        """Return type, without `corehr.`, and body of every event since the last call, all created at one time.
 
-        The webhook was sent the same, byte for byte; in the order of the log as to events of one subject.
+        Asserts that the webhook received the same bytes, in the order of the log for each subject.
         """
         self.at(self._now)
         since = {"since": self._last_event_id} if self._last_event_id else {}
@@ -48,7 +48,7 @@ class EventTrace:
         return [(item["event_type"].removeprefix("corehr."), item["event"]) for item in items]
 
     def _received_by_subject(self) -> dict[str, list[bytes]]:
-        """By subject, what the webhook was sent since the last look."""
+        """Return the request bodies that the webhook received since the last call, by subject."""
         subjects = {item["event_id"]: item["subject"] for item in self.world.sandbox("GET", "events")["items"]}
         received = defaultdict(list)
         for request in self._listener.requests:
@@ -73,7 +73,7 @@ class EventTrace:
 
 
 def create_london(world: World) -> str:
-    """A new work city, where days begin eight hours after those of Shanghai; its id."""
+    """Create a work city whose days begin eight hours after those of Shanghai, and return its id."""
 
     def create(tx: Tx) -> str:
         id = tx.new_id()

@@ -1,4 +1,4 @@
-"""The bodies of events, whole but for what changes from one to the next of a story."""
+"""Expected bodies of events, complete but for the members that change within one test."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ Body = dict[str, Any]
 
 
 def user_ids(employment: Any) -> Body:
-    """A person in the words of the app that listens."""
+    """The ids of an employee as the receiving app gets them."""
     return {name: employment[name] for name in ("union_id", "user_id", "open_id")}
 
 
@@ -48,7 +48,7 @@ def job_data_changed(id: str, employment: Any) -> Body:
 
 
 def job_change_added(id: str, employment: Any, at: str, fields: Sequence[str], by: str = "") -> Body:
-    """employee.domain_event_v2 of a job change that is asked for."""
+    """employee.domain_event_v2 of a new job change."""
     header = {
         "event_type": 5,
         "sub_event_type": 5001,
@@ -59,7 +59,7 @@ def job_change_added(id: str, employment: Any, at: str, fields: Sequence[str], b
 
 
 def job_change_revoked(id: str, employment: Any, at: str, fields: Sequence[str], by: str) -> Body:
-    """employee.domain_event_v2 of a job change that is taken back."""
+    """employee.domain_event_v2 of a revoked job change."""
     header = {
         "event_type": 5,
         "sub_event_type": 5003,
@@ -70,7 +70,7 @@ def job_change_revoked(id: str, employment: Any, at: str, fields: Sequence[str],
 
 
 def offboarding_approved(id: str, employment: Any, at: str) -> Body:
-    """employee.domain_event_v2 of an offboarding that is agreed to."""
+    """employee.domain_event_v2 of an approved offboarding."""
     header = {
         "event_type": 7,
         "sub_event_type": 7001,
@@ -81,7 +81,7 @@ def offboarding_approved(id: str, employment: Any, at: str) -> Body:
 
 
 def offboarding_revoked(id: str, employment: Any, at: str, by: str = "") -> Body:
-    """employee.domain_event_v2 of an offboarding that is taken back."""
+    """employee.domain_event_v2 of a revoked offboarding."""
     header = {
         "event_type": 7,
         "sub_event_type": 7002,
@@ -155,7 +155,7 @@ def checklist(id: str, employment: Any, process: str) -> Body:
 def approval(
     world: World, id: str, flow: str, business: str, properties: int = 1
 ) -> tuple[Body, tuple[Body, Body], tuple[Body, Body]]:
-    """The process, its two nodes, and the one task of each; `status` is left out, `node_status` of nodes."""
+    """The process, its two nodes, and the one task of each, without `status` and, for nodes, `node_status`."""
     process = {
         "process_id": id,
         "biz_type": business,

@@ -1,6 +1,6 @@
-"""Job changes that two people have to approve: everything that an app is told, in order."""
+"""Job changes with two approvers: every event that an app receives, in order."""
 
-from tests.hr.sequences.event_bodies import (
+from tests.hr.event_sequences.event_bodies import (
     approval,
     employment_updated,
     job_change,
@@ -8,16 +8,20 @@ from tests.hr.sequences.event_bodies import (
     job_change_revoked,
     job_data_changed,
 )
-from tests.hr.sequences.event_trace import MONDAY_10, MONDAY_11, MONDAY_12, THURSDAY_0, THURSDAY_10, THURSDAY_11
+from tests.hr.event_sequences.event_trace import MONDAY_10, MONDAY_11, MONDAY_12, THURSDAY_0, THURSDAY_10, THURSDAY_11
 
 FIELDS = ["contract_number", "department_id", "seniority_date"]
 
 
 class Promotion:
-    """A promotion that touches job data, contract and employment, and the bodies of its events."""
+    """A promotion that changes job data, contract and employment, and the bodies of its events."""
 
     def __init__(self, world, day):
-        self.world, self.her, self.admin = world, world.employment("active"), world.employment("process_admin")["id"]
+        self.world, self.employment, self.admin = (
+            world,
+            world.employment("active"),
+            world.employment("process_admin")["id"],
+        )
         flow = world.named["transfer_types"]["promotion"]
         info = {
             "target_department": world.named["departments"]["other"]["id"],
@@ -31,9 +35,9 @@ class Promotion:
             "effective_date": day,
             "initiator_id": world.employment("hr_partner")["id"],
         }
-        created = world.create_job_change(self.her["id"], info, **body).data
+        created = world.create_job_change(self.employment["id"], info, **body).data
         self.id, process = created["job_change_id"], created["process_id"]
-        self.change = job_change(self.id, self.her, day, mode=2, type="promotion", process=process)
+        self.change = job_change(self.id, self.employment, day, mode=2, type="promotion", process=process)
         self.process, self.nodes, self.tasks = approval(world, process, flow["flow_id"], "job_change")
 
     def answer(self, number, status):
@@ -41,10 +45,10 @@ class Promotion:
         self.world.answer_task(task["process_id"], task["approver_id"], status).assert_ok()
 
     def revoke(self):
-        assert self.world.revoke(self.id, operator=self.admin).data["result"] is True
+        assert self.world.revoke(self.id, operator_id=self.admin).data["result"] is True
 
     def creation_events(self):
-        """What is told when it is asked for on Monday at ten."""
+        """Return the events of its creation on Monday at ten."""
         (node, _), (task, _) = self.nodes, self.tasks
         by = self.world.employment("hr_partner")["id"]
         return [
@@ -54,11 +58,11 @@ class Promotion:
             ("process.updated_v2", self.process | {"status": 1}),
             ("job_change.updated_v1", self.change | {"status": 1}),
             ("job_change.status_updated_v2", self.change | {"status": 1}),
-            ("employee.domain_event_v2", job_change_added(self.id, self.her, MONDAY_10, FIELDS, by=by)),
+            ("employee.domain_event_v2", job_change_added(self.id, self.employment, MONDAY_10, FIELDS, by=by)),
         ]
 
     def first_approval_events(self):
-        """What is told when the first approver agrees."""
+        """Return the events of the first approval."""
         (node_1, node_2), (task_1, task_2) = self.nodes, self.tasks
         return [
             ("process.approver.updated_v2", task_1 | {"status": 3}),
@@ -71,7 +75,7 @@ class Promotion:
 
 def test_approved_step_by_step_effective_and_revoked(trace):
     promotion = Promotion(trace.world, "2026-01-08")
-    id, her, change, process = promotion.id, promotion.her, promotion.change, promotion.process
+    id, employment, change, process = promotion.id, promotion.employment, promotion.change, promotion.process
     assert trace.new_events() == promotion.creation_events()
 
     trace.at(MONDAY_11)
@@ -91,35 +95,35 @@ def test_approved_step_by_step_effective_and_revoked(trace):
 
     trace.at(THURSDAY_10)
     assert trace.new_events(at=THURSDAY_0) == [
-        ("job_data.created_v1", {"job_data_id": her["job_data_id"]}),
-        ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
-        ("employment.updated_v1", employment_updated(her, "seniority_date")),
-        ("contract.updated_v1", {"contract_id": her["contract_id"]}),
+        ("job_data.created_v1", {"job_data_id": employment["job_data_id"]}),
+        ("job_data.updated_v1", {"job_data_id": employment["job_data_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "seniority_date")),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
         ("job_change.updated_v1", change | {"status": 5}),
         ("job_change.status_updated_v2", change | {"status": 5}),
-        ("job_data.changed_v1", job_data_changed(id, her)),
+        ("job_data.changed_v1", job_data_changed(id, employment)),
     ]
 
     trace.at(THURSDAY_11)
-    assert trace.world.revoke(id, operator=her["id"]).data["result"] is False
+    assert trace.world.revoke(id, operator_id=employment["id"]).data["result"] is False
     assert trace.new_events() == []
     promotion.revoke()
     assert trace.new_events() == [
-        ("contract.updated_v1", {"contract_id": her["contract_id"]}),
-        ("employment.updated_v1", employment_updated(her, "seniority_date")),
-        ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "seniority_date")),
+        ("job_data.updated_v1", {"job_data_id": employment["job_data_id"]}),
         ("process.status.update_v2", process | {"status": 8}),
         ("process.updated_v2", process | {"status": 8}),
         ("job_change.updated_v1", change | {"status": 2}),
         ("job_change.status_updated_v2", change | {"status": 2}),
-        ("employee.domain_event_v2", job_change_revoked(id, her, THURSDAY_11, FIELDS, by=promotion.admin)),
+        ("employee.domain_event_v2", job_change_revoked(id, employment, THURSDAY_11, FIELDS, by=promotion.admin)),
     ]
 
 
 def test_approved_on_the_very_day(trace):
-    """The last approval and the effect are of one moment."""
+    """The last approval and the effect have the same time."""
     promotion = Promotion(trace.world, "2026-01-05")
-    her, change, process = promotion.her, promotion.change, promotion.process
+    employment, change, process = promotion.employment, promotion.change, promotion.process
     assert trace.new_events() == promotion.creation_events()
     trace.at(MONDAY_11)
     promotion.answer(1, 3)
@@ -133,13 +137,13 @@ def test_approved_on_the_very_day(trace):
         ("process.updated_v2", process | {"status": 9}),
         ("job_change.updated_v1", change | {"status": 4}),
         ("job_change.status_updated_v2", change | {"status": 4}),
-        ("job_data.created_v1", {"job_data_id": her["job_data_id"]}),
-        ("job_data.updated_v1", {"job_data_id": her["job_data_id"]}),
-        ("employment.updated_v1", employment_updated(her, "seniority_date")),
-        ("contract.updated_v1", {"contract_id": her["contract_id"]}),
+        ("job_data.created_v1", {"job_data_id": employment["job_data_id"]}),
+        ("job_data.updated_v1", {"job_data_id": employment["job_data_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "seniority_date")),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
         ("job_change.updated_v1", change | {"status": 5}),
         ("job_change.status_updated_v2", change | {"status": 5}),
-        ("job_data.changed_v1", job_data_changed(promotion.id, her)),
+        ("job_data.changed_v1", job_data_changed(promotion.id, employment)),
     ]
 
 
@@ -167,7 +171,7 @@ def test_approved_and_revoked_before_its_day(trace):
         ("job_change.status_updated_v2", change | {"status": 2}),
         (
             "employee.domain_event_v2",
-            job_change_revoked(promotion.id, promotion.her, MONDAY_11, FIELDS, by=promotion.admin),
+            job_change_revoked(promotion.id, promotion.employment, MONDAY_11, FIELDS, by=promotion.admin),
         ),
     ]
     trace.at(THURSDAY_10)
@@ -175,7 +179,7 @@ def test_approved_and_revoked_before_its_day(trace):
 
 
 def test_rejected_by_the_first(trace):
-    """Nothing is said of the node and the task that never began, and the day passes without a word."""
+    """The node and task that never started have no events, nor has the effective date."""
     promotion = Promotion(trace.world, "2026-01-08")
     change, process = promotion.change, promotion.process
     assert trace.new_events() == promotion.creation_events()
@@ -193,7 +197,7 @@ def test_rejected_by_the_first(trace):
     assert trace.new_events() == []
 
 
-def test_revoked_while_the_second_is_asked(trace):
+def test_revoked_while_the_second_approval_is_pending(trace):
     promotion = Promotion(trace.world, "2026-01-08")
     change, process = promotion.change, promotion.process
     promotion.answer(1, 3)
@@ -209,7 +213,7 @@ def test_revoked_while_the_second_is_asked(trace):
         ("job_change.status_updated_v2", change | {"status": 2}),
         (
             "employee.domain_event_v2",
-            job_change_revoked(promotion.id, promotion.her, MONDAY_11, FIELDS, by=promotion.admin),
+            job_change_revoked(promotion.id, promotion.employment, MONDAY_11, FIELDS, by=promotion.admin),
         ),
     ]
     trace.at(THURSDAY_10)

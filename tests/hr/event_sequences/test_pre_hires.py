@@ -1,11 +1,11 @@
-"""Pre-hires whose onboarding is called off: everything that an app is told, in order."""
+"""Withdrawing onboardings: every event that an app receives, in order."""
 
+from tests.hr.event_sequences.event_trace import MONDAY_11
 from tests.hr.pre_hires.pre_hire_calls import id_of, withdraw, withdraw_ok
-from tests.hr.sequences.event_trace import MONDAY_11
 
 
 def flow_changed(trace, id, *tasks):
-    """pre_hire.onboarding_task_changed_v2 of a flow that is called off, and of the tasks that ended with it."""
+    """pre_hire.onboarding_task_changed_v2 of a withdrawn flow, and of the tasks that ended with it."""
     return {
         "tenant_id": "1",
         "pre_hire_id": id,
@@ -20,7 +20,7 @@ def flow_changed(trace, id, *tasks):
 
 
 def test_weeks_before_the_first_day_and_on_its_eve(trace):
-    """Of the tasks only those that were still to do have ended; one who was ready had none."""
+    """Only the open tasks end; a ready pre-hire has none."""
     world = trace.world
     id = id_of(world, "preboarding")
     withdraw_ok(world, id, "她接受了其他公司的邀请")
