@@ -35,7 +35,7 @@ from corehr.kernel.db import Store, Tx
 from corehr.kernel.errors import BusinessError
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.settings import open_store
-from corehr.kernel.statements import bind, in_constants, metadata, of_tenant, statement
+from corehr.kernel.statements import bind, in_constants, in_tenant, metadata, statement
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src" / "corehr"
@@ -62,7 +62,7 @@ def _not_exists(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.Colu
 _SELECT_STAYING = statement(
     sa.select(_employment.id)
     .where(
-        of_tenant(employments.employment),
+        in_tenant(employments.employment),
         _employment.end_date.is_(None),
         _employment.onboarding_date <= bind("day"),
         _not_exists(offboarding, offboarding.c.employment_id == _employment.id),
@@ -77,7 +77,7 @@ _SELECT_STAYING = statement(
 """Active employees without an end date, an offboarding or a pending job change."""
 
 _SELECT_MANAGERS = statement(
-    sa.select(_reporting_line.manager_id).where(of_tenant(employments.reporting_line)).distinct()
+    sa.select(_reporting_line.manager_id).where(in_tenant(employments.reporting_line)).distinct()
 )
 
 
@@ -273,7 +273,7 @@ def _read_bench_data(tx: Tx, count: int) -> BenchData:
 
 _SELECT_COMPLETED_EMPLOYMENTS = statement(
     sa.select(job_change.c.employment_id)
-    .where(of_tenant(job_change), job_change.c.effective_date == bind("day"), job_change.c.status == "Transformed")
+    .where(in_tenant(job_change), job_change.c.effective_date == bind("day"), job_change.c.status == "Transformed")
     .order_by(job_change.c.employment_id)
 )
 

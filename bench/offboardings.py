@@ -27,7 +27,7 @@ from corehr.kernel import tenants
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 from corehr.kernel.errors import BusinessError
-from corehr.kernel.statements import bind, of_tenant, statement
+from corehr.kernel.statements import bind, in_tenant, statement
 
 BATCH_SIZE = 100
 """Maximum number of employees in one command."""
@@ -118,11 +118,11 @@ def prepare(
 
 _SELECT_OFFBOARDINGS = statement(
     sa.select(offboarding.c.id)
-    .where(of_tenant(offboarding), offboarding.c.created_at >= bind("since"), offboarding.c.status == "Approved")
+    .where(in_tenant(offboarding), offboarding.c.created_at >= bind("since"), offboarding.c.status == "Approved")
     .order_by(offboarding.c.id)
 )
 _SELECT_PRE_HIRES = statement(
-    sa.select(pre_hire.c.id).where(of_tenant(pre_hire), pre_hire.c.created_at >= bind("since")).order_by(pre_hire.c.id)
+    sa.select(pre_hire.c.id).where(in_tenant(pre_hire), pre_hire.c.created_at >= bind("since")).order_by(pre_hire.c.id)
 )
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from corehr.entrypoints.app import open_installation
 from corehr.kernel.db import Tx
 from corehr.kernel.settings import Settings
-from corehr.kernel.statements import metadata, of_tenant, statement
+from corehr.kernel.statements import in_tenant, metadata, statement
 
 APP_ALL = "cli_a000000000000001"
 APP_NO_SCOPES = "cli_a000000000000002"
@@ -32,7 +32,7 @@ CREATE_JOB_CHANGE_PATH = "/open-apis/corehr/v1/job_changes"
 QUERY_JOB_DATA_PATH = "/open-apis/corehr/v2/employees/job_datas/query"
 TENANT_TOKEN_PATH = "/open-apis/auth/v3/tenant_access_token/internal"
 
-_SELECT_ALL = [(table.name, statement(sa.select(table).where(of_tenant(table)))) for table in metadata.sorted_tables]
+_SELECT_ALL = [(table.name, statement(sa.select(table).where(in_tenant(table)))) for table in metadata.sorted_tables]
 
 
 @dataclass(frozen=True)

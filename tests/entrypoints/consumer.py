@@ -13,7 +13,7 @@ from corehr.hr.offboardings.records import TYPE_DIRECT, offboarding
 from corehr.hr.pre_hires.records import pre_hire
 from corehr.hr.processes.events import BUSINESS_TYPE, node_id
 from corehr.hr.processes.records import process
-from corehr.kernel.statements import of_tenant, statement
+from corehr.kernel.statements import in_tenant, statement
 from tests.world import COREHR_ID_TYPES, QUERY_JOB_DATA_PATH, World
 
 TASKS: Final = "/open-apis/corehr/v2/approvers"
@@ -131,7 +131,7 @@ PENDING, REJECTED, DONE, CANCELLED = 1, 2, 3, 4
 
 def list_ids(world: World, table: sa.Table) -> list[str]:
     """Return the ids of all rows of a table, in order."""
-    select_ids = statement(sa.select(table.c.id).where(of_tenant(table)).order_by(table.c.id))
+    select_ids = statement(sa.select(table.c.id).where(in_tenant(table)).order_by(table.c.id))
     return [row["id"] for row in world.in_transaction(lambda tx: tx.fetch_all(select_ids))]
 
 

@@ -83,6 +83,6 @@ def _select_job_changes():
     import sqlalchemy as sa
 
     from corehr.hr.job_changes.records import job_change
-    from corehr.kernel.statements import of_tenant, statement
+    from corehr.kernel.statements import in_tenant, statement
 
-    return statement(sa.select(job_change).where(of_tenant(job_change)))
+    return statement(sa.select(job_change).where(in_tenant(job_change)))

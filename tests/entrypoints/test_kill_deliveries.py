@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from corehr.hr.job_changes.events import EVENT_STATUS_CODES
 from corehr.hr.job_changes.records import Status, job_change
-from corehr.kernel.statements import of_tenant, statement
+from corehr.kernel.statements import in_tenant, statement
 from tests.listener import accept_all, listening
 from tests.server import running_server
 from tests.world import APP_ALL, APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH, TENANT_TOKEN_PATH, World
@@ -31,7 +31,7 @@ MAX_FAILURES_PER_SUBJECT = 2
 """How often the subscriber refuses one subject at most: after five failures in a row its event would be dead."""
 
 STATUS_UPDATED = "corehr.job_change.status_updated_v2"
-_SELECT_JOB_CHANGES = statement(sa.select(job_change.c.id, job_change.c.status).where(of_tenant(job_change)))
+_SELECT_JOB_CHANGES = statement(sa.select(job_change.c.id, job_change.c.status).where(in_tenant(job_change)))
 
 
 @contextmanager

@@ -83,9 +83,9 @@ def app(store):
 @given(IDS)
 def test_an_opaque_id_is_decoded(id):
     for opaque_id, codec in (
-        (encode_open_id(SERVER_KEY, APP, id), opaque_ids.open_ids(SERVER_KEY, APP)),
-        (encode_union_id(SERVER_KEY, id), opaque_ids.union_ids(SERVER_KEY)),
-        (encode_open_department_id(SERVER_KEY, id), opaque_ids.open_department_ids(SERVER_KEY)),
+        (encode_open_id(SERVER_KEY, APP, id), opaque_ids.open_id_codec(SERVER_KEY, APP)),
+        (encode_union_id(SERVER_KEY, id), opaque_ids.union_id_codec(SERVER_KEY)),
+        (encode_open_department_id(SERVER_KEY, id), opaque_ids.open_department_id_codec(SERVER_KEY)),
     ):
         assert len(opaque_id) == 35
         assert codec.decode(opaque_id) == str(int(id))
@@ -101,7 +101,7 @@ def test_opaque_ids_have_the_documented_form(id):
 
 @given(IDS)
 def test_an_id_of_another_app_tenant_or_kind_is_unknown(id):
-    codec = opaque_ids.open_ids(SERVER_KEY, APP)
+    codec = opaque_ids.open_id_codec(SERVER_KEY, APP)
     assert codec.decode(encode_open_id(SERVER_KEY, OTHER_APP, id)) == UNKNOWN_ID
     assert codec.decode(encode_open_id("another key", APP, id)) == UNKNOWN_ID
     assert codec.decode("ou_" + encode_union_id(SERVER_KEY, id)[3:]) == UNKNOWN_ID
@@ -110,12 +110,12 @@ def test_an_id_of_another_app_tenant_or_kind_is_unknown(id):
 
 @given(st.text(max_size=40) | st.from_regex(r"\Aou_[0-9a-f]{32}\Z"))
 def test_what_was_never_encoded_is_unknown(text):
-    assert opaque_ids.open_ids(SERVER_KEY, APP).decode(text) == UNKNOWN_ID
+    assert opaque_ids.open_id_codec(SERVER_KEY, APP).decode(text) == UNKNOWN_ID
 
 
 def test_an_opaque_id_has_one_spelling():
     opaque_id = encode_open_id(SERVER_KEY, APP, ANN)
-    codec = opaque_ids.open_ids(SERVER_KEY, APP)
+    codec = opaque_ids.open_id_codec(SERVER_KEY, APP)
     for other in (opaque_id.upper(), "ou_" + opaque_id[3:].upper(), opaque_id + " ", opaque_id[3:], f"ou_{opaque_id}"):
         assert codec.decode(other) == UNKNOWN_ID
 
@@ -131,7 +131,7 @@ def test_threads_do_not_share_a_cipher():
     wrong: list[str] = []
 
     def encode_all() -> None:
-        codec = opaque_ids.union_ids(SERVER_KEY)
+        codec = opaque_ids.union_id_codec(SERVER_KEY)
         for id, opaque_id in zip(ids, expected, strict=True):
             if encode_union_id(SERVER_KEY, id) != opaque_id or codec.decode(opaque_id) != id:
                 wrong.append(id)

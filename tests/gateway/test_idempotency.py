@@ -143,7 +143,7 @@ def test_an_operation_with_a_code_for_duplicates_responds_with_it(api):
 def test_a_key_is_kept_for_a_day_of_world_time(either):
     def begin(at: datetime):
         def work(tx):
-            stored = idempotency.begin(tx, "cli_x", "toy.op", "k")
+            stored = idempotency.reserve_key(tx, "cli_x", "toy.op", "k")
             if stored is None:
                 idempotency.store_result(tx, "cli_x", "toy.op", "k", {"at": tx.recorded_at})
             return stored

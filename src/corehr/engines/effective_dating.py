@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from corehr.kernel.clock import Clock, IsoDate, local_date, next_day
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.feature import DailyJob
-from corehr.kernel.statements import insert_into, of_tenant, statement, tenant_table, text_column, update_columns
+from corehr.kernel.statements import in_tenant, insert_into, statement, tenant_table, text_column, update_columns
 
 ZONE_RECHECK_INTERVAL = timedelta(minutes=15)
 """The maximum world time until a newly opened time zone is noticed."""
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 processed_day = tenant_table("processed_day", text_column("zone", key=True), text_column("day"))
 
 _SELECT_ALL = statement(
-    sa.select(processed_day.c.zone, processed_day.c.day).where(of_tenant(processed_day)).order_by(processed_day.c.zone)
+    sa.select(processed_day.c.zone, processed_day.c.day).where(in_tenant(processed_day)).order_by(processed_day.c.zone)
 )
 _INSERT = insert_into(processed_day)
 _UPDATE_DAY = update_columns(processed_day, "day", by=("zone",))

@@ -6,9 +6,9 @@ from typing import Any, Generic, TypeVar
 
 from corehr.kernel.errors import INVALID_FIELD, BusinessError, GatewayReason
 
-C = TypeVar("C")
-V = TypeVar("V", bound=Callable[..., Any])
-Violation = Callable[[C], "bool | Mapping[str, str] | None"]
+CaseT = TypeVar("CaseT")
+ViolationT = TypeVar("ViolationT", bound=Callable[..., Any])
+Violation = Callable[[CaseT], "bool | Mapping[str, str] | None"]
 """A predicate that is true when a case must be refused. It may return a mapping instead of True: the parameters of the
 documented sentence or, for INVALID_FIELD, the field violation."""
 
@@ -21,14 +21,14 @@ class Unreachable:
 
 
 @dataclass(frozen=True)
-class Rule(Generic[C]):
+class Rule(Generic[CaseT]):
     """What raises a documented code, our interpretation of its sentence, and the evidence for the interpretation.
 
     `evidence` is doc, sdk, recorded or inferred.
     """
 
     code: int
-    raised_by: "Violation[C] | GatewayReason | Unreachable"
+    raised_by: "Violation[CaseT] | GatewayReason | Unreachable"
     interpretation: str
     evidence: str = "inferred"
 
@@ -42,13 +42,13 @@ class Rule(Generic[C]):
 
 
 @dataclass(frozen=True)
-class Rulebook(Generic[C]):
+class Rulebook(Generic[CaseT]):
     """The rules of an operation; the first one that a case violates is its error."""
 
     operation: str
-    rules: Sequence[Rule[C]]
+    rules: Sequence[Rule[CaseT]]
 
-    def check(self, case: C) -> None:
+    def check(self, case: CaseT) -> None:
         """Raise the BusinessError of the first rule that the case violates."""
         for rule in self.rules:
             if not callable(rule.raised_by):
@@ -60,14 +60,14 @@ class Rulebook(Generic[C]):
         """Return the documented code of each gateway reason; the last rule wins when several name one reason."""
         return {rule.raised_by: rule.code for rule in self.rules if isinstance(rule.raised_by, GatewayReason)}
 
-    def _error(self, rule: Rule[C], result: Any) -> BusinessError:
+    def _error(self, rule: Rule[CaseT], result: Any) -> BusinessError:
         params = result if isinstance(result, Mapping) else {}
         if rule.code == INVALID_FIELD:
             return BusinessError(self.operation, rule.code, rule.name, field_violations=[params])
         return BusinessError(self.operation, rule.code, rule.name, message_params=params)
 
 
-def with_name(violation: V, name: str) -> V:
+def with_name(violation: ViolationT, name: str) -> ViolationT:
     """Set the name under which a violation made by a factory appears in the rulebook, and return the violation."""
     violation.__name__ = name
     return violation

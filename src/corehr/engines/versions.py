@@ -14,10 +14,10 @@ from corehr.kernel.db import Row, Tx, decode_json, encode_json
 from corehr.kernel.statements import (
     bind,
     in_list,
+    in_tenant,
     insert_into,
     integer_column,
     matches,
-    of_tenant,
     statement,
     tenant_table,
     text_column,
@@ -66,7 +66,7 @@ _SELECT_CURRENT = statement(
 )
 _SELECT_CURRENT_OF_MANY = statement(
     sa.select(version)
-    .where(of_tenant(version), in_list(version.c.entity_id, "entity_ids"), _is_current)
+    .where(in_tenant(version), in_list(version.c.entity_id, "entity_ids"), _is_current)
     .order_by(version.c.entity_id, version.c.kind, version.c.valid_from)
 )
 _SELECT_KNOWN_AT = statement(
@@ -88,7 +88,7 @@ _SELECT_ENTRIES = statement(
 )
 _SELECT_BY_CAUSE = statement(
     sa.select(entry.c.kind, entry.c.entity_id)
-    .where(of_tenant(entry), entry.c.cause_id == bind("cause_id"), entry.c.cause_kind == bind("cause_kind"))
+    .where(in_tenant(entry), entry.c.cause_id == bind("cause_id"), entry.c.cause_kind == bind("cause_kind"))
     .where(entry.c.retracted_at.is_(None))
 )
 _RETRACT = statement(

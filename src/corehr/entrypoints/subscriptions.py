@@ -33,7 +33,7 @@ def resolve_event_types(spec: Spec, app: App, selection: Literal["*"] | Sequence
         event = spec.events.get(name)
         if event is None:
             raise UsageError(f"there is no event {name}: docs/coverage.md lists all of them")
-        if app.documented_type not in event.app_types:
+        if app.type_in_spec not in event.app_types:
             raise UsageError(f"{name} is not available to {app.type} apps")
         if not may_subscribe(app, event):
             raise UsageError(f"for {name} the app needs one of these scopes: {', '.join(event.scopes)}")

@@ -13,9 +13,9 @@ from corehr.kernel.db import Row, Store, Tx, decode_json, encode_json
 from corehr.kernel.feature import DataRange, PreHireAccess
 from corehr.kernel.ids import random_hex
 from corehr.kernel.statements import (
+    in_tenant,
     insert_into,
     integer_column,
-    of_tenant,
     statement,
     tenant_table,
     text_column,
@@ -47,7 +47,7 @@ _with_tenant_keys = sa.select(app_table, tenant.c.server_key, tenant.c.tenant_ke
     tenant, tenant.c.tenant == app_table.c.tenant
 )
 _INSERT = insert_into(app_table)
-_SELECT_ALL = statement(_with_tenant_keys.where(of_tenant(app_table)).order_by(app_table.c.app_id))
+_SELECT_ALL = statement(_with_tenant_keys.where(in_tenant(app_table)).order_by(app_table.c.app_id))
 # the only query without a tenant: a request names its app before its tenant is known
 _SELECT_OF_ALL_TENANTS = statement(_with_tenant_keys)
 _UPDATE_SECRET = update_columns(app_table, "secret_hash", by=("app_id",))
@@ -76,7 +76,7 @@ class App:
     server_key: str = field(repr=False)
 
     @property
-    def documented_type(self) -> str:
+    def type_in_spec(self) -> str:
         """Return the app's type as the pages name it: custom or isv."""
         return "isv" if self.type == "store" else self.type
 

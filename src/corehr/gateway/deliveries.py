@@ -171,8 +171,10 @@ class DeliveryWorker:
             found = subscribers.list_all(tx)
             if not found:
                 return found, set(), set()
-            due = outbox.list_apps_with_due(tx, to_timestamp(now), now_seconds)
-            overdue = outbox.list_apps_with_due(tx, to_timestamp(now - outbox.MAX_CONNECTION_WAIT), now_seconds)
+            due = outbox.list_apps_with_due_deliveries(tx, to_timestamp(now), now_seconds)
+            overdue = outbox.list_apps_with_due_deliveries(
+                tx, to_timestamp(now - outbox.MAX_CONNECTION_WAIT), now_seconds
+            )
             return found, set(due), set(overdue)
 
         found, due, overdue = await self._store.query(self._tenant, read)

@@ -101,7 +101,7 @@ def build_envelope(app: App, subscriber: Subscriber, row: Row, body: Mapping[str
 
 def may_subscribe(app: App, event: EventType) -> bool:
     """Return whether the event is available to apps of this type, and the app has one of its scopes."""
-    return app.documented_type in event.app_types and app.has_any_scope(event.scopes)
+    return app.type_in_spec in event.app_types and app.has_any_scope(event.scopes)
 
 
 def _target_ids(app: App, employment_id: str, user_id: str, fields: Sequence[Field]) -> Mapping[str, str]:

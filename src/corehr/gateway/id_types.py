@@ -9,7 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from corehr.gateway.apps import App
-from corehr.gateway.opaque_ids import OpaqueIdCodec, is_corehr_id, open_department_ids, open_ids, union_ids
+from corehr.gateway.opaque_ids import (
+    OpaqueIdCodec,
+    is_corehr_id,
+    open_department_id_codec,
+    open_id_codec,
+    union_id_codec,
+)
 from corehr.gateway.schemas import Arguments
 from corehr.gateway.spec import Field, Operation
 from corehr.kernel.clock import IsoDate
@@ -234,7 +240,7 @@ def _renderer(id_field: IdField, app: App, found: _LookedUp) -> Callable[[Any], 
 
 
 _OPAQUE: Mapping[str, Callable[[App], OpaqueIdCodec]] = {
-    "open_id": lambda app: open_ids(app.server_key, app.app_id),
-    "union_id": lambda app: union_ids(app.server_key),
-    "open_department_id": lambda app: open_department_ids(app.server_key),
+    "open_id": lambda app: open_id_codec(app.server_key, app.app_id),
+    "union_id": lambda app: union_id_codec(app.server_key),
+    "open_department_id": lambda app: open_department_id_codec(app.server_key),
 }

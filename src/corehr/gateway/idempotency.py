@@ -12,8 +12,8 @@ from corehr.kernel.db import Tx, decode_json
 from corehr.kernel.feature import JsonObject
 from corehr.kernel.statements import (
     bind,
+    in_tenant,
     matches,
-    of_tenant,
     select_by,
     statement,
     tenant_table,
@@ -46,11 +46,11 @@ _UPDATE_EXPIRED = statement(
 )
 _UPDATE_RESULT = update_columns(idempotency, "result", by=_KEY_COLUMNS)
 _DELETE_EXPIRED = statement(
-    sa.delete(idempotency).where(of_tenant(idempotency), idempotency.c.recorded_at <= bind("before"))
+    sa.delete(idempotency).where(in_tenant(idempotency), idempotency.c.recorded_at <= bind("before"))
 )
 
 
-def begin(tx: Tx, app_id: str, operation: str, key: str) -> JsonObject | None:
+def reserve_key(tx: Tx, app_id: str, operation: str, key: str) -> JsonObject | None:
     """Return the result stored under this key, or None when the key is new; it is then reserved for the caller.
 
     On PostgreSQL the insert waits for another command that has inserted the key, until it commits its result or rolls
@@ -63,7 +63,7 @@ def begin(tx: Tx, app_id: str, operation: str, key: str) -> JsonObject | None:
         return None
     row = tx.fetch_one(_SELECT, **key_values)
     if row is None:  # pruned between the two statements
-        return begin(tx, app_id, operation, key)
+        return reserve_key(tx, app_id, operation, key)
     result: JsonObject = decode_json(row["result"])
     return result
 

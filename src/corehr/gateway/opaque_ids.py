@@ -50,31 +50,31 @@ def _codec(server_key: str, prefix: str, purpose: str) -> OpaqueIdCodec:
     return OpaqueIdCodec(prefix, hmac.digest(server_key.encode(), purpose.encode(), "sha256"))
 
 
-def open_ids(server_key: str, app_id: str) -> OpaqueIdCodec:
+def open_id_codec(server_key: str, app_id: str) -> OpaqueIdCodec:
     """Return the codec for the open ids of the tenant's employees in one of its apps."""
     return _codec(server_key, "ou_", f"open_id {app_id}")
 
 
-def union_ids(server_key: str) -> OpaqueIdCodec:
+def union_id_codec(server_key: str) -> OpaqueIdCodec:
     """Return the codec for the union ids of the tenant's employees, the same in all of its apps."""
     return _codec(server_key, "on_", "union_id")
 
 
-def open_department_ids(server_key: str) -> OpaqueIdCodec:
+def open_department_id_codec(server_key: str) -> OpaqueIdCodec:
     """Return the codec for the open department ids of the tenant, the same in all of its apps."""
     return _codec(server_key, "od-", "open_department_id")
 
 
 def encode_open_id(server_key: str, app_id: str, employment_id: str) -> str:
-    return open_ids(server_key, app_id).encode(employment_id)
+    return open_id_codec(server_key, app_id).encode(employment_id)
 
 
 def encode_union_id(server_key: str, employment_id: str) -> str:
-    return union_ids(server_key).encode(employment_id)
+    return union_id_codec(server_key).encode(employment_id)
 
 
 def encode_open_department_id(server_key: str, department_id: str) -> str:
-    return open_department_ids(server_key).encode(department_id)
+    return open_department_id_codec(server_key).encode(department_id)
 
 
 def is_corehr_id(text: str) -> bool:

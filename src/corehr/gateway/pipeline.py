@@ -156,7 +156,7 @@ async def authenticate(gateway: "Gateway", request: RequestContext) -> None:
 
 async def check_app_type(gateway: "Gateway", request: RequestContext) -> None:
     """Refuse an app of the wrong type. No page documents the code; the platform calls such an app "unauthorized"."""
-    if request.app.documented_type not in request.endpoint.operation.app_types:
+    if request.app.type_in_spec not in request.endpoint.operation.app_types:
         raise PlatformError(responses.APP_UNAUTHORIZED, "app_type_is_not_allowed")
 
 
@@ -220,7 +220,7 @@ def check_idempotency_key(tx: Tx, request: RequestContext) -> None:
     if key is None:
         return
     endpoint = request.endpoint
-    request.data = idempotency.begin(tx, request.app.app_id, endpoint.operation.id, key)
+    request.data = idempotency.reserve_key(tx, request.app.app_id, endpoint.operation.id, key)
     if request.data is not None and endpoint.duplicate_code is not None:
         raise BusinessError(endpoint.operation.id, endpoint.duplicate_code, "request_is_duplicate")
 

@@ -133,7 +133,7 @@ class _TextParameters:
                 validator.validate_length(field, values[field.name], field.name)
         for name in self._required:
             if name not in values:
-                validator.add_missing(name)
+                validator.report_missing(name)
 
 
 def _copy_default(default: Any) -> Any:

@@ -54,10 +54,10 @@ class Validator:
         if self.violations:
             raise ValidationError(INVALID_FIELD, "field validation failed", self.violations)
 
-    def add_missing(self, path: str) -> None:
+    def report_missing(self, path: str) -> None:
         self._append_violation({"field": path, "description": f"{path} is required"})
 
-    def add_violation(self, path: str, value: object, description: str) -> None:
+    def report_violation(self, path: str, value: object, description: str) -> None:
         self._append_violation({"field": path, "value": abbreviate(value), "description": description})
 
     def _append_violation(self, violation: dict[str, str]) -> None:
@@ -75,7 +75,7 @@ class Validator:
                     strip_nulls(value) if field.rulebook_owned else self.validate_value(field, value, path)
                 )
             elif is_required(field):
-                self.add_missing(prefix + field.name)
+                self.report_missing(prefix + field.name)
         return validated
 
     def validate_value(self, field: Field, value: Any, path: str) -> Any:
@@ -129,7 +129,7 @@ class Validator:
         if loose:
             return text if value is None else value
         if value is None:
-            self.add_violation(path, text, f"the value must be of type {field.type}")
+            self.report_violation(path, text, f"the value must be of type {field.type}")
         elif field.type == "string":
             self._validate_string(field, text, path)
         elif field.type != "boolean":
@@ -140,31 +140,31 @@ class Validator:
         if field.length is not None:
             low, high = field.length
             if len(value) < low:
-                self.add_violation(path, value, f"the min len is {low}")
+                self.report_violation(path, value, f"the min len is {low}")
             elif high is not None and len(value) > high:
-                self.add_violation(path, value, f"the max len is {high}")
+                self.report_violation(path, value, f"the max len is {high}")
 
     def _validate_string(self, field: Field, value: str, path: str) -> None:
         if not self._validate_enum(field, value, path):
             return
         self.validate_length(field, value, path)
         if field.format is not None and not DATE_PATTERN.search(value):
-            self.add_violation(path, value, "the value must be a date like 2006-01-02")
+            self.report_violation(path, value, "the value must be a date like 2006-01-02")
         if field.pattern is not None and not re.search(field.pattern, value):
-            self.add_violation(path, value, f"the value must match {field.pattern}")
+            self.report_violation(path, value, f"the value must match {field.pattern}")
         if field.range is not None:
             if _INT_PATTERN.match(value):
                 self._validate_number(field, int(value), path)
             else:
-                self.add_violation(path, value, "the value must be an integer")
+                self.report_violation(path, value, "the value must be an integer")
 
     def _validate_number(self, field: Field, value: float, path: str) -> None:
         if self._validate_enum(field, value, path) and field.range is not None:
             low, high = field.range
             if low is not None and value < low:
-                self.add_violation(path, value, f"the min value is {low}")
+                self.report_violation(path, value, f"the min value is {low}")
             if high is not None and value > high:
-                self.add_violation(path, value, f"the max value is {high}")
+                self.report_violation(path, value, f"the max value is {high}")
 
     def _validate_enum(self, field: Field, value: str | float, path: str) -> bool:
         if not has_closed_enum(field) or value in field.enum:
@@ -172,7 +172,7 @@ class Validator:
         shown = [str(choice) for choice in field.enum[:_MAX_ENUM_VALUES_SHOWN]] + ["…"] * (
             len(field.enum) > _MAX_ENUM_VALUES_SHOWN
         )
-        self.add_violation(path, value, f"the value must be one of {', '.join(shown)}")
+        self.report_violation(path, value, f"the value must be one of {', '.join(shown)}")
         return False
 
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from corehr.kernel.statements import (
     bind,
     in_list,
+    in_tenant,
     insert_into,
     integer_column,
-    of_tenant,
     statement,
     tenant_table,
     text_column,
@@ -29,17 +29,17 @@ event = tenant_table(
 
 INSERT = insert_into(event)
 SELECT_SINCE = statement(
-    sa.select(event).where(of_tenant(event), event.c.seq > bind("since")).order_by(event.c.seq).limit(bind("limit"))
+    sa.select(event).where(in_tenant(event), event.c.seq > bind("since")).order_by(event.c.seq).limit(bind("limit"))
 )
-SELECT_BY_SEQ = statement(sa.select(event).where(of_tenant(event), in_list(event.c.seq, "seqs")).order_by(event.c.seq))
+SELECT_BY_SEQ = statement(sa.select(event).where(in_tenant(event), in_list(event.c.seq, "seqs")).order_by(event.c.seq))
 SELECT_SINCE_BY_TYPE = statement(
     sa.select(event)
-    .where(of_tenant(event), event.c.type == bind("type"), event.c.seq > bind("since"))
+    .where(in_tenant(event), event.c.type == bind("type"), event.c.seq > bind("since"))
     .order_by(event.c.seq)
     .limit(bind("limit"))
 )
 SELECT_LAST_SEQ = statement(
-    sa.select(sa.func.coalesce(sa.func.max(event.c.seq), 0).label("seq")).where(of_tenant(event))
+    sa.select(sa.func.coalesce(sa.func.max(event.c.seq), 0).label("seq")).where(in_tenant(event))
 )
 
 

@@ -18,9 +18,9 @@ from corehr.kernel.event_log import event
 from corehr.kernel.statements import (
     bind,
     in_list,
+    in_tenant,
     integer_column,
     matches,
-    of_tenant,
     statement,
     tenant_table,
     text_column,
@@ -156,7 +156,7 @@ def _fan_out() -> Any:
             attempts,
         )
         .join(subscription, sa.and_(subscription.c.tenant == event.c.tenant, subscription.c.type == event.c.type))
-        .where(of_tenant(event), in_list(event.c.seq, "seqs"))
+        .where(in_tenant(event), in_list(event.c.seq, "seqs"))
     )
     names = ["tenant", "seq", "app_id", "subject", "state", "due", "failures", "leased_until", "attempts"]
     return sa.insert(delivery).from_select(names, rows)
@@ -166,14 +166,14 @@ FAN_OUT = statement(_fan_out())
 """Executed by the transaction itself after it inserted its events, whose sequence numbers are `seqs`."""
 
 _is_leasable = (
-    of_tenant(delivery),
+    in_tenant(delivery),
     _is_waiting(_columns),
     _columns.due <= bind("now"),
     _columns.leased_until < bind("now_seconds"),
 )
 _SELECT_APPS_WITH_DUE = statement(
     sa.select(subscriber.c.app_id).where(
-        of_tenant(subscriber),
+        in_tenant(subscriber),
         sa.select(_columns.seq)
         .where(_columns.app_id == subscriber.c.app_id, *_is_leasable)
         .limit(1)
@@ -217,7 +217,7 @@ _SELECT_LEASABLE = statement(
 _SELECT_EARLIER = statement(
     sa.select(_columns.subject, sa.func.min(_columns.seq).label("seq"))
     .where(
-        of_tenant(delivery),
+        in_tenant(delivery),
         _columns.app_id == bind("app_id"),
         in_list(_columns.subject, "subjects"),
         _is_waiting(_columns),
@@ -228,7 +228,7 @@ _SELECT_EARLIER = statement(
 )
 _RELEASE_ALL = statement(
     sa.update(delivery)
-    .where(of_tenant(delivery), _is_waiting(_columns), _columns.leased_until > 0)
+    .where(in_tenant(delivery), _is_waiting(_columns), _columns.leased_until > 0)
     .values(leased_until=0)
 )
 
@@ -262,7 +262,10 @@ _UNBLOCK_LANE = statement(
 _DEAD_LETTER = statement(
     sa.update(delivery)
     .where(
-        of_tenant(delivery), _columns.app_id == bind("app_id"), _is_waiting(_columns), _columns.due <= bind("before")
+        in_tenant(delivery),
+        _columns.app_id == bind("app_id"),
+        _is_waiting(_columns),
+        _columns.due <= bind("before"),
     )
     .values(state="dead", attempts=bind("attempts_"), leased_until=0, finished_at=bind("at"))
 )
@@ -278,7 +281,7 @@ _SELECT_REPLAYABLE = statement(
     sa.select(event.c.seq, event.c.subject)
     .join(subscription, sa.and_(subscription.c.tenant == event.c.tenant, subscription.c.type == event.c.type))
     .where(
-        of_tenant(event),
+        in_tenant(event),
         subscription.c.app_id == bind("app_id"),
         event.c.seq > bind("after"),
         event.c.recorded_at >= bind("since"),
@@ -288,7 +291,7 @@ _SELECT_REPLAYABLE = statement(
 )
 _SELECT_BY_EVENTS = statement(
     sa.select(delivery)
-    .where(of_tenant(delivery), in_list(_columns.seq, "seqs"))
+    .where(in_tenant(delivery), in_list(_columns.seq, "seqs"))
     .order_by(_columns.seq, _columns.app_id)
 )
 _SELECT_BY_STATE: Final = {
@@ -306,7 +309,7 @@ _SELECT_BY_STATE: Final = {
 }
 _PRUNE = statement(
     sa.delete(delivery).where(
-        of_tenant(delivery), _columns.finished_at.is_not(None), _columns.finished_at < bind("before")
+        in_tenant(delivery), _columns.finished_at.is_not(None), _columns.finished_at < bind("before")
     )
 )
 
@@ -314,7 +317,7 @@ _PRUNE = statement(
 # --------------------------------------------------------------------------------------------------- leases and results
 
 
-def list_apps_with_due(tx: "Tx", now: str, now_seconds: int) -> list[str]:
+def list_apps_with_due_deliveries(tx: "Tx", now: str, now_seconds: int) -> list[str]:
     """Return the apps with a delivery due at the timestamp `now` and no lease at `now_seconds`, in epoch seconds."""
     return [row["app_id"] for row in tx.fetch_all(_SELECT_APPS_WITH_DUE, now=now, now_seconds=now_seconds)]
 

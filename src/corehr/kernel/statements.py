@@ -119,14 +119,14 @@ def statement(clause: Any) -> Statement:
     return Statement(clause)
 
 
-def of_tenant(table: sa.Table) -> sa.ColumnElement[bool]:
+def in_tenant(table: sa.Table) -> sa.ColumnElement[bool]:
     """Return the condition that a row belongs to the transaction's tenant."""
     return table.c.tenant == bind("tenant")
 
 
 def matches(table: sa.Table, *columns: str) -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions that a row is of the tenant and each named column equals the parameter of its name."""
-    return (of_tenant(table), *(table.c[column] == bind(column) for column in columns))
+    return (in_tenant(table), *(table.c[column] == bind(column) for column in columns))
 
 
 def select_by(table: sa.Table, *columns: str) -> Statement:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
-from corehr.kernel.statements import delete_by, insert_into, of_tenant, select_by, statement, tenant_table, text_column
+from corehr.kernel.statements import (
+    delete_by,
+    in_tenant,
+    insert_into,
+    select_by,
+    statement,
+    tenant_table,
+    text_column,
+)
 
 if TYPE_CHECKING:
     from corehr.kernel.db import Tx
@@ -29,7 +37,7 @@ _INSERT_SUBSCRIPTION = insert_into(subscription)
 _DELETE = delete_by(subscriber, "app_id")
 _DELETE_SUBSCRIPTIONS = delete_by(subscription, "app_id")
 _SELECT = select_by(subscriber, "app_id")
-_SELECT_ALL = statement(sa.select(subscriber).where(of_tenant(subscriber)).order_by(subscriber.c.app_id))
+_SELECT_ALL = statement(sa.select(subscriber).where(in_tenant(subscriber)).order_by(subscriber.c.app_id))
 _SELECT_SUBSCRIPTIONS = select_by(subscription, "app_id")
 
 

@@ -76,7 +76,9 @@ def rebuild(store: Store, *, employees: int, seed: int, now: datetime) -> None:
             f"a demo company has at least {named_people.MIN_EMPLOYEES} people: "
             f"give --employees {named_people.MIN_EMPLOYEES}"
         )
-    store.command_sync(DEFAULT_TENANT_ID, partial(tenant_rows.delete_rows, excluding=tenant_rows.IDENTITY_TABLES))
+    store.command_sync(
+        DEFAULT_TENANT_ID, partial(tenant_rows.delete_rows, excluding_tables=tenant_rows.IDENTITY_TABLES)
+    )
     build = DemoBuild(seed, employees, DemoDates(now))
     dates = build.dates
     set_up_at = dates.at_nine(add_days(dates.founded, -_SETUP_DAYS_BEFORE))

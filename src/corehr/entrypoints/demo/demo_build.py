@@ -12,9 +12,9 @@ from corehr.entrypoints.demo.random import SeededRandom
 from corehr.kernel.db import Store, Tx, decode_json, encode_json
 from corehr.kernel.ids import SeededIds
 from corehr.kernel.statements import (
+    in_tenant,
     insert_into,
     integer_column,
-    of_tenant,
     select_by,
     statement,
     tenant_table,
@@ -32,7 +32,7 @@ demo_company = tenant_table("demo_company", integer_column("seed"), integer_colu
 
 _INSERT_NAMED_RECORD = insert_into(named_record)
 _SELECT_NAMED_RECORDS = statement(
-    sa.select(named_record).where(of_tenant(named_record)).order_by(named_record.c.kind, named_record.c.name)
+    sa.select(named_record).where(in_tenant(named_record)).order_by(named_record.c.kind, named_record.c.name)
 )
 _INSERT_DEMO_COMPANY = insert_into(demo_company)
 _SELECT_DEMO_COMPANY = select_by(demo_company)

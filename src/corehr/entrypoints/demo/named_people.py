@@ -15,10 +15,10 @@ FULL_DEPARTMENT_HEADCOUNT: Final = 3
 MIN_EMPLOYEES: Final = 60
 """The fewest employees with which a company has all named people and their managers."""
 
-EDIT_DATE_DAYS: Final = 40
+EDIT_DATE_OFFSET_DAYS: Final = 40
 """Days from today to the `edit_date` of `OFFBOARDING_DAYS`: an offboarding date that raises the error of the name."""
 
-OFFBOARDING_DAYS: Final = {
+OFFBOARDING_DAY_OFFSETS: Final = {
     "contract_closed": 30,
     "contract_future": 30,
     "contract_ended": 30,
@@ -89,20 +89,23 @@ def _plan_leavers(planner: PeoplePlanner, build: DemoBuild, org: OrganisationIds
     """Plan the people with an offboarding; for some, contract, probation or department rules out the edit date."""
     dates, section = planner.dates, org.sections[0]
     started = dates.quarters[-9]
-    closed_on, ends_soon = dates.day(-10), dates.day(EDIT_DATE_DAYS - 5)
+    closed_on, ends_soon = dates.day(-10), dates.day(EDIT_DATE_OFFSET_DAYS - 5)
     terms_by_name: dict[str, list[ContractTerms]] = {
         "contract_closed": [ContractTerms(started, dates.day(400), closed_on)],
         "contract_future": [ContractTerms(started, dates.day(60)), ContractTerms(dates.day(61), dates.day(500))],
         "contract_ended": [ContractTerms(started, dates.day(200), dates.day(100))],
-        "contract_starts_later": [ContractTerms(dates.day(EDIT_DATE_DAYS + 10), dates.day(500))],
+        "contract_starts_later": [ContractTerms(dates.day(EDIT_DATE_OFFSET_DAYS + 10), dates.day(500))],
         "fixed_term": [ContractTerms(started, ends_soon)],
     }
-    later_probation: tuple[IsoDate, IsoDate] = (dates.day(EDIT_DATE_DAYS + 10), dates.day(EDIT_DATE_DAYS + 100))
+    later_probation: tuple[IsoDate, IsoDate] = (
+        dates.day(EDIT_DATE_OFFSET_DAYS + 10),
+        dates.day(EDIT_DATE_OFFSET_DAYS + 100),
+    )
     open_ended = [ContractTerms(started, None)]
     undecided = ("Approving", "NoNeedApproval", "Rejected", "Withdrawn")
     for name in ("leaver", "left", *(f"leaving_{status}" for status in undecided)):
         planner.plan_person(section, planner.heads[section], started, name, open_ended)
-    for name in OFFBOARDING_DAYS:
+    for name in OFFBOARDING_DAY_OFFSETS:
         more: dict[str, Any] = {"probation": later_probation} if name == "probation_later" else {}
         department = build.id_of("departments", name.partition("_")[2]) if name in IN_DISABLED_DEPARTMENT else section
         contracts = terms_by_name.get(name, open_ended)

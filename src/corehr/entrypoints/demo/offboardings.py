@@ -8,7 +8,7 @@ from corehr.engines.approvals import TaskStatus
 from corehr.engines.custom_fields import FieldDefinition, FieldType, Value
 from corehr.entrypoints.demo.changes import new_flow_id
 from corehr.entrypoints.demo.demo_build import DemoBuild
-from corehr.entrypoints.demo.named_people import EDIT_DATE_DAYS, OFFBOARDING_DAYS
+from corehr.entrypoints.demo.named_people import EDIT_DATE_OFFSET_DAYS, OFFBOARDING_DAY_OFFSETS
 from corehr.entrypoints.demo.plans import PersonSeed
 from corehr.hr.custom_fields import records as custom_fields
 from corehr.hr.offboardings import commands, records
@@ -78,7 +78,7 @@ def schedule_offboardings(build: DemoBuild, people_by_name: Mapping[str, PersonS
             ),
         )
     _schedule(build, 34, partial(_apply_due, build))
-    for name, days in OFFBOARDING_DAYS.items():
+    for name, days in OFFBOARDING_DAY_OFFSETS.items():
         plan, day = people_by_name[f"leaving_{name}"], build.dates.day(days)
         _schedule(build, REQUESTED_DAYS_AGO, partial(_create_offboarding, build, people_by_name, name, plan, day))
     _schedule(build, REQUESTED_DAYS_AGO - 1, partial(_start_modification_and_withdrawal, build, people_by_name))
@@ -110,8 +110,8 @@ def _create_offboarding(
     process_id = None if is_direct else _start_approval(build, (APPROVAL_SUBJECT, id), plan, tx)
     records.insert(tx, id, plan.id, day, DEFAULT_INFO, process_id=process_id, is_direct=is_direct)
     build.register("offboardings", name, id, employment_id=plan.id, offboarding_date=day, process_id=process_id or "")
-    if name in OFFBOARDING_DAYS:
-        build.named_records["offboardings"][name]["edit_date"] = build.dates.day(EDIT_DATE_DAYS)
+    if name in OFFBOARDING_DAY_OFFSETS:
+        build.named_records["offboardings"][name]["edit_date"] = build.dates.day(EDIT_DATE_OFFSET_DAYS)
     if process_id and status in (Status.APPROVED, Status.OFFBOARDED, Status.REJECTED):
         _answer_all_tasks(tx, process_id, approve=status is not Status.REJECTED)
     elif process_id and status is Status.WITHDRAWN:

@@ -6,7 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.statements import Statement, insert_into, metadata, of_tenant, statement
+from corehr.kernel.statements import Statement, in_tenant, insert_into, metadata, statement
 
 RowsByTable = Mapping[str, list[Row]]
 """Rows by the name of their table."""
@@ -15,11 +15,11 @@ IDENTITY_TABLES: Final = frozenset({"tenant", "app"})
 """The tables that hold the tenant itself and its apps."""
 
 
-def delete_rows(tx: Tx, excluding: Collection[str] = ()) -> None:
-    """Delete all rows of the tenant, its own row included, except in the tables named in `excluding`."""
+def delete_rows(tx: Tx, excluding_tables: Collection[str] = ()) -> None:
+    """Delete all rows of the tenant, its own row included, except in the tables named in `excluding_tables`."""
     for table in _tables():
-        if table.name not in excluding:
-            tx.execute(statement(sa.delete(table).where(of_tenant(table))))
+        if table.name not in excluding_tables:
+            tx.execute(statement(sa.delete(table).where(in_tenant(table))))
 
 
 def delete_tenant_rows(tx: Tx) -> None:
@@ -44,4 +44,4 @@ def _tables() -> list[sa.Table]:
 
 
 def _select_all(table: sa.Table) -> Statement:
-    return statement(sa.select(table).where(of_tenant(table)))
+    return statement(sa.select(table).where(in_tenant(table)))

@@ -72,7 +72,7 @@ def _resolve_departments(tx: Tx, server_key: str, department_ids: Sequence[str])
 
     Raises SandboxError (400) when one of them does not exist.
     """
-    codec = opaque_ids.open_department_ids(server_key)
+    codec = opaque_ids.open_department_id_codec(server_key)
     by_open_id = {id: decoded for id in department_ids if (decoded := codec.decode(id)) != UNKNOWN_ID}
     by_own_id = {row["department_id"]: row["id"] for row in departments.list_by_department_ids(tx, department_ids)}
     ids = {id: by_open_id.get(id) or by_own_id.get(id) or id for id in department_ids}

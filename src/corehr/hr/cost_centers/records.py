@@ -10,7 +10,7 @@ from corehr.engines.entity import Entity
 from corehr.engines.timeline import version_as_of
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
-from corehr.kernel.statements import in_list, insert_into, of_tenant, statement, tenant_table, text_column
+from corehr.kernel.statements import in_list, in_tenant, insert_into, statement, tenant_table, text_column
 
 COST_CENTER = Entity("cost_center")
 
@@ -19,7 +19,7 @@ cost_center_child = tenant_table("cost_center_child", text_column("parent_id", k
 _INSERT_CHILD = insert_into(cost_center_child)
 _SELECT_CHILDREN = statement(
     sa.select(cost_center_child.c.parent_id, cost_center_child.c.id).where(
-        of_tenant(cost_center_child), in_list(cost_center_child.c.parent_id, "parents")
+        in_tenant(cost_center_child), in_list(cost_center_child.c.parent_id, "parents")
     )
 )
 

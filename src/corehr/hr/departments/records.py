@@ -11,7 +11,7 @@ from corehr.engines.timeline import version_as_of
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.feature import DataRange
-from corehr.kernel.statements import in_list, insert_into, of_tenant, statement, tenant_table, text_column
+from corehr.kernel.statements import in_list, in_tenant, insert_into, statement, tenant_table, text_column
 
 DEPARTMENT = Entity("department")
 
@@ -23,9 +23,9 @@ department = tenant_table(
 )
 
 _INSERT = insert_into(department)
-_SELECT_BY_IDS = statement(sa.select(department).where(of_tenant(department), in_list(department.c.id, "ids")))
+_SELECT_BY_IDS = statement(sa.select(department).where(in_tenant(department), in_list(department.c.id, "ids")))
 _SELECT_BY_DEPARTMENT_IDS = statement(
-    sa.select(department).where(of_tenant(department), in_list(department.c.department_id, "department_ids"))
+    sa.select(department).where(in_tenant(department), in_list(department.c.department_id, "department_ids"))
 )
 
 

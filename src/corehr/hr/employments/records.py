@@ -15,9 +15,9 @@ from corehr.kernel.statements import (
     bind,
     delete_by,
     in_list,
+    in_tenant,
     insert_into,
     matches,
-    of_tenant,
     select_by,
     statement,
     tenant_table,
@@ -74,12 +74,12 @@ class Employment(NamedTuple):
 _INSERT = insert_into(employment)
 _SELECT = select_by(employment, "id")
 _SELECT_FOR_UPDATE = statement(sa.select(employment).where(*matches(employment, "id")).with_for_update())
-_SELECT_MANY = statement(sa.select(employment).where(of_tenant(employment), in_list(employment.c.id, "ids")))
+_SELECT_MANY = statement(sa.select(employment).where(in_tenant(employment), in_list(employment.c.id, "ids")))
 _SELECT_BY_USER_IDS = statement(
-    sa.select(employment).where(of_tenant(employment), in_list(employment.c.user_id, "values"))
+    sa.select(employment).where(in_tenant(employment), in_list(employment.c.user_id, "values"))
 )
 _SELECT_BY_PEOPLE_ADMIN_IDS = statement(
-    sa.select(employment).where(of_tenant(employment), in_list(employment.c.people_admin_id, "values"))
+    sa.select(employment).where(in_tenant(employment), in_list(employment.c.people_admin_id, "values"))
 )
 _UPDATE_END_DATE = update_columns(employment, "end_date")
 _INSERT_LINES = insert_into(reporting_line)

@@ -15,9 +15,9 @@ from corehr.kernel.statements import (
     bind,
     delete_by,
     in_list,
+    in_tenant,
     insert_into,
     matches,
-    of_tenant,
     statement,
     tenant_table,
     text_column,
@@ -67,7 +67,7 @@ _SELECT_COUNT = statement(
     )
 )
 _in_period = (
-    of_tenant(assignment),
+    in_tenant(assignment),
     assignment.c.employment_id > bind("after_id"),
     assignment.c.valid_from <= bind("until"),
     assignment.c.valid_to > bind("since"),
@@ -88,7 +88,7 @@ _SELECT_EMPLOYMENT_IDS_IN_DEPARTMENT = statement(
 )
 _SELECT_BY_EMPLOYMENTS = statement(
     sa.select(assignment)
-    .where(of_tenant(assignment), in_list(assignment.c.employment_id, "employment_ids"))
+    .where(in_tenant(assignment), in_list(assignment.c.employment_id, "employment_ids"))
     .order_by(assignment.c.employment_id, assignment.c.valid_from)
 )
 

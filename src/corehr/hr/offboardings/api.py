@@ -33,7 +33,7 @@ def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | 
     return {**row, "info": {name: encode(value) for name, value in row["info"].items()}}
 
 
-def view_field(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
+def view_field_definition(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
     """Return the definition of the form field named `id`, or None."""
     definition = records.get_definitions(tx).get(id)
     return (
@@ -54,5 +54,5 @@ FEATURE = Feature(
         records.WITHDRAWAL: commands.on_withdrawal_decided,
     },
     daily_jobs=(DailyJob(records.list_due, commands.apply_due),),
-    record_views={"offboardings": view_record, "offboarding_fields": view_field},
+    record_views={"offboardings": view_record, "offboarding_fields": view_field_definition},
 )

@@ -18,9 +18,9 @@ from corehr.kernel.db import Row, Tx, decode_json, encode_json
 from corehr.kernel.statements import (
     bind,
     in_constants,
+    in_tenant,
     insert_into,
     matches,
-    of_tenant,
     select_by,
     statement,
     tenant_table,
@@ -185,7 +185,7 @@ _SELECT_BY_EMPLOYMENT = statement(
 _SELECT_DUE = statement(
     sa.select(offboarding.c.id, offboarding.c.employment_id, offboarding.c.offboarding_date)
     .where(
-        of_tenant(offboarding),
+        in_tenant(offboarding),
         in_constants(offboarding.c.status, READY_STATUSES),
         offboarding.c.offboarding_date < bind("day"),
     )

@@ -12,10 +12,10 @@ from corehr.hr.processes import events
 from corehr.kernel.db import Row, Tx, decode_json, encode_json
 from corehr.kernel.statements import (
     bind,
+    in_tenant,
     insert_into,
     integer_column,
     matches,
-    of_tenant,
     select_by,
     statement,
     tenant_table,
@@ -84,7 +84,7 @@ _UPDATE_TASK_ANSWER = update_columns(task, "answered_at", "reason", "by_system")
 _INSERT_ROLE = insert_into(role)
 _SELECT_ROLE = select_by(role, "employment_id", "role")
 _assigned = (
-    of_tenant(task),
+    in_tenant(task),
     task.c.approver == bind("approver"),
     task.c.status != int(TaskStatus.WAITING),
 )

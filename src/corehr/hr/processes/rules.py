@@ -110,7 +110,7 @@ APPROVER_STATUSES: Mapping[str, int] = {str(n): n for n in (-2, -1, 0, 1, 2, 3, 
 """Every `approver_status` that the page lists; corehr's tasks have only some of them."""
 
 
-def list_user_is_unknown(c: TaskListCase) -> bool:
+def task_list_user_is_unknown(c: TaskListCase) -> bool:
     return c.employment is None
 
 
@@ -119,16 +119,16 @@ def page_token_is_not_a_page(c: TaskListCase) -> bool:
     return not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1_000_000)
 
 
-def list_status_is_unknown(c: TaskListCase) -> bool:
+def task_list_status_is_unknown(c: TaskListCase) -> bool:
     return c.status is not None and str(c.status) not in APPROVER_STATUSES
 
 
 TASKS: Rulebook[TaskListCase] = Rulebook(
     "v2.approver.list",
     [
-        Rule(1160001, list_user_is_unknown, "`user_id` is not an employment"),
+        Rule(1160001, task_list_user_is_unknown, "`user_id` is not an employment"),
         Rule(1160101, page_token_is_not_a_page, "`page_token` is not a page number"),
-        Rule(1160121, list_status_is_unknown, "`approver_status` is not a documented one"),
+        Rule(1160121, task_list_status_is_unknown, "`approver_status` is not a documented one"),
         Rule(1160500, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],
 )

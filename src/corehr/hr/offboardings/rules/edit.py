@@ -174,7 +174,7 @@ def _actual_end_date(c: EditCase) -> IsoDate | None:
     return None if end == FOREVER else end
 
 
-def actual_contract_end_is_on_or_after(c: EditCase) -> bool:
+def contract_ended_on_or_after_last_day(c: EditCase) -> bool:
     return c.changes_offboarding_date and (_actual_end_date(c) or "") >= c.last_day
 
 
@@ -196,7 +196,7 @@ def is_after_contract_end(c: EditCase) -> bool:
     return (c.contract.get("contract_end_date") or FOREVER) < c.last_day
 
 
-def actual_contract_end_is_before(c: EditCase) -> bool:
+def contract_ended_before_last_day(c: EditCase) -> bool:
     return c.changes_offboarding_date and (_actual_end_date(c) or FOREVER) < c.last_day
 
 
@@ -268,7 +268,7 @@ EDIT: Rulebook[EditCase] = Rulebook(
         ),
         Rule(
             1160205,
-            actual_contract_end_is_on_or_after,
+            contract_ended_on_or_after_last_day,
             "the contract of the new last day has an actual end on or after it",
             "doc",
         ),
@@ -285,7 +285,7 @@ EDIT: Rulebook[EditCase] = Rulebook(
             "the last contract is not closed and its agreed end is before the new last day",
             "doc",
         ),
-        Rule(1160203, actual_contract_end_is_before, "the last contract was closed before the new last day", "doc"),
+        Rule(1160203, contract_ended_before_last_day, "the last contract was closed before the new last day", "doc"),
         Rule(
             1161000,
             GatewayReason.INTERNAL_ERROR,
