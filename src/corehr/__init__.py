@@ -1,1 +1,1 @@
-"""corehr: a self-hosted core-HR system that speaks the Feishu/Lark CoreHR Open API."""
+"""corehr: a self-hosted core-HR system that serves the Feishu/Lark CoreHR Open API."""
