@@ -49,13 +49,13 @@ floors: $(CHECK)
 	@$(BIN)/lint-imports --no-logo --cache-dir .cache/imports
 
 fresh: $(RUNTIME)
-	@$(BIN)/python -m corehr.entrypoints.docs --check
+	@$(BIN)/python -m corehr.reference.generate --check
 
 bench: $(RUNTIME) $(TEST) ## the benchmarks
 	@exec $(BIN)/python -m bench $(ARGS)
 
 docs: $(RUNTIME) ## regenerate the generated pages
-	@$(BIN)/python -m corehr.entrypoints.docs
+	@$(BIN)/python -m corehr.reference.generate
 
 lock: ## pin every dependency again, from pyproject.toml (needs the network)
 	@tools/lock $(ARGS)

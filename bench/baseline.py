@@ -7,8 +7,7 @@ import argparse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -17,19 +16,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from corehr.entrypoints import server
-from corehr.entrypoints.app import Installation
 from corehr.gateway.idempotency import idempotency
-from corehr.hr.employments.records import REPORTING_LINES, reporting_line
+from corehr.hr.employees.employments.records import REPORTING_LINES, reporting_line
 from corehr.hr.job_changes.records import job_change
 from corehr.hr.processes.records import process, task
 from corehr.kernel.clock import FOREVER, Clock
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.event_log import Event
 from corehr.kernel.ids import TimeOrderedIds
-from corehr.kernel.settings import open_store
 from corehr.kernel.statements import insert_into
+from corehr.kernel.stores import open_store
 from corehr.kernel.tenants import DEFAULT_TENANT_ID
+from corehr.server import run
 
 PATH = "/open-apis/corehr/v1/job_changes"
 TASKS = 2
@@ -217,10 +215,9 @@ def main() -> None:
     parser.add_argument("--db", required=True)
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
-    server.configure_logging()
+    run.configure_logging()
     store = open_store(options.db, Clock(), TimeOrderedIds())
-    installation = cast(Installation, SimpleNamespace(asgi=application(store)))
-    server.run(installation, server.bind("127.0.0.1", options.port), lambda: None)
+    run.run(application(store), run.bind("127.0.0.1", options.port), lambda: None)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from bench.company import EFFECTIVE_DATE, BenchData, add_days
-from corehr.gateway.opaque_ids import encode_open_id
+from corehr.apps.opaque_ids import encode_open_id
 from corehr.hr.job_changes.api import WIRE_TO_FIELD
 from corehr.hr.job_changes.records import EMPLOYMENT_FIELDS
 

@@ -17,16 +17,17 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from bench import offboardings
+from corehr import demo
+from corehr.app import schema
+from corehr.demo.demo_build import NamedRecords, get_named_records
+from corehr.demo.people import ALL_EMPLOYEES, job_change_request
 from corehr.engines import versions
 from corehr.engines.timeline import version_as_of
-from corehr.entrypoints import demo, schema
-from corehr.entrypoints.demo.demo_build import NamedRecords, get_named_records
-from corehr.entrypoints.demo.people import ALL_EMPLOYEES, job_change_request
 from corehr.hr.contracts import records as contracts
-from corehr.hr.employments import records as employments
+from corehr.hr.employees.employments import records as employments
+from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import commands
 from corehr.hr.job_changes.records import PENDING_STATUSES, job_change
-from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings.records import offboarding
 from corehr.hr.probation import records as probation
 from corehr.kernel import tenants
@@ -34,8 +35,8 @@ from corehr.kernel.clock import Clock, IsoDate, real_now, to_timestamp
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.errors import BusinessError
 from corehr.kernel.ids import TimeOrderedIds
-from corehr.kernel.settings import open_store
 from corehr.kernel.statements import bind, in_constants, in_tenant, metadata, statement
+from corehr.kernel.stores import open_store
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src" / "corehr"

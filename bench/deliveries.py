@@ -17,11 +17,11 @@ import msgspec
 
 from bench import bodies, company, load, servers
 from bench.company import HERE
-from corehr.entrypoints.stores import open_for_command
-from corehr.gateway import spec
-from corehr.kernel import outbox
-from corehr.kernel.subscribers import Subscriber, subscribe
+from corehr.cli.stores import open_for_command
+from corehr.delivery import outbox
+from corehr.delivery.subscribers import Subscriber, subscribe
 from corehr.kernel.tenants import DEFAULT_TENANT_ID
+from corehr.spec import loader
 
 COMPANY_SIZE = 10_000
 EMPLOYEES, REQUESTS_PER_EMPLOYEE = 300, 5
@@ -105,7 +105,7 @@ def _queue_events(url: str, webhook_url: str, target: int) -> int:
     """Subscribe the app to every event type and queue `target` events of the company's past; return how many."""
     with open_for_command(url) as store:  # at world time, so that what is due then is due now
         subscriber = Subscriber(DEFAULT_TENANT_ID, bodies.APP, "webhook", webhook_url, "", "token")
-        store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscribe(tx, subscriber, list(spec.load().events)))
+        store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscribe(tx, subscriber, list(loader.load().events)))
         queued, after, count = 0, 0, REPLAY_BATCH_SIZE
         while queued < target and count == REPLAY_BATCH_SIZE:
             last, limit = after, min(REPLAY_BATCH_SIZE, target - queued)

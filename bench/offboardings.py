@@ -7,14 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from corehr.demo import pre_hires as demo_pre_hires
+from corehr.demo.demo_build import NamedRecords, get_named_records
+from corehr.demo.offboardings import DEFAULT_INFO, answer_task
+from corehr.demo.people import ALL_EMPLOYEES
 from corehr.engines import versions
 from corehr.engines.approvals import TaskStatus
 from corehr.engines.timeline import version_as_of
-from corehr.entrypoints.demo import pre_hires as demo_pre_hires
-from corehr.entrypoints.demo.demo_build import NamedRecords, get_named_records
-from corehr.entrypoints.demo.offboardings import DEFAULT_INFO, answer_task
-from corehr.entrypoints.demo.people import ALL_EMPLOYEES
-from corehr.hr.employments import records as employments
+from corehr.hr.employees.employments import records as employments
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import APPROVAL_SUBJECT, OFFBOARDING_DATE, Status, offboarding
 from corehr.hr.offboardings.rules.case import EditCase

@@ -19,7 +19,7 @@ import psycopg
 from bench.bodies import APP, SECRET
 from bench.company import HERE
 
-COREHR_COMMAND = ("-m", "corehr.entrypoints.cli", "serve", "--rate-limits", "off")
+COREHR_COMMAND = ("-m", "corehr.cli.main", "serve", "--rate-limits", "off")
 BASELINE_COMMAND = ("-m", "bench.baseline")
 TIMEOUT_SECONDS = 30
 """Seconds for a server to be ready, or to stop."""

@@ -15,7 +15,8 @@ EMPLOYEE_COUNT = 60
 
 
 def _prepare(url: str) -> None:
-    from corehr.entrypoints import demo, schema
+    from corehr import demo
+    from corehr.app import schema
 
     schema.upgrade(url)
     demo.prepare(url, employees=EMPLOYEE_COUNT, seed=1, now=NOW)

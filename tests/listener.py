@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from tests.server import free_port
+from tests.server_process import free_port
 
 
 class ReceivedRequest(NamedTuple):

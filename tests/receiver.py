@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from corehr.gateway.egress import EgressPolicy
-from corehr.gateway.webhooks import WebhookClient
-from corehr.kernel.outbox import AttemptResult
+from corehr.delivery.egress import EgressPolicy
+from corehr.delivery.outbox import AttemptResult
+from corehr.delivery.webhooks import WebhookClient
 
 KEY, TOKEN = "test key", "v-token"
 EVENT = json.dumps(

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 import msgspec
 import sqlalchemy as sa
 
-from corehr.entrypoints.app import open_installation
+from corehr.app.settings import Settings
 from corehr.kernel.db import Tx
-from corehr.kernel.settings import Settings
 from corehr.kernel.statements import in_tenant, metadata, statement
+from corehr.server.asgi import open_application
 
 APP_ALL = "cli_a000000000000001"
 APP_NO_SCOPES = "cli_a000000000000002"
@@ -70,7 +70,8 @@ class World:
     def __init__(self, url: str, *, rate_limits: bool = False, sandbox: bool = True) -> None:
         self.url = url
         self._runner = asyncio.Runner()
-        self.installation = open_installation(Settings(db=url, sandbox=sandbox, rate_limits=rate_limits))
+        self.application = open_application(Settings(db=url, sandbox=sandbox, rate_limits=rate_limits))
+        self.installation = self.application.installation
         self._runner.run(self.installation.start())
         self._tokens: dict[str, str] = {}
         self._named: Any = None
@@ -259,7 +260,7 @@ class World:
         if app is not None:
             request_headers["authorization"] = f"Bearer {await self._token(app)}"
         raw = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
-        return await asgi_request(self.installation.asgi, method, path, raw, query or {}, request_headers)
+        return await asgi_request(self.application.asgi, method, path, raw, query or {}, request_headers)
 
 
 COREHR_ID_TYPES = {"user_id_type": "people_corehr_id", "department_id_type": "people_corehr_department_id"}

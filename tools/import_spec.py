@@ -1,4 +1,4 @@
-"""Convert a folder of extracted API facts (JSON) into the TOML that `corehr.gateway.spec` reads.
+"""Convert a folder of extracted API facts (JSON) into the TOML that `corehr.spec.loader` reads.
 
     python tools/import_spec.py FACTS --operation v1.job_change.create --event corehr.job_data.changed_v1
     python tools/import_spec.py FACTS --all --out SOME_FOLDER

@@ -12,12 +12,13 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 import corehr
-from corehr.entrypoints import demo, schema
-from corehr.gateway import spec as gateway_spec
-from corehr.gateway.fields import Field
+from corehr import demo
+from corehr.app import schema
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import Checklist
 from corehr.kernel.db import Tx
+from corehr.spec import loader as gateway_spec
+from corehr.spec.fields import Field
 from tests.conftest import EMPLOYEE_COUNT, NOW
 from tests.hr.offboardings.offboarding_calls import create_offboarding, day_from_today, edit_ok, fact_of, revoke_ok
 from tests.hr.pre_hires.pre_hire_calls import withdraw_ok

@@ -2,12 +2,12 @@
 
 import pytest
 
+from corehr.app.features import COMMANDS, QUERIES, RULEBOOKS, check_rulebooks_match_spec
 from corehr.engines.rulebook import Unreachable
-from corehr.entrypoints import docs
-from corehr.entrypoints.app import COMMANDS, QUERIES, RULEBOOKS, check_rulebooks_match_spec
-from corehr.gateway import spec as gateway_spec
-from corehr.gateway.spec import SpecError
 from corehr.kernel.errors import INVALID_FIELD, GatewayReason
+from corehr.reference import generate
+from corehr.spec import loader as gateway_spec
+from corehr.spec.loader import SpecError
 
 SPEC = gateway_spec.load()
 EVIDENCE = {"doc", "sdk", "recorded", "inferred"}
@@ -36,7 +36,7 @@ def test_every_violation_is_named_once_per_code():
         assert len(rules) == len(set(rules)), rulebook.operation
 
 
-@pytest.mark.parametrize("page", sorted(docs.generated_pages()))
+@pytest.mark.parametrize("page", sorted(generate.generated_pages()))
 def test_generated_pages_are_up_to_date(page, request):
     path = request.config.rootpath / page
-    assert path.read_text() == docs.generated_pages()[page], "run  make docs"
+    assert path.read_text() == generate.generated_pages()[page], "run  make docs"

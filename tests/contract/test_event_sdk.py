@@ -16,25 +16,25 @@ import pytest
 from lark_oapi.api.corehr import v1, v2
 from lark_oapi.core.model import RawRequest
 
-from corehr.entrypoints import coverage
-from corehr.gateway import spec
-from corehr.gateway.apps import ALL_SCOPES, App
-from corehr.gateway.envelopes import build_envelope
-from corehr.gateway.fields import Field
-from corehr.gateway.webhooks import encrypt_body, sign
+from corehr.apps.registry import App
+from corehr.apps.scopes import ALL_SCOPES, DataRange
+from corehr.delivery import subscribers as kernel_subscribers
+from corehr.delivery.renderer import build_envelope
+from corehr.delivery.webhooks import encrypt_body, sign
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import Checklist
-from corehr.kernel import subscribers as kernel_subscribers
-from corehr.kernel.feature import DataRange
+from corehr.reference import coverage
+from corehr.spec import loader
+from corehr.spec.fields import Field
 from tests.hr.offboardings.offboarding_calls import fact_of, revoke_ok
 from tests.listener import Listener, ReceivedRequest
-from tests.server import Server, running_server
+from tests.server_process import Server, running_server
 from tests.stores import skip_or_fail
 from tests.world import APP_ALL, APP_SECRETS, World
 
 KEYS: Final = {"encrypt_key": "密钥 of the subscriber", "verification_token": "a token of the subscriber"}
 WRONG: Final = {name: f"not {value}" for name, value in KEYS.items()}
-EVENTS: Final = spec.load().events
+EVENTS: Final = loader.load().events
 CAUSED: Final = frozenset(coverage._emitting_features(EVENTS))
 """The event types that a feature emits."""
 

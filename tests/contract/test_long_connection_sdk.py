@@ -14,15 +14,15 @@ from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from corehr.gateway import apps as app_rows
+from corehr.apps import registry as app_rows
+from corehr.apps.registry import AppRegistry
+from corehr.delivery.connections import ClientConfig, LongConnections
+from corehr.delivery.outbox import AttemptResult
 from corehr.gateway import asgi_io
-from corehr.gateway.apps import AppRegistry
-from corehr.gateway.long_connection import ClientConfig, LongConnections
 from corehr.kernel import tenants
-from corehr.kernel.outbox import AttemptResult
 from tests.contract.sdk_listeners import SDKS, SdkListener, require, running_listener
 from tests.gateway import fake_api
-from tests.server import free_port
+from tests.server_process import free_port
 
 UPDATED = "corehr.job_change.updated_v1"
 LEFT = "corehr.offboarding.updated_v2"

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from tests.contract.sdk_listeners import SDKS, SdkListener, require, running_listener
-from tests.server import Server
+from tests.server_process import Server
 from tests.world import APP_ALL, APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH, TENANT_TOKEN_PATH
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.server import Server, running_server
+from tests.server_process import Server, running_server
 from tests.stores import skip_or_fail
 from tests.world import APP_ALL, APP_NO_FIELD_SCOPES, APP_NO_SCOPES, APP_SECRETS, COREHR_ID_TYPES, TENANT_TOKEN_PATH
 

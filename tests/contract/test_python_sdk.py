@@ -9,7 +9,7 @@ import lark_oapi as lark
 import pytest
 from lark_oapi.api.corehr import v1, v2
 
-from tests.server import Server, running_server
+from tests.server_process import Server, running_server
 from tests.world import (
     APP_ALL,
     APP_NO_FIELD_SCOPES,

@@ -16,15 +16,15 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from corehr.entrypoints.app import COMMANDS, QUERIES, RULEBOOKS
-from corehr.entrypoints.openapi import document
-from corehr.gateway import spec
+from corehr.app.features import COMMANDS, QUERIES, RULEBOOKS
 from corehr.gateway.responses import INVALID_TYPE, encode_json
 from corehr.kernel.errors import INVALID_FIELD
-from tests.server import Server, running_server
+from corehr.reference.openapi import document
+from corehr.spec import loader
+from tests.server_process import Server, running_server
 from tests.world import APP_ALL, APP_SECRETS, APP_STORE, TENANT_TOKEN_PATH
 
-SPEC = spec.load()
+SPEC = loader.load()
 DOCUMENT = encode_json(document(SPEC, (*COMMANDS, *QUERIES)))
 CHECKS = [status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
 

@@ -19,7 +19,7 @@ from lark_oapi.core.model import RawRequest
 from lark_oapi.core.token import TokenManager
 
 from tests.listener import Listener, ReceivedRequest
-from tests.server import Server
+from tests.server_process import Server
 from tests.stores import skip_or_fail
 from tests.world import APP_SECRETS, APP_STORE
 

@@ -12,22 +12,22 @@ from typing import Any
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from corehr.gateway import apps as app_rows
-from corehr.gateway.apps import App, AppRegistry, app_table
-from corehr.gateway.fields import FieldParser
+from corehr.apps import registry as app_rows
+from corehr.apps.handlers import Call, JsonObject
+from corehr.apps.registry import App, AppRegistry, app_table
 from corehr.gateway.idempotency import idempotency
 from corehr.gateway.pipeline import Gateway
 from corehr.gateway.rate_limits import RateLimiter
-from corehr.gateway.spec import Operation, RateLimit, Spec
 from corehr.gateway.tokens import TokenIssuer
 from corehr.kernel import tenants
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.event_log import event
-from corehr.kernel.feature import Call, JsonObject
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.sqlite import SqliteStore
 from corehr.kernel.statements import insert_into, metadata, select_by, tenant_table, text_column
+from corehr.spec.fields import FieldParser
+from corehr.spec.loader import Operation, RateLimit, Spec
 
 SERVER_KEY = "the key of the fake company"
 ANN, BOB = "7000000000000000001", "7000000000000000002"

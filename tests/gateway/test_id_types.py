@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corehr.gateway import opaque_ids
+from corehr.apps import opaque_ids
+from corehr.apps.opaque_ids import encode_open_department_id, encode_open_id, encode_union_id
 from corehr.gateway.id_types import IdTranslator
-from corehr.gateway.opaque_ids import encode_open_department_id, encode_open_id, encode_union_id
 from corehr.gateway.schemas import Arguments
 from corehr.kernel.ids import UNKNOWN_ID
 from tests.gateway.fake_api import (

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from corehr.apps.opaque_ids import encode_open_id, encode_union_id
+from corehr.apps.registry import app_table
 from corehr.gateway import idempotency
-from corehr.gateway.apps import app_table
-from corehr.gateway.opaque_ids import encode_open_id, encode_union_id
 from corehr.kernel import tenants
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store

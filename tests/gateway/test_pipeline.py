@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from corehr.apps.handlers import Call
 from corehr.gateway.pipeline import Exchange
 from corehr.kernel.errors import INVALID_FIELD, BusinessError, GatewayReason
-from corehr.kernel.feature import Call
 from tests.gateway import fake_api
 from tests.gateway.fake_api import ANN, CREATE, GET, RECENT, FakeApi, new_app
 

@@ -1,7 +1,7 @@
 """Rate limit windows, on a clock that the test sets."""
 
 from corehr.gateway.rate_limits import RateLimiter, RateLimitExceeded
-from corehr.gateway.spec import RateLimit
+from corehr.spec.loader import RateLimit
 
 MINE, OTHERS = ("toy.note.create", "1", "cli_a"), ("toy.note.create", "1", "cli_b")
 DUAL = (RateLimit(1000, 60), RateLimit(50, 1))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corehr.gateway.fields import FieldParser
 from corehr.gateway.schemas import Arguments, RequestSchema, ValidationError
-from corehr.gateway.spec import Operation, load
+from corehr.spec.fields import FieldParser
+from corehr.spec.loader import Operation, load
 
 SPEC = load()
 CREATE = RequestSchema(SPEC.operations["v1.job_change.create"])

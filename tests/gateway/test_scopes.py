@@ -2,9 +2,10 @@
 
 import pytest
 
-from corehr.gateway import spec
+from corehr.apps.scopes import FieldScopeFilter
 from corehr.gateway.responses import PlatformError
-from corehr.gateway.scopes import FieldScopeFilter, require_scope
+from corehr.gateway.scopes import require_scope
+from corehr.spec import loader
 from tests.gateway.fake_api import FakeApi, new_app, operation
 
 NESTED = operation(
@@ -137,7 +138,7 @@ def test_apps_that_differ_in_other_scopes_share_hidden_fields():
     ],
 )
 def test_an_event_names_the_user_id_to_apps_with_its_scope(scopes, ids):
-    offboarding = spec.load().events["corehr.offboarding.status_updated_v2"]
+    offboarding = loader.load().events["corehr.offboarding.status_updated_v2"]
     event_body = {"employment_id": "7", "status": 2}
     all_ids = {"union_id": "on_1", "user_id": "e33ggbyz", "open_id": "ou_1"}
     seen = FieldScopeFilter(offboarding.body).apply(scopes, {**event_body, "target_user_id": all_ids})

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from corehr.gateway import apps
-from corehr.gateway.apps import AppRegistry
-from corehr.gateway.tickets import HOUR_SECONDS, AppTickets
+from corehr.apps import registry
+from corehr.apps.registry import AppRegistry
+from corehr.delivery.ticket_push import HOUR_SECONDS, AppTickets
 from corehr.gateway.tokens import (
     RESEND_TICKET_PATH,
     STORE_APP_TOKEN_PATH,
@@ -39,7 +39,8 @@ class Seconds:
 
 def create_app(store, **attributes):
     return store.command_sync(
-        tenants.DEFAULT_TENANT_ID, lambda tx: apps.create_app(tx, "toy", app_id=APP_ID, app_secret=SECRET, **attributes)
+        tenants.DEFAULT_TENANT_ID,
+        lambda tx: registry.create_app(tx, "toy", app_id=APP_ID, app_secret=SECRET, **attributes),
     )
 
 
@@ -104,10 +105,12 @@ def test_credentials_that_do_not_match(api):
 def test_an_app_without_a_right_to_tokens(api):
     create_app(api.store, type="store")
     assert request_token(api, {"app_id": APP_ID, "app_secret": SECRET})["code"] == 10005
-    api.store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: apps.set_enabled(tx, api.app.app_id, enabled=False))
+    api.store.command_sync(
+        tenants.DEFAULT_TENANT_ID, lambda tx: registry.set_enabled(tx, api.app.app_id, enabled=False)
+    )
     restarted = FakeApi(api.store)
     _, app_secret = api.store.command_sync(
-        tenants.DEFAULT_TENANT_ID, lambda tx: (None, apps.rotate_secret(tx, api.app.app_id))
+        tenants.DEFAULT_TENANT_ID, lambda tx: (None, registry.rotate_secret(tx, api.app.app_id))
     )
     got = request_token(restarted, {"app_id": api.app.app_id, "app_secret": app_secret})
     assert got == {"code": 10014, "msg": "app unauthorized"}
@@ -272,7 +275,9 @@ def test_credentials_of_no_store_app(store_app, path):
 
 def test_a_disabled_store_app(store_app):
     body = {"app_access_token": store_app.app_token(), "tenant_key": store_app.app.tenant_key}
-    store_app.api.store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: apps.set_enabled(tx, APP_ID, enabled=False))
+    store_app.api.store.command_sync(
+        tenants.DEFAULT_TENANT_ID, lambda tx: registry.set_enabled(tx, APP_ID, enabled=False)
+    )
     store_app.api.apps._refreshed_at -= 1.01
     for path in (STORE_APP_TOKEN_PATH, STORE_TENANT_TOKEN_PATH, RESEND_TICKET_PATH):
         assert store_app.outcome_of(path, **body) == (10014, "app unauthorized", "app_is_disabled")
@@ -321,7 +326,7 @@ def test_a_tenant_that_is_not_the_apps(store_app):
 
 def test_a_custom_app_at_the_endpoints_of_store_apps(store_app):
     app_id, app_secret = store_app.api.store.command_sync(
-        tenants.DEFAULT_TENANT_ID, lambda tx: apps.create_app(tx, "custom")
+        tenants.DEFAULT_TENANT_ID, lambda tx: registry.create_app(tx, "custom")
     )
     custom = {"app_id": app_id, "app_secret": app_secret}
     assert store_app.outcome_of(STORE_APP_TOKEN_PATH, **custom) == (10005, "app id unauthorized", "app_is_custom")
@@ -384,7 +389,7 @@ def test_a_token_outlives_a_restart_but_not_its_expiry(store):
 def test_rotating_the_secret_keeps_tokens(api):
     app_id, old = create_app(api.store)
     token = request_token(api, {"app_id": app_id, "app_secret": old})["tenant_access_token"]
-    new_secret = api.store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: apps.rotate_secret(tx, app_id))
+    new_secret = api.store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: registry.rotate_secret(tx, app_id))
     restarted = FakeApi(api.store)
     assert request_token(restarted, {"app_id": app_id, "app_secret": old})["code"] == 10014
     assert request_token(restarted, {"app_id": app_id, "app_secret": new_secret})["tenant_access_token"] == token
@@ -437,7 +442,9 @@ def test_every_byte_of_a_token_is_signed(api):
 def test_a_disabled_app_is_refused_within_a_second(api):
     token = api.token()
     assert api.call(CALL, token=token).json["code"] == 0
-    api.store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: apps.set_enabled(tx, api.app.app_id, enabled=False))
+    api.store.command_sync(
+        tenants.DEFAULT_TENANT_ID, lambda tx: registry.set_enabled(tx, api.app.app_id, enabled=False)
+    )
     api.apps._refreshed_at -= 1.01
     got = api.call(CALL, token=token)
     assert (got.status, got.json["code"], got.json["msg"]) == (400, 99991662, "app not in use")
@@ -451,7 +458,7 @@ def test_an_app_created_by_another_process_is_seen_at_once(api):
 def test_a_token_of_another_tenants_app_has_another_signature(store):
     other_tenant = tenants.Tenant("2", "0" * 16, "Elsewhere", "Asia/Tokyo", "another key", None, None, None)
     store.command_sync("2", lambda tx: tenants.insert(tx, other_tenant))
-    app_id, _ = store.command_sync("2", lambda tx: apps.create_app(tx, "abroad"))
+    app_id, _ = store.command_sync("2", lambda tx: registry.create_app(tx, "abroad"))
     api = FakeApi(store)
     other_app = asyncio.run(api.apps.get(app_id))
     assert other_app is not None
@@ -463,6 +470,6 @@ def test_a_token_of_another_tenants_app_has_another_signature(store):
 
 def test_secrets_are_not_stored(store):
     create_app(store)
-    [row] = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(select_by(apps.app_table)))
+    [row] = store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(select_by(registry.app_table)))
     assert SECRET not in repr(row)
     assert fake_api.SERVER_KEY not in repr(new_app(store))

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -12,7 +13,6 @@ import sqlalchemy as sa
 
 from corehr.kernel.clock import Clock, IsoDate, local_date, next_day
 from corehr.kernel.db import Store, Tx
-from corehr.kernel.feature import DailyJob
 from corehr.kernel.statements import in_tenant, insert_into, statement, tenant_table, text_column, update_columns
 
 ZONE_RECHECK_INTERVAL = timedelta(minutes=15)
@@ -43,6 +43,17 @@ def open_zone(tx: Tx, zone: str) -> None:
 def last_processed_days(tx: Tx) -> dict[str, IsoDate]:
     """Return the last processed day of each time zone."""
     return {row["zone"]: row["day"] for row in tx.fetch_all(_SELECT_ALL)}
+
+
+@dataclass(frozen=True)
+class DailyJob:
+    """A job that runs when a day begins in a time zone.
+
+    `due(tx, zone, day)` returns the ids that are due by that day; `run(tx, id)` runs for each in a command of its own.
+    """
+
+    due: Callable[[Tx, str, IsoDate], Sequence[str]]
+    run: Callable[[Tx, str], None]
 
 
 class TimedWork(Protocol):

@@ -6,22 +6,15 @@ the operation's rulebook decides which error that is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from corehr.gateway.apps import App
-from corehr.gateway.opaque_ids import (
-    OpaqueIdCodec,
-    is_corehr_id,
-    open_department_id_codec,
-    open_id_codec,
-    union_id_codec,
-)
+from corehr.apps.id_directory import IdDirectory
+from corehr.apps.opaque_ids import OpaqueIdCodec, is_corehr_id, open_department_id_codec, open_id_codec, union_id_codec
+from corehr.apps.registry import App
 from corehr.gateway.schemas import Arguments
-from corehr.gateway.spec import Field, Operation
-from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import DataRange
 from corehr.kernel.ids import UNKNOWN_ID
+from corehr.spec.loader import Field, Operation
 
 USER_ID_TYPE = "user_id_type"
 DEPARTMENT_ID_TYPE = "department_id_type"
@@ -30,30 +23,6 @@ _COREHR_ID_TYPES = frozenset({"people_corehr_id", "people_corehr_department_id"}
 _EXTERNAL_EMPLOYMENT_ID_TYPES = frozenset({"user_id", "people_admin_id"})
 _EXTERNAL_ID_TYPES = _EXTERNAL_EMPLOYMENT_ID_TYPES | {"department_id"}
 _ID_TYPES = _COREHR_ID_TYPES | _EXTERNAL_ID_TYPES | {"open_id", "union_id", "open_department_id"}
-
-
-class IdDirectory(Protocol):
-    """Looks up the ids that a company gave its people and departments; ids that match nothing are left out."""
-
-    def employments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
-        """Return employment ids by external id; `id_type` is user_id or people_admin_id."""
-        ...
-
-    def external_ids_of_employments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
-        """Return external ids of type user_id or people_admin_id by employment id."""
-        ...
-
-    def departments_by_external_id(self, tx: Tx, id_type: str, values: Sequence[str]) -> Mapping[str, str]:
-        """Return CoreHR department ids by external id; `id_type` is department_id."""
-        ...
-
-    def external_ids_of_departments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
-        """Return ids of type department_id by CoreHR department id."""
-        ...
-
-    def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
-        """Return whether the employee works in a department of the range on `day`."""
-        ...
 
 
 # ----------------------------------------------------------------------------------------------- paths to the ids

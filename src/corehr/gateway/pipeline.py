@@ -6,21 +6,25 @@ from typing import Any, Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from corehr.gateway import asgi_io, idempotency, long_connection, responses, scopes, tokens
-from corehr.gateway.apps import App, AppRegistry
-from corehr.gateway.claims import ExclusiveClaims
-from corehr.gateway.id_types import IdDirectory, IdTranslator
-from corehr.gateway.log_ids import new_log_id, sanitize_request_id
-from corehr.gateway.long_connection import LongConnections
+from corehr.apps.handlers import Call, Handler
+from corehr.apps.id_directory import IdDirectory
+from corehr.apps.log_ids import new_log_id, sanitize_request_id
+from corehr.apps.registry import App, AppRegistry
+from corehr.apps.scopes import FieldScopeFilter
+from corehr.delivery import connections
+from corehr.delivery.connections import LongConnections
+from corehr.delivery.ticket_push import AppTickets
+from corehr.gateway import asgi_io, idempotency, responses, tokens
+from corehr.gateway.exclusive_claims import ExclusiveClaims
+from corehr.gateway.id_types import IdTranslator
 from corehr.gateway.rate_limits import RateLimiter
 from corehr.gateway.responses import NOT_FOUND, PlatformError, Response
 from corehr.gateway.routes import RouteTable
 from corehr.gateway.schemas import Arguments, RequestSchema, ValidationError
-from corehr.gateway.spec import Operation, Spec
-from corehr.gateway.tickets import AppTickets
+from corehr.gateway.scopes import require_scope
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.errors import INVALID_FIELD, BusinessError, GatewayReason
-from corehr.kernel.feature import Call, Handler
+from corehr.spec.loader import Operation, Spec
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +97,7 @@ class Endpoint:
         self.writes = writes
         self.id_translator = id_translator
         self.schema = RequestSchema(operation)
-        self.field_filter = scopes.FieldScopeFilter(operation.response)
+        self.field_filter = FieldScopeFilter(operation.response)
         self.value_scopes = [(field.name, field.value_scopes) for field in operation.query if field.value_scopes]
         self.idempotency_field = _idempotency_field(operation) if writes else None
         self.malformed_code = gateway_codes.get(GatewayReason.MALFORMED)
@@ -161,7 +165,7 @@ async def check_app_type(gateway: "Gateway", request: RequestContext) -> None:
 
 
 async def check_scopes(gateway: "Gateway", request: RequestContext) -> None:
-    scopes.require_scope(request.app, request.endpoint.operation.scopes, "scope_is_missing")
+    require_scope(request.app, request.endpoint.operation.scopes, "scope_is_missing")
 
 
 async def check_rate_limit(gateway: "Gateway", request: RequestContext) -> None:
@@ -189,7 +193,7 @@ async def check_value_scopes(gateway: "Gateway", request: RequestContext) -> Non
     for name, value_scopes in request.endpoint.value_scopes:
         needed = value_scopes.get(request.arguments.query.get(name, ""))
         if needed is not None:
-            scopes.require_scope(request.app, needed, "value_scope_is_missing")
+            require_scope(request.app, needed, "value_scope_is_missing")
 
 
 PRE_TRANSACTION_STEPS = (authenticate, check_app_type, check_scopes, check_rate_limit, validate, check_value_scopes)
@@ -346,7 +350,7 @@ class Gateway:
         if found is None or endpoint is None:
             if tokens.is_token_endpoint(exchange.method, path):
                 return await self._issue_token(exchange, path, receive)
-            if self.connections is not None and (exchange.method, path) == ("POST", long_connection.ENDPOINT_PATH):
+            if self.connections is not None and (exchange.method, path) == ("POST", connections.ENDPOINT_PATH):
                 return await self._issue_connection_address(self.connections, exchange, scope, receive)
             exchange.refused_by = "path_is_unknown"
             return NOT_FOUND

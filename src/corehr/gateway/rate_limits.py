@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import NamedTuple
 
-from corehr.gateway.spec import RateLimit
 from corehr.kernel.clock import real_seconds
+from corehr.spec.loader import RateLimit
 
 _SWEEP_AT = 10_000
 

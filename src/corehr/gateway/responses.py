@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from corehr.gateway.headers import RATE_LIMIT_LIMIT, RATE_LIMIT_RESET
-from corehr.gateway.spec import Operation, Spec
 from corehr.kernel.errors import INVALID_FIELD, BusinessError
+from corehr.spec.loader import Operation, Spec
 
 encode_json = msgspec.json.Encoder().encode
 """Encodes JSON in UTF-8, members in insertion order."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
-from corehr.gateway.spec import Operation
+from corehr.spec.loader import Operation
 
 _NO_PARAMS: Mapping[str, str] = {}
 

@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
 
 import msgspec
 
-from corehr.gateway.fields import Field
-from corehr.gateway.spec import Operation
 from corehr.gateway.validator import (
     DATE_PATTERN,
     INT64_RANGE,
@@ -25,6 +23,8 @@ from corehr.gateway.validator import (
     strip_nulls,
     type_error,
 )
+from corehr.spec.fields import Field
+from corehr.spec.loader import Operation
 
 __all__ = ["Arguments", "RequestSchema", "ValidationError"]
 

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from corehr.gateway.apps import App, AppRegistry
+from corehr.apps.registry import App, AppRegistry
+from corehr.delivery.ticket_push import AppTickets
 from corehr.gateway.responses import (
     APP_DISABLED,
     INVALID_TOKEN,
@@ -19,7 +20,6 @@ from corehr.gateway.responses import (
     Response,
     encode_json,
 )
-from corehr.gateway.tickets import AppTickets
 from corehr.kernel.clock import parse_timestamp, real_seconds
 from corehr.kernel.db import decode_json
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from corehr.gateway.fields import Field
+from corehr.spec.fields import Field
 
 INVALID_TYPE = 9499
 INVALID_FIELD = 99992402

@@ -7,7 +7,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from corehr.kernel import event_log, outbox
+from corehr.delivery import outbox
+from corehr.kernel import event_log
 from corehr.kernel.clock import to_timestamp
 from corehr.kernel.event_log import Event
 from corehr.kernel.ids import Ids

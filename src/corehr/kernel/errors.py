@@ -20,6 +20,10 @@ INVALID_FIELD = 99992402
 """The platform's code for an invalid field; rulebooks may bind rules to it."""
 
 
+class UsageError(Exception):
+    """A mistake of the operator; the message says on one line what to do instead."""
+
+
 class BusinessError(Exception):
     """A documented error of an operation; one code may mean different things in two operations.
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
-from corehr.hr.locations.records import LOCATION
+from corehr.hr.organization.locations import LOCATION
 from corehr.kernel.db import Tx
 from tests.listener import Listener
 from tests.world import APP_ALL, World

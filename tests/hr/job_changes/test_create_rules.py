@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from corehr.gateway import spec
 from corehr.hr.job_changes.rules.create import CREATE
-from corehr.hr.job_families.records import JOB_FAMILY
+from corehr.hr.job_management.job_families import JOB_FAMILY
+from corehr.spec import loader
 from tests.world import APP_ALL, APP_ONE_DEPARTMENT, World
 
 UNKNOWN_ID = "7999999999999999999"
-DOCUMENTED_ERRORS = spec.load().operations["v1.job_change.create"].errors
+DOCUMENTED_ERRORS = loader.load().operations["v1.job_change.create"].errors
 JobChangeArgs = Mapping[str, Any]
 
 

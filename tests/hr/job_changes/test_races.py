@@ -141,7 +141,7 @@ def test_one_headcount_two_people(world):
     a, b = world.hire(2)
 
     def leave_one_place(tx):
-        from corehr.hr.job_datas import records as job_datas
+        from corehr.hr.employees.job_datas import records as job_datas
 
         headcount = job_datas.count_employments(tx, {"department_id": department}, world.today(), "")
         workforce_plans.create(

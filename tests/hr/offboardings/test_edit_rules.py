@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from corehr.gateway import spec
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Status
+from corehr.spec import loader
 from tests.hr.offboardings import offboarding_calls
 from tests.hr.offboardings.offboarding_calls import (
     EDIT,
@@ -22,7 +22,7 @@ from tests.world import APP_ALL, APP_ONE_DEPARTMENT, World
 
 UNKNOWN_ID = "7999999999999999999"
 OPERATION = "v2.offboarding.edit"
-PAGE = spec.load().operations[OPERATION].errors
+PAGE = loader.load().operations[OPERATION].errors
 Body = Mapping[str, Any]
 BodyFactory = Callable[[World], Body]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from corehr.hr.locations.records import LOCATION
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Checklist, Status
+from corehr.hr.organization.locations import LOCATION
 from corehr.hr.processes import records as processes
 from tests.hr.offboardings.offboarding_calls import (
     STATUS_V1,

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from corehr.gateway import spec
 from corehr.hr.offboardings.records import Status
 from corehr.hr.offboardings.rules.revoke import REVOKE as RULES
+from corehr.spec import loader
 from tests.hr.offboardings.offboarding_calls import REVOKE, create_offboarding, day_from_today, fact_of
 from tests.world import APP_ALL, APP_ONE_DEPARTMENT, World
 
 UNKNOWN_ID = "7999999999999999999"
 OPERATION = "v2.offboarding.revoke"
-PAGE = spec.load().operations[OPERATION].errors
+PAGE = loader.load().operations[OPERATION].errors
 Body = Mapping[str, Any]
 BodyFactory = Callable[[World], Body]
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from corehr.apps.handlers import Call, JsonObject
+from corehr.engines.effective_dating import DailyJob
+from corehr.engines.feature import Feature
 from corehr.hr.job_changes import commands, records
 from corehr.hr.job_changes.records import Status
 from corehr.hr.job_changes.rules.case import CreateJobChange
@@ -10,7 +13,6 @@ from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_changes.rules.revoke import REVOKE
 from corehr.kernel.clock import IsoDate, epoch_millis, parse_timestamp
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.feature import Call, DailyJob, Feature, JsonObject
 
 STATUS_CODES: Final = {
     Status.APPROVING: 0,

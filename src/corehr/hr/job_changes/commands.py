@@ -3,23 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.approvals import ProcessStatus
 from corehr.hr.contracts import records as contracts
-from corehr.hr.employments import records as employments
+from corehr.hr.employees.employments import records as employments
+from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records
 from corehr.hr.job_changes.records import Status
 from corehr.hr.job_changes.rules.case import Case, CreateJobChange
 from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_changes.rules.revoke import MESSAGE_RULES, REVOKE, RevokeCase
-from corehr.hr.job_datas import records as job_datas
-from corehr.hr.locations import records as locations
+from corehr.hr.organization import locations
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel.clock import local_date
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.feature import DataRange
 
 APPROVAL_SUBJECT = "job_change"
 """The subject kind of approval processes about job changes."""

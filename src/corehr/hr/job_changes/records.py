@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from corehr.engines.timeline import Cause
 from corehr.hr.contracts import records as contracts
-from corehr.hr.employments import records as employments
+from corehr.hr.employees.employments import records as employments
 from corehr.hr.job_changes import events
 from corehr.kernel.clock import FOREVER, IsoDate
 from corehr.kernel.db import Row, Tx, decode_json, encode_json

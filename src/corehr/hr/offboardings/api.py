@@ -2,13 +2,15 @@
 
 from dataclasses import asdict
 
+from corehr.apps.handlers import Call, JsonObject
 from corehr.engines.custom_fields import encode
+from corehr.engines.effective_dating import DailyJob
+from corehr.engines.feature import Feature
 from corehr.hr.offboardings import commands, records
 from corehr.hr.offboardings.rules.edit import EDIT
 from corehr.hr.offboardings.rules.revoke import REVOKE
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import Call, DailyJob, Feature, JsonObject
 
 
 def edit_v2(tx: Tx, call: Call) -> JsonObject:

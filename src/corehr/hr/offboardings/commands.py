@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.custom_fields import Value
 from corehr.hr.contracts import records as contracts
-from corehr.hr.employments import records as employments
+from corehr.hr.employees.employments import records as employments
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Checklist, Status
 from corehr.hr.offboardings.rules.case import Case, EditCase
@@ -14,7 +15,6 @@ from corehr.hr.offboardings.rules.revoke import REVOKE
 from corehr.hr.processes import records as processes
 from corehr.kernel.clock import local_date
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.feature import DataRange
 
 
 def edit(tx: Tx, id: Any, operator_id: Any, update_data: Any, data_range: DataRange) -> None:

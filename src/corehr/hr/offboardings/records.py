@@ -8,11 +8,11 @@ import sqlalchemy as sa
 
 from corehr.engines.custom_fields import FieldDefinition, FieldType, Value
 from corehr.engines.timeline import Cause
-from corehr.hr.custom_fields import records as custom_fields
-from corehr.hr.employments import records as employments
-from corehr.hr.job_datas import records as job_datas
-from corehr.hr.locations import records as locations
+from corehr.hr.basic_data import custom_fields
+from corehr.hr.employees.employments import records as employments
+from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.offboardings import events
+from corehr.hr.organization import locations
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx, decode_json, encode_json
 from corehr.kernel.statements import (

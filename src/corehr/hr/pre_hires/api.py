@@ -1,10 +1,11 @@
 """The operation on pre-hires, and how the sandbox shows their records."""
 
+from corehr.apps.handlers import Call, JsonObject
+from corehr.engines.feature import Feature
 from corehr.hr.pre_hires import commands, records
 from corehr.hr.pre_hires.rules import WITHDRAW, WithdrawOnboarding
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import Call, Feature, JsonObject
 
 
 def withdraw_v2(tx: Tx, call: Call) -> JsonObject:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from corehr.apps.scopes import PreHireAccess
 from corehr.engines.rulebook import Rule, Rulebook
 from corehr.hr.pre_hires import records
 from corehr.hr.pre_hires.records import FlowStatus, Status, TaskStatus
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.errors import GatewayReason
-from corehr.kernel.feature import PreHireAccess
 
 MAX_REASON_CHARS: Final = 500
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from corehr.apps.handlers import Call, Handler, JsonObject
+from corehr.engines.feature import ApprovalCallback, Feature
 from corehr.hr.processes import commands, records, rules
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import ApprovalCallback, Call, Feature, Handler, JsonObject
 
 
 def answer_task_handler(callbacks: Mapping[str, ApprovalCallback]) -> Handler:

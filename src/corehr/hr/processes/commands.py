@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from corehr.engines.approvals import ProcessStatus
-from corehr.hr.employments import records as employments
+from corehr.engines.feature import ApprovalCallback
+from corehr.hr.employees.employments import records as employments
 from corehr.hr.processes import records, rules
 from corehr.kernel.db import Tx
-from corehr.kernel.feature import ApprovalCallback
 
 
 def make_answer_task(callbacks: Mapping[str, ApprovalCallback]) -> Callable[[Tx, rules.ApproverAnswer], None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from corehr.engines.approvals import ProcessStatus, Task, TaskStatus
 from corehr.engines.rulebook import Rule, Rulebook, Unreachable
-from corehr.hr.employments import records as employments
+from corehr.hr.employees.employments import records as employments
 from corehr.hr.processes import records
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.errors import GatewayReason

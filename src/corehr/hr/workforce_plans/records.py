@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from corehr.hr.job_datas.records import HEADCOUNT_FIELDS
+from corehr.hr.employees.job_datas.records import HEADCOUNT_FIELDS
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import bind, insert_into, integer_column, matches, statement, tenant_table, text_column

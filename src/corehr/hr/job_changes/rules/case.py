@@ -7,30 +7,29 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
+from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.entity import EntityStatus, status_as_of
 from corehr.engines.timeline import Timeline, version_as_of
-from corehr.hr.companies.records import COMPANY
+from corehr.hr.basic_data.employee_types import EMPLOYEE_TYPE
+from corehr.hr.basic_data.working_hours_types import WORKING_HOURS_TYPE
 from corehr.hr.contracts import records as contracts
-from corehr.hr.departments.records import DEPARTMENT
-from corehr.hr.employee_types.records import EMPLOYEE_TYPE
-from corehr.hr.employments import records as employments
-from corehr.hr.job_changes import records
-from corehr.hr.job_datas import records as job_datas
-from corehr.hr.job_families.records import JOB_FAMILY
-from corehr.hr.job_grades.records import JOB_GRADE
-from corehr.hr.job_levels.records import JOB_LEVEL
-from corehr.hr.jobs.records import JOB
-from corehr.hr.locations.records import LOCATION
+from corehr.hr.employees.employments import records as employments
+from corehr.hr.employees.job_datas import records as job_datas
+from corehr.hr.job_changes import records, transfer_types
+from corehr.hr.job_management.job_families import JOB_FAMILY
+from corehr.hr.job_management.job_grades import JOB_GRADE
+from corehr.hr.job_management.job_levels import JOB_LEVEL
+from corehr.hr.job_management.jobs import JOB
+from corehr.hr.job_management.positions import POSITION
 from corehr.hr.offboardings import records as offboardings
-from corehr.hr.positions.records import POSITION
+from corehr.hr.organization.companies import COMPANY
+from corehr.hr.organization.departments import DEPARTMENT
+from corehr.hr.organization.locations import LOCATION
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
-from corehr.hr.transfer_types import records as transfer_types
-from corehr.hr.working_hours_types.records import WORKING_HOURS_TYPE
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.feature import DataRange
 
 REFERENCES: Final[Mapping[str, str]] = {
     "department_id": DEPARTMENT.kind,

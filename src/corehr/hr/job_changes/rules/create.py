@@ -7,16 +7,13 @@ from typing import Any, Final
 from corehr.engines.entity import EntityStatus, status_as_of
 from corehr.engines.rulebook import Rule, Rulebook, with_name
 from corehr.engines.timeline import has_version_after
-from corehr.hr.cost_centers import records as cost_centers
-from corehr.hr.departments import records as departments
-from corehr.hr.employments import records as employments
+from corehr.hr.employees.employments import records as employments
+from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records
 from corehr.hr.job_changes.rules.case import Case, is_corehr_id, is_same_value, parse_hours
-from corehr.hr.job_datas import records as job_datas
-from corehr.hr.job_families import records as job_families
-from corehr.hr.jobs import records as jobs
-from corehr.hr.locations import records as locations
+from corehr.hr.job_management import job_families, jobs
 from corehr.hr.offboardings import records as offboardings
+from corehr.hr.organization import cost_centers, departments, locations
 from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel import tenants
 from corehr.kernel.clock import next_day

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from corehr.apps.scopes import DataRange
 from corehr.engines.rulebook import Rule, Rulebook
-from corehr.hr.departments import records as departments
-from corehr.hr.employments import records as employments
+from corehr.hr.employees.employments import records as employments
+from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records
-from corehr.hr.job_datas import records as job_datas
+from corehr.hr.organization import departments
 from corehr.hr.processes import records as processes
 from corehr.kernel import tenants
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.errors import GatewayReason
-from corehr.kernel.feature import DataRange
 from corehr.kernel.ids import UNKNOWN_ID
 
 

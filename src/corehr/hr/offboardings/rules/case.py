@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.custom_fields import FieldDefinition, InvalidValue, Value, decode
 from corehr.engines.timeline import Timeline
 from corehr.hr.contracts import records as contracts
-from corehr.hr.departments import records as departments
-from corehr.hr.employments import records as employments
+from corehr.hr.employees.employments import records as employments
+from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records as job_changes
-from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings import records
+from corehr.hr.organization import departments
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.kernel import tenants
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.feature import DataRange
 from corehr.kernel.ids import UNKNOWN_ID
 
 MAX_FIELDS_PER_EDIT: Final = 10_000

@@ -7,12 +7,10 @@ from corehr.engines import versions
 from corehr.engines.custom_fields import FieldType, InvalidValue, referenced_ids
 from corehr.engines.entity import EntityStatus, status_as_of
 from corehr.engines.rulebook import Rule, Rulebook, with_name
-from corehr.hr.companies.records import COMPANY
 from corehr.hr.contracts import records as contracts
-from corehr.hr.departments.records import DEPARTMENT
-from corehr.hr.employments import records as employments
+from corehr.hr.employees.employments import records as employments
+from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records as job_changes
-from corehr.hr.job_datas import records as job_datas
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Status
 from corehr.hr.offboardings.rules.case import (
@@ -24,6 +22,8 @@ from corehr.hr.offboardings.rules.case import (
     operator_is_unknown,
     start_date,
 )
+from corehr.hr.organization.companies import COMPANY
+from corehr.hr.organization.departments import DEPARTMENT
 from corehr.kernel.clock import FOREVER, IsoDate
 from corehr.kernel.errors import GatewayReason
 

@@ -3,8 +3,7 @@
 from corehr.engines import versions
 from corehr.engines.entity import EntityStatus, status_as_of
 from corehr.engines.rulebook import Rule, Rulebook
-from corehr.hr.departments.records import DEPARTMENT
-from corehr.hr.job_datas import records as job_datas
+from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.offboardings.records import Status
 from corehr.hr.offboardings.rules.case import (
     Case,
@@ -14,6 +13,7 @@ from corehr.hr.offboardings.rules.case import (
     offboarding_is_unknown,
     operator_is_unknown,
 )
+from corehr.hr.organization.departments import DEPARTMENT
 from corehr.kernel import tenants
 from corehr.kernel.errors import GatewayReason
 

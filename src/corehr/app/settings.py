@@ -1,0 +1,21 @@
+"""The settings of an installation."""
+
+from dataclasses import dataclass
+
+from corehr.kernel.tenants import DEFAULT_TENANT_ID
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a server; `db` is `sqlite:///path/file.db` or `postgresql://user@host/db`.
+
+    `webhook_hosts` are the hosts and networks that webhooks may go to. A sandbox without a token, which accepts calls
+    from this machine only, may always send webhooks to this machine.
+    """
+
+    db: str
+    tenant: str = DEFAULT_TENANT_ID
+    sandbox: bool = False
+    sandbox_token: str | None = None
+    rate_limits: bool = True
+    webhook_hosts: tuple[str, ...] = ()

@@ -1,0 +1,198 @@
+"""Apps: their credentials, their scopes, and their data range."""
+
+import hmac
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from corehr.apps.scopes import ALL_SCOPES, DataRange, PreHireAccess, Scopes
+from corehr.kernel.clock import real_now, to_timestamp
+from corehr.kernel.db import Row, Store, Tx, decode_json, encode_json
+from corehr.kernel.ids import random_hex
+from corehr.kernel.statements import (
+    in_tenant,
+    insert_into,
+    integer_column,
+    statement,
+    tenant_table,
+    text_column,
+    update_columns,
+)
+from corehr.kernel.tenants import DEFAULT_TENANT_ID, tenant
+
+AppType = Literal["custom", "store"]
+
+_REFRESH_AFTER_SECONDS = 0.5
+_MAX_AGE_SECONDS = 1.0
+
+app_table = tenant_table(
+    "app",
+    text_column("app_id", key=True),
+    text_column("name"),
+    text_column("type"),
+    text_column("secret_hash"),
+    text_column("scopes"),
+    text_column("data_range"),
+    text_column("pre_hires"),
+    integer_column("enabled"),
+    text_column("created_at"),
+)
+
+_with_tenant_keys = sa.select(app_table, tenant.c.server_key, tenant.c.tenant_key).join(
+    tenant, tenant.c.tenant == app_table.c.tenant
+)
+_INSERT = insert_into(app_table)
+_SELECT_ALL = statement(_with_tenant_keys.where(in_tenant(app_table)).order_by(app_table.c.app_id))
+# the only query without a tenant: a request names its app before its tenant is known
+_SELECT_OF_ALL_TENANTS = statement(_with_tenant_keys)
+_UPDATE_SECRET = update_columns(app_table, "secret_hash", by=("app_id",))
+_UPDATE_ENABLED = update_columns(app_table, "enabled", by=("app_id",))
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app of one tenant. `app_id` is unique in the installation: `cli_` and 16 hexadecimal digits.
+
+    `scopes` are the names of its scopes, or ALL_SCOPES; `created_at` is a timestamp of real time; `tenant_key` is the
+    platform's id of the tenant.
+    """
+
+    tenant: str
+    tenant_key: str
+    app_id: str
+    name: str
+    type: AppType
+    scopes: Scopes
+    data_range: DataRange
+    pre_hires: PreHireAccess
+    enabled: bool
+    created_at: str
+    secret_hash: str = field(repr=False)
+    server_key: str = field(repr=False)
+
+    @property
+    def type_in_spec(self) -> str:
+        """Return the app's type as the pages name it: custom or isv."""
+        return "isv" if self.type == "store" else self.type
+
+    def has_any_scope(self, any_of: Collection[str]) -> bool:
+        """Return whether the app has one of these scopes; True when `any_of` is empty."""
+        return isinstance(self.scopes, str) or not any_of or not self.scopes.isdisjoint(any_of)
+
+    def has_secret(self, app_secret: str) -> bool:
+        return hmac.compare_digest(self.secret_hash, _hash_secret(self.app_id, app_secret))
+
+
+def generate_app_id() -> str:
+    return f"cli_{random_hex(16)}"
+
+
+def create_app(
+    tx: Tx,
+    name: str,
+    *,
+    type: AppType = "custom",
+    scopes: Scopes = ALL_SCOPES,
+    data_range: Literal["all", "none"] | Collection[str] = "none",
+    pre_hires: PreHireAccess = "none",
+    app_id: str | None = None,
+    app_secret: str | None = None,
+    created_at: str | None = None,
+) -> tuple[str, str]:
+    """Insert an app and return its id and secret, generated unless they are given.
+
+    `data_range` may be a collection of department ids. `created_at` is a timestamp, the real time by default; the
+    windows in which tokens are issued are counted from it.
+    """
+    app_id = app_id or generate_app_id()
+    app_secret = app_secret or random_hex()
+    tx.execute(
+        _INSERT,
+        app_id=app_id,
+        name=name,
+        type=type,
+        secret_hash=_hash_secret(app_id, app_secret),
+        scopes=ALL_SCOPES if scopes == ALL_SCOPES else encode_json(sorted(scopes)).decode(),
+        data_range=data_range if isinstance(data_range, str) else encode_json(sorted(data_range)).decode(),
+        pre_hires=pre_hires,
+        enabled=1,
+        created_at=created_at or to_timestamp(real_now()),
+    )
+    return app_id, app_secret
+
+
+def list_apps(tx: Tx) -> Sequence[App]:
+    """Return the tenant's apps, ordered by app id."""
+    return [_from_row(row) for row in tx.fetch_all(_SELECT_ALL)]
+
+
+def rotate_secret(tx: Tx, app_id: str) -> str | None:
+    """Set and return a new secret, or None when there is no such app. Issued tokens stay valid until they expire."""
+    new_secret = random_hex()
+    return (
+        new_secret if tx.execute(_UPDATE_SECRET, app_id=app_id, secret_hash=_hash_secret(app_id, new_secret)) else None
+    )
+
+
+def set_enabled(tx: Tx, app_id: str, *, enabled: bool) -> bool:
+    """Enable or disable an app; return whether it exists."""
+    return tx.execute(_UPDATE_ENABLED, app_id=app_id, enabled=int(enabled)) == 1
+
+
+class AppRegistry:
+    """The apps of every tenant, cached in memory; a change by another process is visible within a second."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._apps: dict[str, App] = {}
+        self._refreshed_at = float("-inf")
+        self._running_refreshes = 0
+
+    async def get(self, app_id: str) -> App | None:
+        """Return the app, or None. A cached app is at most a second old; an unknown id always re-reads the database."""
+        age = monotonic() - self._refreshed_at
+        # one caller refreshes early; the others wait for a refresh only when the cache is a second old
+        if age > _MAX_AGE_SECONDS or (age > _REFRESH_AFTER_SECONDS and not self._running_refreshes):
+            await self._refresh()
+        app = self._apps.get(app_id)
+        if app is None:
+            await self._refresh()
+            app = self._apps.get(app_id)
+        return app
+
+    async def list_enabled_store_apps(self) -> Sequence[App]:
+        """Return the enabled store apps of every tenant, read from the database now."""
+        await self._refresh()
+        return [app for app in self._apps.values() if app.type == "store" and app.enabled]
+
+    async def _refresh(self) -> None:
+        started_at = monotonic()
+        self._running_refreshes += 1
+        try:
+            rows = await self._store.query(DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_SELECT_OF_ALL_TENANTS))
+        finally:
+            self._running_refreshes -= 1
+        if started_at > self._refreshed_at:
+            self._apps = {row["app_id"]: _from_row(row) for row in rows}
+            self._refreshed_at = started_at
+
+
+def _hash_secret(app_id: str, app_secret: str) -> str:
+    return hmac.digest(app_id.encode(), app_secret.encode(errors="surrogatepass"), "sha256").hex()
+
+
+def _from_row(row: Row) -> App:
+    values: dict[str, Any] = dict(row)
+    scopes, data_range = values["scopes"], values["data_range"]
+    values["scopes"] = ALL_SCOPES if scopes == ALL_SCOPES else frozenset(decode_json(scopes))
+    if data_range == "all" or values["type"] == "store":  # the range of a store app cannot be narrowed
+        values["data_range"] = DataRange(everyone=True)
+    else:
+        departments = () if data_range == "none" else decode_json(data_range)
+        values["data_range"] = DataRange(everyone=False, departments=frozenset(departments))
+    values["pre_hires"] = "all" if values["type"] == "store" else values["pre_hires"]
+    values["enabled"] = bool(values["enabled"])
+    return App(**values)

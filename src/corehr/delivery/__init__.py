@@ -1,0 +1,1 @@
+"""Events out: the outbox, and its delivery to webhooks and long connections."""

@@ -1,0 +1,1 @@
+"""Chapter "Basic information": types and fields that a company defines."""

@@ -1,1 +1,0 @@
-"""Companies: the legal entities people work for."""

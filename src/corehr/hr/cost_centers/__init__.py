@@ -1,1 +1,0 @@
-"""Cost centres: the units that costs are charged to."""

@@ -1,1 +1,0 @@
-"""Custom fields: fields that a company adds to the forms of its employees."""

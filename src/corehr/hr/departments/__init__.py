@@ -1,1 +1,0 @@
-"""Departments: the tree of the organisation, effective-dated."""

@@ -1,1 +1,0 @@
-"""Employee types: regular, intern, outsourced and their subtypes."""

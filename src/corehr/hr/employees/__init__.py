@@ -1,0 +1,1 @@
+"""Chapter "Employees": employments and their job data."""

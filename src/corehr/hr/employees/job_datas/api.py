@@ -1,0 +1,199 @@
+"""The query of job data, and how the sandbox shows its records."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from corehr.apps.handlers import Call, JsonObject
+from corehr.engines import versions
+from corehr.engines.feature import Feature
+from corehr.engines.timeline import Timeline, Version, version_as_of
+from corehr.hr.employees.employments import records as employments
+from corehr.hr.employees.job_datas import records, rules
+from corehr.hr.organization import departments
+from corehr.hr.probation import records as probation
+from corehr.kernel import tenants
+from corehr.kernel.clock import IsoDate
+from corehr.kernel.db import Tx
+
+MIN_DATE: Final[IsoDate] = "1900-01-01"
+MAX_DATE: Final[IsoDate] = "9999-12-30"
+
+PLAIN_FIELDS: Final = (
+    "employee_type_id",
+    "employee_subtype_id",
+    "working_hours_type_id",
+    "work_location_id",
+    "department_id",
+    "position_id",
+    "job_id",
+    "job_level_id",
+    "job_grade_id",
+    "job_family_id",
+    "pathway_id",
+)
+ENUM_FIELDS: Final = ("assignment_start_reason", "work_shift", "compensation_type", "job_data_reason")
+
+REASON_NAMES: Final[Mapping[str, tuple[str, str]]] = {
+    "onboarding": ("入职", "Onboarding"),
+    "job_change": ("异动", "Job change"),
+    "offboarding": ("离职", "Offboarding"),
+    "conversion_after_probation_period": ("转正", "Probation conversion"),
+    "organization_adjustment": ("组织调整", "Organisation adjustment"),
+}
+"""The Chinese and English display names of enum values; any other value is displayed as it is."""
+
+
+def query(tx: Tx, call: Call) -> JsonObject:
+    """Handle POST v2/employees/job_datas/query: job data in force on a day, or every version, by employment.
+
+    Pages are in order of employment id; `page_token` is the last employment id of the page before.
+    """
+    today = tenants.today(tx)
+    token = call.query.get("page_token") or "0"
+    body = call.body
+    case = rules.QueryCase(tx, body, token.isascii() and token.isdecimal(), call.data_range, today)
+    rules.QUERY.check(case)
+    size = int(call.query["page_size"])
+    items, last_id = _collect_page(tx, call, body.get("data_date") or today, token, size)
+    data: JsonObject = {"items": items, "has_more": last_id is not None}
+    if last_id is not None:
+        data["page_token"] = last_id
+    return data
+
+
+def _collect_page(tx: Tx, call: Call, day: IsoDate, after_id: str, size: int) -> tuple[list[JsonObject], str | None]:
+    """Return a page of employments with matching job data, and its last id when there may be more, else None."""
+    items: list[JsonObject] = []
+    while True:
+        ids = _candidate_ids(tx, call, day, after_id, size + 1)
+        page_items = _items(tx, call, day, [id for id in ids if _is_in_data_range(tx, call, id, day)])
+        items.extend(page_items)
+        if len(items) > size:
+            return items[:size], items[size - 1]["employment_id"]
+        if len(ids) <= size:
+            return items, None
+        after_id = ids[-1]
+
+
+def _candidate_ids(tx: Tx, call: Call, day: IsoDate, after_id: str, limit: int) -> Sequence[str]:
+    employment_ids = call.body.get("employment_ids")
+    if employment_ids:
+        return sorted(id for id in set(employment_ids) if id > after_id)[:limit]
+    since, until = (MIN_DATE, MAX_DATE) if call.body.get("get_all_version") else (day, day)
+    return records.list_employment_ids(tx, call.body.get("department_id"), since, until, after_id, limit)
+
+
+def _is_in_data_range(tx: Tx, call: Call, employment_id: str, day: IsoDate) -> bool:
+    if call.data_range.everyone:
+        return True
+    return departments.is_in_data_range(tx, call.data_range, records.department_as_of(tx, employment_id, day), day)
+
+
+def _items(tx: Tx, call: Call, day: IsoDate, ids: Sequence[str]) -> list[JsonObject]:
+    """Return the employments among `ids` that have matching job data, with it, in order of id."""
+    employment_by_id = employments.get_many(tx, ids)
+    timelines = versions.timelines(tx, [*(p.job_data_id for p in employment_by_id.values()), *employment_by_id])
+    versions_by_id = {
+        id: _select_versions(call.body, timelines.get((records.KIND, p.job_data_id), ()), day)
+        for id, p in employment_by_id.items()
+    }
+    managers = employments.get_many(
+        tx,
+        sorted(
+            {
+                v.body[line]
+                for vs in versions_by_id.values()
+                for v in vs
+                for line in employments.REPORTING_LINES
+                if v.body.get(line)
+            }
+        ),
+    )
+    return [
+        {
+            "employment_id": id,
+            "job_datas": [
+                _job_data(employment_by_id[id], v, timelines.get((probation.KIND, id), ()), managers)
+                for v in versions_by_id[id]
+            ],
+        }
+        for id in sorted(versions_by_id)
+        if versions_by_id[id]
+    ]
+
+
+def _select_versions(body: Mapping[str, Any], timeline: Timeline, day: IsoDate) -> Sequence[Version]:
+    if body.get("primary_job_data") is False:
+        return ()
+    current = version_as_of(timeline, day)
+    found = list(timeline) if body.get("get_all_version") else ([current] if current else [])
+    if department := body.get("department_id"):
+        current_department = current.body.get("department_id") if current else None
+        found = found if current_department == department else []
+    if start := body.get("effective_date_start"):
+        found = [v for v in found if v.valid_from >= start]
+    if end := body.get("effective_date_end"):
+        found = [v for v in found if v.valid_from <= end]
+    if reasons := body.get("assignment_start_reasons"):
+        found = [v for v in found if v.body.get("assignment_start_reason") in reasons]
+    return found
+
+
+def _job_data(
+    employment: employments.Employment,
+    version: Version,
+    probation_timeline: Timeline,
+    managers: Mapping[str, employments.Employment],
+) -> JsonObject:
+    body = version.body
+    data: JsonObject = {
+        "job_data_id": employment.job_data_id,
+        "version_id": version.id,
+        "employment_id": employment.id,
+        "primary_job_data": True,
+        "effective_time": f"{version.valid_from} 00:00:00",
+        "expiration_time": f"{version.valid_to} 00:00:00",
+    }
+    data.update((name, body[name]) for name in PLAIN_FIELDS if body.get(name))
+    data.update((name, _enum(body[name])) for name in ENUM_FIELDS if body.get(name))
+    if service := body.get("service_company_id"):
+        data["service_company"] = service
+    if hours := body.get("weekly_working_hours"):
+        data["weekly_working_hours_v2"] = float(hours)
+        data["weekly_working_hours"] = int(float(hours))
+    if rates := body.get("cost_center_rates"):
+        data["cost_center_rates"] = [{**r, "new_rate": float(r["rate"])} for r in rates]
+    if manager := managers.get(body.get(employments.DIRECT_MANAGER) or ""):
+        data["direct_manager"] = _manager(manager)
+    if dotted := managers.get(body.get(employments.DOTTED_MANAGER) or ""):
+        data["dotted_line_managers"] = [_manager(dotted)]
+    data.update(_probation(version_as_of(probation_timeline, version.valid_from)))
+    return data
+
+
+def _probation(version: Version | None) -> JsonObject:
+    body = version.body if version else {}
+    wire_names = {"probation_start_date": "probation_start_date", "probation_end_date": "probation_expected_end_date"}
+    return {wire_name: body[name] for name, wire_name in wire_names.items() if body.get(name)}
+
+
+def _manager(manager: employments.Employment) -> JsonObject:
+    return {"job_data_id": manager.job_data_id, "employment_id": manager.id}
+
+
+def _enum(name: str) -> JsonObject:
+    zh, en = REASON_NAMES.get(name, (name, name))
+    return {"enum_name": name, "display": [{"lang": "zh-CN", "value": zh}, {"lang": "en-US", "value": en}]}
+
+
+def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
+    """Return job data by its id, or None."""
+    return versions.to_record(versions.timeline_known_at(tx, records.KIND, id, known_at), as_of)
+
+
+FEATURE = Feature(
+    "job_datas",
+    queries={"v2.employees-job_data.query": query},
+    rulebooks=(rules.QUERY,),
+    record_views={"job_datas": view_record},
+)

@@ -1,1 +1,0 @@
-"""Job families: the sequences that jobs belong to."""

@@ -1,1 +1,0 @@
-"""Job grades: bands across levels."""

@@ -1,1 +1,0 @@
-"""Job levels: how senior a job is."""

@@ -1,0 +1,1 @@
+"""Chapter "Job management": jobs, families, levels, grades and positions."""

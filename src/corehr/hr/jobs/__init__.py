@@ -1,1 +1,0 @@
-"""Jobs, and the job families and levels that each allows."""

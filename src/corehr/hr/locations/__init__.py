@@ -1,1 +1,0 @@
-"""Locations: cities and offices, and what each may be used for."""

@@ -1,0 +1,1 @@
+"""Chapter "Organization management": companies, departments, locations and cost centers."""

@@ -1,1 +1,0 @@
-"""Positions that employees are assigned to."""

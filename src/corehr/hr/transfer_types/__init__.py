@@ -1,1 +1,0 @@
-"""Transfer types: the kinds of job change that a company has."""

@@ -1,1 +1,0 @@
-"""Working-hours types: how working time is counted."""

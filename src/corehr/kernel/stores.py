@@ -1,0 +1,27 @@
+"""Opens the store that an address names."""
+
+from pathlib import Path
+
+from corehr.kernel.clock import Clock
+from corehr.kernel.db import Store
+from corehr.kernel.errors import UsageError
+from corehr.kernel.ids import Ids
+from corehr.kernel.postgres import PostgresStore
+from corehr.kernel.sqlite import SqliteStore
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of a SQLite address, or None for other addresses."""
+    prefix = "sqlite:///"
+    return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
+
+
+def open_store(url: str, clock: Clock, ids: Ids) -> Store:
+    """Return the store at an address; raise UsageError when it is not one, or its folder does not exist."""
+    if path := sqlite_path(url):
+        if not path.parent.is_dir():
+            raise UsageError(f"the folder {path.parent} does not exist: create it, or give --db another path")
+        return SqliteStore(path, clock, ids)
+    if url.startswith(("postgresql://", "postgres://")):
+        return PostgresStore(url, clock, ids)
+    raise UsageError(f"{url!r} is not a database address: use sqlite:///path/file.db or postgresql://user@host/db")

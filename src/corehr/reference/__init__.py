@@ -1,0 +1,1 @@
+"""What corehr documents about itself: the rulebook, coverage and OpenAPI."""

@@ -1,0 +1,60 @@
+"""The sandbox: routes under /sandbox/ for testing. An installation has one only when its settings turn it on."""
+
+from starlette.routing import BaseRoute
+
+from corehr.app.installation import Installation
+from corehr.app.settings import Settings
+from corehr.kernel.clock import Clock
+from corehr.sandbox.apps import AppRoutes
+from corehr.sandbox.clock import ClockRoutes
+from corehr.sandbox.events import EventRoutes
+from corehr.sandbox.faults import Faults
+from corehr.sandbox.hook import SandboxHook
+from corehr.sandbox.records import RecordRoutes
+from corehr.sandbox.requests import RequestLog
+from corehr.sandbox.router import SandboxRouter
+from corehr.sandbox.snapshots import Snapshots
+from corehr.sandbox.subscribers import SubscriptionRoutes
+from corehr.sandbox.world import WorldRoutes
+from corehr.spec.loader import Spec
+
+
+class Sandbox:
+    """The sandbox of one installation. Its gateway calls `hook`; clients call the rest through `routes`."""
+
+    def __init__(self, spec: Spec, clock: Clock, settings: Settings) -> None:
+        self._token = settings.sandbox_token
+        self.faults = Faults(spec)
+        self.request_log = RequestLog(lambda: clock.now(settings.tenant))
+        self.hook = SandboxHook(self.faults, self.request_log)
+
+    def routes(self, installation: Installation) -> list[BaseRoute]:
+        """Return all routes under /sandbox/."""
+        route = SandboxRouter(self._token).route
+        clock = ClockRoutes(installation)
+        snapshots = Snapshots(installation, clock, self.hook, self.faults)
+        world = WorldRoutes(installation, clock)
+        subscriptions = SubscriptionRoutes(installation)
+        webhook = {
+            "GET": subscriptions.get_subscription,
+            "PUT": subscriptions.set_subscription,
+            "DELETE": subscriptions.delete_subscription,
+        }
+        faults = {"GET": self.faults.list_faults, "PUT": self.faults.set_faults, "DELETE": self.faults.delete_faults}
+        return [
+            route("/sandbox/clock", {"GET": clock.get_clock, "PUT": clock.set_clock}),
+            route("/sandbox/clock/advance", {"POST": clock.advance}),
+            route("/sandbox/snapshots", {"POST": snapshots.create}),
+            route("/sandbox/snapshots/{id}/restore", {"POST": snapshots.restore}),
+            route("/sandbox/reset", {"POST": snapshots.reset}),
+            route("/sandbox/faults", faults),
+            route("/sandbox/records/{kind}/{id}", {"GET": RecordRoutes(installation).get_record}),
+            route("/sandbox/requests", {"GET": self.request_log.list_requests}),
+            route("/sandbox/events", {"GET": EventRoutes(installation).list_events}),
+            route("/sandbox/events/{id}/redeliver", {"POST": subscriptions.redeliver}),
+            route("/sandbox/apps", {"POST": AppRoutes(installation).create_app}),
+            route("/sandbox/apps/{app_id}/webhook", webhook),
+            route("/sandbox/apps/{app_id}/replay", {"POST": subscriptions.replay}),
+            route("/sandbox/world", {"GET": world.get_world}),
+            route("/sandbox/world/employees", {"POST": world.hire}),
+        ]

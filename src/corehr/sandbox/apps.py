@@ -1,0 +1,80 @@
+"""The sandbox call that creates an app, for tests that need one of their own."""
+
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+
+from corehr.app.installation import Installation
+from corehr.apps import opaque_ids
+from corehr.apps.registry import AppType, create_app
+from corehr.apps.scopes import ALL_SCOPES, PreHireAccess
+from corehr.hr.organization import departments
+from corehr.kernel.db import Tx
+from corehr.kernel.ids import UNKNOWN_ID
+from corehr.sandbox.router import bad_request, parse_body
+
+IdText = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+
+
+class DepartmentRange(msgspec.Struct, forbid_unknown_fields=True):
+    """Departments given by CoreHR id, open_department_id or department_id."""
+
+    departments: list[IdText]
+
+
+class CreateAppBody(msgspec.Struct, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*$")] = "sandbox app"
+    type: AppType = "custom"
+    scopes: Literal["*"] | list[IdText] = "*"
+    data_range: Literal["all", "none"] | DepartmentRange = "all"
+    pre_hires: PreHireAccess = "all"
+
+
+class AppRoutes:
+    """The handler of POST apps."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    async def create_app(self, request: Request) -> dict[str, Any]:
+        """Create an app and return its id and secret.
+
+        Raises SandboxError (400) when its data range names a department that does not exist.
+        """
+        body, installation = await parse_body(request, CreateAppBody), self._installation
+
+        def create(tx: Tx) -> tuple[str, str]:
+            data_range: Literal["all", "none"] | Collection[str] = (
+                body.data_range
+                if isinstance(body.data_range, str)
+                else _resolve_departments(tx, installation.tenant.server_key, body.data_range.departments)
+            )
+            return create_app(
+                tx,
+                body.name,
+                type=body.type,
+                scopes=ALL_SCOPES if body.scopes == ALL_SCOPES else frozenset(body.scopes),
+                data_range=data_range,
+                pre_hires=body.pre_hires,
+            )
+
+        app_id, secret = await installation.store.command(installation.tenant.id, create)
+        return {"app_id": app_id, "app_secret": secret}
+
+
+def _resolve_departments(tx: Tx, server_key: str, department_ids: Sequence[str]) -> list[str]:
+    """Return the sorted CoreHR ids of departments given by CoreHR id, open_department_id or department_id.
+
+    Raises SandboxError (400) when one of them does not exist.
+    """
+    codec = opaque_ids.open_department_id_codec(server_key)
+    by_open_id = {id: decoded for id in department_ids if (decoded := codec.decode(id)) != UNKNOWN_ID}
+    by_own_id = {row["department_id"]: row["id"] for row in departments.list_by_department_ids(tx, department_ids)}
+    ids = {id: by_open_id.get(id) or by_own_id.get(id) or id for id in department_ids}
+    existing = {row["id"] for row in departments.list_by_ids(tx, list(ids.values()))}
+    if unknown := [name for name, id in ids.items() if id not in existing]:
+        raise bad_request(f"there is no department {unknown[0]}")
+    return sorted(set(ids.values()))

@@ -1,0 +1,61 @@
+"""The sandbox's request hook: injects faults, logs requests, and drains requests while all rows are replaced."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from corehr.gateway.pipeline import Exchange
+from corehr.kernel.errors import BusinessError
+from corehr.sandbox.faults import Faults
+from corehr.sandbox.requests import RequestLog
+
+
+class SandboxHook:
+    """Implements the gateway's RequestHook."""
+
+    def __init__(self, faults: Faults, requests: RequestLog) -> None:
+        self._faults, self._requests = faults, requests
+        self._latencies: dict[str, float] = {}
+        self._accepting = asyncio.Event()
+        self._accepting.set()
+        self._in_flight: set[str] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @asynccontextmanager
+    async def drained(self) -> AsyncIterator[None]:
+        """Wait until no request is being served, and make new requests wait until the context ends."""
+        self._accepting.clear()
+        try:
+            await self._idle.wait()
+            yield
+        finally:
+            self._accepting.set()
+
+    async def before_transaction(self, exchange: Exchange) -> None:
+        """Wait while requests are drained, then apply the next fault; raises BusinessError when it is an error."""
+        await self._accepting.wait()
+        self._in_flight.add(exchange.log_id)
+        self._idle.clear()
+        effect = self._faults.take(exchange.operation)
+        if effect is None:
+            return
+        exchange.drop_response = effect.drop
+        if effect.latency_seconds:
+            self._latencies[exchange.log_id] = effect.latency_seconds
+        if effect.code is not None and exchange.operation is not None:
+            raise BusinessError(exchange.operation, effect.code, "fault", effect.message_params)
+
+    def in_transaction(self, exchange: Exchange) -> None:
+        """Sleep for the latency of the request's fault, while its transaction holds its locks."""
+        if self._latencies:
+            time.sleep(self._latencies.pop(exchange.log_id, 0))
+
+    def after_response(self, exchange: Exchange) -> None:
+        """Mark the request as done and log it."""
+        self._latencies.pop(exchange.log_id, None)
+        self._in_flight.discard(exchange.log_id)
+        if not self._in_flight:
+            self._idle.set()
+        self._requests.append(exchange)

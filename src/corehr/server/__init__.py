@@ -1,0 +1,1 @@
+"""The HTTP server: one ASGI application over an installation, and the process that serves it."""

@@ -1,0 +1,1 @@
+"""The facts of the Open API as data, and their reader."""

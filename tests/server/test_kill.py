@@ -1,0 +1,88 @@
+"""kill -9 in the middle of many creates: each one acknowledged is stored with its events, none is stored in part."""
+
+import asyncio
+import random
+
+import httpx
+
+from tests.server_process import running_server
+from tests.world import APP_ALL, APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH, TENANT_TOKEN_PATH, World
+
+CREATES = 500
+
+
+async def create_until_killed(server, bodies, kill_after):
+    """Create with 16 clients, kill the server after `kill_after` acknowledgements, and return the keys by id."""
+    acknowledged, queue = {}, list(bodies)
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
+        token = (
+            await client.post(TENANT_TOKEN_PATH, json={"app_id": APP_ALL, "app_secret": APP_SECRETS[APP_ALL]})
+        ).json()
+        headers = {"authorization": f"Bearer {token['tenant_access_token']}"}
+
+        async def run_client():
+            while queue:
+                body = queue.pop()
+                try:
+                    response = await client.post(
+                        CREATE_JOB_CHANGE_PATH, json=body, params=COREHR_ID_TYPES, headers=headers
+                    )
+                except httpx.TransportError:
+                    return
+                assert response.json()["code"] == 0, response.text
+                acknowledged[response.json()["data"]["job_change_id"]] = body["transfer_key"]
+                if len(acknowledged) == kill_after:
+                    server.kill()
+
+        await asyncio.gather(*[run_client() for _ in range(16)])
+    return acknowledged
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_is_stored_in_part(db):
+    with running_server(db) as server:
+        employments = list(server.sandbox("POST", "world/employees", {"count": 50})["employments"].values())
+        names = server.sandbox("GET", "world")
+        today = server.sandbox("GET", "clock")["now"][:10]
+        flow = names["transfer_types"]["internal_transfer"]["flow_id"]
+        bodies = [
+            {
+                "transfer_mode": 2,
+                "flow_id": flow,
+                "employment_id": employments[n % 50]["id"],
+                "transfer_type_unique_identifier": "internal_transfer",
+                "effective_date": today,
+                "transfer_key": f"key-{n}",
+                "transfer_info": {"target_department": names["departments"]["other"]["id"]},
+            }
+            for n in range(CREATES)
+        ]
+        acknowledged = asyncio.run(create_until_killed(server, bodies, random.randint(50, CREATES - 100)))
+        assert 50 <= len(acknowledged) < CREATES
+
+    world = World(db)
+    try:
+        rows = world.in_transaction(lambda tx: tx.fetch_all(_select_job_changes()))
+        by_id = {r["id"]: r for r in rows}
+        assert acknowledged.keys() <= by_id.keys()
+        event_subjects = {e["subject"] for e in world.all_events("corehr.job_change.status_updated_v2")}
+        for id, row in by_id.items():
+            if not row["transfer_key"]:
+                continue
+            assert id in event_subjects
+            process = world.sandbox("GET", f"records/processes/{row['process_id']}")
+            assert [t["status"] for t in process["tasks"]] == [1, 0]
+        keys = {r["transfer_key"] for r in rows if r["transfer_key"]}
+        assert set(acknowledged.values()) <= keys
+        assert len(event_subjects & by_id.keys()) == len([s for s in event_subjects if s in by_id])
+        assert all(s in by_id for s in event_subjects)
+    finally:
+        world.close()
+
+
+def _select_job_changes():
+    import sqlalchemy as sa
+
+    from corehr.hr.job_changes.records import job_change
+    from corehr.kernel.statements import in_tenant, statement
+
+    return statement(sa.select(job_change).where(in_tenant(job_change)))
