@@ -95,8 +95,10 @@ def test_both_reconnect_to_a_server_that_was_killed_and_miss_no_event(own_server
             def deliveries_of_both():
                 return [d for e in own_server.sandbox("GET", "events")["items"] for d in e["deliveries"]]
 
-            while any(d["state"] == "waiting" for d in (deliveries := deliveries_of_both())):
+            deliveries = deliveries_of_both()
+            while any(delivery["state"] == "waiting" for delivery in deliveries):
                 await asyncio.sleep(0.05)
+                deliveries = deliveries_of_both()
             assert {(d["state"], d["attempts"][-1]["detail"]) for d in deliveries} == {("delivered", "answered 200")}
             assert len(deliveries) == 2 * 24
 

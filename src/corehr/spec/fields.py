@@ -94,7 +94,7 @@ class FieldParser:
                 members = self._in_order(children) if children else ()
                 field = self._wrapped_leaf(leaf, brackets, members)
             except (ValueError, re.error) as error:
-                raise SpecError(f"{source}: line {line!r}: {error}; see gateway/fields.py for the notation") from error
+                raise SpecError(f"{source}: line {line!r}: {error}; see spec/fields.py for the notation") from error
             pending.setdefault(parent, []).append(field)
         try:
             top = self._in_order(pending.pop("", ()))
