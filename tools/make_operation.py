@@ -56,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation to build: its facts, and the package and the folder of tests that its files go to."""
+    """An operation to build: its facts, and where it goes; `package` and `rules` are relative to `src/corehr`."""
 
     id: str
     method: str
@@ -65,6 +65,7 @@ class Operation:
     chapter: str
     resource: str
     package: Path
+    rules: Path
 
     @property
     def verb(self) -> str:
@@ -72,11 +73,12 @@ class Operation:
 
     @property
     def handler(self) -> str:
-        return f"{self.verb}_{self.id.partition('.')[0]}"
+        version = self.id.partition(".")[0]
+        return self.verb if self.verb.endswith(f"_{version}") else f"{self.verb}_{version}"
 
     @property
     def module(self) -> str:
-        return ".".join(("corehr", *self.package.parts))
+        return _module(self.package)
 
 
 # ---------------------------------------------------------------------------------------------- from facts
@@ -89,13 +91,14 @@ def read_rows(errors: Sequence[Sequence[Any]]) -> list[Row]:
         name = violation_name(code, sentence)
         name = f"{name}_{code}" if name in names else name
         names.add(name)
-        rows.append(Row(status, code, " ".join(sentence.split()), name))
+        printable = "".join(character for character in sentence if character.isprintable() or character.isspace())
+        rows.append(Row(status, code, " ".join(printable.split()), name))
     return sorted(rows, key=place_in_order)
 
 
 def violation_name(code: int, sentence: str) -> str:
     """Return a name made of the words of a documented sentence, or of its code where it has no English words."""
-    text = re.sub(r"\{\{.*?\}\}", "", sentence).replace("'t", " not").replace("n not", " not")
+    text = re.sub(r"\{\{.*?\}\}", "", sentence).replace("can't", "cannot").replace("n't", " not")
     words = [word for word in re.findall(r"[a-z0-9]+", text.lower()) if word not in FILLER_WORDS][:MAX_NAME_WORDS]
     return "_".join(words) if words and words[0][0].isalpha() else f"violation_of_{code}"
 
@@ -124,6 +127,10 @@ def _is_hidden(path: Path) -> bool:
     return path.name.startswith(("__pycache__", "."))
 
 
+def _module(path: Path) -> str:
+    return ".".join(("corehr", *path.with_suffix("").parts))
+
+
 # ---------------------------------------------------------------------------------------------- texts
 
 
@@ -136,12 +143,13 @@ def rules_text(operation: Operation) -> str:
     )
     rules = "".join(f'        Rule({row.code}, {row.name}, ""),\n' for row in operation.rows)
     rules = f"[\n{rules}    ]" if rules else "[]"
+    imported = "Rule, Rulebook" if operation.rows else "Rulebook"
     return f'''"""The rules of {operation.method} {operation.path}, in the order in which they are checked."""
 
 from dataclasses import dataclass
 
 from corehr.apps.handlers import Call
-from corehr.engines.rulebook import Rule, Rulebook
+from corehr.engines.rulebook import {imported}
 from corehr.kernel.db import Tx
 
 
@@ -167,8 +175,8 @@ def api_text(operation: Operation) -> str:
 
 from corehr.apps.handlers import Call, JsonObject
 from corehr.engines.feature import Feature
-from corehr.hr{"".join(f".{part}" for part in operation.package.parts[1:])} import recipes
-from corehr.hr{"".join(f".{part}" for part in operation.package.parts[1:])}.rules import {operation.verb.upper()}
+from {operation.module} import recipes
+from {_module(operation.rules)} import {operation.verb.upper()}
 from corehr.kernel.db import Tx
 
 
@@ -250,7 +258,7 @@ def texts_by_path(operation: Operation) -> Mapping[Path, str]:
     if package.parent.name != "hr":
         texts[package.parent / "__init__.py"] = f'"""The chapter {operation.chapter.replace("_", " ")}."""\n'
     texts[package / "__init__.py"] = f'"""{operation.resource.replace("_", " ").capitalize()}."""\n'
-    texts[package / "rules.py"] = rules_text(operation)
+    texts[Path("src", "corehr") / operation.rules] = rules_text(operation)
     texts[package / "recipes.py"] = recipes_text(operation)
     texts[package / "api.py"] = api_text(operation)
     texts[tests / f"test_{operation.handler}_rules.py"] = tests_text(operation)
@@ -273,7 +281,8 @@ def write_files(operation: Operation, root: Path) -> list[str]:
 def steps_left(operation: Operation, root: Path) -> list[str]:
     """Return what a person has to do now, in order."""
     package, module = Path("src", "corehr") / operation.package, operation.module
-    steps = [f"the files below are in {package}/; package and chapter are in the contracts of pyproject.toml"]
+    is_chapter, rules = operation.package.parent.name == "hr", operation.rules.name
+    steps = [f"the files below are in {package}/; a new package is named in the contracts of pyproject.toml"]
     if (root / package).with_suffix(".py").exists():
         importers = ", ".join(str(path.relative_to(root)) for path in _importers(operation, root))
         steps.append(f"git mv {package}.py {package}/records.py; its FEATURE moves to api.py")
@@ -281,11 +290,11 @@ def steps_left(operation: Operation, root: Path) -> list[str]:
     return [
         *steps,
         "read the page; where it is wrong or silent, correct it in spec/corrections.toml with the evidence",
-        "rules.py: for each rule a name, and its violation, a GatewayReason or an Unreachable",
-        "rules.py: for each rule the interpretation, the evidence and its place in the order",
+        f"{rules}: for each rule a name, and its violation, a GatewayReason or an Unreachable",
+        f"{rules}: for each rule the interpretation, the evidence and its place in the order",
         "records.py: tables, queries and primitives; events.py: payloads; a new table: tools/make_migration.py",
         f"commands.py, for a change: locks, {operation.verb.upper()}.check, primitives",
-        f"api.py: the handler; FEATURE goes into hr/{operation.chapter}/features.py, or into app/features.py",
+        f"api.py: the handler; FEATURE goes into {'app' if is_chapter else f'hr/{operation.chapter}'}/features.py",
         "the tests, and the refused requests in recipes.py",
         "a line in CHANGELOG.md; make docs, make test, make check",
     ]
@@ -315,6 +324,9 @@ def main(arguments: list[str]) -> None:
     resource, facts = operations[options.id]
     inventory = tomllib.loads((spec / "inventory.toml").read_text("utf-8"))["operations"]
     chapter, resource = inventory[options.id]["chapter"], options.resource or resource
+    resource_package = find_package(hr, chapter, resource)
+    verb = options.id.rpartition(".")[2].replace("-", "_")
+    rules = f"rules/{verb}.py" if (package / resource_package / "rules").is_dir() else "rules.py"
     operation = Operation(
         id=options.id,
         method=facts["method"],
@@ -322,7 +334,8 @@ def main(arguments: list[str]) -> None:
         rows=read_rows(facts["errors"]),
         chapter=chapter,
         resource=resource,
-        package=find_package(hr, chapter, resource),
+        package=resource_package,
+        rules=resource_package / rules,
     )
     import_spec.main([str(options.facts), "--operation", options.id, "--out", str(spec)])
     steps = steps_left(operation, options.root)

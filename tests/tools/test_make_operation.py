@@ -130,6 +130,16 @@ def test_a_file_that_exists_is_kept_and_the_text_for_it_is_printed(facts, root, 
     assert (root / "tests" / "hr" / "widgets" / "test_get_v1_rules.py").exists()
 
 
+def test_rules_of_several_files_get_one_more(facts, root):
+    (root / WIDGETS / "rules").mkdir(parents=True)
+    make(facts, root, "v1.widget.create")
+    assert (root / WIDGETS / "rules" / "create.py").exists()
+    assert not (root / WIDGETS / "rules.py").exists()
+    assert "from corehr.hr.basic_data.widgets.rules.create import CREATE" in (root / WIDGETS / "api.py").read_text(
+        "utf-8"
+    )
+
+
 def test_a_module_of_one_file_is_left_to_move(facts, root, capsys):
     module = (root / WIDGETS).with_suffix(".py")
     module.parent.mkdir(parents=True)
