@@ -1,4 +1,4 @@
-"""Migrations: the revisions of the database schema; `entrypoints/schema.py` runs them."""
+"""Migrations: the revisions of the database schema; `app/schema.py` runs them."""
 
 from pathlib import Path
 from typing import Final
