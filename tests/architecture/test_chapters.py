@@ -53,10 +53,9 @@ def test_every_operation_of_the_spec_is_in_a_file_of_its_chapter():
 
 
 def test_every_room_of_hr_is_a_chapter():
-    rooms = {
-        path.name for path in (PACKAGE / "hr").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
-    }
-    assert rooms - {"__init__.py"} <= set(CHAPTERS.values())
+    rooms = {path.parent.name for path in (PACKAGE / "hr").glob("*/__init__.py")}
+    assert rooms
+    assert rooms <= set(CHAPTERS.values())
 
 
 def test_what_is_misplaced():

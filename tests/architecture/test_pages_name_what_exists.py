@@ -27,7 +27,7 @@ NAMES_NOT_USED = {"utils", "helpers", "manager", "service"}
 PLACEHOLDERS = ("<", "…", "hr/x", "*")
 """Parts of a path that stands for many; `hr/x` is the package of any resource."""
 
-NOT_A_FILE = re.compile(r"/|v[12]/|\.\./shared/|text/plain$|world/employees$|[A-Z]+ ")
+NOT_A_FILE = re.compile(r"/|v[12]/|\.\./shared/|text/plain$|world/employees$|auth/v3/|app_ticket/|[A-Z]+ ")
 """How paths of the wire, of the sandbox and outside the repository begin."""
 
 PATH = re.compile(r"[\w.-]*(/[\w.-]*)+|[\w-]+\.(py|md|toml)")
