@@ -195,7 +195,8 @@ FEATURE = Feature(
 
 
 def recipes_text(operation: Operation) -> str:
-    """Return the module with the recipes of the operation: a valid request, and none that is refused yet."""
+    """Return the module with the recipes of the operation: an empty request, and none that is refused yet."""
+    body = "None" if operation.method == "GET" else "{}"
     return f'''"""Recipes of {operation.resource.replace("_", " ")}: requests that get a documented error."""
 
 from collections.abc import Mapping
@@ -206,7 +207,8 @@ from corehr.engines.recipes import RecipeCall, RecipeContext, Recipes
 
 def {operation.verb}(context: RecipeContext) -> RecipeCall:
     """Return a valid request."""
-    raise NotImplementedError({_quote(operation.id)})
+    path = "{operation.path}"
+    return {{"method": "{operation.method}", "path": path, "query": {{}}, "body": {body}}}
 
 
 def refused_{operation.verb}(context: RecipeContext) -> dict[int, RecipeCall]:
@@ -282,7 +284,7 @@ def steps_left(operation: Operation, root: Path) -> list[str]:
     """Return what a person has to do now, in order."""
     package, module = Path("src", "corehr") / operation.package, operation.module
     is_chapter, rules = operation.package.parent.name == "hr", operation.rules.name
-    steps = [f"the files below are in {package}/; a new package is named in the contracts of pyproject.toml"]
+    steps = [f"the files below are in {package}/; name a new package in the contracts of pyproject.toml"]
     if (root / package).with_suffix(".py").exists():
         importers = ", ".join(str(path.relative_to(root)) for path in _importers(operation, root))
         steps.append(f"git mv {package}.py {package}/records.py; its FEATURE moves to api.py")
@@ -295,7 +297,7 @@ def steps_left(operation: Operation, root: Path) -> list[str]:
         "records.py: tables, queries and primitives; events.py: payloads; a new table: tools/make_migration.py",
         f"commands.py, for a change: locks, {operation.verb.upper()}.check, primitives",
         f"api.py: the handler; FEATURE goes into {'app' if is_chapter else f'hr/{operation.chapter}'}/features.py",
-        "the tests, and the refused requests in recipes.py",
+        "the tests; recipes.py: a valid request, and those that the state of the demo company refuses",
         "a line in CHANGELOG.md; make docs, make test, make check",
     ]
 
