@@ -22,10 +22,15 @@ CHECK := $(VENV)/installed-check
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: help setup demo test check style types floors fresh bench docs lock clean
+# The facts of the documented pages, as tools/import_spec.py reads them.
+FACTS ?= ../shared/spec
+ID ?=
+RESOURCE ?=
+
+.PHONY: help setup demo test check style types floors fresh operation bench docs lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(RUNTIME) $(TEST) $(CHECK) ## the environment in .venv: the program, its tests, its checks
 	@echo "ready: $(BIN)/corehr"
@@ -50,6 +55,11 @@ floors: $(CHECK)
 
 fresh: $(RUNTIME)
 	@$(BIN)/python -m corehr.reference.generate --check
+
+operation: $(RUNTIME) ## the first files of an operation: make operation ID=v2.job_grade.query
+	@test -n "$(ID)" || { echo "operation: name it, as in  make operation ID=v2.job_grade.query" >&2; exit 1; }
+	@test -d "$(FACTS)/operations" || { echo "operation: no operations/ in $(FACTS); name the folder of facts with FACTS=…" >&2; exit 1; }
+	@$(BIN)/python tools/make_operation.py $(FACTS) $(ID) $(if $(RESOURCE),--resource $(RESOURCE))
 
 bench: $(RUNTIME) $(TEST) ## the benchmarks
 	@exec $(BIN)/python -m bench $(ARGS)

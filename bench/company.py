@@ -134,10 +134,10 @@ def _fingerprint() -> str:
     source_files = (
         HERE / "company.py",
         HERE / "offboardings.py",
-        *sorted((SOURCE / "entrypoints" / "demo").glob("*.py")),
+        *sorted((SOURCE / "demo").glob("*.py")),
         *sorted((SOURCE / "migrations" / "versions").glob("*.py")),
         *sorted((SOURCE / "engines").glob("*.py")),
-        *sorted((SOURCE / "hr").glob("*/records.py")),
+        *sorted((SOURCE / "hr").rglob("records.py")),
     )
     return hashlib.sha256(b"".join(path.read_bytes() for path in source_files)).hexdigest()[:16]
 

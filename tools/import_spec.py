@@ -1,19 +1,22 @@
 """Convert a folder of extracted API facts (JSON) into the TOML that `corehr.spec.loader` reads.
 
     python tools/import_spec.py FACTS --operation v1.job_change.create --event corehr.job_data.changed_v1
-    python tools/import_spec.py FACTS --all --out SOME_FOLDER
+    python tools/import_spec.py FACTS --inventory PAGES --all --out SOME_FOLDER
 
 FACTS holds `operations/*.json`, `events/*.json`, `enums.json` and `errors.json`. Entries that are not named keep
 their text in the existing files; entries are sorted by name, so the same facts always give the same text.
-The notation of a field is described at the top of `src/corehr/gateway/fields.py`.
+PAGES holds the pages of the documentation, those of CoreHR in `corehr-v1/<chapter>/`. The inventory keeps the chapter
+of each operation; an operation is written to `operations/<chapter>/<resource>.toml`.
+The notation of a field is described at the top of `src/corehr/spec/fields.py`.
 """
 
 import argparse
 import datetime as dt
 import json
+import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,39 @@ SCALARS = {"string": "string", "int": "int", "boolean": "boolean", "number(float
 SECTIONS = {"path": "path_params", "query": "query", "body": "body", "response": "response"}
 DEFAULT_OUT = Path(__file__).resolve().parent.parent / "src" / "corehr" / "spec"
 WIDTH = 120
+
+PAGES_OF_COREHR = "corehr-v1"
+CHAPTERS = {
+    "basic-compensation": "compensation",
+    "basic-infomation": "basic_data",
+    "common_data-id": "common_data",
+    "contract": "contracts",
+    "employee": "employees",
+    "job-management": "job_management",
+    "job_change": "job_changes",
+    "offboarding": "offboardings",
+    "organization-management": "organization",
+    "pre_hire": "pre_hires",
+    "process-form_variable_data": "processes",
+    "siganture": "signatures",
+    "workforce_plan": "workforce_plans",
+}
+"""Our name of a folder of pages below `corehr-v1/`; a folder that is not here keeps its name."""
+
+CHAPTERS_OF_OLD_PAGES = {
+    "country_regions": "basic_data",
+    "currencies": "basic_data",
+    "departments": "organization",
+    "jobs": "job_management",
+    "offboardings": "offboardings",
+    "persons": "employees",
+    "pre_hires": "pre_hires",
+    "processes": "processes",
+    "subdivisions": "basic_data",
+    "subregions": "basic_data",
+}
+"""The chapter of a resource's deprecated operations, whose pages left `corehr-v1/`: that of their successors."""
+
 EVENT_KEYS = {"event", "updated", "deprecated", "apps", "scopes_any_of", "field_scopes", "push", "body"}
 OPERATION_KEYS = {"id", "method", "path", "updated", "deprecated", "apps", "tokens", "scopes_any_of", "field_scopes"}
 OPERATION_KEYS |= {"rate", "errors", "more_errors", "retired_errors", "binary", "content", *SECTIONS.values()}
@@ -155,6 +191,44 @@ def _render_string(value: str, *, literal: bool) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+# ---------------------------------------------------------------------------------------------- chapters
+
+
+def read_page_chapters(pages: Path) -> dict[str, str]:
+    """Return the chapter of each operation that has a page below `corehr-v1/`, by its `page_key`."""
+    chapters: dict[str, str] = {}
+    for page in sorted((pages / PAGES_OF_COREHR).rglob("*.md")):
+        text = page.read_text("utf-8")
+        url = re.search(r"^\| HTTP URL \| https://[^/ ]+(/open-apis/\S+) \|", text, re.MULTILINE)
+        method = re.search(r"^\| HTTP Method \| (\w+) \|", text, re.MULTILINE)
+        if url and method:
+            folder = page.relative_to(pages / PAGES_OF_COREHR).parts[0]
+            chapters[page_key(method[1], url[1])] = CHAPTERS.get(folder, folder)
+    return chapters
+
+
+def page_key(method: str, path: str) -> str:
+    """Return the method and the path without the names of its parameters, which pages write in several ways."""
+    return method + " " + re.sub(r":\w+", ":", path)
+
+
+def chapter_of(resource: str, facts: JsonObject, page_chapters: Mapping[str, str]) -> str:
+    """Return the chapter of an operation; raise SystemExit when neither a page nor our table has it."""
+    chapter = page_chapters.get(page_key(facts["method"], facts["path"])) or CHAPTERS_OF_OLD_PAGES.get(resource)
+    if chapter is None:
+        raise SystemExit(f"{facts['id']}: has no page in {PAGES_OF_COREHR}/; add {resource} to CHAPTERS_OF_OLD_PAGES")
+    return chapter
+
+
+def read_inventory_chapters(folder: Path) -> dict[str, str]:
+    """Return the chapter of each operation, by id, from the inventory of a spec folder."""
+    path = folder / "inventory.toml"
+    if not path.exists():
+        raise SystemExit(f"{path}: missing; write it first with --inventory PAGES")
+    operations = tomllib.loads(path.read_text("utf-8"))["operations"]
+    return {id: entry["chapter"] for id, entry in operations.items()}
+
+
 # ---------------------------------------------------------------------------------------------- files
 
 
@@ -168,7 +242,7 @@ def merge_file(path: Path, new: Entries, comment: str) -> None:
 
 def write_shared_lists(folder: Path, facts: Path) -> None:
     """Write the shared lists that the written entries refer to: `enums.toml`, and `errors.toml` if one is used."""
-    written = [tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/*.toml"))]
+    written = [tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/**/*.toml"))]
     entries = [entry for file in written for entry in file.values()]
     lines = [line for entry in entries for section in SECTIONS for line in entry.get(section, [])]
     enum_names = {word[5:] for line in lines for word in line.split(" ") if word.startswith("enum:")}
@@ -194,32 +268,54 @@ def read_facts(folder: Path, key: str) -> dict[str, tuple[str, JsonObject]]:
     return found
 
 
-def write_entries(
-    kind: str, names: Iterable[str], facts_by_name: dict[str, tuple[str, JsonObject]], folder: Path
-) -> int:
-    """Write the named entries of one kind ("operations" or "events") below `folder`; return how many."""
-    files: dict[str, Entries] = {}
-    for name in dict.fromkeys(names):
-        if name not in facts_by_name:
-            raise SystemExit(f"{name}: not among the {len(facts_by_name)} {kind} of the facts")
-        resource, facts = facts_by_name[name]
-        entry = operation_entry(facts) if kind == "operations" else event_entry(facts)
-        files.setdefault(resource, {})[name] = entry
-    for resource, entries in files.items():
-        comment = f"The {kind} of {resource}, by the page. Written by tools/import_spec.py; differ in corrections.toml."
-        merge_file(folder / kind / f"{resource}.toml", entries, comment)
+def write_operations(ids: Iterable[str], operations: dict[str, tuple[str, JsonObject]], folder: Path) -> int:
+    """Write the named operations into the files of their chapters and resources; return how many."""
+    chapters, files = read_inventory_chapters(folder) if ids else {}, dict[tuple[str, str], Entries]()
+    for id in dict.fromkeys(ids):
+        resource, facts = _get_facts(id, "operations", operations)
+        files.setdefault((chapters[id], resource), {})[id] = operation_entry(facts)
+    for (chapter, resource), entries in files.items():
+        merge_file(folder / "operations" / chapter / f"{resource}.toml", entries, _comment("operations", resource))
     return sum(map(len, files.values()))
 
 
+def write_events(names: Iterable[str], events: dict[str, tuple[str, JsonObject]], folder: Path) -> int:
+    """Write the named events into the files of their resources; return how many."""
+    files: dict[str, Entries] = {}
+    for name in dict.fromkeys(names):
+        resource, facts = _get_facts(name, "events", events)
+        files.setdefault(resource, {})[name] = event_entry(facts)
+    for resource, entries in files.items():
+        merge_file(folder / "events" / f"{resource}.toml", entries, _comment("events", resource))
+    return sum(map(len, files.values()))
+
+
+def _get_facts(name: str, kind: str, facts_by_name: dict[str, tuple[str, JsonObject]]) -> tuple[str, JsonObject]:
+    if name not in facts_by_name:
+        raise SystemExit(f"{name}: not among the {len(facts_by_name)} {kind} of the facts")
+    return facts_by_name[name]
+
+
+def _comment(kind: str, resource: str) -> str:
+    return f"The {kind} of {resource}, by the page. Written by tools/import_spec.py; differ in corrections.toml."
+
+
 def write_inventory(
-    operations: dict[str, tuple[str, JsonObject]], events: dict[str, tuple[str, JsonObject]], folder: Path
+    operations: dict[str, tuple[str, JsonObject]],
+    events: dict[str, tuple[str, JsonObject]],
+    pages: Path,
+    folder: Path,
 ) -> None:
-    """Write `inventory.toml`: every operation with its number of error rows, and every event, imported or not."""
+    """Write `inventory.toml`: every operation with its chapter and number of error rows, and every event."""
+    page_chapters = read_page_chapters(pages)
     lines = ["# What the platform documents in all. Written by tools/import_spec.py --inventory.", "", "[operations]"]
     for name, (resource, facts) in sorted(operations.items()):
-        lines.append(f'"{name}" = {{ resource = "{resource}", errors = {len(facts["errors"])} }}')
+        chapter = chapter_of(resource, facts, page_chapters)
+        places = f'chapter = "{chapter}", resource = "{resource}"'
+        lines.append(f'"{name}" = {{ {places}, errors = {len(facts["errors"])} }}')
     lines += ["", "[events]"]
     lines += [f'"{name}" = {{ resource = "{resource}" }}' for name, (resource, _) in sorted(events.items())]
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "inventory.toml").write_text("\n".join([*lines, ""]), "utf-8")
 
 
@@ -229,17 +325,17 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--operation", action="append", default=[], metavar="ID")
     parser.add_argument("--event", action="append", default=[], metavar="NAME")
     parser.add_argument("--all", action="store_true", help="every operation and every event")
-    parser.add_argument("--inventory", action="store_true", help="write the list of all operations and events")
+    parser.add_argument("--inventory", type=Path, metavar="PAGES", help="write the list of all operations and events")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="the spec folder to write")
     options = parser.parse_args(arguments)
     operations = read_facts(options.facts / "operations", "id")
     events = read_facts(options.facts / "events", "event")
-    written = (
-        write_entries("operations", operations if options.all else options.operation, operations, options.out),
-        write_entries("events", events if options.all else options.event, events, options.out),
-    )
     if options.inventory:
-        write_inventory(operations, events, options.out)
+        write_inventory(operations, events, options.inventory, options.out)
+    written = (
+        write_operations(operations if options.all else options.operation, operations, options.out),
+        write_events(events if options.all else options.event, events, options.out),
+    )
     write_shared_lists(options.out, options.facts)
     print(f"{written[0]} operations, {written[1]} events -> {options.out}")
 

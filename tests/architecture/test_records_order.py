@@ -6,10 +6,18 @@ import grimp
 import pytest
 
 RECORD_MODULES = ("records", "events")  # records import events, so a path through another feature's events counts too
+OTHER_MODULES = ("api", "commands", "rules", "recipes", "features")
 
 
 def feature_of(module: str) -> str:
-    return module.split(".")[2]
+    """Return the resource that a module of `hr/` belongs to: its package, or itself if it is the one module."""
+    parts = module.split(".")[2:]
+    ends = [index for index, part in enumerate(parts) if part in (*RECORD_MODULES, *OTHER_MODULES)]
+    return ".".join(parts[: ends[0]] if ends else parts)
+
+
+def has_records(module: str) -> bool:
+    return not any(part in OTHER_MODULES for part in module.split("."))
 
 
 def dependencies(graph: grimp.ImportGraph) -> dict[str, set[str]]:
@@ -19,7 +27,7 @@ def dependencies(graph: grimp.ImportGraph) -> dict[str, set[str]]:
         if not module.startswith("corehr.hr."):
             continue
         imported_features = by_feature.setdefault(feature_of(module), set())
-        if module.split(".")[3:4] and module.split(".")[3] in RECORD_MODULES:
+        if has_records(module):
             imported = graph.find_modules_directly_imported_by(module)
             imported_features |= {feature_of(other) for other in imported if other.startswith("corehr.hr.")}
     return {feature: others - {feature} for feature, others in by_feature.items()}
@@ -46,8 +54,19 @@ def test_records_do_not_import_each_other_in_a_cycle():
         ([("employments.commands", "jobs.records"), ("jobs.commands", "employments.records")], set()),
         ([("employments.records", "jobs.records"), ("jobs.records", "employments.records")], {"employments", "jobs"}),
         ([("employments.records", "jobs.records"), ("jobs.events", "employments.records")], {"employments", "jobs"}),
+        ([("a.x.records", "a.y.records"), ("a.y.events", "a.x.records")], {"a.x", "a.y"}),
+        ([("a.x", "b.records"), ("b.records", "a.x")], {"a.x", "b"}),
+        ([("a.x.records", "a.y.records"), ("b.records", "a.x.records")], set()),
     ],
-    ids=["one way", "commands may cross", "a cycle", "a cycle through events"],
+    ids=[
+        "one way",
+        "commands may cross",
+        "a cycle",
+        "a cycle through events",
+        "a cycle inside a chapter",
+        "a cycle with a resource of one module",
+        "two resources of one chapter",
+    ],
 )
 def test_what_counts_as_a_cycle(imports: list[tuple[str, str]], expected: set[str]):
     graph = grimp.ImportGraph()

@@ -386,7 +386,13 @@ def facts_folder(folder: Path) -> Path:
         {"name": "day", "type": "string", "pattern": "^\\d\"'[|]{2}$", "required_in_prose": True, "deprecated": True},
         {"name": "as", "type": "string", "default": "", "value_scope": {"user_id": ["t:read"]}},
     ]
-    operation = {"method": "POST", "path": "/widgets", "updated": "1734431976000", "deprecated": True, "apps": ["isv"]}
+    operation = {
+        "method": "POST",
+        "path": "/open-apis/widgets",
+        "updated": "1734431976000",
+        "deprecated": True,
+        "apps": ["isv"],
+    }
     operation |= {"tokens": ["tenant_access_token"], "scopes_any_of": ["s"], "field_scopes": ["t"], "path_params": []}
     operation |= {"rate": ["1000/min", "50/s"], "query": [], "body": fields, "response": [], "binary": True}
     operation |= {"errors": [[400, 7, 'say "no"\\\n']], "more_errors": "shared", "retired_errors": [8]}
@@ -394,7 +400,7 @@ def facts_folder(folder: Path) -> Path:
     event |= {"scopes_any_of": ["s"], "field_scopes": []}
     event |= {"push": "Webhook", "body": [{"name": "event", "type": "-", "fields": fields[3:4]}]}
     for name, content in {
-        "operations/widgets.json": [operation | {"id": "v1.b"}, operation | {"id": "v1.a", "path": "/a/:id"}],
+        "operations/widgets.json": [operation | {"id": "v1.b"}, operation | {"id": "v1.a", "path": "/open-apis/a/:id"}],
         "events/widget.json": [event],
         "enums.json": {"colour": ["red"], "unused": ["x"]},
         "errors.json": {"shared": [[9, "more"], [None, None]]},
@@ -404,8 +410,23 @@ def facts_folder(folder: Path) -> Path:
     return folder
 
 
+def pages_folder(folder: Path, chapter: str = "basic-infomation") -> Path:
+    for path in ("/widgets", "/a/:widget_id"):
+        page = folder / "corehr-v1" / chapter / "widget" / f"{path.count('/')}.md"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        url = f"https://open.feishu.cn/open-apis{path}"
+        page.write_text(f"| HTTP URL | {url} |\n| HTTP Method | POST |\n", "utf-8")
+    return folder
+
+
+def write_inventory(facts: Path, out: Path) -> None:
+    pages = pages_folder(facts.parent / "pages")
+    import_spec.main([str(facts), "--inventory", str(pages), "--out", str(out)])
+
+
 def test_what_is_imported_survives(tmp_path: Path):
     facts, out = facts_folder(tmp_path / "facts"), tmp_path / "spec"
+    write_inventory(facts, out)
     import_spec.main([str(facts), "--all", "--out", str(out)])
     spec = load(out)
     operation = spec.operations["v1.b"]
@@ -432,7 +453,8 @@ def test_what_is_imported_survives(tmp_path: Path):
 
 def test_importing_keeps_what_is_not_named_and_repeats_itself_exactly(tmp_path: Path):
     facts, out = facts_folder(tmp_path / "facts"), tmp_path / "spec"
-    file = out / "operations" / "widgets.toml"
+    file = out / "operations" / "basic_data" / "widgets.toml"
+    write_inventory(facts, out)
     import_spec.main([str(facts), "--operation", "v1.b", "--out", str(out)])
     import_spec.main([str(facts), "--operation", "v1.a", "--out", str(out)])
     assert sorted(load(out).operations) == ["v1.a", "v1.b"]
@@ -443,5 +465,21 @@ def test_importing_keeps_what_is_not_named_and_repeats_itself_exactly(tmp_path: 
 
 
 def test_importing_what_is_not_there(tmp_path: Path):
+    facts, out = facts_folder(tmp_path / "facts"), tmp_path / "spec"
+    with pytest.raises(SystemExit, match=r"inventory\.toml: missing; write it first with --inventory PAGES"):
+        import_spec.main([str(facts), "--operation", "v1.a", "--out", str(out)])
+    write_inventory(facts, out)
     with pytest.raises(SystemExit, match=r"v1\.c: not among the 2 operations"):
-        import_spec.main([str(facts_folder(tmp_path)), "--operation", "v1.c", "--out", str(tmp_path / "spec")])
+        import_spec.main([str(facts), "--operation", "v1.c", "--out", str(out)])
+
+
+def test_the_inventory_has_the_chapter_of_a_page_or_of_its_successor(tmp_path: Path):
+    facts, out = facts_folder(tmp_path / "facts"), tmp_path / "spec"
+    no_pages = tmp_path / "no_pages"
+    with pytest.raises(SystemExit, match=r"v1\.a: has no page in corehr-v1/; add widgets to CHAPTERS_OF_OLD_PAGES"):
+        import_spec.main([str(facts), "--inventory", str(no_pages), "--out", str(out)])
+    (facts / "operations" / "widgets.json").rename(facts / "operations" / "persons.json")
+    import_spec.main([str(facts), "--inventory", str(no_pages), "--out", str(out)])
+    assert import_spec.read_inventory_chapters(out) == {"v1.a": "employees", "v1.b": "employees"}
+    import_spec.main([str(facts), "--inventory", str(pages_folder(tmp_path, "leave")), "--out", str(out)])
+    assert import_spec.read_inventory_chapters(out) == {"v1.a": "leave", "v1.b": "leave"}

@@ -134,9 +134,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _entries(folder: Path) -> Iterable[tuple[str, str, dict[str, Any]]]:
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(folder.rglob("*.toml")):
         for name, entry in _read_toml(path).items():
-            yield path.name, name, entry
+            yield str(path.relative_to(folder)), name, entry
 
 
 def _require_unique_routes(operations: Iterable[Operation]) -> None:

@@ -1,0 +1,175 @@
+"""`make operation` writes what is left to decide, overwrites nothing, and leaves the build red."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from corehr.engines.rulebook import Rulebook
+from corehr.spec import loader
+from tools import make_operation
+
+ERRORS = [
+    [500, 31, "system error"],
+    [400, 32, "The widget doesn't match the job family"],
+    [400, 33, "employee is not exist or has offboarded"],
+    [500, 34, "employee is not exist or has offboarded"],
+    [400, 35, "参数错误"],
+    [400, 36, 'say "no"  to {{label}}'],
+    [400, 37, "name is required"],
+]
+FACTS = {
+    "method": "POST",
+    "updated": "0",
+    "deprecated": False,
+    "apps": ["custom"],
+    "tokens": ["tenant_access_token"],
+    "scopes_any_of": ["s"],
+    "field_scopes": [],
+    "rate": ["5/s"],
+    **{section: [] for section in ("path_params", "query", "body", "response")},
+    "errors": ERRORS,
+}
+WIDGETS = Path("src/corehr/hr/basic_data/widgets")
+
+
+@pytest.fixture
+def facts(tmp_path: Path) -> Path:
+    folder = tmp_path / "facts"
+    operations = [
+        FACTS | {"id": "v1.widget.create", "path": "/open-apis/corehr/v1/widgets"},
+        FACTS | {"id": "v1.widget.get", "path": "/open-apis/corehr/v1/widgets/:id", "method": "GET", "errors": []},
+    ]
+    contents = {"operations/widgets.json": operations, "enums.json": {}, "errors.json": {}}
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(content), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    spec = tmp_path / "tree" / "src" / "corehr" / "spec"
+    spec.mkdir(parents=True)
+    rows = [f'"v1.widget.{verb}" = {{ chapter = "basic_data" }}' for verb in ("create", "get")]
+    (spec / "inventory.toml").write_text("\n".join(["[operations]", *rows]), "utf-8")
+    return tmp_path / "tree"
+
+
+def make(facts: Path, root: Path, id: str, *options: str) -> None:
+    make_operation.main([str(facts), id, "--root", str(root), *options])
+
+
+def run_module(path: Path) -> dict[str, object]:
+    """Return the names that a module defines."""
+    names: dict[str, object] = {"__name__": "made_operation"}
+    exec(compile(path.read_text("utf-8"), path, "exec", dont_inherit=True), names)
+    return names
+
+
+def test_the_spec_is_imported_into_its_chapter(facts, root):
+    make(facts, root, "v1.widget.create")
+    spec = root / "src" / "corehr" / "spec"
+    assert list(tomllib.loads((spec / "operations/basic_data/widgets.toml").read_text("utf-8"))) == ["v1.widget.create"]
+    assert set(loader.load(spec).operations["v1.widget.create"].errors) == {code for _, code, _ in ERRORS}
+
+
+def test_each_row_is_a_rule_in_the_usual_order_that_is_not_decided(facts, root):
+    make(facts, root, "v1.widget.create")
+    book = run_module(root / WIDGETS / "rules.py")["CREATE"]
+    assert isinstance(book, Rulebook)
+    assert book.operation == "v1.widget.create"
+    assert [(rule.code, rule.name) for rule in book.rules] == [
+        (37, "name_is_required"),
+        (33, "employee_is_not_exist_or_has_offboarded"),
+        (34, "employee_is_not_exist_or_has_offboarded_34"),
+        (32, "widget_does_not_match_job_family"),
+        (35, "violation_of_35"),
+        (36, "say_no"),
+        (31, "system_error"),
+    ]
+    assert not any(rule.interpretation for rule in book.rules), "tests/architecture refuses a rule without one"
+    for rule in book.rules:
+        assert callable(rule.raised_by)
+        with pytest.raises(NotImplementedError, match=str(rule.code)):
+            rule.raised_by(None)
+
+
+def test_each_row_has_a_test_that_fails(facts, root):
+    make(facts, root, "v1.widget.create")
+    module = run_module(root / "tests" / "hr" / "widgets" / "test_create_v1_rules.py")
+    tests = [value for name, value in module.items() if name.startswith("test_")]
+    assert len(tests) == len(ERRORS) + 1
+    for test in tests:
+        assert callable(test)
+        with pytest.raises(pytest.fail.Exception, match="not written"):
+            test(world=None)
+
+
+@pytest.mark.parametrize(
+    ("id", "kind", "handler"), [("v1.widget.create", "commands", "create_v1"), ("v1.widget.get", "queries", "get_v1")]
+)
+def test_the_handler_is_a_command_or_a_query(facts, root, id, kind, handler):
+    make(facts, root, id)
+    text = (root / WIDGETS / "api.py").read_text("utf-8")
+    assert f'{kind}={{"{id}": {handler}}}' in text
+    compile(text, "api.py", "exec")
+    compile((root / WIDGETS / "recipes.py").read_text("utf-8"), "recipes.py", "exec")
+
+
+def test_a_file_that_exists_is_kept_and_the_text_for_it_is_printed(facts, root, capsys):
+    make(facts, root, "v1.widget.create")
+    before = {path: path.read_text("utf-8") for path in (root / WIDGETS).iterdir()}
+    capsys.readouterr()
+    make(facts, root, "v1.widget.get")
+    assert {path: path.read_text("utf-8") for path in (root / WIDGETS).iterdir()} == before
+    printed = capsys.readouterr().out
+    assert f"kept {WIDGETS}/rules.py; add to it:" in printed
+    assert "GET: Rulebook[GetCase] = Rulebook(" in printed
+    assert (root / "tests" / "hr" / "widgets" / "test_get_v1_rules.py").exists()
+
+
+def test_rules_of_several_files_get_one_more(facts, root):
+    (root / WIDGETS / "rules").mkdir(parents=True)
+    make(facts, root, "v1.widget.create")
+    assert (root / WIDGETS / "rules" / "create.py").exists()
+    assert not (root / WIDGETS / "rules.py").exists()
+    assert "from corehr.hr.basic_data.widgets.rules.create import CREATE" in (root / WIDGETS / "api.py").read_text(
+        "utf-8"
+    )
+
+
+def test_a_module_of_one_file_is_left_to_move(facts, root, capsys):
+    module = (root / WIDGETS).with_suffix(".py")
+    module.parent.mkdir(parents=True)
+    module.write_text("WIDGET = 1\n", "utf-8")
+    user = root / "src" / "corehr" / "user.py"
+    user.write_text("from corehr.hr.basic_data.widgets import WIDGET\n", "utf-8")
+    make(facts, root, "v1.widget.create")
+    printed = capsys.readouterr().out
+    assert f"git mv {WIDGETS}.py {WIDGETS}/records.py" in printed
+    assert "import corehr.hr.basic_data.widgets.records in src/corehr/user.py" in printed
+    assert module.read_text("utf-8") == "WIDGET = 1\n"
+
+
+def test_what_cannot_be_made(facts, root):
+    with pytest.raises(SystemExit, match=r"v1\.widget\.drop: not among the 2 operations"):
+        make(facts, root, "v1.widget.drop")
+    make(facts, root, "v1.widget.create")
+    with pytest.raises(SystemExit, match=r"v1\.widget\.create: is in \S+/(api|rules|recipes)\.py already"):
+        make(facts, root, "v1.widget.create")
+
+
+def test_a_chapter_of_one_resource_is_its_package(tmp_path: Path):
+    hr = tmp_path / "hr"
+    for module in ("offboardings/records.py", "employees/job_datas/api.py"):
+        (hr / module).parent.mkdir(parents=True)
+        (hr / module).write_text("", "utf-8")
+    find_package = make_operation.find_package
+    assert find_package(hr, "offboardings", "offboardings") == Path("hr/offboardings")
+    assert find_package(hr, "leave", "leave") == Path("hr/leave")
+    assert find_package(hr, "leave", "leave_types") == Path("hr/leave/leave_types")
+    assert find_package(hr, "employees", "persons") == Path("hr/employees/persons")
+    with pytest.raises(SystemExit, match="hr/employees/ has several resources"):
+        find_package(hr, "employees", "employees")
