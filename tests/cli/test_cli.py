@@ -20,8 +20,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from corehr.cli.main import cli
-from corehr.cli.stores import DEFAULT_TENANT_ID
 from corehr.kernel import tenants
+from corehr.kernel.tenants import DEFAULT_TENANT_ID
 from tests.listener import listening
 from tests.server_process import running_server
 from tests.world import APP_ALL, APP_STORE
@@ -164,7 +164,6 @@ def test_a_company_has_its_days(url):
             64,
         )
         assert list(store.command_sync(DEFAULT_TENANT_ID, last_processed_days)) == ["Europe/Berlin"]
-    assert tenants.DEFAULT_TENANT_ID == DEFAULT_TENANT_ID
 
 
 def test_an_app_shows_its_secret_once(url):
@@ -347,7 +346,7 @@ def test_what_runs_is_finished_before_it_stops(start):
     program = """
         import asyncio, sys
         from types import SimpleNamespace
-        from corehr.entrypoints import server
+        from corehr.server import run as server
 
         async def app(scope, receive, send):
             if scope["type"] == "lifespan":
