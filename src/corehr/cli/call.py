@@ -9,10 +9,9 @@ from typing import Any
 import click
 import msgspec
 
-from corehr.app.failures import CommandFailed
 from corehr.app.features import COMMANDS, QUERIES
 from corehr.cli.client import Client, is_loopback_url
-from corehr.demo.apps import APPS, DEFAULT_APP_ID
+from corehr.kernel.errors import CommandFailed
 from corehr.spec import loader
 from corehr.spec.fields import Field
 from corehr.spec.loader import Operation
@@ -139,6 +138,8 @@ def _credentials(url: str, app_id: str | None, app_secret: str | None) -> tuple[
     """Return the given id and secret; for a loopback URL, a demo app's where they are missing. UsageError otherwise."""
     if app_id and app_secret:
         return app_id, app_secret
+    from corehr.demo.apps import APPS, DEFAULT_APP_ID  # late: it imports the whole demo, which --list does not need
+
     if not is_loopback_url(url):
         raise click.UsageError(f"{url} needs an app: give --app-id and --app-secret")
     if app_id in APPS and not app_secret:

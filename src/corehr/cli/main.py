@@ -7,7 +7,7 @@ import click
 
 from corehr.cli.lazy import LazyGroup
 from corehr.cli.options import mask_passwords
-from corehr.kernel.errors import UsageError
+from corehr.kernel.errors import CommandFailed, UsageError
 
 COMMANDS: Final = {
     "app": ("corehr.cli.apps:app", "Manage the apps that may call."),
@@ -43,6 +43,8 @@ class RootGroup(LazyGroup):
             _exit_with(error.format_message(), error.exit_code)
         except UsageError as error:
             _exit_with(str(error), 2)
+        except CommandFailed as error:
+            _exit_with(str(error), 1)
         except (click.Abort, KeyboardInterrupt):
             sys.exit(130)
         except Exception as error:  # noqa: BLE001  # unknown errors are raised again

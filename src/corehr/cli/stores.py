@@ -6,13 +6,13 @@ from contextlib import contextmanager
 import click
 
 from corehr.app import schema
-from corehr.app.failures import CommandFailed, describe_known_error
+from corehr.app.failures import describe_known_error
 from corehr.app.tenants import restore_world_clock
 from corehr.cli.options import DatabaseURL
 from corehr.kernel import tenants
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
-from corehr.kernel.errors import UsageError
+from corehr.kernel.errors import CommandFailed, UsageError
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.stores import open_store
 from corehr.kernel.tenants import DEFAULT_TENANT_ID
