@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -19,9 +20,10 @@ import apsw
 import pytest
 from click.testing import CliRunner, Result
 
+from corehr.cli import main
 from corehr.cli.main import cli
-from corehr.cli.stores import DEFAULT_TENANT_ID
 from corehr.kernel import tenants
+from corehr.kernel.tenants import DEFAULT_TENANT_ID
 from tests.listener import listening
 from tests.server_process import running_server
 from tests.world import APP_ALL, APP_STORE
@@ -88,6 +90,22 @@ def test_every_command_has_help(command):
     result = corehr(*command, "--help")
     assert stdout(result).startswith("Usage: corehr")
     assert result.stderr == ""
+
+
+def test_the_list_of_commands_shows_the_help_of_each():
+    for name, (target, first_line) in main.COMMANDS.items():
+        module, attribute = target.split(":")
+        command = getattr(import_module(module), attribute)
+        assert command.name == name
+        assert command.help.splitlines()[0] == first_line
+
+
+def test_help_and_the_list_of_operations_import_no_database_driver():
+    """So they start fast."""
+    for arguments in (["--help"], ["call", "--list"]):
+        program = f"import sys; from corehr.cli.main import cli\ntry: cli.main({arguments})\nexcept SystemExit: pass\n"
+        program += "assert not {'psycopg', 'apsw', 'aiohttp'} & set(sys.modules)"
+        subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
 
 
 USAGE_ERRORS = {
@@ -164,7 +182,6 @@ def test_a_company_has_its_days(url):
             64,
         )
         assert list(store.command_sync(DEFAULT_TENANT_ID, last_processed_days)) == ["Europe/Berlin"]
-    assert tenants.DEFAULT_TENANT_ID == DEFAULT_TENANT_ID
 
 
 def test_an_app_shows_its_secret_once(url):
@@ -346,8 +363,7 @@ def test_what_runs_is_finished_before_it_stops(start):
     """A running request is answered; only then is the application shut down."""
     program = """
         import asyncio, sys
-        from types import SimpleNamespace
-        from corehr.entrypoints import server
+        from corehr.server import run
 
         async def app(scope, receive, send):
             if scope["type"] == "lifespan":
@@ -362,9 +378,9 @@ def test_what_runs_is_finished_before_it_stops(start):
             await send({"type": "http.response.body", "body": b"done"})
             print("responded", file=sys.stderr, flush=True)
 
-        bound_socket = server.bind("127.0.0.1", 0)
-        on_listening = lambda: print(server.base_url(bound_socket), file=sys.stderr, flush=True)
-        server.run(SimpleNamespace(asgi=app), bound_socket, on_listening)
+        bound_socket = run.bind("127.0.0.1", 0)
+        on_listening = lambda: print(run.base_url(bound_socket), file=sys.stderr, flush=True)
+        run.run(app, bound_socket, on_listening)
     """
     server = start("-c", textwrap.dedent(program))
     base = server.read_line().strip()

@@ -29,14 +29,8 @@ _SYSTEM = {
 }
 
 
-class CommandFailed(Exception):
-    """The command cannot be carried out now; the text says on one line why, and what to do."""
-
-
 def describe_known_error(error: BaseException, db: str = "the database") -> str | None:
     """Return the line for an error that needs no traceback, or None. `db` is the database address it concerns."""
-    if isinstance(error, CommandFailed):
-        return str(error)
     if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig is not None:
         error = error.orig
     if isinstance(error, apsw.Error | sqlite3.Error):

@@ -1,18 +1,26 @@
 """`corehr app`: the apps that may call, and where their events are delivered."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+from urllib.parse import urlsplit
 
 import click
 
+from corehr.apps import registry
+from corehr.apps.registry import App
+from corehr.apps.scopes import ALL_SCOPES
 from corehr.cli.options import mask_passwords
-from corehr.cli.stores import DATABASE_OPTION, DEFAULT_TENANT_ID, open_for_command
-
-# Each command imports what it needs when it runs, so that --help and usage errors are fast.
-if TYPE_CHECKING:
-    from corehr.apps.registry import App
-    from corehr.delivery.subscribers import DeliveryMode
-    from corehr.kernel.db import Store, Tx
+from corehr.cli.stores import DATABASE_OPTION, open_for_command
+from corehr.delivery import subscriptions
+from corehr.delivery.egress import EgressPolicy
+from corehr.delivery.subscribers import DeliveryMode, Subscriber, subscribe
+from corehr.delivery.webhooks import WebhookClient
+from corehr.hr.organization import departments
+from corehr.kernel.db import Store, Tx
+from corehr.kernel.ids import random_hex
+from corehr.kernel.tenants import DEFAULT_TENANT_ID
+from corehr.spec import loader
 
 
 @click.group()
@@ -45,12 +53,9 @@ def app_create(
     """Create an app; its secret is shown only now."""
     if bool(scopes) == bool(scope_names):
         raise click.UsageError("grant the app scopes: --scopes '*', or --scope once for each scope")
-    from corehr.apps import registry
-    from corehr.apps.scopes import ALL_SCOPES
-
     department_ids = [] if data_range in ("all", "none") else [id.strip() for id in data_range.split(",")]
 
-    def create(tx: "Tx") -> tuple[str, str]:
+    def create(tx: Tx) -> tuple[str, str]:
         _require_departments(tx, department_ids)
         return registry.create_app(
             tx,
@@ -67,9 +72,7 @@ def app_create(
         click.echo("It sees no employees: --data-range all creates an app that sees everyone.", err=True)
 
 
-def _require_departments(tx: "Tx", ids: Sequence[str]) -> None:
-    from corehr.hr.organization import departments
-
+def _require_departments(tx: Tx, ids: Sequence[str]) -> None:
     existing = {row["id"] for row in departments.list_by_ids(tx, ids)}
     if unknown := [id for id in ids if id not in existing]:
         raise click.UsageError(f"there is no department {', '.join(unknown)}: give --data-range ids that exist")
@@ -84,8 +87,6 @@ def _print_credentials(app_id: str, secret: str) -> None:
 @DATABASE_OPTION
 def app_list(db: str) -> None:
     """List the apps: id, type, whether it is enabled, scopes, data range, name."""
-    from corehr.apps import registry
-
     with open_for_command(db) as store:
         for app in store.command_sync(DEFAULT_TENANT_ID, registry.list_apps):
             scopes = "*" if isinstance(app.scopes, str) else ",".join(sorted(app.scopes))
@@ -98,8 +99,6 @@ def app_list(db: str) -> None:
 @click.argument("app_id")
 def app_rotate(db: str, app_id: str) -> None:
     """Give an app a new secret; the old one is invalid at once."""
-    from corehr.apps import registry
-
     with open_for_command(db) as store:
         new_secret = store.command_sync(DEFAULT_TENANT_ID, lambda tx: registry.rotate_secret(tx, app_id))
     if new_secret is None:
@@ -135,12 +134,6 @@ def app_webhook(
     *, db: str, app_id: str, url: str, encrypt_key: str, verification_token: str | None, events: tuple[str, ...]
 ) -> None:
     """Post an app's events to a URL."""
-    import asyncio
-
-    from corehr.delivery.egress import EgressPolicy
-    from corehr.delivery.webhooks import WebhookClient
-    from corehr.kernel.ids import random_hex
-
     token = random_hex() if verification_token is None else verification_token
     host = _host(url)
 
@@ -188,16 +181,12 @@ def app_long_connection(*, db: str, app_id: str, events: tuple[str, ...]) -> Non
 @click.argument("app_id")
 def app_unsubscribe(*, db: str, app_id: str) -> None:
     """Stop delivering events to an app."""
-    from corehr.delivery import subscriptions
-
     with open_for_command(db) as store:
         require_app(store, app_id)
         store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscriptions.unsubscribe(tx, app_id))
 
 
 def _host(url: str) -> str:
-    from urllib.parse import urlsplit
-
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -209,10 +198,8 @@ def _host(url: str) -> str:
     return f"{address}:{port}" if port else address
 
 
-def require_app(store: "Store", app_id: str) -> "App":
+def require_app(store: Store, app_id: str) -> App:
     """Return the app with this id; UsageError if there is none."""
-    from corehr.apps import registry
-
     found = next(
         (app for app in store.command_sync(DEFAULT_TENANT_ID, registry.list_apps) if app.app_id == app_id), None
     )
@@ -225,19 +212,13 @@ def _unknown_app_error(app_id: str) -> click.UsageError:
     return click.UsageError(f"there is no app {app_id}: `corehr app list` shows the apps")
 
 
-def _event_types(app: "App", names: tuple[str, ...]) -> list[str]:
-    from corehr.delivery import subscriptions
-    from corehr.spec import loader
-
+def _event_types(app: App, names: tuple[str, ...]) -> list[str]:
     return subscriptions.resolve_event_types(loader.load(), app, names or "*")
 
 
 def _subscribe(
-    store: "Store", app: "App", mode: "DeliveryMode", url: str, encrypt_key: str, token: str, event_types: Sequence[str]
+    store: Store, app: App, mode: DeliveryMode, url: str, encrypt_key: str, token: str, event_types: Sequence[str]
 ) -> None:
-    from corehr.delivery.subscribers import Subscriber, subscribe
-    from corehr.spec import loader
-
     subscriber = Subscriber(app.tenant, app.app_id, mode, url, encrypt_key, token)
     store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscribe(tx, subscriber, event_types))
     click.echo(f"{app.app_id} is subscribed to {len(event_types)} of {len(loader.load().events)} events.", err=True)

@@ -4,14 +4,17 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import msgspec
 
-# Each command imports what it needs when it runs, so that --help and usage errors are fast.
-if TYPE_CHECKING:
-    from corehr.spec.fields import Field
-    from corehr.spec.loader import Operation
+from corehr.app.features import COMMANDS, QUERIES
+from corehr.cli.client import Client, is_loopback_url
+from corehr.kernel.errors import CommandFailed
+from corehr.spec import loader
+from corehr.spec.fields import Field
+from corehr.spec.loader import Operation
 
 
 class NameValue(click.ParamType[tuple[str, str]]):
@@ -69,26 +72,18 @@ def call(
     _require_known("--query", [name for name, _ in query], selected.query, selected)
     body = _body(selected, data)
 
-    import msgspec
-
-    from corehr.app.failures import CommandFailed
-    from corehr.cli.client import Client
-
     response = Client(url, *_credentials(url, app_id, app_secret)).call(selected, path_values, query, body)
     click.echo(msgspec.json.format(response.body, indent=2))
     if response.code:
         raise CommandFailed(f"refused: {response.error_line()}")
 
 
-def _built_operations() -> "Mapping[str, Operation]":
-    from corehr.app.features import COMMANDS, QUERIES
-    from corehr.spec import loader
-
+def _built_operations() -> Mapping[str, Operation]:
     operations = loader.load().operations
     return {id: operations[id] for id in sorted({*COMMANDS, *QUERIES})}
 
 
-def _get_operation(id: str | None, built: "Mapping[str, Operation]") -> "Operation":
+def _get_operation(id: str | None, built: Mapping[str, Operation]) -> Operation:
     if id is None:
         raise click.UsageError("name an operation: corehr call --list shows them")
     if id not in built:
@@ -98,7 +93,7 @@ def _get_operation(id: str | None, built: "Mapping[str, Operation]") -> "Operati
     return built[id]
 
 
-def _path_values(operation: "Operation", pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+def _path_values(operation: Operation, pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
     values = dict(pairs)
     _require_known("--path", values, operation.path_params, operation)
     for field in operation.path_params:
@@ -107,7 +102,7 @@ def _path_values(operation: "Operation", pairs: Sequence[tuple[str, str]]) -> Ma
     return values
 
 
-def _require_known(option: str, names: Iterable[str], fields: "Sequence[Field]", operation: "Operation") -> None:
+def _require_known(option: str, names: Iterable[str], fields: Sequence[Field], operation: Operation) -> None:
     accepted = [field.name for field in fields]
     for name in names:
         if name not in accepted:
@@ -115,13 +110,11 @@ def _require_known(option: str, names: Iterable[str], fields: "Sequence[Field]",
             raise click.UsageError(f"{operation.id} has no {option} {name}: {advice}")
 
 
-def _body(operation: "Operation", data: str | None) -> bytes:
+def _body(operation: Operation, data: str | None) -> bytes:
     if data is None:
         return b""
     if not operation.body or operation.method == "GET":
         raise click.UsageError(f"{operation.id} takes no body: leave --data out")
-    import msgspec
-
     text = _read_data(data)
     try:
         msgspec.json.decode(text)
@@ -145,8 +138,7 @@ def _credentials(url: str, app_id: str | None, app_secret: str | None) -> tuple[
     """Return the given id and secret; for a loopback URL, a demo app's where they are missing. UsageError otherwise."""
     if app_id and app_secret:
         return app_id, app_secret
-    from corehr.cli.client import is_loopback_url
-    from corehr.demo.apps import APPS, DEFAULT_APP_ID
+    from corehr.demo.apps import APPS, DEFAULT_APP_ID  # late: it imports the whole demo, which --list does not need
 
     if not is_loopback_url(url):
         raise click.UsageError(f"{url} needs an app: give --app-id and --app-secret")

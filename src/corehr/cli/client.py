@@ -9,10 +9,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from corehr.app.failures import CommandFailed
 from corehr.gateway.headers import LOG_ID
 from corehr.gateway.tokens import TENANT_TOKEN_PATH
-from corehr.kernel.errors import UsageError
+from corehr.kernel.errors import CommandFailed, UsageError
 from corehr.spec.loader import Operation
 
 TIMEOUT_SECONDS: Final = 60

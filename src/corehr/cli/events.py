@@ -1,18 +1,19 @@
 """`corehr event`: list undelivered events, and deliver events again."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from corehr.cli.apps import require_app
 from corehr.cli.options import Timestamp
-from corehr.cli.stores import DATABASE_OPTION, DEFAULT_TENANT_ID, open_for_command
-
-# Each command imports what it needs when it runs, so that --help and usage errors are fast.
-if TYPE_CHECKING:
-    from corehr.kernel.db import Tx
+from corehr.cli.stores import DATABASE_OPTION, open_for_command
+from corehr.delivery import outbox, subscriptions
+from corehr.kernel import event_log
+from corehr.kernel.db import Tx
+from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
 
 @click.group()
@@ -34,10 +35,7 @@ def event_list(*, db: str, app_id: str, state: Any, limit: int) -> None:
             click.echo("\t".join(line))
 
 
-def _event_lines(tx: "Tx", app_id: str, state: Any, limit: int) -> Sequence[Sequence[str]]:
-    from corehr.delivery import outbox
-    from corehr.kernel import event_log
-
+def _event_lines(tx: Tx, app_id: str, state: Any, limit: int) -> Sequence[Sequence[str]]:
     seqs = outbox.list_seqs_by_state(tx, app_id, state, since=0, limit=limit)
     deliveries = outbox.list_by_events(tx, seqs)
     lines = []
@@ -55,8 +53,6 @@ def _event_lines(tx: "Tx", app_id: str, state: Any, limit: int) -> Sequence[Sequ
 @click.option("--app", "app_id", show_default="every subscribed app", help="Deliver to this app only.")
 def event_redeliver(*, db: str, event_id: str, app_id: str | None) -> None:
     """Deliver one event again; a running server does so within a second."""
-    from corehr.delivery import subscriptions
-
     with open_for_command(db) as store:
         for id in store.command_sync(DEFAULT_TENANT_ID, lambda tx: subscriptions.redeliver(tx, event_id, app_id)):
             click.echo(id)
@@ -70,10 +66,6 @@ def event_redeliver(*, db: str, event_id: str, app_id: str | None) -> None:
 )
 def event_replay(*, db: str, app_id: str, since: datetime | None) -> None:
     """Deliver again to an app, in order, all events it subscribes to."""
-    import asyncio
-
-    from corehr.delivery import subscriptions
-
     with open_for_command(db) as store:
         require_app(store, app_id)
         count = asyncio.run(subscriptions.replay(store, DEFAULT_TENANT_ID, app_id, since))

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import click
 
-DEFAULT_DEMO_NOW: Final = "2026-01-05T09:00:00+08:00"
-"""World time at which a demo starts by default."""
+_TIMESTAMP_EXAMPLE: Final = "2026-01-05T09:00:00+08:00"
 
 
 class DatabaseURL(click.ParamType[str]):
@@ -43,9 +42,9 @@ class Timestamp(click.ParamType[datetime]):
         try:
             timestamp = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is not a timestamp: write it as {DEFAULT_DEMO_NOW}", param, ctx)
+            self.fail(f"{value!r} is not a timestamp: write it as {_TIMESTAMP_EXAMPLE}", param, ctx)
         if timestamp.tzinfo is None:
-            self.fail(f"{value!r} has no UTC offset: write it as {DEFAULT_DEMO_NOW}", param, ctx)
+            self.fail(f"{value!r} has no UTC offset: write it as {_TIMESTAMP_EXAMPLE}", param, ctx)
         if not 1970 < timestamp.year < 9000:
             self.fail(f"{value!r} is out of range: give a year between 1971 and 8999", param, ctx)
         return timestamp

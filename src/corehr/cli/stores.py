@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
 
 import click
 
+from corehr.app import schema
+from corehr.app.failures import describe_known_error
+from corehr.app.tenants import restore_world_clock
 from corehr.cli.options import DatabaseURL
-
-# Each command imports what it needs when it runs, so that --help and usage errors are fast.
-if TYPE_CHECKING:
-    from corehr.kernel.db import Store
-
-DEFAULT_TENANT_ID: Final = "1"
-"""The tenant: a copy of `kernel.tenants.DEFAULT_TENANT_ID`, so that the kernel need not be imported."""
+from corehr.kernel import tenants
+from corehr.kernel.clock import Clock
+from corehr.kernel.db import Store
+from corehr.kernel.errors import CommandFailed, UsageError
+from corehr.kernel.ids import TimeOrderedIds
+from corehr.kernel.stores import open_store
+from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
 DATABASE_OPTION = click.option(
     "--db",
@@ -28,8 +30,6 @@ DATABASE_OPTION = click.option(
 @contextmanager
 def with_database_errors(db: str) -> Iterator[None]:
     """Turn a known database error into CommandFailed with a message that names the database."""
-    from corehr.app.failures import CommandFailed, describe_known_error
-
     try:
         yield
     except Exception as error:
@@ -40,19 +40,11 @@ def with_database_errors(db: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_for_command(db: str, *, tenant_required: bool = True) -> Iterator["Store"]:
+def open_for_command(db: str, *, tenant_required: bool = True) -> Iterator[Store]:
     """Yield the store at an address, at its tenant's world time; UsageError unless its schema is current.
 
     With `tenant_required`, also UsageError if it has no tenant.
     """
-    from corehr.app import schema
-    from corehr.app.tenants import restore_world_clock
-    from corehr.kernel import tenants
-    from corehr.kernel.clock import Clock
-    from corehr.kernel.errors import UsageError
-    from corehr.kernel.ids import TimeOrderedIds
-    from corehr.kernel.stores import open_store
-
     with with_database_errors(db):
         schema.require_current(db)
         clock = Clock()

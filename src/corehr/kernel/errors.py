@@ -24,6 +24,10 @@ class UsageError(Exception):
     """A mistake of the operator; the message says on one line what to do instead."""
 
 
+class CommandFailed(Exception):
+    """The command cannot be carried out now; the text says on one line why, and what to do."""
+
+
 class BusinessError(Exception):
     """A documented error of an operation; one code may mean different things in two operations.
 

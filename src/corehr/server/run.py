@@ -15,8 +15,8 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
-from corehr.app.failures import CommandFailed
 from corehr.kernel.clock import to_timestamp
+from corehr.kernel.errors import CommandFailed
 
 BACKLOG = 2048
 """Connections that may wait to be accepted, so that a burst waits for a moment instead of being refused."""
