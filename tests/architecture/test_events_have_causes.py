@@ -73,7 +73,7 @@ EVENTLESS_PRIMITIVES: Final[Mapping[str, str]] = {
 # ---------------------------------------------------------------------------------------------- static analysis
 
 
-FLOORS: Final = {"__init__", "features", "api", "recipes", "commands", "rules", "events"}
+MODULES_WITHOUT_RECORDS: Final = {"__init__", "features", "api", "recipes", "commands", "rules", "events"}
 """The modules of a feature that hold no records; a feature of one module has its records there."""
 
 
@@ -84,7 +84,7 @@ def module_name(path: Path) -> str:
 def feature_of_records(module: str) -> str | None:
     """Return the feature whose records the module holds, or None."""
     root, *folders, name = module.removeprefix("corehr.").split(".")
-    if root != "hr" or name in FLOORS or "rules" in folders:
+    if root != "hr" or name in MODULES_WITHOUT_RECORDS or "rules" in folders:
         return None
     return folders[-1] if name == "records" else name
 
