@@ -44,6 +44,7 @@ PROCESSES: Final = replace(
     processes.FEATURE,
     commands={"v2.process-approver.update": partial(processes.answer_task, APPROVAL_CALLBACKS)},
 )
+"""Answering the last task of a process calls back the feature whose record was its subject."""
 
 FEATURES: Final[Sequence[Feature]] = (*APPROVABLE_FEATURES, PROCESSES)
 
