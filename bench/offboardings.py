@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from corehr.app.features import APPROVAL_CALLBACKS
 from corehr.demo import pre_hires as demo_pre_hires
 from corehr.demo.demo_build import NamedRecords, get_named_records
-from corehr.demo.offboardings import DEFAULT_INFO, answer_task
+from corehr.demo.offboardings import DEFAULT_INFO
 from corehr.demo.people import ALL_EMPLOYEES
 from corehr.engines import versions
 from corehr.engines.approvals import TaskStatus
@@ -22,6 +23,7 @@ from corehr.hr.offboardings.rules.edit import EDIT
 from corehr.hr.pre_hires import records as pre_hires
 from corehr.hr.pre_hires.records import pre_hire
 from corehr.hr.processes import records as processes
+from corehr.hr.processes.commands import answer_task
 from corehr.hr.processes.rules import APPROVE, ApproverAnswer
 from corehr.kernel import tenants
 from corehr.kernel.clock import IsoDate
@@ -77,7 +79,8 @@ def create_offboardings(leavers: Sequence[str], dates: OffboardingDates, tx: Tx)
         )
         offboardings.insert(tx, id, employment.id, dates.planned, DEFAULT_INFO, process_id=process_id)
         while task := next((t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING), None):
-            answer_task(tx, ApproverAnswer(process_id, task.id, APPROVE, task.approver, by_system=False, reason=""))
+            answer = ApproverAnswer(process_id, task.id, APPROVE, task.approver, by_system=False, reason="")
+            answer_task(tx, answer, APPROVAL_CALLBACKS)
 
 
 def create_pre_hires(count: int, first_day: IsoDate, tx: Tx) -> None:

@@ -14,6 +14,7 @@ import pytest
 import corehr
 from corehr import demo
 from corehr.app import schema
+from corehr.app.features import FEATURES
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import Checklist
 from corehr.kernel.db import Tx
@@ -27,47 +28,9 @@ from tests.world import World
 PACKAGE: Final = Path(corehr.__file__).parent
 SPEC: Final = gateway_spec.load()
 
-PROCESS_EVENTS = (
-    "process.approver.updated_v2",
-    "process.node.updated_v2",
-    "process.status.update_v2",
-    "process.updated_v2",
-)
-JOB_CHANGE_STATUS_EVENTS = ("job_change.status_updated_v2", "job_change.updated_v1")
-OFFBOARDING_APPROVAL_EVENTS = ("employee.domain_event_v2", "employment.updated_v1")
-OFFBOARDING_STATUS_EVENTS = ("offboarding.status_updated_v2", "offboarding.updated_v1")
-
-PRIMITIVE_EVENTS: Final[Mapping[str, Sequence[str]]] = {
-    "contracts.apply_terms": ("contract.created_v1", "contract.updated_v1"),
-    "contracts.amend": ("contract.updated_v1",),
-    "contracts.close": ("contract.updated_v1",),
-    "contracts.sign": ("contract.created_v1",),
-    "contracts.retract": ("contract.created_v1", "contract.deleted_v1", "contract.updated_v1"),
-    "employments.create": ("employment.created_v1",),
-    "employments.amend": ("employment.updated_v1",),
-    "employments.terminate": ("employment.resigned_v1", "employment.updated_v1"),
-    "employments.set_end_date": ("employment.updated_v1",),
-    "employments.retract": ("employment.updated_v1",),
-    "job_changes.insert": ("employee.domain_event_v2", *JOB_CHANGE_STATUS_EVENTS),
-    "job_changes.set_status": JOB_CHANGE_STATUS_EVENTS,
-    "job_changes.mark_revoked": ("employee.domain_event_v2", *JOB_CHANGE_STATUS_EVENTS),
-    "job_changes.mark_effective": (*JOB_CHANGE_STATUS_EVENTS, "job_data.changed_v1"),
-    "job_datas.create": ("job_data.created_v1",),
-    "job_datas.retract": ("job_data.updated_v1",),
-    "job_datas.append": ("job_data.created_v1", "job_data.updated_v1"),
-    "offboardings.insert": (*OFFBOARDING_APPROVAL_EVENTS, *OFFBOARDING_STATUS_EVENTS, "offboarding.updated_v2"),
-    "offboardings.set_decision": (*OFFBOARDING_APPROVAL_EVENTS, *OFFBOARDING_STATUS_EVENTS),
-    "offboardings.edit": ("employment.updated_v1", "offboarding.updated_v2"),
-    "offboardings.set_checklist_status": ("offboarding.checklist_updated_v2",),
-    "offboardings.mark_offboarded": OFFBOARDING_STATUS_EVENTS,
-    "offboardings.mark_withdrawn": (*OFFBOARDING_APPROVAL_EVENTS, *OFFBOARDING_STATUS_EVENTS, "offboarding.updated_v2"),
-    "pre_hires.create": ("pre_hire.onboarding_task_changed_v2", "pre_hire.updated_v1"),
-    "pre_hires.withdraw": ("pre_hire.onboarding_task_changed_v2", "pre_hire.updated_v1"),
-    "processes.answer_task": PROCESS_EVENTS,
-    "processes.cancel": PROCESS_EVENTS,
-    "processes.start": PROCESS_EVENTS,
+EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {
+    f"{feature.name}.{name}": types for feature in FEATURES for name, types in feature.events.items()
 }
-"""The events that each primitive which changes rows emits, without `corehr.`."""
 
 SEED_ONLY = "created with a company, before any app subscribes; no operation creates or changes it yet"
 EVENTLESS_PRIMITIVES: Final[Mapping[str, str]] = {
@@ -108,6 +71,22 @@ EVENTLESS_PRIMITIVES: Final[Mapping[str, str]] = {
 
 
 # ---------------------------------------------------------------------------------------------- static analysis
+
+
+MODULES_WITHOUT_RECORDS: Final = {"__init__", "features", "api", "recipes", "commands", "rules", "events"}
+"""The modules of a feature that hold no records; a feature of one module has its records there."""
+
+
+def module_name(path: Path) -> str:
+    return ".".join(("corehr", *path.relative_to(PACKAGE).with_suffix("").parts))
+
+
+def feature_of_records(module: str) -> str | None:
+    """Return the feature whose records the module holds, or None."""
+    root, *folders, name = module.removeprefix("corehr.").split(".")
+    if root != "hr" or name in MODULES_WITHOUT_RECORDS or "rules" in folders:
+        return None
+    return folders[-1] if name == "records" else name
 
 
 class FunctionFacts(NamedTuple):
@@ -164,7 +143,7 @@ class Module:
 
 
 def primitives(sources: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return the public functions of hr/*/records.py that change rows, by feature and name, and their events."""
+    """Return the public functions of records that change rows, by feature and name, and their events."""
     modules = [Module(name, text) for name, text in sources.items()]
     functions = {name: facts for module in modules for name, facts in module.functions.items()}
 
@@ -177,9 +156,9 @@ def primitives(sources: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 
     events_by_primitive = {}
     for module in modules:
-        if not module.name.endswith(".records"):
+        feature = feature_of_records(module.name)
+        if feature is None:
             continue
-        feature = module.name.split(".")[-2]
         names_by_alias = {name.removeprefix(f"{module.name}."): name for name in module.functions}
         for alias, factory in module.instances.items():
             names_by_alias |= {
@@ -195,21 +174,24 @@ def primitives(sources: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 
 def sources() -> dict[str, str]:
     """Return the source of every module that may change rows or build events, by module name."""
-    paths = [*PACKAGE.glob("hr/*/records.py"), *PACKAGE.glob("hr/*/events.py"), *PACKAGE.glob("engines/*.py")]
     path_by_module = {
-        ".".join(("corehr", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in sorted(paths)
+        module_name(path): path for path in sorted([*PACKAGE.glob("hr/**/*.py"), *PACKAGE.glob("engines/*.py")])
     }
-    return {name: path.read_text() for name, path in path_by_module.items()}
+    return {
+        name: path.read_text()
+        for name, path in path_by_module.items()
+        if name.startswith("corehr.engines.") or name.endswith(".events") or feature_of_records(name)
+    }
 
 
 def expected() -> dict[str, tuple[str, ...]]:
-    with_events = {name: tuple(sorted(f"corehr.{type}" for type in types)) for name, types in PRIMITIVE_EVENTS.items()}
+    with_events = {name: tuple(sorted(types)) for name, types in EVENTS_BY_PRIMITIVE.items()}
     return with_events | dict.fromkeys(EVENTLESS_PRIMITIVES, ())
 
 
 def test_every_primitive_that_changes_rows_emits_its_event_or_has_a_reason():
     assert primitives(sources()) == expected()
-    assert not PRIMITIVE_EVENTS.keys() & EVENTLESS_PRIMITIVES.keys()
+    assert not EVENTS_BY_PRIMITIVE.keys() & EVENTLESS_PRIMITIVES.keys()
 
 
 def test_every_event_that_can_be_emitted_has_a_cause():
@@ -229,7 +211,7 @@ def test_rows_change_and_events_are_emitted_in_records_alone():
         r"|\bversions\.(append|append_to_timeline|retract|retract_entry|reassign_entry)\b"
         r"|\bEvent\("
     )
-    others = [path for path in PACKAGE.glob("hr/**/*.py") if path.name not in ("records.py", "events.py")]
+    others = [path for path in PACKAGE.glob("hr/**/*.py") if module_name(path) not in sources()]
     assert others
     assert [str(path) for path in others if writers.search(path.read_text())] == []
 
@@ -306,15 +288,16 @@ class PrimitiveWatch:
     def calls(self) -> Iterator[tuple[str, set[str]]]:
         """Yield the name and the event types of each call that wrote."""
         for frame in self.wrote:
-            yield f"{Path(frame.f_code.co_filename).parent.name}.{frame.f_code.co_name}", self.types_by_call[frame]
+            feature = feature_of_records(module_name(Path(frame.f_code.co_filename)))
+            yield f"{feature}.{frame.f_code.co_name}", self.types_by_call[frame]
 
 
 def primitive_frames() -> Iterator[FrameType]:
     """Yield the frames of the public primitives on the call stack."""
     frame: FrameType | None = sys._getframe()
     while frame:
-        path = Path(frame.f_code.co_filename)
-        if path.name == "records.py" and path.parent.parent.name == "hr" and frame.f_code.co_name[0] != "_":
+        path, name = Path(frame.f_code.co_filename), frame.f_code.co_name
+        if path.is_relative_to(PACKAGE) and feature_of_records(module_name(path)) and name[0] != "_":
             yield frame
         frame = frame.f_back
 
@@ -379,7 +362,7 @@ def test_every_payload_has_the_fields_of_its_page(watch):
     }
     assert not unexpected
     assert len({event.type for event in watch.events}) == len(
-        {type for types in PRIMITIVE_EVENTS.values() for type in types}
+        {type for types in EVENTS_BY_PRIMITIVE.values() for type in types}
     )
 
 

@@ -7,8 +7,7 @@ import pytest
 
 from corehr import demo
 from corehr.app import schema
-from corehr.app.features import RULEBOOKS
-from corehr.sandbox.recipes import RECIPES
+from corehr.app.features import RECIPES, RULEBOOKS
 from corehr.spec import loader as gateway_spec
 from tests.world import APP_ALL, World
 

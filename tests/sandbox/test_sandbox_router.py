@@ -3,6 +3,7 @@
 from starlette.applications import Starlette
 
 from corehr.app.settings import Settings
+from corehr.sandbox import Sandbox
 from tests.world import World, asgi_request
 
 PROTECTED = [
@@ -72,8 +73,10 @@ def test_every_loopback_address_is_this_machine(world):
 
 
 def test_with_a_token_every_caller_that_sends_it_may_call(world):
-    world.installation.settings = Settings(world.url, sandbox=True, sandbox_token="open sesame")
-    sandbox_app = Starlette(routes=world.installation.sandbox.routes())
+    installation = world.installation
+    settings = Settings(world.url, sandbox=True, sandbox_token="open sesame")
+    sandbox = Sandbox(installation.spec, installation.clock, settings)
+    sandbox_app = Starlette(routes=sandbox.routes(installation))
 
     async def app(scope, receive, send):
         await sandbox_app({**scope, "client": ("192.0.2.1", 1)}, receive, send)

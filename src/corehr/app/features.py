@@ -1,33 +1,58 @@
-"""The features of an installation, in order, and the tables that follow from them."""
+"""The features of an installation, by chapter in the order in which a day needs them, and what follows from them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from corehr.apps.handlers import Handler
 from corehr.engines.feature import ApprovalCallback, Feature, RecordView
+from corehr.engines.recipes import Recipes
 from corehr.engines.rulebook import Rulebook
-from corehr.hr.employees.job_datas.api import FEATURE as JOB_DATAS
-from corehr.hr.job_changes.api import FEATURE as JOB_CHANGES
-from corehr.hr.offboardings.api import FEATURE as OFFBOARDINGS
-from corehr.hr.pre_hires.api import FEATURE as PRE_HIRES
+from corehr.hr.basic_data import features as basic_data
+from corehr.hr.contracts import api as contracts
+from corehr.hr.employees import features as employees
+from corehr.hr.job_changes import api as job_changes
+from corehr.hr.job_management import features as job_management
+from corehr.hr.offboardings import api as offboardings
+from corehr.hr.organization import features as organization
+from corehr.hr.pre_hires import api as pre_hires
 from corehr.hr.processes import api as processes
+from corehr.hr.workforce_plans import api as workforce_plans
 from corehr.kernel.errors import INVALID_FIELD
 from corehr.spec.fields import SpecError
 from corehr.spec.loader import Spec
 
-APPROVABLE_FEATURES: Final[Sequence[Feature]] = (JOB_DATAS, JOB_CHANGES, OFFBOARDINGS, PRE_HIRES)
-"""Features whose records can be subjects of approvals, in the order in which their daily jobs run."""
+APPROVABLE_FEATURES: Final[Sequence[Feature]] = (
+    *basic_data.FEATURES,
+    *organization.FEATURES,
+    *job_management.FEATURES,
+    *employees.FEATURES,
+    contracts.FEATURE,
+    workforce_plans.FEATURE,
+    job_changes.FEATURE,
+    offboardings.FEATURE,
+    pre_hires.FEATURE,
+)
+"""Features whose records can be subjects of approvals; their daily jobs run in this order."""
 
 APPROVAL_CALLBACKS: Final[Mapping[str, ApprovalCallback]] = {
     kind: callback for f in APPROVABLE_FEATURES for kind, callback in f.approval_callbacks.items()
 }
 
-FEATURES: Final[Sequence[Feature]] = (*APPROVABLE_FEATURES, processes.feature(APPROVAL_CALLBACKS))
+PROCESSES: Final = replace(
+    processes.FEATURE,
+    commands={"v2.process-approver.update": partial(processes.answer_task, APPROVAL_CALLBACKS)},
+)
+"""Answering the last task of a process calls back the feature whose record was its subject."""
+
+FEATURES: Final[Sequence[Feature]] = (*APPROVABLE_FEATURES, PROCESSES)
 
 COMMANDS: Final[Mapping[str, Handler]] = {id: h for f in FEATURES for id, h in f.commands.items()}
 QUERIES: Final[Mapping[str, Handler]] = {id: h for f in FEATURES for id, h in f.queries.items()}
 RULEBOOKS: Final[Mapping[str, Rulebook[Any]]] = {book.operation: book for f in FEATURES for book in f.rulebooks}
 RECORD_VIEWS: Final[Mapping[str, RecordView]] = {kind: view for f in FEATURES for kind, view in f.record_views.items()}
+RECIPES: Final[Mapping[str, Recipes]] = {id: recipes for f in FEATURES for id, recipes in f.recipes.items()}
 
 
 def check_rulebooks_match_spec(spec: Spec) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from corehr.app.features import APPROVAL_CALLBACKS
 from corehr.apps import opaque_ids
 from corehr.demo.apps import DEFAULT_APP_ID
 from corehr.demo.demo_build import DemoBuild
@@ -14,7 +15,7 @@ from corehr.engines.approvals import TaskStatus
 from corehr.hr.job_changes import commands, records, transfer_types
 from corehr.hr.job_changes.transfer_types import TransferType
 from corehr.hr.processes import records as processes
-from corehr.hr.processes.commands import make_answer_task
+from corehr.hr.processes.commands import answer_task
 from corehr.hr.processes.rules import APPROVE, REJECT, ApproverAnswer
 from corehr.kernel.db import Tx
 
@@ -24,8 +25,6 @@ TRANSFER_TYPES: Final = (
     ("organization_adjustment", "组织调整", "Organisation adjustment"),
 )
 """Unique identifier and both names of each transfer type; the last one is registered as `system_only`."""
-
-answer_task: Final = make_answer_task({commands.APPROVAL_SUBJECT: commands.on_decided})
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,8 @@ def _answer_next_task(build: DemoBuild, status: str, approve: bool, tx: Tx) -> N
     process_id = build.named_records["job_changes"][status]["process_id"]
     task = next(t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING)
     status_code, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
-    answer_task(tx, ApproverAnswer(process_id, task.id, status_code, task.approver, by_system=False, reason=reason))
+    answer = ApproverAnswer(process_id, task.id, status_code, task.approver, by_system=False, reason=reason)
+    answer_task(tx, answer, APPROVAL_CALLBACKS)
 
 
 def _revoke(build: DemoBuild, administrator: PersonSeed, tx: Tx) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
+from corehr.app.features import APPROVAL_CALLBACKS
 from corehr.demo.changes import new_flow_id
 from corehr.demo.demo_build import DemoBuild
 from corehr.demo.named_people import EDIT_DATE_OFFSET_DAYS, OFFBOARDING_DAY_OFFSETS
@@ -14,7 +15,7 @@ from corehr.hr.basic_data import custom_fields
 from corehr.hr.offboardings import commands, records
 from corehr.hr.offboardings.records import APPROVAL_SUBJECT, MODIFICATION, WITHDRAWAL, Status
 from corehr.hr.processes import records as processes
-from corehr.hr.processes.commands import make_answer_task
+from corehr.hr.processes.commands import answer_task
 from corehr.hr.processes.rules import APPROVE, REJECT, ApproverAnswer
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
@@ -61,8 +62,6 @@ CUSTOM_FIELDS: Final[tuple[tuple[str, str, str, FieldType, dict[str, Any]], ...]
     ("auto_number", "离职编号", "Number", FieldType.AUTO_NUMBER, {}),
 )
 """The custom fields of the offboarding form: name, both labels, type and attributes."""
-
-answer_task: Final = make_answer_task({APPROVAL_SUBJECT: commands.on_decided})
 
 
 def schedule_offboardings(build: DemoBuild, people_by_name: Mapping[str, PersonSeed]) -> None:
@@ -134,7 +133,8 @@ def _answer_all_tasks(tx: Tx, process_id: str, *, approve: bool) -> None:
     """Approve all tasks of the process in turn, or reject the first one."""
     while task := next((t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING), None):
         status_code, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
-        answer_task(tx, ApproverAnswer(process_id, task.id, status_code, task.approver, by_system=False, reason=reason))
+        answer = ApproverAnswer(process_id, task.id, status_code, task.approver, by_system=False, reason=reason)
+        answer_task(tx, answer, APPROVAL_CALLBACKS)
 
 
 def _apply_due(build: DemoBuild, tx: Tx) -> None:

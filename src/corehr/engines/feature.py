@@ -1,4 +1,4 @@
-"""Features: a feature adds commands, queries, approval callbacks, daily jobs and record views to an installation."""
+"""Features: a feature adds operations, daily jobs, record views and recipes to an installation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from typing import Any
 
 from corehr.apps.handlers import Handler, JsonObject
 from corehr.engines.effective_dating import DailyJob
+from corehr.engines.recipes import Recipes
 from corehr.engines.rulebook import Rulebook
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
@@ -19,7 +20,10 @@ RecordView = Callable[[Tx, str, IsoDate, str], JsonObject | None]
 
 @dataclass(frozen=True)
 class Feature:
-    """A feature. `commands` change rows, `queries` only read; both are keyed by the spec's operation ids."""
+    """A feature. `commands` change rows, `queries` only read; both, and `recipes`, are keyed by operation id.
+
+    `events` are the event types that each primitive emits, by the name of the primitive.
+    """
 
     name: str
     commands: Mapping[str, Handler] = field(default_factory=dict)
@@ -28,3 +32,5 @@ class Feature:
     approval_callbacks: Mapping[str, ApprovalCallback] = field(default_factory=dict)
     daily_jobs: Sequence[DailyJob] = ()
     record_views: Mapping[str, RecordView] = field(default_factory=dict)
+    recipes: Mapping[str, Recipes] = field(default_factory=dict)
+    events: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import corehr
-from corehr.app.features import COMMANDS, FEATURES, QUERIES, RULEBOOKS
-from corehr.sandbox.recipes import RECIPES
+from corehr.app.features import COMMANDS, FEATURES, QUERIES, RECIPES, RULEBOOKS
 from corehr.spec.loader import Spec
 
 _PACKAGE: Final = Path(corehr.__file__).parent
@@ -87,7 +86,7 @@ def _event(name: str, spec: Spec, emitting_features: Mapping[str, list[str]]) ->
 def _emitting_features(events: Iterable[str]) -> Mapping[str, list[str]]:
     """Return, by event type, the features whose `events.py` contains its name."""
     found: dict[str, list[str]] = {}
-    for path in sorted((_PACKAGE / "hr").glob("*/events.py")):
+    for path in sorted((_PACKAGE / "hr").glob("**/events.py")):
         constants = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
         for event in events:
             if event in constants:

@@ -1,21 +1,19 @@
 """The sandbox: routes under /sandbox/ for testing. An installation has one only when its settings turn it on."""
 
+from functools import partial
+
 from starlette.routing import BaseRoute
 
 from corehr.app.installation import Installation
 from corehr.app.settings import Settings
 from corehr.kernel.clock import Clock
-from corehr.sandbox.apps import AppRoutes
+from corehr.sandbox import apps, events, records, subscribers, world
 from corehr.sandbox.clock import ClockRoutes
-from corehr.sandbox.events import EventRoutes
 from corehr.sandbox.faults import Faults
 from corehr.sandbox.hook import SandboxHook
-from corehr.sandbox.records import RecordRoutes
 from corehr.sandbox.requests import RequestLog
 from corehr.sandbox.router import SandboxRouter
 from corehr.sandbox.snapshots import Snapshots
-from corehr.sandbox.subscribers import SubscriptionRoutes
-from corehr.sandbox.world import WorldRoutes
 from corehr.spec.loader import Spec
 
 
@@ -33,12 +31,10 @@ class Sandbox:
         route = SandboxRouter(self._token).route
         clock = ClockRoutes(installation)
         snapshots = Snapshots(installation, clock, self.hook, self.faults)
-        world = WorldRoutes(installation, clock)
-        subscriptions = SubscriptionRoutes(installation)
         webhook = {
-            "GET": subscriptions.get_subscription,
-            "PUT": subscriptions.set_subscription,
-            "DELETE": subscriptions.delete_subscription,
+            "GET": partial(subscribers.get_subscription, installation),
+            "PUT": partial(subscribers.set_subscription, installation),
+            "DELETE": partial(subscribers.delete_subscription, installation),
         }
         faults = {"GET": self.faults.list_faults, "PUT": self.faults.set_faults, "DELETE": self.faults.delete_faults}
         return [
@@ -48,13 +44,13 @@ class Sandbox:
             route("/sandbox/snapshots/{id}/restore", {"POST": snapshots.restore}),
             route("/sandbox/reset", {"POST": snapshots.reset}),
             route("/sandbox/faults", faults),
-            route("/sandbox/records/{kind}/{id}", {"GET": RecordRoutes(installation).get_record}),
+            route("/sandbox/records/{kind}/{id}", {"GET": partial(records.get_record, installation)}),
             route("/sandbox/requests", {"GET": self.request_log.list_requests}),
-            route("/sandbox/events", {"GET": EventRoutes(installation).list_events}),
-            route("/sandbox/events/{id}/redeliver", {"POST": subscriptions.redeliver}),
-            route("/sandbox/apps", {"POST": AppRoutes(installation).create_app}),
+            route("/sandbox/events", {"GET": partial(events.list_events, installation)}),
+            route("/sandbox/events/{id}/redeliver", {"POST": partial(subscribers.redeliver, installation)}),
+            route("/sandbox/apps", {"POST": partial(apps.create_app, installation)}),
             route("/sandbox/apps/{app_id}/webhook", webhook),
-            route("/sandbox/apps/{app_id}/replay", {"POST": subscriptions.replay}),
-            route("/sandbox/world", {"GET": world.get_world}),
-            route("/sandbox/world/employees", {"POST": world.hire}),
+            route("/sandbox/apps/{app_id}/replay", {"POST": partial(subscribers.replay, installation)}),
+            route("/sandbox/world", {"GET": partial(world.get_world, installation)}),
+            route("/sandbox/world/employees", {"POST": partial(world.hire_employees, installation, clock)}),
         ]

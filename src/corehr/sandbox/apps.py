@@ -8,8 +8,8 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from corehr.app.installation import Installation
-from corehr.apps import opaque_ids
-from corehr.apps.registry import AppType, create_app
+from corehr.apps import opaque_ids, registry
+from corehr.apps.registry import AppType
 from corehr.apps.scopes import ALL_SCOPES, PreHireAccess
 from corehr.hr.organization import departments
 from corehr.kernel.db import Tx
@@ -33,36 +33,30 @@ class CreateAppBody(msgspec.Struct, forbid_unknown_fields=True):
     pre_hires: PreHireAccess = "all"
 
 
-class AppRoutes:
-    """The handler of POST apps."""
+async def create_app(installation: Installation, request: Request) -> dict[str, Any]:
+    """Create an app and return its id and secret.
 
-    def __init__(self, installation: Installation) -> None:
-        self._installation = installation
+    Raises SandboxError (400) when its data range names a department that does not exist.
+    """
+    body = await parse_body(request, CreateAppBody)
 
-    async def create_app(self, request: Request) -> dict[str, Any]:
-        """Create an app and return its id and secret.
+    def create(tx: Tx) -> tuple[str, str]:
+        data_range: Literal["all", "none"] | Collection[str] = (
+            body.data_range
+            if isinstance(body.data_range, str)
+            else _resolve_departments(tx, installation.tenant.server_key, body.data_range.departments)
+        )
+        return registry.create_app(
+            tx,
+            body.name,
+            type=body.type,
+            scopes=ALL_SCOPES if body.scopes == ALL_SCOPES else frozenset(body.scopes),
+            data_range=data_range,
+            pre_hires=body.pre_hires,
+        )
 
-        Raises SandboxError (400) when its data range names a department that does not exist.
-        """
-        body, installation = await parse_body(request, CreateAppBody), self._installation
-
-        def create(tx: Tx) -> tuple[str, str]:
-            data_range: Literal["all", "none"] | Collection[str] = (
-                body.data_range
-                if isinstance(body.data_range, str)
-                else _resolve_departments(tx, installation.tenant.server_key, body.data_range.departments)
-            )
-            return create_app(
-                tx,
-                body.name,
-                type=body.type,
-                scopes=ALL_SCOPES if body.scopes == ALL_SCOPES else frozenset(body.scopes),
-                data_range=data_range,
-                pre_hires=body.pre_hires,
-            )
-
-        app_id, secret = await installation.store.command(installation.tenant.id, create)
-        return {"app_id": app_id, "app_secret": secret}
+    app_id, secret = await installation.store.command(installation.tenant.id, create)
+    return {"app_id": app_id, "app_secret": secret}
 
 
 def _resolve_departments(tx: Tx, server_key: str, department_ids: Sequence[str]) -> list[str]:

@@ -23,43 +23,37 @@ SEED_EVENTS_END: Final = SEEDED_IDS_START + (1 << 32)
 """Greater than every sequence number of the events with which a demo company was made."""
 
 
-class EventRoutes:
-    """The handler of GET events."""
+async def list_events(installation: Installation, request: Request) -> dict[str, Any]:
+    """Return events in order, after the event `since`, by default those since the demo company was made.
 
-    def __init__(self, installation: Installation) -> None:
-        self._installation = installation
+    Raises SandboxError (404) when there is no such app, (400) when a query parameter is invalid.
+    """
+    query = request.query_params
+    app = await installation.apps.get(query.get("app_id", DEFAULT_APP_ID))
+    if app is None or app.tenant != installation.tenant.id:
+        raise SandboxError(HTTPStatus.NOT_FOUND, "there is no such app")
+    since, limit, type = (
+        _parse_since(query.get("since")),
+        positive_int(request, "limit", DEFAULT_LIMIT, MAX_LIMIT),
+        query.get("type"),
+    )
+    if type is not None and not type.isprintable():
+        raise bad_request("type must be the name of an event")
+    state = _parse_state(query.get("delivery"))
+    if state and type:
+        raise bad_request("give type or delivery, not both")
 
-    async def list_events(self, request: Request) -> dict[str, Any]:
-        """Return events in order, after the event `since`, by default those since the demo company was made.
+    def read(tx: Tx) -> list[dict[str, Any]]:
+        if state:
+            seqs = outbox.list_seqs_by_state(tx, app.app_id, state, since=since, limit=limit)
+            found = tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=seqs)
+        elif type:
+            found = tx.fetch_all(event_log.SELECT_SINCE_BY_TYPE, type=type, since=since, limit=limit)
+        else:
+            found = tx.fetch_all(event_log.SELECT_SINCE, since=since, limit=limit)
+        return render_events(tx, installation.event_renderer, app, found)
 
-        Raises SandboxError (404) when there is no such app, (400) when a query parameter is invalid.
-        """
-        installation, query = self._installation, request.query_params
-        app = await installation.apps.get(query.get("app_id", DEFAULT_APP_ID))
-        if app is None or app.tenant != installation.tenant.id:
-            raise SandboxError(HTTPStatus.NOT_FOUND, "there is no such app")
-        since, limit, type = (
-            _parse_since(query.get("since")),
-            positive_int(request, "limit", DEFAULT_LIMIT, MAX_LIMIT),
-            query.get("type"),
-        )
-        if type is not None and not type.isprintable():
-            raise bad_request("type must be the name of an event")
-        state = _parse_state(query.get("delivery"))
-        if state and type:
-            raise bad_request("give type or delivery, not both")
-
-        def read(tx: Tx) -> list[dict[str, Any]]:
-            if state:
-                seqs = outbox.list_seqs_by_state(tx, app.app_id, state, since=since, limit=limit)
-                found = tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=seqs)
-            elif type:
-                found = tx.fetch_all(event_log.SELECT_SINCE_BY_TYPE, type=type, since=since, limit=limit)
-            else:
-                found = tx.fetch_all(event_log.SELECT_SINCE, since=since, limit=limit)
-            return render_events(tx, installation.event_renderer, app, found)
-
-        return {"items": await installation.store.query(installation.tenant.id, read)}
+    return {"items": await installation.store.query(installation.tenant.id, read)}
 
 
 def render_events(tx: Tx, renderer: EventRenderer, app: App, rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -1,4 +1,7 @@
-"""The sandbox calls that set an app's subscription, replay events to it and redeliver one event."""
+"""The sandbox calls that set an app's subscription, replay events to it and redeliver one event.
+
+Each raises SandboxError (404) when there is no such app, (400) when its body is invalid.
+"""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -37,111 +40,100 @@ class ReplayBody(msgspec.Struct, forbid_unknown_fields=True):
     since: Annotated[datetime, Meta(tz=True)] | None = None
 
 
-class SubscriptionRoutes:
-    """The handlers of PUT, GET and DELETE apps/{app_id}/webhook, POST apps/{app_id}/replay, POST events/{id}/redeliver.
+async def set_subscription(installation: Installation, request: Request) -> dict[str, Any]:
+    """Deliver the app's events to a webhook or a long connection from now on, and return the subscription.
 
-    Each raises SandboxError (404) when there is no such app, (400) when its body is invalid.
+    Raises SandboxError (400) when the events are not available to the app or the URL is not verified.
     """
+    app, body = await _get_app(installation, request), await parse_body(request, SubscriptionBody)
+    subscriber = Subscriber(
+        tenant=app.tenant,
+        app_id=app.app_id,
+        mode=body.mode,
+        url=body.url,
+        encrypt_key=body.encrypt_key,
+        verification_token=random_hex() if body.verification_token is None else body.verification_token,
+    )
+    try:
+        types = subscriptions.resolve_event_types(installation.spec, app, body.events)
+    except UsageError as error:
+        raise bad_request(str(error)) from None
+    await _verify_url(installation, app, subscriber)
 
-    def __init__(self, installation: Installation) -> None:
-        self._installation = installation
+    def subscribe(tx: Tx) -> dict[str, Any]:
+        subscribers.subscribe(tx, subscriber, types)
+        return _to_json(tx, subscriber)
 
-    async def set_subscription(self, request: Request) -> dict[str, Any]:
-        """Deliver the app's events to a webhook or a long connection from now on, and return the subscription.
+    subscription = await installation.store.command(app.tenant, subscribe)
+    installation.on_subscribed(app)
+    return subscription
 
-        Raises SandboxError (400) when the events are not available to the app or the URL is not verified.
-        """
-        app, body, installation = (
-            await self._get_app(request),
-            await parse_body(request, SubscriptionBody),
-            self._installation,
+
+async def _verify_url(installation: Installation, app: App, subscriber: Subscriber) -> None:
+    if subscriber.mode == "long_connection":
+        if subscriber.url or subscriber.encrypt_key:
+            raise bad_request("a long connection has no url and no encrypt_key: the app connects here")
+        if app.type == "store":
+            raise bad_request("store apps receive events by webhook only: give a url")
+        return
+    if not subscriber.url:
+        raise bad_request('give a url, or "mode": "long_connection"')
+    reason = await installation.webhooks.verify_url(
+        subscriber.url, subscriber.encrypt_key, subscriber.verification_token
+    )
+    if reason is not None:
+        raise bad_request(reason)
+
+
+async def get_subscription(installation: Installation, request: Request) -> dict[str, Any]:
+    """Return the app's subscription; raises SandboxError (404) when it has none."""
+    app = await _get_app(installation, request)
+    return await installation.store.query(app.tenant, lambda tx: _to_json(tx, _get_existing(tx, app)))
+
+
+async def delete_subscription(installation: Installation, request: Request) -> dict[str, Any]:
+    """Delete the app's subscription and return an empty object."""
+    app = await _get_app(installation, request)
+    await installation.store.command(app.tenant, lambda tx: subscriptions.unsubscribe(tx, app.app_id))
+    return {}
+
+
+async def replay(installation: Installation, request: Request) -> dict[str, Any]:
+    """Replay to the app the events recorded since an instant of world time, by default all, and return their count.
+
+    Raises SandboxError (409) when the app has no subscription.
+    """
+    app, body = await _get_app(installation, request), await parse_body(request, ReplayBody)
+    try:
+        count = await subscriptions.replay(installation.store, app.tenant, app.app_id, body.since)
+    except UsageError as error:
+        raise SandboxError(HTTPStatus.CONFLICT, str(error)) from None
+    installation.delivery_worker.wake()
+    return {"count": count}
+
+
+async def redeliver(installation: Installation, request: Request) -> dict[str, Any]:
+    """Redeliver one event to one app, or to all that subscribe to its type, and return the ids of the apps.
+
+    Raises SandboxError (404) when there is no such event, or no such subscriber.
+    """
+    body = await parse_body(request, RedeliverBody)
+    id = request.path_params["id"]
+    try:
+        apps = await installation.store.command(
+            installation.tenant.id, lambda tx: subscriptions.redeliver(tx, id, body.app_id)
         )
-        subscriber = Subscriber(
-            tenant=app.tenant,
-            app_id=app.app_id,
-            mode=body.mode,
-            url=body.url,
-            encrypt_key=body.encrypt_key,
-            verification_token=random_hex() if body.verification_token is None else body.verification_token,
-        )
-        try:
-            types = subscriptions.resolve_event_types(installation.spec, app, body.events)
-        except UsageError as error:
-            raise bad_request(str(error)) from None
-        await self._verify_url(app, subscriber)
+    except UsageError as error:
+        raise SandboxError(HTTPStatus.NOT_FOUND, str(error)) from None
+    installation.delivery_worker.wake()
+    return {"app_ids": apps}
 
-        def subscribe(tx: Tx) -> dict[str, Any]:
-            subscribers.subscribe(tx, subscriber, types)
-            return _to_json(tx, subscriber)
 
-        subscription = await installation.store.command(app.tenant, subscribe)
-        installation.on_subscribed(app)
-        return subscription
-
-    async def _verify_url(self, app: App, subscriber: Subscriber) -> None:
-        if subscriber.mode == "long_connection":
-            if subscriber.url or subscriber.encrypt_key:
-                raise bad_request("a long connection has no url and no encrypt_key: the app connects here")
-            if app.type == "store":
-                raise bad_request("store apps receive events by webhook only: give a url")
-            return
-        if not subscriber.url:
-            raise bad_request('give a url, or "mode": "long_connection"')
-        reason = await self._installation.webhooks.verify_url(
-            subscriber.url, subscriber.encrypt_key, subscriber.verification_token
-        )
-        if reason is not None:
-            raise bad_request(reason)
-
-    async def get_subscription(self, request: Request) -> dict[str, Any]:
-        """Return the app's subscription; raises SandboxError (404) when it has none."""
-        app, installation = await self._get_app(request), self._installation
-        return await installation.store.query(app.tenant, lambda tx: _to_json(tx, _get_existing(tx, app)))
-
-    async def delete_subscription(self, request: Request) -> dict[str, Any]:
-        """Delete the app's subscription and return an empty object."""
-        app, installation = await self._get_app(request), self._installation
-        await installation.store.command(app.tenant, lambda tx: subscriptions.unsubscribe(tx, app.app_id))
-        return {}
-
-    async def replay(self, request: Request) -> dict[str, Any]:
-        """Replay to the app the events recorded since an instant of world time, by default all, and return their count.
-
-        Raises SandboxError (409) when the app has no subscription.
-        """
-        app, body, installation = (
-            await self._get_app(request),
-            await parse_body(request, ReplayBody),
-            self._installation,
-        )
-        try:
-            count = await subscriptions.replay(installation.store, app.tenant, app.app_id, body.since)
-        except UsageError as error:
-            raise SandboxError(HTTPStatus.CONFLICT, str(error)) from None
-        installation.delivery_worker.wake()
-        return {"count": count}
-
-    async def redeliver(self, request: Request) -> dict[str, Any]:
-        """Redeliver one event to one app, or to all that subscribe to its type, and return the ids of the apps.
-
-        Raises SandboxError (404) when there is no such event, or no such subscriber.
-        """
-        body, installation = await parse_body(request, RedeliverBody), self._installation
-        id = request.path_params["id"]
-        try:
-            apps = await installation.store.command(
-                installation.tenant.id, lambda tx: subscriptions.redeliver(tx, id, body.app_id)
-            )
-        except UsageError as error:
-            raise SandboxError(HTTPStatus.NOT_FOUND, str(error)) from None
-        installation.delivery_worker.wake()
-        return {"app_ids": apps}
-
-    async def _get_app(self, request: Request) -> App:
-        app = await self._installation.apps.get(request.path_params["app_id"])
-        if app is None or app.tenant != self._installation.tenant.id:
-            raise SandboxError(HTTPStatus.NOT_FOUND, "there is no such app")
-        return app
+async def _get_app(installation: Installation, request: Request) -> App:
+    app = await installation.apps.get(request.path_params["app_id"])
+    if app is None or app.tenant != installation.tenant.id:
+        raise SandboxError(HTTPStatus.NOT_FOUND, "there is no such app")
+    return app
 
 
 def _get_existing(tx: Tx, app: App) -> Subscriber:

@@ -20,6 +20,7 @@ from corehr.engines.timeline import version_as_of
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.kernel.clock import IsoDate, local_date
 from corehr.kernel.db import Tx
+from corehr.kernel.tenants import Tenant
 from corehr.sandbox.clock import ClockRoutes
 from corehr.sandbox.recipes import build_recipes
 from corehr.sandbox.router import SandboxError, parse_body
@@ -34,57 +35,54 @@ class HireBody(msgspec.Struct, forbid_unknown_fields=True):
     count: Annotated[int, Meta(ge=1, le=1000)]
 
 
-class WorldRoutes:
-    """The handlers of GET world and POST world/employees."""
+async def get_world(installation: Installation, request: Request) -> dict[str, Any]:
+    """Return the facts of all named records, by kind and name, and the recipes."""
 
-    def __init__(self, installation: Installation, clock: ClockRoutes) -> None:
-        self._installation, self._clock = installation, clock
+    def read_all(tx: Tx) -> dict[str, Any]:
+        demo_company, named_records = find_demo_company(tx), get_named_records(tx)
+        today = local_date(demo_company[2], installation.tenant.time_zone) if demo_company else ""
+        return {
+            **named_records,
+            "recipes": build_recipes(named_records, installation.spec, today) if demo_company else {},
+        }
 
-    async def get_world(self, request: Request) -> dict[str, Any]:
-        """Return the facts of all named records, by kind and name, and the recipes."""
-        installation = self._installation
+    world = await installation.store.query(installation.tenant.id, read_all)
+    for facts in world.get("apps", {}).values():
+        app = await installation.apps.get(facts["id"])
+        if app is not None and app.type == "store":
+            facts |= {"app_ticket": installation.tickets.current(app), "tenant_key": app.tenant_key}
+    return world
 
-        def read_all(tx: Tx) -> dict[str, Any]:
-            demo_company, named_records = find_demo_company(tx), get_named_records(tx)
-            today = local_date(demo_company[2], installation.tenant.time_zone) if demo_company else ""
-            return {
-                **named_records,
-                "recipes": build_recipes(named_records, installation.spec, today) if demo_company else {},
-            }
 
-        world = await installation.store.query(installation.tenant.id, read_all)
-        for facts in world.get("apps", {}).values():
-            app = await installation.apps.get(facts["id"])
-            if app is not None and app.type == "store":
-                facts |= {"app_ticket": installation.tickets.current(app), "tenant_key": app.tenant_key}
-        return world
+async def hire_employees(installation: Installation, clock: ClockRoutes, request: Request) -> dict[str, Any]:
+    """Hire `count` people like `active`, employed for a year already, and return their facts by name.
 
-    async def hire(self, request: Request) -> dict[str, Any]:
-        """Hire `count` people like `active`, employed for a year already, and return their facts by name.
+    Raises SandboxError (409) when there is no `active`.
+    """
+    count = (await parse_body(request, HireBody)).count
+    async with clock.lock:
+        hired = await installation.store.command(
+            installation.tenant.id, lambda tx: _hire_extra(tx, installation.tenant, count)
+        )
+    return {"employments": hired}
 
-        Raises SandboxError (409) when there is no `active`.
-        """
-        count, installation = (await parse_body(request, HireBody)).count, self._installation
-        async with self._clock.lock:
-            hired = await installation.store.command(installation.tenant.id, lambda tx: self._hire(tx, count))
-        return {"employments": hired}
 
-    def _hire(self, tx: Tx, count: int) -> dict[str, Any]:
-        facts_by_name = get_named_records(tx).get("employments", {})
-        active = facts_by_name.get("active")
-        if active is None:
-            raise SandboxError(HTTPStatus.CONFLICT, "there is no demo company here, so no `active` to copy")
-        today = local_date(tx.now, self._installation.tenant.time_zone)
-        timeline = versions.timeline(tx, job_datas.KIND, active["job_data_id"])
-        pattern = {**(version_as_of(timeline, today) or timeline[0]).body, "assignment_start_reason": "onboarding"}
-        existing = sum(1 for name in facts_by_name if name.startswith(_EXTRA_PREFIX))
-        plans = [_plan_employee(existing + n + 1, today, pattern["department_id"]) for n in range(count)]
-        for plan in plans:
-            hire(tx, plan, pattern, today, active["company_id"])
-        ids = {str(plan.record_name): plan.id for plan in plans}
-        facts = dict(employment_facts(tx, ids, today, self._installation.tenant.server_key))
-        insert_named_records(tx, {"employments": facts})
-        return facts
+def _hire_extra(tx: Tx, tenant: Tenant, count: int) -> dict[str, Any]:
+    facts_by_name = get_named_records(tx).get("employments", {})
+    active = facts_by_name.get("active")
+    if active is None:
+        raise SandboxError(HTTPStatus.CONFLICT, "there is no demo company here, so no `active` to copy")
+    today = local_date(tx.now, tenant.time_zone)
+    timeline = versions.timeline(tx, job_datas.KIND, active["job_data_id"])
+    pattern = {**(version_as_of(timeline, today) or timeline[0]).body, "assignment_start_reason": "onboarding"}
+    existing = sum(1 for name in facts_by_name if name.startswith(_EXTRA_PREFIX))
+    plans = [_plan_employee(existing + n + 1, today, pattern["department_id"]) for n in range(count)]
+    for plan in plans:
+        hire(tx, plan, pattern, today, active["company_id"])
+    ids = {str(plan.record_name): plan.id for plan in plans}
+    facts = dict(employment_facts(tx, ids, today, tenant.server_key))
+    insert_named_records(tx, {"employments": facts})
+    return facts
 
 
 def _plan_employee(number: int, today: IsoDate, department_id: str) -> PersonSeed:

@@ -164,3 +164,13 @@ def contract_in_force(
 
 def start_date(body: Mapping[str, Any]) -> IsoDate:
     return body.get("contract_start_date") or ""
+
+
+EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {
+    "apply_terms": ("corehr.contract.created_v1", "corehr.contract.updated_v1"),
+    "amend": ("corehr.contract.updated_v1",),
+    "close": ("corehr.contract.updated_v1",),
+    "sign": ("corehr.contract.created_v1",),
+    "retract": ("corehr.contract.created_v1", "corehr.contract.deleted_v1", "corehr.contract.updated_v1"),
+}
+"""The events that each function above emits when it changes rows; the other functions emit none."""

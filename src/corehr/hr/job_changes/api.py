@@ -6,7 +6,8 @@ from typing import Any, Final
 from corehr.apps.handlers import Call, JsonObject
 from corehr.engines.effective_dating import DailyJob
 from corehr.engines.feature import Feature
-from corehr.hr.job_changes import commands, records
+from corehr.engines.record_views import view_row
+from corehr.hr.job_changes import commands, recipes, records, transfer_types
 from corehr.hr.job_changes.records import Status
 from corehr.hr.job_changes.rules.case import CreateJobChange
 from corehr.hr.job_changes.rules.create import CREATE
@@ -138,5 +139,7 @@ FEATURE = Feature(
     rulebooks=(CREATE, REVOKE),
     approval_callbacks={commands.APPROVAL_SUBJECT: commands.on_decided},
     daily_jobs=(DailyJob(records.list_due, commands.apply_due),),
-    record_views={"job_changes": view_record},
+    record_views={"job_changes": view_record, "transfer_types": view_row(transfer_types.transfer_type)},
+    recipes=recipes.RECIPES,
+    events=records.EVENTS_BY_PRIMITIVE,
 )

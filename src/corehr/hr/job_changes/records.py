@@ -251,3 +251,14 @@ def _to_row(row: Row) -> Row:
         "targets": encode_json(row["targets"]).decode(),
         "originals": encode_json(row["originals"]).decode(),
     }
+
+
+_STATUS_EVENTS: Final = ("corehr.job_change.status_updated_v2", "corehr.job_change.updated_v1")
+
+EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {
+    "insert": ("corehr.employee.domain_event_v2", *_STATUS_EVENTS),
+    "set_status": _STATUS_EVENTS,
+    "mark_revoked": ("corehr.employee.domain_event_v2", *_STATUS_EVENTS),
+    "mark_effective": (*_STATUS_EVENTS, "corehr.job_data.changed_v1"),
+}
+"""The events that each function above emits when it changes rows; the other functions emit none."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from corehr.engines.entity import Entity
+from corehr.engines.feature import Feature
+from corehr.engines.record_views import view_entity
 
 JOB = Entity("job")
 
@@ -15,3 +17,6 @@ def allows(body: Mapping[str, Any], field: str, id: str) -> bool:
     """
     allowed = body.get(field) or ()
     return not allowed or id in allowed
+
+
+FEATURE = Feature("jobs", record_views={"jobs": view_entity(JOB)})

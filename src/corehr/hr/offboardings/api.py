@@ -6,7 +6,7 @@ from corehr.apps.handlers import Call, JsonObject
 from corehr.engines.custom_fields import encode
 from corehr.engines.effective_dating import DailyJob
 from corehr.engines.feature import Feature
-from corehr.hr.offboardings import commands, records
+from corehr.hr.offboardings import commands, recipes, records
 from corehr.hr.offboardings.rules.edit import EDIT
 from corehr.hr.offboardings.rules.revoke import REVOKE
 from corehr.kernel.clock import IsoDate
@@ -57,4 +57,6 @@ FEATURE = Feature(
     },
     daily_jobs=(DailyJob(records.list_due, commands.apply_due),),
     record_views={"offboardings": view_record, "offboarding_fields": view_field_definition},
+    recipes=recipes.RECIPES,
+    events=records.EVENTS_BY_PRIMITIVE,
 )

@@ -357,3 +357,17 @@ def _from_row(row: Row) -> Row:
 def _to_row(row: Row) -> Row:
     proposal = encode_json(row["proposal"]).decode() if row["proposal"] else None
     return {**row, "info": encode_json(row["info"]).decode(), "proposal": proposal}
+
+
+_APPROVAL_EVENTS: Final = ("corehr.employee.domain_event_v2", "corehr.employment.updated_v1")
+_STATUS_EVENTS: Final = ("corehr.offboarding.status_updated_v2", "corehr.offboarding.updated_v1")
+
+EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {
+    "insert": (*_APPROVAL_EVENTS, *_STATUS_EVENTS, "corehr.offboarding.updated_v2"),
+    "set_decision": (*_APPROVAL_EVENTS, *_STATUS_EVENTS),
+    "edit": ("corehr.employment.updated_v1", "corehr.offboarding.updated_v2"),
+    "set_checklist_status": ("corehr.offboarding.checklist_updated_v2",),
+    "mark_offboarded": _STATUS_EVENTS,
+    "mark_withdrawn": (*_APPROVAL_EVENTS, *_STATUS_EVENTS, "corehr.offboarding.updated_v2"),
+}
+"""The events that each function above emits when it changes rows; the other functions emit none."""

@@ -7,6 +7,8 @@ import sqlalchemy as sa
 
 from corehr.engines import versions
 from corehr.engines.entity import Entity
+from corehr.engines.feature import Feature
+from corehr.engines.record_views import view_entity
 from corehr.engines.timeline import version_as_of
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
@@ -41,3 +43,6 @@ def with_active_children(tx: Tx, ids: list[str], day: IsoDate) -> set[str]:
         if version and version.body["active"] and version.body.get("parent_id") == row["parent_id"]:
             parents.add(row["parent_id"])
     return parents
+
+
+FEATURE = Feature("cost_centers", record_views={"cost_centers": view_entity(COST_CENTER)})

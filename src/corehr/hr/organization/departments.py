@@ -5,9 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from corehr.apps.handlers import JsonObject
 from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.entity import Entity
+from corehr.engines.feature import Feature
+from corehr.engines.record_views import view_entity
 from corehr.engines.timeline import version_as_of
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
@@ -58,3 +61,13 @@ def is_in_data_range(tx: Tx, data_range: DataRange, department_id: str | None, d
         version = version_as_of(versions.timeline(tx, DEPARTMENT.kind, ancestor_id), day)
         ancestor_id = version.body.get("parent_id") if version else None
     return False
+
+
+def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
+    """Return the department with its versions and its department_id, or None."""
+    record = view_entity(DEPARTMENT)(tx, id, as_of, known_at)
+    rows = list_by_ids(tx, [id])
+    return {**record, "department_id": rows[0]["department_id"]} if record and rows else None
+
+
+FEATURE = Feature("departments", record_views={"departments": view_record})

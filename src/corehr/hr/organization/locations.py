@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from corehr.engines.entity import Entity
+from corehr.engines.feature import Feature
+from corehr.engines.record_views import view_entity
 from corehr.kernel import tenants
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
@@ -33,3 +35,6 @@ def time_zone_of(tx: Tx, body: Mapping[str, Any] | None) -> str:
 def has_usage(body: Mapping[str, Any], usages: frozenset[str]) -> bool:
     """Return whether the location has any of these usages."""
     return not usages.isdisjoint(body.get("usages", ()))
+
+
+FEATURE = Feature("locations", record_views={"locations": view_entity(LOCATION)})

@@ -2,7 +2,8 @@
 
 from corehr.apps.handlers import Call, JsonObject
 from corehr.engines.feature import Feature
-from corehr.hr.pre_hires import commands, records
+from corehr.engines.record_views import view_row
+from corehr.hr.pre_hires import commands, recipes, records
 from corehr.hr.pre_hires.rules import WITHDRAW, WithdrawOnboarding
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
@@ -29,5 +30,7 @@ FEATURE = Feature(
     "pre_hires",
     commands={"v2.pre_hire.withdraw_onboarding": withdraw_v2},
     rulebooks=(WITHDRAW,),
-    record_views={"pre_hires": view_record},
+    record_views={"pre_hires": view_record, "onboarding_flows": view_row(records.onboarding_flow)},
+    recipes=recipes.RECIPES,
+    events=records.EVENTS_BY_PRIMITIVE,
 )

@@ -1,6 +1,6 @@
 """The records of pre-hires and their onboarding flows: tables, statuses and the only functions that change them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -190,3 +190,9 @@ def _get_flow(tx: Tx, row: Row) -> Row:
 
 def _from_row(row: Row | None) -> Row | None:
     return row and {**row, "offer": decode_json(row["offer"])}
+
+
+_STAGE_EVENTS: Final = ("corehr.pre_hire.onboarding_task_changed_v2", "corehr.pre_hire.updated_v1")
+
+EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {"create": _STAGE_EVENTS, "withdraw": _STAGE_EVENTS}
+"""The events that each function above emits when it changes rows; the other functions emit none."""

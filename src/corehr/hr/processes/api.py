@@ -3,32 +3,28 @@
 from collections.abc import Mapping
 from typing import Any
 
-from corehr.apps.handlers import Call, Handler, JsonObject
+from corehr.apps.handlers import Call, JsonObject
 from corehr.engines.feature import ApprovalCallback, Feature
-from corehr.hr.processes import commands, records, rules
+from corehr.engines.record_views import view_row
+from corehr.hr.processes import commands, recipes, records, rules
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 
-def answer_task_handler(callbacks: Mapping[str, ApprovalCallback]) -> Handler:
-    """Return the handler of PUT v2/processes/:process_id/approvers/:approver_id."""
-    answer_task = commands.make_answer_task(callbacks)
-
-    def handler(tx: Tx, call: Call) -> JsonObject:
-        body = call.body
-        reason = body.get("reason")
-        request = rules.ApproverAnswer(
-            process_id=call.path["process_id"],
-            task_id=call.path["approver_id"],
-            status=body.get("status"),
-            approver_id=body.get("user_id"),
-            by_system=bool(body.get("system_approval")),
-            reason=reason if isinstance(reason, str) else "",
-        )
-        answer_task(tx, request)
-        return {"code": 0, "msg": "success"}
-
-    return handler
+def answer_task(callbacks: Mapping[str, ApprovalCallback], tx: Tx, call: Call) -> JsonObject:
+    """Handle PUT v2/processes/:process_id/approvers/:approver_id."""
+    body = call.body
+    reason = body.get("reason")
+    request = rules.ApproverAnswer(
+        process_id=call.path["process_id"],
+        task_id=call.path["approver_id"],
+        status=body.get("status"),
+        approver_id=body.get("user_id"),
+        by_system=bool(body.get("system_approval")),
+        reason=reason if isinstance(reason, str) else "",
+    )
+    commands.answer_task(tx, request, callbacks)
+    return {"code": 0, "msg": "success"}
 
 
 def list_tasks(tx: Tx, call: Call) -> JsonObject:
@@ -63,12 +59,12 @@ def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | 
     return {**row, "tasks": tasks}
 
 
-def feature(callbacks: Mapping[str, ApprovalCallback]) -> Feature:
-    """Return the feature; `callbacks` are called by subject kind when an approval ends."""
-    return Feature(
-        "processes",
-        commands={"v2.process-approver.update": answer_task_handler(callbacks)},
-        queries={"v2.approver.list": list_tasks},
-        rulebooks=(rules.ANSWER, rules.TASKS),
-        record_views={"processes": view_record},
-    )
+FEATURE = Feature(
+    "processes",
+    queries={"v2.approver.list": list_tasks},
+    rulebooks=(rules.ANSWER, rules.TASKS),
+    record_views={"processes": view_record, "flows": view_row(records.flow)},
+    recipes=recipes.RECIPES,
+    events=records.EVENTS_BY_PRIMITIVE,
+)
+"""The feature without its command `answer_task`, which needs the callbacks of all other features."""

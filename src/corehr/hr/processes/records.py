@@ -279,3 +279,18 @@ def _node_status(tasks: Sequence[Task]) -> TaskStatus:
         first, second = second, first
     ranked = (TaskStatus.REJECTED, TaskStatus.PENDING, TaskStatus.WAITING, first, second)
     return next(status for status in ranked if status in statuses)
+
+
+_PROCESS_EVENTS: Final = (
+    "corehr.process.approver.updated_v2",
+    "corehr.process.node.updated_v2",
+    "corehr.process.status.update_v2",
+    "corehr.process.updated_v2",
+)
+
+EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {
+    "answer_task": _PROCESS_EVENTS,
+    "cancel": _PROCESS_EVENTS,
+    "start": _PROCESS_EVENTS,
+}
+"""The events that each function above emits when it changes rows; the other functions emit none."""

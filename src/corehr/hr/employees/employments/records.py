@@ -243,3 +243,13 @@ def lock_manager_chain(
         ):
             return managers
         locked |= managers
+
+
+EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {
+    "create": ("corehr.employment.created_v1",),
+    "amend": ("corehr.employment.updated_v1",),
+    "terminate": ("corehr.employment.resigned_v1", "corehr.employment.updated_v1"),
+    "set_end_date": ("corehr.employment.updated_v1",),
+    "retract": ("corehr.employment.updated_v1",),
+}
+"""The events that each function above emits when it changes rows; the other functions emit none."""

@@ -8,7 +8,7 @@ from corehr.engines import versions
 from corehr.engines.feature import Feature
 from corehr.engines.timeline import Timeline, Version, version_as_of
 from corehr.hr.employees.employments import records as employments
-from corehr.hr.employees.job_datas import records, rules
+from corehr.hr.employees.job_datas import recipes, records, rules
 from corehr.hr.organization import departments
 from corehr.hr.probation import records as probation
 from corehr.kernel import tenants
@@ -196,4 +196,6 @@ FEATURE = Feature(
     queries={"v2.employees-job_data.query": query},
     rulebooks=(rules.QUERY,),
     record_views={"job_datas": view_record},
+    recipes=recipes.RECIPES,
+    events=records.EVENTS_BY_PRIMITIVE,
 )

@@ -207,3 +207,11 @@ def _rebuild_projections(tx: Tx, id: str, employment_id: str, timeline: Timeline
     )
     employments.delete_reporting_lines(tx, id)
     employments.insert_reporting_lines(tx, id, _reporting_lines(timeline, employment_id))
+
+
+EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {
+    "create": ("corehr.job_data.created_v1",),
+    "retract": ("corehr.job_data.updated_v1",),
+    "append": ("corehr.job_data.created_v1", "corehr.job_data.updated_v1"),
+}
+"""The events that each function above emits when it changes rows; the other functions emit none."""
