@@ -156,7 +156,7 @@ def schema(*tables: Any) -> list[str]:
 @contextmanager
 def sqlite_store(folder: Path) -> Iterator[SqliteStore]:
     """Yield a store with the tables of the gateway, the event log, and the notes."""
-    store = SqliteStore(folder / "toy.db", Clock(), TimeOrderedIds())
+    store = SqliteStore(folder / "toy.db", Clock(), TimeOrderedIds(), after_events=())
     store.execute_script(schema(tenants.tenant, app_table, idempotency, event, note))
     try:
         yield store

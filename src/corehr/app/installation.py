@@ -7,6 +7,7 @@ import logging
 from corehr.app.features import COMMANDS, FEATURES, QUERIES, RULEBOOKS
 from corehr.app.id_directory import HrIdDirectory
 from corehr.app.settings import Settings
+from corehr.app.stores import open_store
 from corehr.app.tenants import restore_world_clock
 from corehr.apps.registry import App, AppRegistry
 from corehr.delivery import outbox, subscribers
@@ -27,7 +28,6 @@ from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
 from corehr.kernel.errors import UsageError
 from corehr.kernel.ids import TimeOrderedIds
-from corehr.kernel.stores import open_store
 from corehr.kernel.tenants import Tenant
 from corehr.spec.loader import Spec
 

@@ -46,12 +46,12 @@ def open_for_command(db: str, *, tenant_required: bool = True) -> Iterator["Stor
     With `tenant_required`, also UsageError if it has no tenant.
     """
     from corehr.app import schema
+    from corehr.app.stores import open_store
     from corehr.app.tenants import restore_world_clock
     from corehr.kernel import tenants
     from corehr.kernel.clock import Clock
     from corehr.kernel.errors import UsageError
     from corehr.kernel.ids import TimeOrderedIds
-    from corehr.kernel.stores import open_store
 
     with with_database_errors(db):
         schema.require_current(db)
