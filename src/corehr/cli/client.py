@@ -11,7 +11,7 @@ import msgspec
 
 from corehr.app.failures import CommandFailed
 from corehr.gateway.headers import LOG_ID
-from corehr.gateway.tokens import TENANT_TOKEN_PATH
+from corehr.gateway.token_endpoints import TENANT_TOKEN_PATH
 from corehr.kernel.errors import UsageError
 from corehr.spec.loader import Operation
 

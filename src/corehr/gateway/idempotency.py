@@ -7,9 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from corehr.apps.handlers import JsonObject
-from corehr.gateway.responses import encode_json
 from corehr.kernel.clock import to_timestamp
-from corehr.kernel.db import Tx, decode_json
+from corehr.kernel.db import Tx, decode_json, encode_json
 from corehr.kernel.statements import (
     bind,
     in_tenant,
