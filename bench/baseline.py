@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from corehr.app.stores import open_store
 from corehr.gateway.idempotency import idempotency
 from corehr.hr.employees.employments.records import REPORTING_LINES, reporting_line
 from corehr.hr.job_changes.records import job_change
@@ -25,7 +26,6 @@ from corehr.kernel.db import Store, Tx
 from corehr.kernel.event_log import Event
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.statements import insert_into
-from corehr.kernel.stores import open_store
 from corehr.kernel.tenants import DEFAULT_TENANT_ID
 from corehr.server import run
 

@@ -19,6 +19,7 @@ from psycopg import sql
 from bench import offboardings
 from corehr import demo
 from corehr.app import schema
+from corehr.app.stores import open_store
 from corehr.demo.demo_build import NamedRecords, get_named_records
 from corehr.demo.people import ALL_EMPLOYEES, job_change_request
 from corehr.engines import versions
@@ -36,7 +37,6 @@ from corehr.kernel.db import Store, Tx
 from corehr.kernel.errors import BusinessError
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.statements import bind, in_constants, in_tenant, metadata, statement
-from corehr.kernel.stores import open_store
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src" / "corehr"

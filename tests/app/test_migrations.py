@@ -16,8 +16,8 @@ from alembic.script import ScriptDirectory
 from corehr import migrations
 from corehr.app import schema
 from corehr.app.schema import SchemaState
+from corehr.app.stores import sqlite_path
 from corehr.kernel.errors import UsageError
-from corehr.kernel.stores import sqlite_path
 from tests.stores import PostgresTemplate, postgres_server, skip_or_fail
 from tools.make_migration import declared_metadata
 

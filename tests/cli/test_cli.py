@@ -167,10 +167,10 @@ def test_a_database_is_created_step_by_step_and_each_names_the_next(file):
 
 
 def test_a_company_has_its_days(url):
+    from corehr.app.stores import open_store
     from corehr.engines.effective_dating import last_processed_days
     from corehr.kernel.clock import Clock
     from corehr.kernel.ids import TimeOrderedIds
-    from corehr.kernel.stores import open_store
 
     with closing(open_store(url, Clock(), TimeOrderedIds())) as store:
         tenant = store.command_sync(DEFAULT_TENANT_ID, tenants.get)

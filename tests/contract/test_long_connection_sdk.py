@@ -16,9 +16,11 @@ from websockets.exceptions import InvalidStatus
 
 from corehr.apps import registry as app_rows
 from corehr.apps.registry import AppRegistry
-from corehr.delivery.connections import ClientConfig, LongConnections
+from corehr.delivery.connect_endpoint import ClientConfig
+from corehr.delivery.connections import LongConnections
 from corehr.delivery.outbox import AttemptResult
 from corehr.gateway import asgi_io
+from corehr.gateway.responses import Response
 from corehr.kernel import tenants
 from tests.contract.sdk_listeners import SDKS, SdkListener, require, running_listener
 from tests.gateway import fake_api
@@ -86,10 +88,10 @@ class Harness:
             await self.connections.websocket(scope, receive, send)
         else:
             host = dict(scope["headers"])[b"host"].decode()
-            response, _ = await self.connections.issue_address(
+            issued = await self.connections.connect_endpoint.issue_address(
                 await asgi_io.read_body(receive) or b"", host, scope["scheme"]
             )
-            await asgi_io.send_response(send, response, "log", "request")
+            await asgi_io.send_response(send, Response(200, issued.code, issued.body), "log", "request")
 
     async def send(self, event_id: str, event_type: str = UPDATED, event: Any = None) -> AttemptResult:
         header = {

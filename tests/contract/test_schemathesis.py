@@ -17,8 +17,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from corehr.app.features import COMMANDS, QUERIES, RULEBOOKS
-from corehr.gateway.responses import INVALID_TYPE, encode_json
-from corehr.kernel.errors import INVALID_FIELD
+from corehr.kernel.db import encode_json
+from corehr.kernel.errors import INVALID_FIELD, INVALID_TYPE
 from corehr.reference.openapi import document
 from corehr.spec import loader
 from tests.server_process import Server, running_server

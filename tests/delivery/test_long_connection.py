@@ -11,8 +11,9 @@ import pytest
 
 from corehr.apps import registry as app_rows
 from corehr.apps.registry import App, AppRegistry
-from corehr.delivery import connections
-from corehr.delivery.connections import MAX_CONNECTIONS_PER_APP, ClientConfig, LongConnections
+from corehr.delivery import connection
+from corehr.delivery.connect_endpoint import MAX_CONNECTIONS_PER_APP, ClientConfig
+from corehr.delivery.connections import LongConnections
 from corehr.delivery.frames import METHOD_CONTROL, METHOD_DATA, Frame, decode, encode
 from corehr.delivery.outbox import AttemptResult
 from corehr.kernel import tenants
@@ -95,7 +96,7 @@ class Harness:
 
     async def request_address(self, app: App | None = None, app_secret: str = SECRET, scheme: str = "http") -> Any:
         body = json.dumps({"AppID": (app or self.app).app_id, "AppSecret": app_secret}).encode()
-        response, _ = await self.connections.issue_address(body, HOST, scheme)
+        response = await self.connections.connect_endpoint.issue_address(body, HOST, scheme)
         return json.loads(response.body)
 
     async def connect_query(self) -> str:
@@ -176,15 +177,15 @@ def test_an_app_receives_the_address_to_connect_to(harness, scheme, socket_schem
     ],
 )
 def test_a_request_without_credentials(harness, body):
-    response, refused_by = run(harness.connections.issue_address(body, HOST, "http"))
-    assert (response.status, response.code, refused_by) == (200, 1000040344, "credentials_are_malformed")
+    response = run(harness.connections.connect_endpoint.issue_address(body, HOST, "http"))
+    assert (response.code, response.refused_by) == (1000040344, "credentials_are_malformed")
     assert json.loads(response.body) == {"code": 1000040344, "msg": "no credential", "data": {}}
 
 
 def test_an_app_authenticates_with_its_secret(harness):
     body = b'{"AppID":"cli_00000000000000ff","AppSecret":"s"}'
-    response, refused_by = run(harness.connections.issue_address(body, HOST, "http"))
-    assert (response.status, response.code, refused_by) == (200, 514, "app_is_unknown")
+    response = run(harness.connections.connect_endpoint.issue_address(body, HOST, "http"))
+    assert (response.code, response.refused_by) == (514, "app_is_unknown")
     assert run(harness.request_address(app_secret="wrong")) == {"code": 514, "msg": "auth failed", "data": {}}
     assert run(harness.request_address())["code"] == 0
 
@@ -265,7 +266,7 @@ def test_a_connect_token_expires(store):
     async def scenario():
         query = await harness.connect_query()
         await asyncio.sleep(0.001)  # timers run in order
-        assert not harness.connections._connect_tokens
+        assert not harness.connections.connect_endpoint._tokens
         assert await handshake_denial(Socket(harness.connections, query)) == AUTH_FAILED
 
     run(scenario())
@@ -493,7 +494,7 @@ def test_what_is_not_acknowledged_in_time(store):
 
 
 def test_a_client_that_does_not_read_is_not_waited_for(store, monkeypatch):
-    monkeypatch.setattr(connections, "_CLOSE_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "CLOSE_TIMEOUT_SECONDS", 0.01)
     harness = Harness(store, ack_timeout_seconds=0.01)
 
     async def scenario():

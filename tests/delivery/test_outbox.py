@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from corehr.app.stores import open_store
 from corehr.delivery import outbox, subscribers
 from corehr.delivery.outbox import AttemptResult, DeliveryResult
 from corehr.delivery.subscribers import Subscriber
@@ -12,7 +13,6 @@ from corehr.kernel.clock import Clock
 from corehr.kernel.event_log import Event
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.statements import select_by
-from corehr.kernel.stores import open_store
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 TYPE, NOW_SECONDS, LEASE_SECONDS = "toy.moved_v1", 1_000_000, 60

@@ -9,10 +9,11 @@ import pytest
 
 from corehr.apps import registry
 from corehr.apps.registry import AppRegistry
+from corehr.apps.tickets import HOUR_SECONDS, current_ticket, is_valid_ticket
 from corehr.delivery.outbox import AttemptResult
 from corehr.delivery.subscribers import DeliveryMode, Subscriber
-from corehr.delivery.ticket_push import HOUR_SECONDS, AppTickets
-from corehr.gateway.tokens import RESEND_TICKET_PATH
+from corehr.delivery.ticket_push import TicketPusher
+from corehr.gateway.token_endpoints import RESEND_TICKET_PATH
 from corehr.kernel import tenants
 from tests.gateway.fake_api import FakeApi, asgi_request, new_app
 
@@ -29,7 +30,13 @@ class FakeOutside:
         self.modes: dict[str, DeliveryMode | None] = {}
         self.posts: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self.results: dict[str, AttemptResult | Exception] = {}
-        self.tickets = AppTickets(self.apps, self.subscriber_of, self.post, seconds=lambda: self.now)
+        self.pusher = TicketPusher(self.apps, self.subscriber_of, self.post, seconds=lambda: self.now)
+
+    def current_ticket(self, app):
+        return current_ticket(app, seconds=lambda: self.now)
+
+    def is_valid_ticket(self, app, ticket):
+        return is_valid_ticket(app, ticket, seconds=lambda: self.now)
 
     async def subscriber_of(self, app_id):
         mode = self.modes.get(app_id)
@@ -69,14 +76,14 @@ def ticket_in(body: bytes) -> str:
 
 def test_every_process_generates_the_same_ticket_and_a_new_one_each_hour(store, fake_outside):
     app = store_app(store, fake_outside)
-    first = fake_outside.tickets.current(app)
+    first = fake_outside.current_ticket(app)
     assert re.fullmatch(r"[0-9a-f]{32}", first)
     fake_outside.now = HOUR_START + HOUR_SECONDS - 0.001
-    assert fake_outside.tickets.current(app) == first
+    assert fake_outside.current_ticket(app) == first
     other_process = FakeOutside(store)
-    assert other_process.tickets.current(app) == first
+    assert other_process.current_ticket(app) == first
     fake_outside.now = HOUR_START + HOUR_SECONDS
-    assert fake_outside.tickets.current(app) != first
+    assert fake_outside.current_ticket(app) != first
 
 
 @pytest.mark.parametrize(
@@ -93,22 +100,22 @@ def test_every_process_generates_the_same_ticket_and_a_new_one_each_hour(store, 
 )
 def test_how_long_a_ticket_is_valid(store, fake_outside, later, accepted):
     app = store_app(store, fake_outside)
-    ticket = fake_outside.tickets.current(app)
+    ticket = fake_outside.current_ticket(app)
     fake_outside.now = HOUR_START + later
-    assert fake_outside.tickets.is_valid(app, ticket) is accepted
-    assert fake_outside.tickets.is_valid(app, fake_outside.tickets.current(app))
+    assert fake_outside.is_valid_ticket(app, ticket) is accepted
+    assert fake_outside.is_valid_ticket(app, fake_outside.current_ticket(app))
 
 
 @pytest.mark.parametrize("spoil", [str.upper, lambda t: t[:-1], lambda t: t + "0", lambda t: "é" + t[1:], lambda t: ""])
 def test_an_altered_ticket_is_not_valid(store, fake_outside, spoil):
     app = store_app(store, fake_outside)
-    assert not fake_outside.tickets.is_valid(app, spoil(fake_outside.tickets.current(app)))
+    assert not fake_outside.is_valid_ticket(app, spoil(fake_outside.current_ticket(app)))
 
 
 def test_another_apps_ticket_is_not_valid(store, fake_outside):
     mine, other = store_app(store, fake_outside), store_app(store, fake_outside)
-    assert not fake_outside.tickets.is_valid(mine, fake_outside.tickets.current(other))
-    assert fake_outside.tickets.is_valid(other, fake_outside.tickets.current(other))
+    assert not fake_outside.is_valid_ticket(mine, fake_outside.current_ticket(other))
+    assert fake_outside.is_valid_ticket(other, fake_outside.current_ticket(other))
 
 
 def test_tickets_depend_on_the_tenants_key(store, fake_outside):
@@ -119,10 +126,10 @@ def test_tickets_depend_on_the_tenants_key(store, fake_outside):
     assert other_app is not None
     assert other_app.tenant_key == other_tenant.tenant_key
     assert store_app(store, fake_outside).tenant_key == f"{tenants.DEFAULT_TENANT_ID:>016}"
-    assert not fake_outside.tickets.is_valid(
-        replace(other_app, server_key="a key"), fake_outside.tickets.current(other_app)
+    assert not fake_outside.is_valid_ticket(
+        replace(other_app, server_key="a key"), fake_outside.current_ticket(other_app)
     )
-    assert fake_outside.tickets.is_valid(other_app, fake_outside.tickets.current(other_app))
+    assert fake_outside.is_valid_ticket(other_app, fake_outside.current_ticket(other_app))
 
 
 # ---------------------------------------------------------------------------------------------------------- pushing
@@ -130,7 +137,7 @@ def test_tickets_depend_on_the_tenants_key(store, fake_outside):
 
 def test_what_a_webhook_receives(store, fake_outside):
     app = store_app(store, fake_outside)
-    assert asyncio.run(fake_outside.tickets.push(app)) == (True, "200")
+    assert asyncio.run(fake_outside.pusher.push(app)) == (True, "200")
     body = fake_outside.take_posts()[app.app_id]
     event = json.loads(body)
     assert body == json.dumps(event, separators=(",", ":")).encode()
@@ -139,7 +146,7 @@ def test_what_a_webhook_receives(store, fake_outside):
         "ts": f"{HOUR_START}.2500000",
         "token": "the token",
         "type": "event_callback",
-        "event": {"app_id": app.app_id, "app_ticket": fake_outside.tickets.current(app), "type": "app_ticket"},
+        "event": {"app_id": app.app_id, "app_ticket": fake_outside.current_ticket(app), "type": "app_ticket"},
     }
 
 
@@ -148,7 +155,7 @@ def test_each_push_is_an_event_of_its_own(store, fake_outside):
 
     async def twice():
         return [
-            json.loads((await fake_outside.tickets.push(app)) and fake_outside.take_posts()[app.app_id])
+            json.loads((await fake_outside.pusher.push(app)) and fake_outside.take_posts()[app.app_id])
             for _ in range(2)
         ]
 
@@ -159,7 +166,7 @@ def test_each_push_is_an_event_of_its_own(store, fake_outside):
 
 @pytest.mark.parametrize("mode", [None, "long_connection"])
 def test_an_app_without_a_webhook_receives_nothing(store, fake_outside, mode):
-    assert asyncio.run(fake_outside.tickets.push(store_app(store, fake_outside, mode))) is None
+    assert asyncio.run(fake_outside.pusher.push(store_app(store, fake_outside, mode))) is None
     assert fake_outside.take_posts() == {}
 
 
@@ -167,7 +174,7 @@ def test_all_enabled_store_apps_receive_a_ticket(store, fake_outside):
     open_, closed, custom = store_app(store, fake_outside), store_app(store, fake_outside), new_app(store)
     fake_outside.modes[custom.app_id] = "webhook"
     store.command_sync(tenants.DEFAULT_TENANT_ID, lambda tx: registry.set_enabled(tx, closed.app_id, enabled=False))
-    asyncio.run(fake_outside.tickets.push_all())
+    asyncio.run(fake_outside.pusher.push_all())
     assert list(fake_outside.take_posts()) == [open_.app_id]
 
 
@@ -175,7 +182,7 @@ def test_all_enabled_store_apps_receive_a_ticket(store, fake_outside):
 def test_a_failed_push_is_logged_and_the_others_are_made(store, fake_outside, failure, caplog):
     first, second, third = (store_app(store, fake_outside) for _ in range(3))
     fake_outside.results[second.app_id] = failure
-    asyncio.run(fake_outside.tickets.push_all())
+    asyncio.run(fake_outside.pusher.push_all())
     assert fake_outside.take_posts().keys() == {first.app_id, second.app_id, third.app_id}
     [record] = caplog.records
     assert second.app_id in record.getMessage()
@@ -185,10 +192,10 @@ def test_a_failed_push_is_logged_and_the_others_are_made(store, fake_outside, fa
 
 
 def run_beside(fake_outside, scenario, afterwards=lambda: None):
-    """Run the scenario beside `AppTickets.run`, which is cancelled at its end; call `afterwards` on the same loop."""
+    """Run the scenario beside `TicketPusher.run`, which is cancelled at its end; call `afterwards` on the same loop."""
 
     async def main():
-        run = asyncio.create_task(fake_outside.tickets.run())
+        run = asyncio.create_task(fake_outside.pusher.run())
         try:
             await asyncio.wait_for(scenario(), 30)
         finally:
@@ -210,7 +217,7 @@ def test_tickets_are_pushed_at_the_start_and_at_each_full_hour(store, fake_outsi
             app_id, body = await fake_outside.posts.get()
             assert app_id == app.app_id
             seen.append(ticket_in(body))
-            assert seen[-1] == fake_outside.tickets.current(app)
+            assert seen[-1] == fake_outside.current_ticket(app)
             fake_outside.now = HOUR_START + (hour + 1) * HOUR_SECONDS - 0.001
         assert len(set(seen)) == 3
 
@@ -274,16 +281,16 @@ def store_app_credentials(store, fake_outside):
 def test_a_resend_is_pushed_again_and_the_response_does_not_wait(store):
     fake_outside = SlowTransport(store)
     credentials = store_app_credentials(store, fake_outside)
-    api = FakeApi(store, tickets=fake_outside.tickets)
+    api = FakeApi(store, resend_ticket=fake_outside.pusher.schedule_push)
 
     async def scenario():
-        response = await asgi_request(api.gateway, f"POST {RESEND_TICKET_PATH}/", credentials)
+        response = await asgi_request(api.asgi, f"POST {RESEND_TICKET_PATH}/", credentials)
         assert (response.status, response.json) == (200, {"code": 0, "msg": "success"})
         app_id, body = await fake_outside.posts.get()
         assert app_id == credentials["app_id"]
         app = await fake_outside.apps.get(app_id)
         assert app is not None
-        assert fake_outside.tickets.is_valid(app, ticket_in(body))
+        assert fake_outside.is_valid_ticket(app, ticket_in(body))
         assert fake_outside.ended.empty()
         fake_outside.gate.set()
         assert await fake_outside.ended.get() == app_id
@@ -295,7 +302,11 @@ def test_a_resend_without_a_webhook_is_not_an_error(store, fake_outside):
     credentials = store_app_credentials(store, fake_outside)
     fake_outside.modes.clear()
     response = asyncio.run(
-        asgi_request(FakeApi(store, tickets=fake_outside.tickets).gateway, f"POST {RESEND_TICKET_PATH}", credentials)
+        asgi_request(
+            FakeApi(store, resend_ticket=fake_outside.pusher.schedule_push).asgi,
+            f"POST {RESEND_TICKET_PATH}",
+            credentials,
+        )
     )
     assert response.json == {"code": 0, "msg": "success"}
     assert fake_outside.take_posts() == {}
@@ -309,7 +320,7 @@ def test_a_push_under_way_is_cancelled_with_the_loop(store):
         fake_outside.gate.set()
         await fake_outside.ended.get()
         fake_outside.gate.clear()
-        fake_outside.tickets.schedule_push(app)
+        fake_outside.pusher.schedule_push(app)
         for _ in range(2):
             await fake_outside.posts.get()
 

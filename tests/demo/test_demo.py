@@ -9,13 +9,13 @@ import pytest
 
 from corehr import demo
 from corehr.app import schema, tenants
+from corehr.app.stores import open_store
 from corehr.apps.registry import list_apps
 from corehr.demo.apps import APPS, api_scopes_without_field_scopes
 from corehr.kernel import tenant_rows
 from corehr.kernel.clock import Clock, to_timestamp
 from corehr.kernel.errors import UsageError
 from corehr.kernel.ids import TimeOrderedIds
-from corehr.kernel.stores import open_store
 from tests.world import APP_ALL, APP_NO_FIELD_SCOPES, APP_ONE_DEPARTMENT, World
 
 REAL_TIME = {("app", "created_at"), ("tenant", "world_time_set_at")}

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,17 +16,23 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from corehr.apps import registry as app_rows
 from corehr.apps.handlers import Call, JsonObject
 from corehr.apps.registry import App, AppRegistry, app_table
+from corehr.apps.tickets import is_valid_ticket
+from corehr.gateway import token_endpoints
+from corehr.gateway.exchange import RequestHook
+from corehr.gateway.http_app import HttpApp
 from corehr.gateway.idempotency import idempotency
 from corehr.gateway.pipeline import Gateway
 from corehr.gateway.rate_limits import RateLimiter
+from corehr.gateway.token_endpoints import TokenEndpoints
 from corehr.gateway.tokens import TokenIssuer
 from corehr.kernel import tenants
-from corehr.kernel.clock import Clock
+from corehr.kernel.clock import Clock, real_seconds
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.event_log import event
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.sqlite import SqliteStore
 from corehr.kernel.statements import insert_into, metadata, select_by, tenant_table, text_column
+from corehr.server.asgi import RootApp
 from corehr.spec.fields import FieldParser
 from corehr.spec.loader import Operation, RateLimit, Spec
 
@@ -156,7 +163,7 @@ def schema(*tables: Any) -> list[str]:
 @contextmanager
 def sqlite_store(folder: Path) -> Iterator[SqliteStore]:
     """Yield a store with the tables of the gateway, the event log, and the notes."""
-    store = SqliteStore(folder / "toy.db", Clock(), TimeOrderedIds())
+    store = SqliteStore(folder / "toy.db", Clock(), TimeOrderedIds(), after_events=())
     store.execute_script(schema(tenants.tenant, app_table, idempotency, event, note))
     try:
         yield store
@@ -233,9 +240,18 @@ async def asgi_request(
 
 
 class FakeApi:
-    """The gateway of the fake company, with its store, apps and tokens."""
+    """The Open API of the fake company, with its store, apps and tokens; `ticket_seconds` is the clock of tickets."""
 
-    def __init__(self, store: Store, *, limits: bool = False, **more: Any) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        limits: bool = False,
+        ticket_seconds: Callable[[], float] = real_seconds,
+        resend_ticket: Callable[[App], None] = lambda app: None,
+        hook: RequestHook | None = None,
+        **more: Any,
+    ) -> None:
         self.store = store
         self.apps = AppRegistry(store)
         self.tokens = TokenIssuer(self.apps)
@@ -248,20 +264,28 @@ class FakeApi:
                 "queries": {GET.id: get, RECENT.id: recent},
                 "gateway_codes": {},
                 "directory": self.directory,
-                "apps": self.apps,
                 "tokens": self.tokens,
                 "limiter": RateLimiter(enabled=limits),
                 "catch_up": no_catch_up,
+                "hook": hook,
                 **more,
             },
         )
+        self.token_endpoints = TokenEndpoints(
+            self.apps,
+            self.tokens,
+            is_valid_ticket=partial(is_valid_ticket, seconds=ticket_seconds),
+            resend_ticket=resend_ticket,
+        )
+        open_api, tokens = HttpApp(self.gateway.respond, hook), HttpApp(self.token_endpoints.respond, hook)
+        self.asgi = RootApp(open_api, dict.fromkeys(token_endpoints.PATHS, tokens), open_api, open_api)
         self.app = new_app(store)
 
     def token(self, app: App | None = None) -> str:
         return self.tokens.issue(app or self.app).text
 
     async def call_async(self, http: str, body: Any = None, *, app: App | None = None, **more: Any) -> Received:
-        return await asgi_request(self.gateway, http, body, token=more.pop("token", self.token(app)), **more)
+        return await asgi_request(self.asgi, http, body, token=more.pop("token", self.token(app)), **more)
 
     def call(self, http: str, body: Any = None, *, app: App | None = None, **more: Any) -> Received:
         """Call the gateway with a token of `app`, by default of `self.app`."""

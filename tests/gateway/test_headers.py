@@ -60,7 +60,7 @@ def test_a_canonical_name_keeps_its_capitals():
     [(200, LIST), (404, "GET /nowhere"), (200, "POST /open-apis/auth/v3/tenant_access_token/internal"), (400, POST)],
 )
 def test_names_leave_a_real_server_in_their_own_case(api, status, request_line):
-    with running_server(canonical_headers(api.gateway)) as port:
+    with running_server(canonical_headers(api.asgi)) as port:
         got, raw, _ = call(port, request_line, {}, api.token())
     names = [name for name, _ in raw]
     assert got == status
@@ -70,7 +70,7 @@ def test_names_leave_a_real_server_in_their_own_case(api, status, request_line):
 
 def test_the_limits_headers_are_lower_case_as_documented(api):
     limited = FakeApi(api.store, limits=True)
-    with running_server(canonical_headers(limited.gateway)) as port:
+    with running_server(canonical_headers(limited.asgi)) as port:
         responses = [call(port, POST, {}, limited.token()) for _ in range(51)]
     status, raw, _ = responses[-1]
     assert status == 429
@@ -79,7 +79,7 @@ def test_the_limits_headers_are_lower_case_as_documented(api):
 
 @pytest.mark.parametrize("protocol", ["httptools", "h11"])
 def test_either_protocol_takes_the_names(api, protocol):
-    with running_server(canonical_headers(api.gateway), protocol) as port:
+    with running_server(canonical_headers(api.asgi), protocol) as port:
         status, raw, body = call(port, LIST, None, api.token())
     assert status == 200
     assert {name.lower(): value for name, value in raw}["x-tt-logid"]
@@ -101,7 +101,7 @@ def test_responses_of_other_apps_have_canonical_names():
 
 
 def test_a_body_that_is_too_long_gets_a_readable_error(api):
-    with running_server(canonical_headers(api.gateway)) as port:
+    with running_server(canonical_headers(api.asgi)) as port:
         status, _, body = call(port, POST, b"x" * (30 * 2**20), api.token())
     assert (status, json.loads(body)["code"]) == (400, 99992402)
 
@@ -111,7 +111,7 @@ def test_a_dropped_response_is_a_closed_connection(api):
         exchange.drop_response = exchange.method == "POST"
 
     with running_server(
-        canonical_headers(FakeApi(api.store, hook=RecordingHook(before_transaction=drop)).gateway)
+        canonical_headers(FakeApi(api.store, hook=RecordingHook(before_transaction=drop)).asgi)
     ) as port:
         with pytest.raises(http.client.RemoteDisconnected):
             call(port, POST, NOTE, api.token())

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from corehr.apps.handlers import Call
-from corehr.gateway.pipeline import Exchange
+from corehr.gateway.exchange import Exchange
 from corehr.kernel.errors import INVALID_FIELD, BusinessError, GatewayReason
 from tests.gateway import fake_api
 from tests.gateway.fake_api import ANN, CREATE, GET, RECENT, FakeApi, new_app
@@ -208,8 +208,15 @@ def test_a_client_that_disconnects_gets_no_response(api):
         raise AssertionError(message)
 
     path = POST.split(" ")[1].partition("?")[0]
-    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": []}
-    asyncio.run(api.gateway(scope, receive, send))
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+    asyncio.run(api.asgi(scope, receive, send))
 
 
 # --------------------------------------------------------------------------------------------- handlers and errors

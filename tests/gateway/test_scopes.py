@@ -3,7 +3,7 @@
 import pytest
 
 from corehr.apps.scopes import FieldScopeFilter
-from corehr.gateway.responses import PlatformError
+from corehr.gateway.errors import PlatformError
 from corehr.gateway.scopes import require_scope
 from corehr.spec import loader
 from tests.gateway.fake_api import FakeApi, new_app, operation

@@ -9,14 +9,14 @@ import pytest
 
 from corehr.apps import registry
 from corehr.apps.registry import AppRegistry
-from corehr.delivery.ticket_push import HOUR_SECONDS, AppTickets
-from corehr.gateway.tokens import (
+from corehr.apps.tickets import HOUR_SECONDS, current_ticket
+from corehr.gateway.exchange import Exchange
+from corehr.gateway.token_endpoints import (
     RESEND_TICKET_PATH,
     STORE_APP_TOKEN_PATH,
     STORE_TENANT_TOKEN_PATH,
-    TokenIssuer,
-    handle_token_request,
 )
+from corehr.gateway.tokens import TokenIssuer
 from corehr.kernel import tenants
 from corehr.kernel.clock import parse_timestamp
 from corehr.kernel.statements import select_by
@@ -45,7 +45,7 @@ def create_app(store, **attributes):
 
 
 def request_token(api: FakeApi, body, path: str = TENANT, **more):
-    got = asyncio.run(asgi_request(api.gateway, f"POST {path}", body, **more))
+    got = asyncio.run(asgi_request(api.asgi, f"POST {path}", body, **more))
     assert got.status == 200
     assert got.headers["Content-Type"] == "application/json; charset=utf-8"
     assert re.fullmatch(r"\d{14}[0-9A-F]{20}", got.headers["X-Tt-Logid"])
@@ -129,7 +129,7 @@ def test_an_app_without_a_right_to_tokens(api):
     ],
 )
 def test_other_addresses_are_unknown(api, http):
-    got = asyncio.run(asgi_request(api.gateway, http, {}))
+    got = asyncio.run(asgi_request(api.asgi, http, {}))
     assert (got.status, got.headers["Content-Type"], got.body) == (404, "text/plain", b"404 page not found")
 
 
@@ -139,39 +139,37 @@ def test_other_addresses_are_unknown(api, http):
 class StoreApp:
     """A store app and its calls of the token endpoints; `pushed` are the ids of the apps that were sent a ticket."""
 
-    def __init__(self, api: FakeApi) -> None:
-        create_app(api.store, type="store")
-        self.api = api
+    def __init__(self, store) -> None:
+        create_app(store, type="store")
         self.pushed: list[str] = []
         self.clock = Seconds(1_700_000_000)
-        self.tickets = AppTickets(api.apps, self.subscriber_of, self.post, seconds=self.clock)
-        self.api.gateway.tickets = self.tickets
-
-    async def subscriber_of(self, app_id):
-        self.pushed.append(app_id)
-
-    async def post(self, subscriber, body):
-        raise AssertionError("no app has a webhook here")
+        self.api = FakeApi(store, ticket_seconds=self.clock, resend_ticket=lambda app: self.pushed.append(app.app_id))
 
     @property
     def app(self):
         return asyncio.run(self.api.apps.get(APP_ID))
 
+    def current_ticket(self) -> str:
+        return current_ticket(self.app, seconds=self.clock)
+
     def request_token(self, path, **changed):
-        body = {"app_id": APP_ID, "app_secret": SECRET, "app_ticket": self.tickets.current(self.app), **changed}
+        body = {"app_id": APP_ID, "app_secret": SECRET, "app_ticket": self.current_ticket(), **changed}
         return request_token(self.api, body, path)
 
     def outcome_of(self, path, **changed):
         """Call an endpoint; return the code, the message, and the rule that refused."""
-        body = {"app_id": APP_ID, "app_secret": SECRET, "app_ticket": self.tickets.current(self.app), **changed}
+        body = {"app_id": APP_ID, "app_secret": SECRET, "app_ticket": self.current_ticket(), **changed}
         raw = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
-        response, refused_by = asyncio.run(
-            handle_token_request(self.api.apps, self.api.tokens, self.tickets, path, raw)
-        )
+        exchange = Exchange("POST", path)
+
+        async def receive():
+            return {"type": "http.request", "body": raw}
+
+        response = asyncio.run(self.api.token_endpoints.respond(exchange, {"path": path}, receive))
         assert response.status == 200
         decoded = json.loads(response.body)
         assert decoded["code"] == response.code
-        return decoded["code"], decoded["msg"], refused_by
+        return decoded["code"], decoded["msg"], exchange.refused_by
 
     def app_token(self) -> str:
         return self.request_token(STORE_APP_TOKEN_PATH)["app_access_token"]
@@ -182,8 +180,8 @@ class StoreApp:
 
 
 @pytest.fixture
-def store_app(api) -> StoreApp:
-    return StoreApp(api)
+def store_app(store) -> StoreApp:
+    return StoreApp(store)
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -221,7 +219,6 @@ def test_an_app_token_calls_nothing(store_app):
 def test_store_apps_tokens_outlive_a_restart(store_app):
     app_token, tenant_token = store_app.app_token(), store_app.tenant_token()
     restarted = FakeApi(store_app.api.store)
-    restarted.gateway.tickets = store_app.tickets
     body = {"app_access_token": app_token, "tenant_key": store_app.app.tenant_key}
     assert request_token(restarted, body, STORE_TENANT_TOKEN_PATH)["tenant_access_token"] == tenant_token
     assert restarted.call(CALL, token=tenant_token).json["code"] == 0
@@ -291,7 +288,7 @@ def test_a_ticket_that_is_invalid(store_app, ticket):
 
 
 def test_a_ticket_that_is_too_old(store_app):
-    ticket = store_app.tickets.current(store_app.app)
+    ticket = store_app.current_ticket()
     store_app.clock.now += 12 * HOUR_SECONDS
     assert store_app.outcome_of(STORE_APP_TOKEN_PATH, app_ticket=ticket) == (0, "success", None)
     store_app.clock.now += HOUR_SECONDS
@@ -339,10 +336,9 @@ def test_a_store_app_at_the_endpoints_of_custom_apps(store_app):
         assert store_app.outcome_of(path) == (10005, "app id unauthorized", "app_is_from_the_store")
 
 
-def test_where_no_tickets_are_sent_none_is_accepted(store_app):
-    store_app.api.gateway.tickets = None
-    assert store_app.request_token(STORE_APP_TOKEN_PATH)["code"] == 10012
-    assert store_app.request_token(RESEND_TICKET_PATH) == {"code": 10016, "msg": "app resend fail"}
+def test_a_resend_sends_the_app_one_ticket(store_app):
+    assert store_app.request_token(RESEND_TICKET_PATH) == {"code": 0, "msg": "success"}
+    assert store_app.pushed == [APP_ID]
 
 
 # ------------------------------------------------------------------------------------------------------- validity
@@ -426,7 +422,7 @@ INVALID = "Invalid access token for authorization. Please make a request with to
 def test_what_is_no_token(api, header, code, msg):
     token = api.token()
     headers = {} if header is None else {"authorization": header.format(token=token, lower=token.lower())}
-    got = asyncio.run(asgi_request(api.gateway, CALL, headers=headers))
+    got = asyncio.run(asgi_request(api.asgi, CALL, headers=headers))
     assert (got.status, got.json["code"], got.json["msg"]) == (400, code, msg)
     assert got.json["error"]["log_id"] == got.headers["X-Tt-Logid"]
     assert got.json["error"]["log_id"] in got.json["error"]["troubleshooter"]

@@ -11,9 +11,10 @@ import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from corehr.app.features import COMMANDS, QUERIES
-from corehr.gateway import tokens
-from corehr.gateway.responses import PLATFORM_ERRORS, encode_json
-from corehr.gateway.tokens import CUSTOM_APP_ENDPOINTS
+from corehr.gateway import token_endpoints
+from corehr.gateway.errors import PLATFORM_ERRORS
+from corehr.gateway.token_endpoints import CUSTOM_APP_ENDPOINTS
+from corehr.kernel.db import encode_json
 from corehr.reference.openapi import document
 from corehr.spec import loader as gateway_spec
 from corehr.spec.fields import FieldParser
@@ -138,12 +139,12 @@ def test_token_endpoints_are_included():
     paths = [path for path in DOCUMENT["paths"] if path.startswith("/open-apis/auth/")]
     assert paths == [
         *CUSTOM_APP_ENDPOINTS,
-        tokens.STORE_APP_TOKEN_PATH,
-        tokens.STORE_TENANT_TOKEN_PATH,
-        tokens.RESEND_TICKET_PATH,
+        token_endpoints.STORE_APP_TOKEN_PATH,
+        token_endpoints.STORE_TENANT_TOKEN_PATH,
+        token_endpoints.RESEND_TICKET_PATH,
     ]
     for path in paths:
-        assert tokens.is_token_endpoint("POST", path)
+        assert path in token_endpoints.PATHS
         assert DOCUMENT["paths"][path]["post"]["security"] == []
 
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from corehr.app import schema, tenants
+from corehr.app.stores import open_store
 from corehr.kernel import tenant_rows
 from corehr.kernel.clock import Clock
 from corehr.kernel.ids import TimeOrderedIds
-from corehr.kernel.stores import open_store
 from tests.world import CREATE_JOB_CHANGE_PATH, World
 
 REAL_TIME = {("app", "created_at"), ("tenant", "world_time_set_at"), ("tenant", "world_time")}

@@ -11,12 +11,12 @@ import pytest
 from starlette.applications import Starlette
 
 from corehr.app import schema, tenants
+from corehr.app.stores import open_store
 from corehr.engines.effective_dating import DayRunner
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
 from corehr.kernel.errors import CommandFailed
 from corehr.kernel.ids import TimeOrderedIds
-from corehr.kernel.stores import open_store
 from corehr.kernel.tenants import DEFAULT_TENANT_ID, Tenant
 from corehr.server import health, run
 

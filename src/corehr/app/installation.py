@@ -7,27 +7,30 @@ import logging
 from corehr.app.features import COMMANDS, FEATURES, QUERIES, RULEBOOKS
 from corehr.app.id_directory import HrIdDirectory
 from corehr.app.settings import Settings
+from corehr.app.stores import open_store
 from corehr.app.tenants import restore_world_clock
 from corehr.apps.registry import App, AppRegistry
+from corehr.apps.tickets import is_valid_ticket
 from corehr.delivery import outbox, subscribers
 from corehr.delivery.connections import LongConnections
 from corehr.delivery.egress import EgressPolicy
 from corehr.delivery.renderer import EventRenderer
 from corehr.delivery.subscribers import Subscriber
-from corehr.delivery.ticket_push import AppTickets
+from corehr.delivery.ticket_push import TicketPusher
 from corehr.delivery.webhooks import WebhookClient
 from corehr.delivery.worker import DeliveryWorker
 from corehr.engines.effective_dating import DayRunner
 from corehr.gateway import idempotency
-from corehr.gateway.pipeline import Gateway, RequestHook
+from corehr.gateway.exchange import RequestHook
+from corehr.gateway.pipeline import Gateway
 from corehr.gateway.rate_limits import RateLimiter
+from corehr.gateway.token_endpoints import TokenEndpoints
 from corehr.gateway.tokens import TokenIssuer
 from corehr.kernel import event_log, tenants
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
 from corehr.kernel.errors import UsageError
 from corehr.kernel.ids import TimeOrderedIds
-from corehr.kernel.stores import open_store
 from corehr.kernel.tenants import Tenant
 from corehr.spec.loader import Spec
 
@@ -57,10 +60,14 @@ class Installation:
         self.delivery_worker = DeliveryWorker(
             store, tenant.id, self.apps, self.event_renderer, self.webhooks, self.connections
         )
-        self.tickets = AppTickets(
+        self.ticket_pusher = TicketPusher(
             self.apps,
             self._subscriber,
             lambda subscriber, body: self.webhooks.post(subscriber.url, body, subscriber.encrypt_key),
+        )
+        tokens = TokenIssuer(self.apps)
+        self.token_endpoints = TokenEndpoints(
+            self.apps, tokens, is_valid_ticket=is_valid_ticket, resend_ticket=self.ticket_pusher.schedule_push
         )
         self.gateway = Gateway(
             spec,
@@ -69,13 +76,10 @@ class Installation:
             queries=QUERIES,
             gateway_codes={operation: book.gateway_codes() for operation, book in RULEBOOKS.items()},
             directory=directory,
-            apps=self.apps,
-            tokens=TokenIssuer(self.apps),
+            tokens=tokens,
             limiter=RateLimiter(enabled=settings.rate_limits),
             catch_up=self.catch_up,
             hook=hook,
-            tickets=self.tickets,
-            connections=self.connections,
             on_commit=self.delivery_worker.wake,
         )
         self._background: list[asyncio.Task[None]] = []
@@ -88,7 +92,7 @@ class Installation:
         """Wake delivery after an app has subscribed; schedule the push of its ticket at once if it is a store app."""
         self.delivery_worker.wake()
         if app.type == "store":
-            self.tickets.schedule_push(app)
+            self.ticket_pusher.schedule_push(app)
 
     async def _subscriber(self, app_id: str) -> Subscriber | None:
         return await self.store.query(self.tenant.id, lambda tx: subscribers.get(tx, app_id))
@@ -98,7 +102,7 @@ class Installation:
         await self.day_runner.catch_up()
         await self.store.command(self.tenant.id, outbox.release_all_leases)  # the process that held them has ended
         await self.webhooks.open()
-        background_work = (self._tick(), self.delivery_worker.run(), self.tickets.run())
+        background_work = (self._tick(), self.delivery_worker.run(), self.ticket_pusher.run())
         self._background = [asyncio.create_task(work) for work in background_work]
 
     async def stop(self) -> None:

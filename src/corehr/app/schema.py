@@ -8,8 +8,8 @@ import apsw
 import psycopg
 import sqlalchemy as sa
 
+from corehr.app.stores import sqlite_path
 from corehr.kernel.errors import UsageError
-from corehr.kernel.stores import sqlite_path
 from corehr.migrations import HEAD, REVISIONS
 
 TIMEOUT_SECONDS = 10

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from corehr.app.stores import sqlite_path
 from corehr.kernel.errors import UsageError
-from corehr.kernel.stores import sqlite_path
 
 try:
     import fcntl

@@ -21,8 +21,6 @@ def new_log_id() -> str:
     return text + random_hex(20).upper()
 
 
-def sanitize_request_id(client_request_id: str | None, log_id: str) -> str:
-    """Return the client's request id if it is visible ASCII of at most 128 characters, else the log id."""
-    return (
-        client_request_id if client_request_id is not None and _VISIBLE_ASCII.fullmatch(client_request_id) else log_id
-    )
+def sanitize_request_id(client_request_id: str, log_id: str) -> str:
+    """Return the client's request id if it is visible ASCII of 1 to 128 characters, else the log id."""
+    return client_request_id if _VISIBLE_ASCII.fullmatch(client_request_id) else log_id

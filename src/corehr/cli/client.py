@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from corehr.gateway.headers import LOG_ID
-from corehr.gateway.tokens import TENANT_TOKEN_PATH
+from corehr.gateway.token_endpoints import TENANT_TOKEN_PATH
 from corehr.kernel.errors import CommandFailed, UsageError
 from corehr.spec.loader import Operation
 

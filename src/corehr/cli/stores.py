@@ -7,6 +7,7 @@ import click
 
 from corehr.app import schema
 from corehr.app.failures import describe_known_error
+from corehr.app.stores import open_store
 from corehr.app.tenants import restore_world_clock
 from corehr.cli.options import DatabaseURL
 from corehr.kernel import tenants
@@ -14,7 +15,6 @@ from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
 from corehr.kernel.errors import CommandFailed, UsageError
 from corehr.kernel.ids import TimeOrderedIds
-from corehr.kernel.stores import open_store
 from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
 DATABASE_OPTION = click.option(

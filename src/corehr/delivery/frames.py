@@ -15,6 +15,9 @@ METHOD_CONTROL: Final = 0
 METHOD_DATA: Final = 1
 """The method of events and their acknowledgements."""
 
+SERVICE_ID: Final = 1
+"""The service that addresses and frames name."""
+
 _MESSAGES: Final = {
     "Header": ("1 required string key", "2 required string value"),
     "Frame": (

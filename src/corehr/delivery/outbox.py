@@ -163,7 +163,7 @@ def _fan_out() -> Any:
 
 
 FAN_OUT = statement(_fan_out())
-"""Executed by the transaction itself after it inserted its events, whose sequence numbers are `seqs`."""
+"""Executed by every transaction after it has inserted its events, whose sequence numbers are `seqs`."""
 
 _is_leasable = (
     in_tenant(delivery),

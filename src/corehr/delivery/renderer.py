@@ -12,10 +12,9 @@ from corehr.apps.id_directory import IdDirectory
 from corehr.apps.registry import App
 from corehr.apps.scopes import FieldScopeFilter
 from corehr.delivery.subscribers import Subscriber
-from corehr.gateway.responses import encode_json
 from corehr.kernel import tenants
 from corehr.kernel.clock import epoch_millis, local_date, parse_timestamp
-from corehr.kernel.db import Row, Tx, decode_json
+from corehr.kernel.db import Row, Tx, decode_json, encode_json
 from corehr.kernel.event_log import event_id
 from corehr.spec.fields import Field
 from corehr.spec.loader import EventType, Spec

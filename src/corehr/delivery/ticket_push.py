@@ -1,26 +1,17 @@
-"""App tickets: a store app needs one to get its app token, and receives it by webhook only."""
+"""Pushes the ticket of the hour to the webhooks of the store apps, which receive it in no other way."""
 
 import asyncio
-import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from corehr.apps.registry import App, AppRegistry
+from corehr.apps.tickets import HOUR_SECONDS, current_ticket, hour_number
 from corehr.delivery.outbox import AttemptResult
 from corehr.delivery.subscribers import Subscriber
-from corehr.gateway.responses import encode_json
 from corehr.kernel.clock import real_seconds
+from corehr.kernel.db import encode_json
 from corehr.kernel.ids import random_hex
-
-HOUR_SECONDS: Final = 3600
-"""Seconds for which a ticket is the newest."""
-
-ACCEPTED_PAST_HOURS: Final = 12
-"""Hours after its own for which a ticket is still valid: the longest time for which an official SDK caches one."""
-
-_ACCEPTED_FUTURE_HOURS: Final = 1
-"""Hours before its own for which a ticket is already valid: the clock of the process that issued it may be ahead."""
 
 _RECHECK_SECONDS: Final = 60.0
 """Seconds after which the hour is checked again: while a machine sleeps, hours pass but a wait does not."""
@@ -28,11 +19,8 @@ _RECHECK_SECONDS: Final = 60.0
 _log = logging.getLogger(__name__)
 
 
-class AppTickets:
-    """Generates, checks and pushes the tickets of store apps, one for each hour of real time.
-
-    A ticket is a truncated HMAC-SHA256 of app id and hour under the tenant's server key, so that none is stored and
-    every process generates the same one. It does not authenticate the app: the app secret is required with it.
+class TicketPusher:
+    """Pushes tickets, to one app or to all.
 
     `subscriber_of(app_id)` returns where an app's events go, or None without a subscription; `post` sends a body there.
     """
@@ -50,16 +38,6 @@ class AppTickets:
         self._post = post
         self._seconds = seconds
         self._underway: set[asyncio.Task[None]] = set()
-
-    def current(self, app: App) -> str:
-        """Return the ticket of the current hour: 32 hexadecimal digits."""
-        return _ticket_for_hour(app, self._hour())
-
-    def is_valid(self, app: App, ticket: str) -> bool:
-        """Return whether it is a ticket of this app for an accepted hour."""
-        encoded, now = ticket.encode(), self._hour()
-        hours = range(now - ACCEPTED_PAST_HOURS, now + _ACCEPTED_FUTURE_HOURS + 1)
-        return any(hmac.compare_digest(_ticket_for_hour(app, hour).encode(), encoded) for hour in hours)
 
     async def push(self, app: App) -> AttemptResult | None:
         """Post the current ticket to the app's webhook and return the result; None when it has no webhook."""
@@ -83,7 +61,7 @@ class AppTickets:
         pushed_hour = None
         try:
             while True:
-                if (hour := self._hour()) != pushed_hour:
+                if (hour := hour_number(self._seconds())) != pushed_hour:
                     pushed_hour = hour
                     await self._push_all_logged()
                 await asyncio.sleep(min(_RECHECK_SECONDS, HOUR_SECONDS - self._seconds() % HOUR_SECONDS))
@@ -111,20 +89,13 @@ class AppTickets:
             _log.warning("the webhook of %s did not accept its app ticket: %s", app.app_id, result.detail)
 
     def _event(self, app: App, subscriber: Subscriber) -> bytes:
+        ticket = current_ticket(app, seconds=self._seconds)
         return encode_json(
             {
                 "ts": f"{self._seconds():.7f}",
                 "uuid": random_hex(32),
                 "token": subscriber.verification_token,
                 "type": "event_callback",
-                "event": {"app_id": app.app_id, "app_ticket": self.current(app), "type": "app_ticket"},
+                "event": {"app_id": app.app_id, "app_ticket": ticket, "type": "app_ticket"},
             }
         )
-
-    def _hour(self) -> int:
-        return int(self._seconds()) // HOUR_SECONDS
-
-
-def _ticket_for_hour(app: App, hour: int) -> str:
-    key = hmac.digest(app.server_key.encode(), b"app ticket", "sha256")
-    return hmac.digest(key, f"{app.app_id} {hour}".encode(), "sha256")[:16].hex()

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from corehr.delivery.egress import EgressDenied, EgressPolicy, EgressResolver
 from corehr.delivery.outbox import AttemptResult
-from corehr.gateway.asgi_io import printable_line
+from corehr.delivery.peer_text import printable_line
 from corehr.kernel.clock import real_seconds
 from corehr.kernel.db import decode_json, encode_json
 from corehr.kernel.ids import random_hex

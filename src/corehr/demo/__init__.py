@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 from corehr.app import tenants
+from corehr.app.stores import open_store
 from corehr.demo import apps, changes, demo_build, endings, named_facts, named_people, pre_hires
 from corehr.demo.banner import banner
 from corehr.demo.dates import ABROAD_TIME_ZONE, DEFAULT_NOW, TIME_ZONE, DemoDates, add_days
@@ -24,7 +25,6 @@ from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.errors import UsageError
 from corehr.kernel.ids import TimeOrderedIds
-from corehr.kernel.stores import open_store
 from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
 __all__ = ["DEFAULT_EMPLOYEES", "DEFAULT_NOW", "DEFAULT_SEED", "banner", "prepare", "rebuild"]

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from corehr.demo.apps import APPS, DEFAULT_APP_ID
 from corehr.demo.demo_build import find_demo_company, get_named_records
-from corehr.gateway.tokens import TENANT_TOKEN_PATH
+from corehr.gateway.token_endpoints import TENANT_TOKEN_PATH
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Store, Tx, encode_json

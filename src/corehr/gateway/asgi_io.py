@@ -4,19 +4,24 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote_plus
 
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
 from corehr.gateway.headers import CONTENT_LENGTH, CONTENT_TYPE, LOG_ID, REQUEST_ID
 from corehr.gateway.responses import NOT_FOUND, Response
 
 MAX_BODY_BYTES: Final = 10 * 2**20
-_MAX_LINE_CHARS: Final = 200
 _MAX_DRAINED_BYTES = 4 * MAX_BODY_BYTES
 """At most this much of a longer body is read, so that a client that is still sending gets to read the response."""
 
 
 class ClientDisconnected(Exception):
     """The client disconnected before its request was complete."""
+
+
+def raw_path(scope: Scope) -> str:
+    """Return the path of a request percent-encoded, as it was sent."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return path.decode("latin-1")
 
 
 async def read_body(receive: Receive) -> bytes | None:
@@ -47,11 +52,6 @@ def parse_query(query: bytes) -> list[tuple[str, str]]:
             name, value = unquote_plus(name), unquote_plus(value)
         found.append((name, value))
     return found
-
-
-def printable_line(text: str) -> str:
-    """Return untrusted text as one printable line of at most _MAX_LINE_CHARS characters."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_MAX_LINE_CHARS]
 
 
 async def send_response(send: Send, response: Response, log_id: str, request_id: str) -> None:

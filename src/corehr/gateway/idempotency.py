@@ -7,9 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from corehr.apps.handlers import JsonObject
-from corehr.gateway.responses import encode_json
 from corehr.kernel.clock import to_timestamp
-from corehr.kernel.db import Tx, decode_json
+from corehr.kernel.db import Tx, decode_json, encode_json
 from corehr.kernel.statements import (
     bind,
     in_tenant,
@@ -69,7 +68,7 @@ def reserve_key(tx: Tx, app_id: str, operation: str, key: str) -> JsonObject | N
 
 
 def store_result(tx: Tx, app_id: str, operation: str, key: str, result: JsonObject) -> None:
-    """Store the result under the key that `begin` inserted, in the command's own transaction."""
+    """Store the result under the key that `reserve_key` inserted, in the command's own transaction."""
     tx.execute(
         _UPDATE_RESULT, app_id=app_id, operation=operation, key=_digest(key), result=encode_json(result).decode()
     )

@@ -14,7 +14,6 @@ import msgspec
 from corehr.gateway.validator import (
     DATE_PATTERN,
     INT64_RANGE,
-    INVALID_TYPE,
     ValidationError,
     Validator,
     depth_error,
@@ -23,6 +22,7 @@ from corehr.gateway.validator import (
     strip_nulls,
     type_error,
 )
+from corehr.kernel.errors import INVALID_TYPE
 from corehr.spec.fields import Field
 from corehr.spec.loader import Operation
 

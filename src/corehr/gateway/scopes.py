@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from corehr.apps.registry import App
-from corehr.gateway.responses import MISSING_SCOPE, PlatformError
+from corehr.gateway.errors import MISSING_SCOPE, PlatformError
 
 _HELP_TEXT = (
     "Refer to the documentation to fix the error: "

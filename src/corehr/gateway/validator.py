@@ -5,10 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from corehr.kernel.errors import INVALID_FIELD, INVALID_TYPE
 from corehr.spec.fields import Field
-
-INVALID_TYPE = 9499
-INVALID_FIELD = 99992402
 
 MAX_DEPTH = 100
 INT64_RANGE = (-(2**63), 2**63 - 1)

@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from corehr.delivery import outbox
 from corehr.kernel import event_log
 from corehr.kernel.clock import to_timestamp
 from corehr.kernel.event_log import Event
@@ -35,10 +34,13 @@ class Connection(Protocol):
 class Tx:
     """A transaction of one tenant: its connection, one fixed world time, new ids and the events emitted so far."""
 
-    __slots__ = ("_connection", "_events", "_ids", "now", "recorded_at", "tenant")
+    __slots__ = ("_after_events", "_connection", "_events", "_ids", "now", "recorded_at", "tenant")
 
-    def __init__(self, connection: Connection, tenant: str, now: datetime, ids: Ids) -> None:
+    def __init__(
+        self, connection: Connection, tenant: str, now: datetime, ids: Ids, after_events: Sequence[Statement] = ()
+    ) -> None:
         self._connection = connection
+        self._after_events = after_events
         self._ids = ids
         self._events: list[Event] = []
         self.tenant = tenant
@@ -84,7 +86,7 @@ class Tx:
         self._events.append(event)
 
     def flush_events(self) -> None:
-        """Insert the emitted events and their deliveries; the store calls it as the last step before COMMIT."""
+        """Insert the emitted events, then run `after_events`; the store calls it as the last step before COMMIT."""
         if not self._events:
             return
         rows = [
@@ -98,7 +100,9 @@ class Tx:
             for event in self._events
         ]
         self.execute_many(event_log.INSERT, rows)
-        self.execute(outbox.FAN_OUT, seqs=[row["seq"] for row in rows])
+        seqs = [row["seq"] for row in rows]
+        for statement in self._after_events:
+            self.execute(statement, seqs=seqs)
         self._events.clear()
 
 

@@ -16,6 +16,9 @@ class GatewayReason(Enum):
     INTERNAL_ERROR = "the system failed"
 
 
+INVALID_TYPE = 9499
+"""The platform's code for a wrong JSON type, or for a body that is no JSON."""
+
 INVALID_FIELD = 99992402
 """The platform's code for an invalid field; rulebooks may bind rules to it."""
 

@@ -57,10 +57,13 @@ _LOCK = {
 
 
 class PostgresStore:
-    """A PostgreSQL server. Row locks taken before the first rule make commands about one employment sequential."""
+    """A PostgreSQL server. Row locks taken before the first rule make commands about one employment sequential.
 
-    def __init__(self, url: str, clock: Clock, ids: Ids) -> None:
-        self.url, self.clock, self.ids = url, clock, ids
+    A command that emitted events runs each of `after_events` with the `seqs` of its events.
+    """
+
+    def __init__(self, url: str, clock: Clock, ids: Ids, *, after_events: Sequence[Statement]) -> None:
+        self.url, self.clock, self.ids, self._after_events = url, clock, ids, after_events
         self._workers = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="corehr-pg")
         self._local = threading.local()
         self._open_connections: list[PostgresConnection] = []
@@ -102,7 +105,7 @@ class PostgresStore:
         connection = self._connection()
         connection.raw.execute("BEGIN")
         try:
-            tx = Tx(connection, tenant, at or self.clock.now(tenant), ids)
+            tx = Tx(connection, tenant, at or self.clock.now(tenant), ids, self._after_events)
             result = work(tx)
             tx.flush_events()
         except BaseException:

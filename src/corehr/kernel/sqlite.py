@@ -97,10 +97,13 @@ def _resolve_all(jobs: Sequence[_Job]) -> None:
 
 
 class SqliteStore:
-    """A SQLite file. A command's future is resolved after the commit that made its rows durable."""
+    """A SQLite file. A command's future is resolved after the commit that made its rows durable.
 
-    def __init__(self, path: Path, clock: Clock, ids: Ids) -> None:
-        self.path, self.clock, self.ids = path, clock, ids
+    A command that emitted events runs each of `after_events` with the `seqs` of its events.
+    """
+
+    def __init__(self, path: Path, clock: Clock, ids: Ids, *, after_events: Sequence[Statement]) -> None:
+        self.path, self.clock, self.ids, self._after_events = path, clock, ids, after_events
         self._connection = SqliteConnection(path, writes=True)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="corehr-reader")
@@ -197,7 +200,8 @@ class SqliteStore:
         raw = self._connection.raw
         raw.execute("SAVEPOINT command")
         try:
-            tx = Tx(self._connection, job.tenant, job.at or self.clock.now(job.tenant), job.ids)
+            now = job.at or self.clock.now(job.tenant)
+            tx = Tx(self._connection, job.tenant, now, job.ids, self._after_events)
             job.result = job.work(tx)
             tx.flush_events()
         except Exception as error:  # noqa: BLE001  # any error is raised in the caller

@@ -9,15 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from corehr.gateway.errors import PLATFORM_ERRORS, RATE_LIMITED
 from corehr.gateway.headers import LOG_ID, RATE_LIMIT_LIMIT, RATE_LIMIT_RESET, REQUEST_ID
-from corehr.gateway.responses import PLATFORM_ERRORS, RATE_LIMITED, encode_json
-from corehr.gateway.tokens import (
+from corehr.gateway.token_endpoints import (
     CUSTOM_APP_ENDPOINTS,
     RESEND_TICKET_PATH,
     STORE_APP_TOKEN_PATH,
     STORE_TENANT_TOKEN_PATH,
 )
 from corehr.gateway.validator import INT64_RANGE, has_closed_enum, is_required
+from corehr.kernel.db import encode_json
 from corehr.spec.fields import Field
 from corehr.spec.loader import Operation, Spec
 

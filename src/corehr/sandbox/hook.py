@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from corehr.gateway.pipeline import Exchange
+from corehr.gateway.exchange import Exchange
 from corehr.kernel.errors import BusinessError
 from corehr.sandbox.faults import Faults
 from corehr.sandbox.requests import RequestLog

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 
-from corehr.gateway.pipeline import Exchange
+from corehr.gateway.exchange import Exchange
 from corehr.kernel.clock import to_timestamp
 from corehr.sandbox.router import positive_int
 

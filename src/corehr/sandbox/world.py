@@ -8,6 +8,7 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from corehr.app.installation import Installation
+from corehr.apps.tickets import current_ticket
 from corehr.demo import names as people_names
 from corehr.demo.dates import add_days, add_years
 from corehr.demo.demo_build import find_demo_company, get_named_records, insert_named_records
@@ -50,7 +51,7 @@ async def get_world(installation: Installation, request: Request) -> dict[str, A
     for facts in world.get("apps", {}).values():
         app = await installation.apps.get(facts["id"])
         if app is not None and app.type == "store":
-            facts |= {"app_ticket": installation.tickets.current(app), "tenant_key": app.tenant_key}
+            facts |= {"app_ticket": current_ticket(app), "tenant_key": app.tenant_key}
     return world
 
 

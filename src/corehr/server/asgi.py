@@ -1,8 +1,9 @@
-"""The ASGI application over an installation: the gateway, the routes of our own, and the sandbox where it is on."""
+"""The ASGI application over an installation: the Open API, the routes of our own, and the sandbox where it is on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -11,7 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from corehr.app.features import COMMANDS, QUERIES, check_rulebooks_match_spec
 from corehr.app.installation import Installation, open_installation
 from corehr.app.settings import Settings
+from corehr.delivery.connect_endpoint import ENDPOINT_PATH, ConnectEndpoint
+from corehr.gateway import asgi_io, token_endpoints
+from corehr.gateway.exchange import Exchange, RequestHook
 from corehr.gateway.headers import canonical_headers
+from corehr.gateway.http_app import HttpApp
+from corehr.gateway.responses import Response
 from corehr.kernel.clock import Clock
 from corehr.reference import openapi
 from corehr.sandbox import Sandbox
@@ -35,33 +41,65 @@ def open_application(settings: Settings) -> Application:
     spec, clock = loader.load(), Clock()
     check_rulebooks_match_spec(spec)
     sandbox = Sandbox(spec, clock, settings) if settings.sandbox else None
-    installation = open_installation(settings, spec, clock, sandbox.hook if sandbox else None)
+    hook = sandbox.hook if sandbox else None
+    installation = open_installation(settings, spec, clock, hook)
     routes: list[BaseRoute] = [*health.routes(installation), *openapi.routes(spec, (*COMMANDS, *QUERIES))]
     if sandbox:
         routes += sandbox.routes(installation)
-    return Application(installation, canonical_headers(RootApp(installation, routes)))
+    return Application(installation, canonical_headers(_build_root_app(installation, hook, routes)))
+
+
+def _build_root_app(installation: Installation, hook: RequestHook | None, routes: list[BaseRoute]) -> "RootApp":
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await installation.start()
+        yield
+        await installation.stop()
+
+    gateway = HttpApp(installation.gateway.respond, hook)
+    tokens = HttpApp(installation.token_endpoints.respond, hook)
+    addresses = HttpApp(partial(_issue_address, installation.connections.connect_endpoint), hook)
+    internal_routes = Starlette(routes=routes, lifespan=lifespan)
+    internal_routes.router.default = gateway
+    return RootApp(
+        gateway,
+        {**dict.fromkeys(token_endpoints.PATHS, tokens), ENDPOINT_PATH: addresses},
+        installation.connections.websocket,
+        internal_routes,
+    )
+
+
+async def _issue_address(endpoint: ConnectEndpoint, exchange: Exchange, scope: Scope, receive: Receive) -> Response:
+    """Respond with an address to which the client can open its long connection."""
+    exchange.request_body = await asgi_io.read_body(receive) or b""
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    body, code, exchange.refused_by = await endpoint.issue_address(exchange.request_body, host, scope["scheme"])
+    return Response(200, code, body)
 
 
 class RootApp:
-    """Routes our own paths; all others go to the gateway, which answers unknown paths as the platform does."""
+    """Routes each request to the app that serves it; the gateway answers unknown paths as the platform does.
 
-    def __init__(self, installation: Installation, routes: list[BaseRoute]) -> None:
-        self._gateway: ASGIApp = installation.gateway
-        self._connections = installation.connections
+    `endpoints` are apps that serve a POST to one path, by that path.
+    """
 
-        @asynccontextmanager
-        async def lifespan(app: Starlette) -> AsyncIterator[None]:
-            await installation.start()
-            yield
-            await installation.stop()
-
-        self._internal_routes = Starlette(routes=routes, lifespan=lifespan)
-        self._internal_routes.router.default = installation.gateway
+    def __init__(
+        self, gateway: ASGIApp, endpoints: Mapping[str, ASGIApp], websocket: ASGIApp, internal_routes: ASGIApp
+    ) -> None:
+        self._gateway = gateway
+        self._endpoints = endpoints
+        self._websocket = websocket
+        self._internal_routes = internal_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/open-apis/"):
-            await self._gateway(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._connections.websocket(scope, receive, send)
-        else:
-            await self._internal_routes(scope, receive, send)
+        await self._app_for(scope)(scope, receive, send)
+
+    def _app_for(self, scope: Scope) -> ASGIApp:
+        if scope["type"] == "websocket":
+            return self._websocket
+        if scope["type"] == "http":
+            if scope["method"] == "POST" and (endpoint := self._endpoints.get(asgi_io.raw_path(scope))) is not None:
+                return endpoint
+            if scope["path"].startswith("/open-apis/"):
+                return self._gateway
+        return self._internal_routes

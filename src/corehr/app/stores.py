@@ -1,13 +1,17 @@
-"""Opens the store that an address names."""
+"""Opens the store that an address names, with the outbox that receives the events of its commands."""
 
 from pathlib import Path
+from typing import Final
 
+from corehr.delivery import outbox
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
 from corehr.kernel.errors import UsageError
 from corehr.kernel.ids import Ids
 from corehr.kernel.postgres import PostgresStore
 from corehr.kernel.sqlite import SqliteStore
+
+_AFTER_EVENTS: Final = (outbox.FAN_OUT,)
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -21,7 +25,7 @@ def open_store(url: str, clock: Clock, ids: Ids) -> Store:
     if path := sqlite_path(url):
         if not path.parent.is_dir():
             raise UsageError(f"the folder {path.parent} does not exist: create it, or give --db another path")
-        return SqliteStore(path, clock, ids)
+        return SqliteStore(path, clock, ids, after_events=_AFTER_EVENTS)
     if url.startswith(("postgresql://", "postgres://")):
-        return PostgresStore(url, clock, ids)
+        return PostgresStore(url, clock, ids, after_events=_AFTER_EVENTS)
     raise UsageError(f"{url!r} is not a database address: use sqlite:///path/file.db or postgresql://user@host/db")

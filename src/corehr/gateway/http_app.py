@@ -1,0 +1,36 @@
+"""The frame of every request: has it responded to, shows it to the hook and sends the response."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.types import Receive, Scope, Send
+
+from corehr.apps.log_ids import sanitize_request_id
+from corehr.gateway import asgi_io
+from corehr.gateway.exchange import Exchange, RequestHook
+from corehr.gateway.responses import Response
+
+Respond = Callable[[Exchange, Scope, Receive], Awaitable[Response]]
+"""Returns the response to a request, and sets in the Exchange what it finds out about the request."""
+
+
+class HttpApp:
+    """A raw ASGI app that responds to each request with what `respond` returns. The hook sees every request."""
+
+    def __init__(self, respond: Respond, hook: RequestHook | None = None) -> None:
+        self._respond = respond
+        self._hook = hook
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope["method"], scope["path"])
+        try:
+            response = await self._respond(exchange, scope, receive)
+        except asgi_io.ClientDisconnected:
+            return
+        exchange.status, exchange.code, exchange.response_body = response.status, response.code, response.body
+        if self._hook is not None:
+            self._hook.after_response(exchange)
+            if exchange.drop_response:
+                await asgi_io.abort_connection(send)
+                return
+        request_id = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        await asgi_io.send_response(send, response, exchange.log_id, sanitize_request_id(request_id, exchange.log_id))
