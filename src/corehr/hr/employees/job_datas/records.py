@@ -5,10 +5,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import events
+from corehr.hr.organization import departments
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
@@ -160,6 +162,13 @@ def list_assignments(tx: Tx, employment_ids: Sequence[str]) -> Sequence[Row]:
 def department_as_of(tx: Tx, employment_id: str, day: IsoDate) -> str | None:
     """Return the department of the employment on a day: its first one on earlier days, its last one on later days."""
     return _assigned_as_of(tx, employment_id, day, "department_id")
+
+
+def is_in_data_range(tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
+    """Return whether the range includes the employment, by its department on `day`."""
+    if data_range.everyone:
+        return True
+    return departments.is_in_or_below(tx, department_as_of(tx, employment_id, day), data_range.departments, day)
 
 
 def work_location_as_of(tx: Tx, employment_id: str, day: IsoDate) -> str | None:

@@ -2,20 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 from corehr.apps.scopes import DataRange
 from corehr.engines.rulebook import Rule, Rulebook
 from corehr.hr.employees.employments import records as employments
-from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records
-from corehr.hr.organization import departments
 from corehr.hr.processes import records as processes
-from corehr.kernel import tenants
+from corehr.hr.violations import employment_is_outside_data_range
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.errors import GatewayReason
-from corehr.kernel.ids import UNKNOWN_ID
 
 
 @dataclass(frozen=True)
@@ -32,31 +28,22 @@ class RevokeCase:
     operator_id: Any
     managers_above: frozenset[str]
 
-    @cached_property
-    def operator(self) -> employments.Employment | None:
-        may_exist = isinstance(self.operator_id, str) and self.operator_id not in ("", UNKNOWN_ID)
-        return employments.get(self.tx, self.operator_id) if may_exist else None
-
     @property
     def job_change(self) -> Row:
         assert self.row_or_none is not None, "an earlier rule checks that the job change exists"
         return self.row_or_none
+
+    @property
+    def employment_ids(self) -> Sequence[str]:
+        return [self.job_change["employment_id"]]
 
 
 def job_change_is_unknown(c: RevokeCase) -> bool:
     return c.row_or_none is None or c.employment_or_none is None
 
 
-def employment_is_outside_data_range(c: RevokeCase) -> bool:
-    if c.data_range.everyone:
-        return False
-    today = tenants.today(c.tx)
-    department = job_datas.department_as_of(c.tx, c.job_change["employment_id"], today)
-    return not departments.is_in_data_range(c.tx, c.data_range, department, today)
-
-
 def operator_is_unknown(c: RevokeCase) -> bool:
-    return c.operator is None
+    return not employments.exists(c.tx, c.operator_id)
 
 
 REVOKE: Rulebook[RevokeCase] = Rulebook(
