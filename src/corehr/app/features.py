@@ -11,7 +11,7 @@ from corehr.hr.job_changes.api import FEATURE as JOB_CHANGES
 from corehr.hr.offboardings.api import FEATURE as OFFBOARDINGS
 from corehr.hr.pre_hires.api import FEATURE as PRE_HIRES
 from corehr.hr.processes import api as processes
-from corehr.kernel.errors import INVALID_FIELD
+from corehr.kernel.errors import INVALID_FIELD, SUCCESS
 from corehr.spec.fields import SpecError
 from corehr.spec.loader import Spec
 
@@ -41,7 +41,7 @@ def check_rulebooks_match_spec(spec: Spec) -> None:
             raise SpecError(
                 f"{id} documents {missing}: bind each to a rule, a GatewayReason or an Unreachable in its rulebook"
             )
-        if undocumented := sorted(covered - documented - {INVALID_FIELD}):
+        if undocumented := sorted(covered - documented - {INVALID_FIELD, SUCCESS}):
             raise SpecError(
                 f"{id} raises {undocumented}, which its page does not have: take the rule out of its rulebook"
             )

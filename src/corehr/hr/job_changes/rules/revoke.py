@@ -1,8 +1,8 @@
-"""Rules of POST /open-apis/corehr/v2/job_changes/:job_change_id/revoke: its table, and refusals without a code."""
+"""Rules of POST /open-apis/corehr/v2/job_changes/:job_change_id/revoke: its table, then refusals without a code."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from corehr.apps.scopes import DataRange
 from corehr.engines.rulebook import Rule, Rulebook
@@ -11,7 +11,7 @@ from corehr.hr.job_changes import records
 from corehr.hr.processes import records as processes
 from corehr.hr.violations import employment_is_outside_data_range
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.errors import GatewayReason
+from corehr.kernel.errors import SUCCESS, GatewayReason
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,6 @@ def operator_is_unknown(c: RevokeCase) -> bool:
     return not employments.exists(c.tx, c.operator_id)
 
 
-REVOKE: Rulebook[RevokeCase] = Rulebook(
-    "v2.job_change.revoke",
-    [
-        Rule(1160001, job_change_is_unknown, "no job change has this id", "doc"),
-        Rule(1160001, employment_is_outside_data_range, "its employment is outside the app's data range"),
-        Rule(1160001, operator_is_unknown, "`operator_id` is missing, empty or names no employment", "doc"),
-        Rule(1160001, GatewayReason.MALFORMED, "a parameter does not have the documented shape", "doc"),
-    ],
-)
-
-
 def is_already_final(c: RevokeCase) -> bool:
     return c.job_change["status"] not in records.ACTIVE_STATUSES
 
@@ -70,9 +59,30 @@ def would_make_reporting_line_circular(c: RevokeCase) -> bool:
     return c.employment_or_none is not None and c.employment_or_none.id in c.managers_above
 
 
-MESSAGE_RULES: Final[Sequence[tuple[str, Callable[[RevokeCase], bool]]]] = (
-    ("异动已被拒绝或已撤销，不能再次撤销", is_already_final),
-    ("异动关联了流程，操作人不是流程管理员", operator_is_not_administrator),
-    ("撤销后汇报线成环，请先调整汇报线", would_make_reporting_line_circular),
+REVOKE: Rulebook[RevokeCase] = Rulebook(
+    "v2.job_change.revoke",
+    [
+        Rule(1160001, job_change_is_unknown, "no job change has this id", "doc"),
+        Rule(1160001, employment_is_outside_data_range, "its employment is outside the app's data range"),
+        Rule(1160001, operator_is_unknown, "`operator_id` is missing, empty or names no employment", "doc"),
+        Rule(1160001, GatewayReason.MALFORMED, "a parameter does not have the documented shape", "doc"),
+        Rule(
+            SUCCESS,
+            is_already_final,
+            "the job change is rejected or already revoked",
+            message="异动已被拒绝或已撤销，不能再次撤销",
+        ),
+        Rule(
+            SUCCESS,
+            operator_is_not_administrator,
+            "the job change has a process, and the operator is not a process administrator",
+            message="异动关联了流程，操作人不是流程管理员",
+        ),
+        Rule(
+            SUCCESS,
+            would_make_reporting_line_circular,
+            "the employee would report again to a manager who reports to the employee by now",
+            message="撤销后汇报线成环，请先调整汇报线",
+        ),
+    ],
 )
-"""Refusals that the page has no code for, in order: the response has `code` 0, `result` false and the message."""
