@@ -19,7 +19,7 @@ from corehr.hr.organization import features as organization
 from corehr.hr.pre_hires import api as pre_hires
 from corehr.hr.processes import api as processes
 from corehr.hr.workforce_plans import api as workforce_plans
-from corehr.kernel.errors import INVALID_FIELD
+from corehr.kernel.errors import INVALID_FIELD, SUCCESS
 from corehr.spec.fields import SpecError
 from corehr.spec.loader import Spec
 
@@ -66,7 +66,7 @@ def check_rulebooks_match_spec(spec: Spec) -> None:
             raise SpecError(
                 f"{id} documents {missing}: bind each to a rule, a GatewayReason or an Unreachable in its rulebook"
             )
-        if undocumented := sorted(covered - documented - {INVALID_FIELD}):
+        if undocumented := sorted(covered - documented - {INVALID_FIELD, SUCCESS}):
             raise SpecError(
                 f"{id} raises {undocumented}, which its page does not have: take the rule out of its rulebook"
             )

@@ -27,4 +27,4 @@ class HrIdDirectory:
         return {row["id"]: row[id_type] for row in departments.list_by_ids(tx, ids)}
 
     def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
-        return departments.is_in_data_range(tx, data_range, job_datas.department_as_of(tx, employment_id, day), day)
+        return job_datas.is_in_data_range(tx, data_range, employment_id, day)

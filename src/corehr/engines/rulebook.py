@@ -24,13 +24,15 @@ class Unreachable:
 class Rule(Generic[CaseT]):
     """What raises a documented code, our interpretation of its sentence, and the evidence for the interpretation.
 
-    `evidence` is doc, sdk, recorded or inferred.
+    `evidence` is doc, sdk, recorded or inferred. A refusal without a documented code has the code SUCCESS and a
+    `message`, which the response has in its data.
     """
 
     code: int
     raised_by: "Violation[CaseT] | GatewayReason | Unreachable"
     interpretation: str
     evidence: str = "inferred"
+    message: str | None = None
 
     @property
     def name(self) -> str:
@@ -64,7 +66,7 @@ class Rulebook(Generic[CaseT]):
         params = result if isinstance(result, Mapping) else {}
         if rule.code == INVALID_FIELD:
             return BusinessError(self.operation, rule.code, rule.name, field_violations=[params])
-        return BusinessError(self.operation, rule.code, rule.name, message_params=params)
+        return BusinessError(self.operation, rule.code, rule.name, message_params=params, message=rule.message)
 
 
 def with_name(violation: ViolationT, name: str) -> ViolationT:

@@ -5,7 +5,7 @@ they are looked up in the IdDirectory, once per id type and request. An id that 
 the operation's rulebook decides which error that is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from corehr.apps.id_directory import IdDirectory
@@ -34,6 +34,10 @@ Converters = Mapping[IdField, Callable[[Any], Any]]
 Convert = Callable[[Any, Converters], Any]
 """Returns the value with every id in it converted; what changes is copied, not changed in place."""
 
+Keys = tuple[str, ...]
+_EACH = "[]"
+"""Stands in a path for every element of a list."""
+
 
 class _IdPaths:
     """The paths to the ids in some sections of an operation, for one requested pair of id types."""
@@ -42,10 +46,33 @@ class _IdPaths:
         self, sections: Mapping[str, Sequence[Field]], kinds: Mapping[str, str], *, for_response: bool
     ) -> None:
         self._kinds, self._for_response = kinds, for_response
-        self.id_fields: set[IdField] = set()
+        paths = [path for name, fields in sections.items() for path in self._find_paths(fields, (name,))]
+        self.id_fields = {id_field for _, id_field in paths}
+        self._external_id_paths = [(keys, kind) for keys, (kind, _) in paths if kind in _EXTERNAL_ID_TYPES]
+        self.has_external_ids = bool(self._external_id_paths)
         converters_by_section = ((name, self._object_converter(fields)) for name, fields in sections.items())
         self.by_section = tuple((name, convert) for name, convert in converters_by_section if convert is not None)
-        self.external_id_types = sorted({kind for kind, _ in self.id_fields if kind in _EXTERNAL_ID_TYPES})
+
+    def _find_paths(self, fields: Sequence[Field], parent_keys: Keys) -> Iterator[tuple[Keys, IdField]]:
+        """Yield the keys from the sections to each id, and what kind of id it is."""
+        for field in fields:
+            inner, keys = field, (*parent_keys, field.name)
+            while inner.item is not None:
+                inner, keys = inner.item, (*keys, _EACH)
+            if (id_field := self._id_field(inner)) is not None:
+                yield keys, id_field
+            yield from self._find_paths(inner.fields, keys)
+
+    def _id_field(self, field: Field) -> IdField | None:
+        """Return the kind of id that the field has, or None when its ids stay as they are."""
+        if field.id_type is None:
+            return None
+        kind = self._kinds.get(field.id_type, field.id_type)
+        if self._for_response and (
+            field.output_id_type == "corehr" or kind in _COREHR_ID_TYPES or kind not in _ID_TYPES
+        ):
+            return None
+        return kind, field.accepts_corehr_id
 
     def _object_converter(self, fields: Sequence[Field]) -> Convert | None:
         member_converters = tuple(
@@ -72,27 +99,28 @@ class _IdPaths:
             return None if convert_element is None else _list_converter(convert_element)
         if field.id_type is None:
             return self._object_converter(field.fields)
-        kind = self._kinds.get(field.id_type, field.id_type)
-        if self._for_response and (
-            field.output_id_type == "corehr" or kind in _COREHR_ID_TYPES or kind not in _ID_TYPES
-        ):
-            return None
-        id_field = (kind, field.accepts_corehr_id)
-        self.id_fields.add(id_field)
-        return lambda value, converters: converters[id_field](value)
+        id_field = self._id_field(field)
+        return None if id_field is None else lambda value, converters: converters[id_field](value)
 
     def external_ids_in(self, sections: Mapping[str, Any]) -> dict[str, list[str]]:
         """Return the external ids in these sections that must be looked up, sorted, by id type."""
-        found: dict[str, set[str]] = {kind: set() for kind in self.external_id_types}
+        found: dict[str, set[str]] = {}
+        for keys, kind in self._external_id_paths:
+            ids = [value for value in _values_at(sections, keys) if isinstance(value, str) and value]
+            if ids:
+                found.setdefault(kind, set()).update(ids)
+        return {kind: sorted(ids) for kind, ids in sorted(found.items())}
 
-        def collector(kind: str) -> Callable[[Any], Any]:
-            ids = found.get(kind)
-            return lambda value: ids.add(value) if ids is not None and isinstance(value, str) and value else None
 
-        collectors = {id_field: collector(id_field[0]) for id_field in self.id_fields}
-        for name, collect in self.by_section:
-            collect(sections[name], collectors)
-        return {kind: sorted(ids) for kind, ids in found.items() if ids}
+def _values_at(sections: Mapping[str, Any], keys: Keys) -> list[Any]:
+    """Return the values that the keys lead to; values without the expected shape are skipped."""
+    values: list[Any] = [sections]
+    for key in keys:
+        if key == _EACH:
+            values = [element for value in values if isinstance(value, list | tuple) for element in value]
+        else:
+            values = [value.get(key) for value in values if isinstance(value, dict)]
+    return values
 
 
 def _list_converter(convert_element: Convert) -> Convert:
@@ -123,7 +151,7 @@ class IdTranslator:
             return arguments
         sections = {"path": arguments.path, "query": arguments.query, "body": arguments.body}
         found: dict[str, Mapping[str, str]] = {}
-        if id_paths.external_id_types:
+        if id_paths.has_external_ids:
             for kind, values in id_paths.external_ids_in(sections).items():
                 look_up = (
                     self._directory.employments_by_external_id
@@ -142,7 +170,7 @@ class IdTranslator:
         if not id_paths.by_section:
             return data
         found: dict[str, Mapping[str, str]] = {}
-        if id_paths.external_id_types:
+        if id_paths.has_external_ids:
             for kind, ids in id_paths.external_ids_in({"data": data}).items():
                 look_up = (
                     self._directory.external_ids_of_employments

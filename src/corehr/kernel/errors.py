@@ -16,6 +16,9 @@ class GatewayReason(Enum):
     INTERNAL_ERROR = "the system failed"
 
 
+SUCCESS = 0
+"""The code of a success. A BusinessError with this code has a message: the page has neither a code nor a sentence."""
+
 INVALID_TYPE = 9499
 """The platform's code for a wrong JSON type, or for a body that is no JSON."""
 
@@ -36,7 +39,7 @@ class BusinessError(Exception):
 
     `message_params` fill the blanks of the documented sentence. `field_violations` are
     `{"field", "value"?, "description"}` and are only sent with INVALID_FIELD. `refused_by` is the name of the rule,
-    for the request log.
+    for the request log. An error with `code` SUCCESS has a `message`; its handler returns it as data.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class BusinessError(Exception):
         refused_by: str,
         message_params: Mapping[str, str] | None = None,
         field_violations: Sequence[Mapping[str, str]] = (),
+        message: str | None = None,
     ) -> None:
         super().__init__(f"{operation} {code} {refused_by}")
         self.operation = operation
@@ -53,3 +57,4 @@ class BusinessError(Exception):
         self.refused_by = refused_by
         self.message_params = message_params or {}
         self.field_violations = field_violations
+        self.message = message

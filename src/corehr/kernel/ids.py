@@ -5,7 +5,7 @@ import random
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeGuard, TypeVar
 
 from corehr.kernel.clock import real_seconds
 
@@ -16,6 +16,11 @@ UNKNOWN_ID: Final = "unknown"
 
 SEEDED_IDS_START: Final = 1_600_000_000 << 32
 """Where seeded ids start: below every id made of real time."""
+
+
+def is_digits(value: object) -> TypeGuard[str]:
+    """Return whether the value is text of ASCII decimal digits, as every id is; the number may be of any size."""
+    return isinstance(value, str) and value.isascii() and value.isdecimal()
 
 
 class Ids(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 
 from corehr.app.features import RULEBOOKS
 from corehr.engines.rulebook import Rule, Rulebook
-from corehr.kernel.errors import INVALID_FIELD
+from corehr.kernel.errors import INVALID_FIELD, SUCCESS
 from corehr.reference.coverage import coverage_page
 from corehr.spec import loader as gateway_spec
 from corehr.spec.loader import Operation, Spec
@@ -49,6 +49,8 @@ def _operation(operation: Operation, book: Rulebook[Any]) -> str:
 def _table_row(number: int, operation: Operation, rule: Rule[Any]) -> str:
     if rule.code == INVALID_FIELD:
         status, sentence = 400, "field validation failed"
+    elif rule.code == SUCCESS:
+        status, sentence = 200, f"none; the message is {rule.message}"
     else:
         status, sentence = operation.errors[rule.code]
     module = getattr(rule.raised_by, "__module__", "")

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from corehr.hr.job_changes.rules.revoke import REVOKE
 from tests.world import APP_ALL, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH, QUERY_JOB_DATA_PATH
 
 UNKNOWN_ID = "7999999999999999999"
@@ -120,6 +121,22 @@ def test_revoke_with_an_unknown_id_type(world):
     response = world.revoke(change, user_id_type="shoe_size")
     assert response.error() == (400, 1160001, "param is invalid")
     assert world.revoke(change).data["result"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "operator", "refused_by"),
+    [
+        ("Cancelled", "process_admin", "is_already_final"),
+        ("Rejected", "process_admin", "is_already_final"),
+        ("Approving", "active", "operator_is_not_administrator"),
+    ],
+)
+def test_a_refusal_without_a_code_is_a_success_with_a_message_that_changes_nothing(world, name, operator, refused_by):
+    [message] = [rule.message for rule in REVOKE.rules if rule.name == refused_by]
+    before = world.fingerprint()
+    response = world.revoke(world.named["job_changes"][name]["id"], world.employment(operator)["id"])
+    assert response.data == {"result": False, "message": message}
+    assert world.fingerprint() == before
 
 
 anything = st.recursive(

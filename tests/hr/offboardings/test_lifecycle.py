@@ -6,6 +6,7 @@ from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Checklist, Status
 from corehr.hr.organization.locations import LOCATION
 from corehr.hr.processes import records as processes
+from corehr.kernel.db import Tx
 from tests.hr.offboardings.offboarding_calls import (
     STATUS_V1,
     create_offboarding,
@@ -177,6 +178,28 @@ def test_the_last_day_ends_where_the_person_works(world):
     assert record(world, id)["status"] == "NoNeedApproval"
     world.advance(minutes=2)
     assert record(world, id)["status"] == "Offboarded"
+
+
+def test_last_days_are_found_by_the_same_number_of_statements_however_many_they_are(world, monkeypatch):
+    """The work location is looked up for all of them together, with the job changes that move it before."""
+    people = [person["id"] for person in world.hire(4)]
+    london = world.in_transaction(create_london)
+    assert world.create_job_change(people[0], {"target_work_location": london}).code == 0
+    statements = []
+    fetch_all = Tx.fetch_all
+    monkeypatch.setattr(Tx, "fetch_all", lambda tx, s, **params: statements.append(s) or fetch_all(tx, s, **params))
+
+    def due(zone):
+        statements.clear()
+        found = world.in_transaction(lambda tx: records.list_due(tx, zone, "2026-01-11"))
+        return found, len(statements)
+
+    ids = [create_offboarding(world, person, "2026-01-10") for person in people[:2]]
+    in_london, count = due("Europe/London")
+    assert in_london == ids[:1]
+    ids += [create_offboarding(world, person, "2026-01-10") for person in people[2:]]
+    assert due("Europe/London") == (in_london, count)
+    assert set(ids[1:]) <= set(due("Asia/Shanghai")[0])
 
 
 def test_approved_by_every_approver(world):

@@ -14,6 +14,7 @@ from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_changes.rules.revoke import REVOKE
 from corehr.kernel.clock import IsoDate, epoch_millis, parse_timestamp
 from corehr.kernel.db import Row, Tx
+from corehr.kernel.errors import SUCCESS, BusinessError
 
 STATUS_CODES: Final = {
     Status.APPROVING: 0,
@@ -90,8 +91,14 @@ def create_v1(tx: Tx, call: Call) -> JsonObject:
 
 def revoke_v2(tx: Tx, call: Call) -> JsonObject:
     """POST v2/job_changes/:job_change_id/revoke."""
-    message = commands.revoke(tx, call.path["job_change_id"], call.body.get("operator_id"), call.data_range)
-    return {"result": message is None, "message": message or "成功"}
+    try:
+        commands.revoke(tx, call.path["job_change_id"], call.body.get("operator_id"), call.data_range)
+    except BusinessError as error:
+        if error.code != SUCCESS:
+            raise
+        # the rules are checked before anything is changed, so this transaction commits no change
+        return {"result": False, "message": error.message}
+    return {"result": True, "message": "成功"}
 
 
 def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:

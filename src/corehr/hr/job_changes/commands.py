@@ -13,7 +13,7 @@ from corehr.hr.job_changes import records
 from corehr.hr.job_changes.records import Status
 from corehr.hr.job_changes.rules.case import Case, CreateJobChange
 from corehr.hr.job_changes.rules.create import CREATE
-from corehr.hr.job_changes.rules.revoke import MESSAGE_RULES, REVOKE, RevokeCase
+from corehr.hr.job_changes.rules.revoke import REVOKE, RevokeCase
 from corehr.hr.organization import locations
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
@@ -63,11 +63,8 @@ def apply_due(tx: Tx, id: str) -> None:
     _apply_if_due(tx, row, employment)
 
 
-def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> str | None:
-    """Revoke a job change, whatever changes came before or after it.
-
-    Return None, or the message of a refusal that has no documented code.
-    """
+def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> None:
+    """Revoke a job change, whatever changes came before or after it."""
     row = records.get(tx, id)
     employment = employments.lock(tx, row["employment_id"]) if row else None
     row = records.get(tx, id) if row else None
@@ -78,14 +75,10 @@ def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> str | No
     )
     case = RevokeCase(tx, row, employment, data_range, operator_id, managers_above)
     REVOKE.check(case)
-    for message, violation in MESSAGE_RULES:
-        if violation(case):
-            return message
     _retract(tx, case.job_change, case.job_change["employment_id"])
     if case.job_change["process_id"]:
         processes.cancel(tx, case.job_change["process_id"])
     records.mark_revoked(tx, case.job_change, operator_id)
-    return None
 
 
 def _managers_above_without(tx: Tx, row: Row, employment: employments.Employment) -> frozenset[str]:

@@ -84,9 +84,10 @@ def _lock_and_load(tx: Tx, id: Any) -> tuple[Row | None, employments.Employment 
 
 def _apply_if_due(tx: Tx, row: Row) -> None:
     """Terminate the employment and close its contract if the offboarding is approved and its last day is over."""
-    if row["status"] not in records.READY_STATUSES or row["offboarding_date"] >= local_date(
-        tx.now, records.time_zone(tx, row)
-    ):
+    if row["status"] not in records.READY_STATUSES:
+        return
+    [time_zone] = records.time_zones(tx, [row])
+    if row["offboarding_date"] >= local_date(tx.now, time_zone):
         return
     employment_id, day, cause = row["employment_id"], row["offboarding_date"], records.cause_of(row["id"])
     employments.terminate(tx, employment_id, day, cause)

@@ -222,15 +222,21 @@ def get_definitions(tx: Tx) -> Mapping[str, FieldDefinition]:
     return {**BUILT_IN_FIELDS, **custom_fields.get_definitions(tx, FORM)}
 
 
-def time_zone(tx: Tx, row: Row) -> str:
-    """Return the time zone in which the last day ends: that of the work location on the last day."""
-    day = row["offboarding_date"]
-    return locations.time_zone_as_of(tx, job_datas.work_location_as_of(tx, row["employment_id"], day), day)
+def time_zones(tx: Tx, rows: Sequence[Row]) -> Sequence[str]:
+    """Return the time zone in which the last day of each row ends: that of the work location on the last day."""
+    days = [row["offboarding_date"] for row in rows]
+    employment_ids = [row["employment_id"] for row in rows]
+    location_ids = job_datas.work_locations_as_of(tx, list(zip(employment_ids, days, strict=True)))
+    return locations.time_zones_as_of(tx, list(zip(location_ids, days, strict=True)))
 
 
 def list_due(tx: Tx, in_time_zone: str, day: IsoDate) -> Sequence[str]:
-    """Return the ids of approved offboardings in a time zone whose last day is before `day`, in order of last day."""
-    return [row["id"] for row in tx.fetch_all(_SELECT_DUE, day=day) if time_zone(tx, row) == in_time_zone]
+    """Return the ids of approved offboardings in a time zone whose last day is before `day`, in order of last day.
+
+    The time zone is not stored: until the last day, a job change or a new last day may move it.
+    """
+    rows = tx.fetch_all(_SELECT_DUE, day=day)
+    return [row["id"] for row, zone in zip(rows, time_zones(tx, rows), strict=True) if zone == in_time_zone]
 
 
 def insert(

@@ -1,12 +1,11 @@
 """Records of departments: an effective-dated tree; a body has its `parent_id`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from corehr.apps.handlers import JsonObject
-from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.entity import Entity
 from corehr.engines.feature import Feature
@@ -48,14 +47,12 @@ def list_by_ids(tx: Tx, ids: Sequence[str]) -> Sequence[Row]:
     return tx.fetch_all(_SELECT_BY_IDS, ids=list(ids))
 
 
-def is_in_data_range(tx: Tx, data_range: DataRange, department_id: str | None, day: IsoDate) -> bool:
-    """Return whether the range includes the department, or a department above it on `day`."""
-    if data_range.everyone:
-        return True
+def is_in_or_below(tx: Tx, department_id: str | None, ancestor_ids: Collection[str], day: IsoDate) -> bool:
+    """Return whether the department, or one above it on `day`, is among `ancestor_ids`."""
     visited: set[str] = set()
     ancestor_id = department_id
     while ancestor_id and ancestor_id not in visited:
-        if ancestor_id in data_range.departments:
+        if ancestor_id in ancestor_ids:
             return True
         visited.add(ancestor_id)
         version = version_as_of(versions.timeline(tx, DEPARTMENT.kind, ancestor_id), day)

@@ -1,11 +1,13 @@
 """Records of locations; a body has its `usages` and its time `zone` (an IANA name)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from corehr.engines import versions
 from corehr.engines.entity import Entity
 from corehr.engines.feature import Feature
 from corehr.engines.record_views import view_entity
+from corehr.engines.timeline import version_as_of
 from corehr.kernel import tenants
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
@@ -18,15 +20,23 @@ WORK_CITY: Final = frozenset({"business_site", "work_location"})
 SOCIAL_SECURITY_CITY: Final = frozenset({"social_security_contribution"})
 
 
-def time_zone_as_of(tx: Tx, id: str | None, day: IsoDate) -> str:
-    """Return the time zone of a location on `day`; the tenant's when there is no location or its body has no zone."""
-    return time_zone_of(tx, LOCATION.body_as_of(tx, id, day) if id else None)
+def time_zones_as_of(tx: Tx, ids_and_days: Sequence[tuple[str | None, IsoDate]]) -> Sequence[str]:
+    """Return the time zone of each location on its day; the tenant's when there is no location or it has no zone."""
+    timelines = versions.timelines(tx, [id for id, _ in ids_and_days if id])
+    found = [version_as_of(timelines.get((LOCATION.kind, id or ""), ()), day) for id, day in ids_and_days]
+    zones = [version.body.get("zone") if version else None for version in found]
+    default = "" if all(zones) else _tenant_time_zone(tx)
+    return [zone or default for zone in zones]
 
 
 def time_zone_of(tx: Tx, body: Mapping[str, Any] | None) -> str:
     """Return the time zone of a location with this body; the tenant's when there is no body or it has no zone."""
     if body and body.get("zone"):
         return str(body["zone"])
+    return _tenant_time_zone(tx)
+
+
+def _tenant_time_zone(tx: Tx) -> str:
     tenant = tenants.get(tx)
     assert tenant is not None
     return tenant.time_zone

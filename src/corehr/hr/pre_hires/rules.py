@@ -11,6 +11,7 @@ from corehr.hr.pre_hires import records
 from corehr.hr.pre_hires.records import FlowStatus, Status, TaskStatus
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.errors import GatewayReason
+from corehr.kernel.ids import is_digits
 
 MAX_REASON_CHARS: Final = 500
 
@@ -50,8 +51,7 @@ class WithdrawCase:
 
 
 def id_is_missing_or_malformed(c: WithdrawCase) -> bool:
-    id = c.request.pre_hire_id
-    return not (isinstance(id, str) and id.isascii() and id.isdecimal())
+    return not is_digits(c.request.pre_hire_id)
 
 
 def reason_is_missing(c: WithdrawCase) -> bool:

@@ -10,6 +10,7 @@ from corehr.engines.timeline import Cause, Timeline, changed_fields, version_as_
 from corehr.hr.employees.employments import events
 from corehr.kernel.clock import FOREVER, IsoDate, next_day
 from corehr.kernel.db import Row, Tx
+from corehr.kernel.ids import UNKNOWN_ID
 from corehr.kernel.statements import (
     BoundText,
     bind,
@@ -134,6 +135,11 @@ def create(tx: Tx, employment: Employment, body: Mapping[str, Any]) -> None:
 def get(tx: Tx, id: str) -> Employment | None:
     row = tx.fetch_one(_SELECT, id=id)
     return Employment(**row) if row else None
+
+
+def exists(tx: Tx, id: Any) -> bool:
+    """Return whether `id`, which may be anything, is the id of an employment."""
+    return isinstance(id, str) and id not in ("", UNKNOWN_ID) and get(tx, id) is not None
 
 
 def get_existing(tx: Tx, id: str) -> Employment:

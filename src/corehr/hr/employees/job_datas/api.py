@@ -9,11 +9,11 @@ from corehr.engines.feature import Feature
 from corehr.engines.timeline import Timeline, Version, version_as_of
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import recipes, records, rules
-from corehr.hr.organization import departments
 from corehr.hr.probation import records as probation
 from corehr.kernel import tenants
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
+from corehr.kernel.ids import is_digits
 
 MIN_DATE: Final[IsoDate] = "1900-01-01"
 MAX_DATE: Final[IsoDate] = "9999-12-30"
@@ -51,7 +51,7 @@ def query(tx: Tx, call: Call) -> JsonObject:
     today = tenants.today(tx)
     token = call.query.get("page_token") or "0"
     body = call.body
-    case = rules.QueryCase(tx, body, token.isascii() and token.isdecimal(), call.data_range, today)
+    case = rules.QueryCase(tx, body, is_digits(token), call.data_range)
     rules.QUERY.check(case)
     size = int(call.query["page_size"])
     items, last_id = _collect_page(tx, call, body.get("data_date") or today, token, size)
@@ -66,7 +66,8 @@ def _collect_page(tx: Tx, call: Call, day: IsoDate, after_id: str, size: int) ->
     items: list[JsonObject] = []
     while True:
         ids = _candidate_ids(tx, call, day, after_id, size + 1)
-        page_items = _items(tx, call, day, [id for id in ids if _is_in_data_range(tx, call, id, day)])
+        ids_in_range = [id for id in ids if records.is_in_data_range(tx, call.data_range, id, day)]
+        page_items = _items(tx, call, day, ids_in_range)
         items.extend(page_items)
         if len(items) > size:
             return items[:size], items[size - 1]["employment_id"]
@@ -81,12 +82,6 @@ def _candidate_ids(tx: Tx, call: Call, day: IsoDate, after_id: str, limit: int) 
         return sorted(id for id in set(employment_ids) if id > after_id)[:limit]
     since, until = (MIN_DATE, MAX_DATE) if call.body.get("get_all_version") else (day, day)
     return records.list_employment_ids(tx, call.body.get("department_id"), since, until, after_id, limit)
-
-
-def _is_in_data_range(tx: Tx, call: Call, employment_id: str, day: IsoDate) -> bool:
-    if call.data_range.everyone:
-        return True
-    return departments.is_in_data_range(tx, call.data_range, records.department_as_of(tx, employment_id, day), day)
 
 
 def _items(tx: Tx, call: Call, day: IsoDate, ids: Sequence[str]) -> list[JsonObject]:

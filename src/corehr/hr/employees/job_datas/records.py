@@ -5,10 +5,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import events
+from corehr.hr.organization import departments
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
@@ -159,16 +161,26 @@ def list_assignments(tx: Tx, employment_ids: Sequence[str]) -> Sequence[Row]:
 
 def department_as_of(tx: Tx, employment_id: str, day: IsoDate) -> str | None:
     """Return the department of the employment on a day: its first one on earlier days, its last one on later days."""
-    return _assigned_as_of(tx, employment_id, day, "department_id")
+    return _assigned_as_of(list_assignments(tx, [employment_id]), day, "department_id")
 
 
-def work_location_as_of(tx: Tx, employment_id: str, day: IsoDate) -> str | None:
-    """Return the work location of the employment on a day, chosen as in `department_as_of`."""
-    return _assigned_as_of(tx, employment_id, day, "work_location_id")
+def is_in_data_range(tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
+    """Return whether the range includes the employment, by its department on `day`."""
+    if data_range.everyone:
+        return True
+    return departments.is_in_or_below(tx, department_as_of(tx, employment_id, day), data_range.departments, day)
 
 
-def _assigned_as_of(tx: Tx, employment_id: str, day: IsoDate, name: str) -> str | None:
-    rows = list_assignments(tx, [employment_id])
+def work_locations_as_of(tx: Tx, ids_and_days: Sequence[tuple[str, IsoDate]]) -> Sequence[str | None]:
+    """Return the work location of each employment on its day, chosen as in `department_as_of`."""
+    assignments: dict[str, list[Row]] = {}
+    for row in list_assignments(tx, [id for id, _ in ids_and_days]):
+        assignments.setdefault(row["employment_id"], []).append(row)
+    return [_assigned_as_of(assignments.get(id, ()), day, "work_location_id") for id, day in ids_and_days]
+
+
+def _assigned_as_of(rows: Sequence[Row], day: IsoDate, name: str) -> str | None:
+    """Return the value of one employment's assignments on a day: the first one's on earlier days."""
     started = [r[name] for r in rows if r["valid_from"] <= day]
     return started[-1] if started else (rows[0][name] if rows else None)
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from corehr.apps.scopes import DataRange
 from corehr.engines.rulebook import Rule, Rulebook, Unreachable
-from corehr.hr.employees.job_datas import records
-from corehr.hr.organization import departments
-from corehr.kernel.clock import IsoDate, is_iso_date
+from corehr.hr.violations import employment_is_outside_data_range
+from corehr.kernel.clock import is_iso_date
 from corehr.kernel.db import Tx
 from corehr.kernel.errors import GatewayReason
 
@@ -24,20 +22,11 @@ class QueryCase:
     body: Mapping[str, Any]
     page_token_is_valid: bool
     data_range: DataRange
-    today: IsoDate
 
-    @cached_property
-    def outside_data_range(self) -> Sequence[str]:
-        """The requested employment ids outside the app's data range."""
-        if self.data_range.everyone:
-            return ()
-        return [
-            id
-            for id in self.body.get("employment_ids") or ()
-            if not departments.is_in_data_range(
-                self.tx, self.data_range, records.department_as_of(self.tx, id, self.today), self.today
-            )
-        ]
+    @property
+    def employment_ids(self) -> Sequence[str]:
+        """The ids of the requested employments; empty when all are requested."""
+        return self.body.get("employment_ids") or ()
 
 
 def date_is_malformed(c: QueryCase) -> bool:
@@ -52,10 +41,6 @@ def effective_date_range_is_reversed(c: QueryCase) -> bool:
 
 def page_token_is_unknown(c: QueryCase) -> bool:
     return not c.page_token_is_valid
-
-
-def employment_is_outside_data_range(c: QueryCase) -> bool:
-    return bool(c.outside_data_range)
 
 
 QUERY: Rulebook[QueryCase] = Rulebook(

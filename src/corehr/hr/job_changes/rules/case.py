@@ -30,6 +30,7 @@ from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
+from corehr.kernel.ids import is_digits
 
 REFERENCES: Final[Mapping[str, str]] = {
     "department_id": DEPARTMENT.kind,
@@ -94,6 +95,10 @@ class Case:
         assert self.employment_or_none is not None, "an earlier rule checks that the employment exists"
         return self.employment_or_none
 
+    @property
+    def employment_ids(self) -> Sequence[str]:
+        return [self.employment.id]
+
     @cached_property
     def transfer_type(self) -> transfer_types.TransferType | None:
         name = self.request.transfer_type
@@ -125,7 +130,7 @@ class Case:
         # the originals are usually the current values, which then need no second query
         ids.update(v for f in COMPARED_FIELDS if isinstance(v := self.request.originals.get(f), str))
         ids.update(
-            share["cost_center_id"] for share in self.cost_center_shares if is_corehr_id(share.get("cost_center_id"))
+            share["cost_center_id"] for share in self.cost_center_shares if is_digits(share.get("cost_center_id"))
         )
         return versions.timelines(self.tx, ids)
 
@@ -211,10 +216,6 @@ class Case:
         references = [(REFERENCES[f], id) for f in COMPARED_FIELDS if (id := self.current.get(f))]
         unread_ids = [id for kind, id in references if (kind, id) not in self.timelines]
         return versions.timelines(self.tx, unread_ids) if unread_ids else {}
-
-
-def is_corehr_id(value: Any) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isdecimal()
 
 
 def is_same_value(field: str, a: Any, b: Any) -> bool:

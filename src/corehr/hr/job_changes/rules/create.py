@@ -10,16 +10,16 @@ from corehr.engines.timeline import has_version_after
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records
-from corehr.hr.job_changes.rules.case import Case, is_corehr_id, is_same_value, parse_hours
+from corehr.hr.job_changes.rules.case import Case, is_same_value, parse_hours
 from corehr.hr.job_management import job_families, jobs
 from corehr.hr.offboardings import records as offboardings
-from corehr.hr.organization import cost_centers, departments, locations
+from corehr.hr.organization import cost_centers, locations
+from corehr.hr.violations import employment_is_missing, employment_is_outside_data_range
 from corehr.hr.workforce_plans import records as workforce_plans
-from corehr.kernel import tenants
 from corehr.kernel.clock import next_day
 from corehr.kernel.db import Row
 from corehr.kernel.errors import INVALID_FIELD, GatewayReason
-from corehr.kernel.ids import UNKNOWN_ID
+from corehr.kernel.ids import is_digits
 
 FIELDS_NOT_CHANGED_ALONE: Final = frozenset(
     {"probation_end_date", "contract_type", "signing_type", "duration_type", "contract_end_date"}
@@ -49,21 +49,9 @@ def flow_is_missing(c: Case) -> Mapping[str, str] | None:
 # -- employment --------------------------------------------------------------------------------------------------
 
 
-def employment_is_missing(c: Case) -> bool:
-    return c.employment_or_none is None
-
-
-def employment_is_outside_data_range(c: Case) -> bool:
-    if c.data_range.everyone:
-        return False
-    today = tenants.today(c.tx)
-    department = job_datas.department_as_of(c.tx, c.employment.id, today)
-    return not departments.is_in_data_range(c.tx, c.data_range, department, today)
-
-
 def initiator_is_unknown(c: Case) -> Mapping[str, str] | None:
     id = c.request.initiator_id
-    if id is None or (id != UNKNOWN_ID and employments.get(c.tx, id)):
+    if id is None or employments.exists(c.tx, id):
         return None
     return {"field": "initiator_id", "description": "initiator_id is not a valid id or does not exist"}
 
@@ -218,7 +206,7 @@ def _is_share(share: Any) -> bool:
     if not isinstance(share, dict):
         return False
     id, rate = share.get("cost_center_id"), share.get("rate")
-    return (id in (None, "") or is_corehr_id(id)) and (rate is None or _is_numeric(rate))
+    return (id in (None, "") or is_digits(id)) and (rate is None or _is_numeric(rate))
 
 
 def _is_numeric(rate: Any) -> bool:

@@ -8,19 +8,18 @@ from typing import Any, Final
 from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.custom_fields import FieldDefinition, InvalidValue, Value, decode
+from corehr.engines.entity import EntityStatus, status_as_of
 from corehr.engines.timeline import Timeline
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records as job_changes
 from corehr.hr.offboardings import records
-from corehr.hr.organization import departments
+from corehr.hr.organization.departments import DEPARTMENT
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
-from corehr.kernel import tenants
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
-from corehr.kernel.ids import UNKNOWN_ID
 
 MAX_FIELDS_PER_EDIT: Final = 10_000
 """The largest number of fields in one edit."""
@@ -44,6 +43,10 @@ class Case:
     def offboarding(self) -> Row:
         assert self.row_or_none is not None, "the rulebook checks the offboarding first"
         return self.row_or_none
+
+    @property
+    def employment_ids(self) -> Sequence[str]:
+        return [self.offboarding["employment_id"]]
 
     @cached_property
     def running_approvals(self) -> frozenset[str]:
@@ -145,14 +148,6 @@ def offboarding_is_unknown(c: Case) -> bool:
     return c.row_or_none is None
 
 
-def employment_is_outside_data_range(c: Case) -> bool:
-    if c.data_range.everyone:
-        return False
-    today = tenants.today(c.tx)
-    department = job_datas.department_as_of(c.tx, c.offboarding["employment_id"], today)
-    return not departments.is_in_data_range(c.tx, c.data_range, department, today)
-
-
 def is_under_modification(c: Case) -> bool:
     return records.MODIFICATION in c.running_approvals
 
@@ -165,4 +160,11 @@ def operator_is_unknown(c: Case) -> bool:
     id = c.operator_id
     if id is None or id == "":
         return False
-    return not isinstance(id, str) or id == UNKNOWN_ID or employments.get(c.tx, id) is None
+    return not employments.exists(c.tx, id)
+
+
+def is_department_in_force(c: Case, last_day: IsoDate, as_of: IsoDate) -> bool:
+    """Return whether the department of the employment on its last day is in force as of a day."""
+    id = job_datas.department_as_of(c.tx, c.offboarding["employment_id"], last_day)
+    timeline = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
+    return status_as_of(timeline, as_of) not in (EntityStatus.MISSING, EntityStatus.INACTIVE)

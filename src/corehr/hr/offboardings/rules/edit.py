@@ -5,17 +5,15 @@ from typing import Final
 
 from corehr.engines import versions
 from corehr.engines.custom_fields import FieldType, InvalidValue, referenced_ids
-from corehr.engines.entity import EntityStatus, status_as_of
 from corehr.engines.rulebook import Rule, Rulebook, with_name
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
-from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records as job_changes
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Status
 from corehr.hr.offboardings.rules.case import (
     EditCase,
-    employment_is_outside_data_range,
+    is_department_in_force,
     is_under_modification,
     is_under_withdrawal,
     offboarding_is_unknown,
@@ -23,7 +21,7 @@ from corehr.hr.offboardings.rules.case import (
     start_date,
 )
 from corehr.hr.organization.companies import COMPANY
-from corehr.hr.organization.departments import DEPARTMENT
+from corehr.hr.violations import employment_is_missing, employment_is_outside_data_range
 from corehr.kernel.clock import FOREVER, IsoDate
 from corehr.kernel.errors import GatewayReason
 
@@ -59,10 +57,6 @@ def field_is_unknown(c: EditCase) -> bool:
 
 
 # -- the employment, the offboarding, the operator ---------------------------------------------------------------
-
-
-def employment_is_missing(c: EditCase) -> bool:
-    return c.employment_or_none is None
 
 
 def employee_has_left(c: EditCase) -> bool:
@@ -161,11 +155,7 @@ def is_before_job_change(c: EditCase) -> bool:
 
 
 def department_is_not_in_force(c: EditCase) -> bool:
-    if not c.changes_offboarding_date:
-        return False
-    id = job_datas.department_as_of(c.tx, c.employment.id, c.last_day)
-    timeline = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
-    return status_as_of(timeline, c.last_day) in (EntityStatus.MISSING, EntityStatus.INACTIVE)
+    return c.changes_offboarding_date and not is_department_in_force(c, c.last_day, c.last_day)
 
 
 def _actual_end_date(c: EditCase) -> IsoDate | None:

@@ -1,30 +1,23 @@
 """The rules of POST /open-apis/corehr/v2/offboardings/revoke, in the order in which they are checked."""
 
-from corehr.engines import versions
-from corehr.engines.entity import EntityStatus, status_as_of
 from corehr.engines.rulebook import Rule, Rulebook
-from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.offboardings.records import Status
 from corehr.hr.offboardings.rules.case import (
     Case,
-    employment_is_outside_data_range,
+    is_department_in_force,
     is_under_modification,
     is_under_withdrawal,
     offboarding_is_unknown,
     operator_is_unknown,
 )
-from corehr.hr.organization.departments import DEPARTMENT
+from corehr.hr.violations import employment_is_missing, employment_is_outside_data_range
 from corehr.kernel import tenants
 from corehr.kernel.errors import GatewayReason
+from corehr.kernel.ids import is_digits
 
 
 def offboarding_id_is_malformed(c: Case) -> bool:
-    id = c.offboarding_id
-    return not isinstance(id, str) or not (id.isascii() and id.isdecimal())
-
-
-def employment_is_missing(c: Case) -> bool:
-    return c.employment_or_none is None
+    return not is_digits(c.offboarding_id)
 
 
 def is_withdrawn(c: Case) -> bool:
@@ -37,10 +30,7 @@ def was_rejected(c: Case) -> bool:
 
 def department_is_not_in_force(c: Case) -> bool:
     """The department of the last day, to which the employee would return, is not in force today."""
-    row = c.offboarding
-    id = job_datas.department_as_of(c.tx, row["employment_id"], row["offboarding_date"])
-    timeline = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
-    return status_as_of(timeline, tenants.today(c.tx)) in (EntityStatus.MISSING, EntityStatus.INACTIVE)
+    return not is_department_in_force(c, c.offboarding["offboarding_date"], tenants.today(c.tx))
 
 
 REVOKE: Rulebook[Case] = Rulebook(
