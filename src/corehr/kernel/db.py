@@ -35,7 +35,7 @@ class Connection(Protocol):
 class Tx:
     """A transaction of one tenant: its connection, one fixed world time, new ids and the events emitted so far."""
 
-    __slots__ = ("_connection", "_events", "_ids", "now", "recorded_at", "tenant")
+    __slots__ = ("_connection", "_events", "_ids", "now", "recorded_at", "tenant", "timelines")
 
     def __init__(self, connection: Connection, tenant: str, now: datetime, ids: Ids) -> None:
         self._connection = connection
@@ -44,6 +44,8 @@ class Tx:
         self.tenant = tenant
         self.now = now
         self.recorded_at = to_timestamp(now)
+        # the current timelines of each entity that was read, by kind: engines.versions reads and writes them
+        self.timelines: dict[str, dict[str, Any]] = {}
 
     def fetch_all(self, statement: Statement, **params: Any) -> list[Row]:
         """Return every row, as dictionaries by column name."""
