@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from corehr.engines import versions
 from corehr.engines.timeline import Entry, build
 from corehr.hr.employees.employments import records as employments
+from corehr.kernel.clock import FOREVER
 from tests.engines.test_timeline import bodies_by_day, days, patches
 
 KIND = "job_data"
@@ -69,7 +70,7 @@ def test_a_transaction_sees_its_own_changes_in_the_timelines_it_has_read(world):
         return entity_id, versions.timeline(tx, KIND, entity_id)
 
     entity_id, seen = world.in_transaction(change)
-    assert bodies_by_day(seen) == [("2024-02-01", {"x": 2})]
+    assert bodies_by_day(seen) == [("2024-02-01", FOREVER, {"x": 2})]
     assert world.in_transaction(lambda tx: versions.timeline(tx, KIND, entity_id)) == seen
 
 

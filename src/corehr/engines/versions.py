@@ -13,13 +13,14 @@ import sqlalchemy as sa
 
 from corehr.engines.timeline import Cause, Entry, Timeline, Version, apply, build, build_without, version_as_of
 from corehr.kernel.clock import FOREVER, IsoDate
-from corehr.kernel.db import Row, Tx, decode_json, encode_json
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
     bind,
     in_list,
     in_tenant,
     insert_into,
     integer_column,
+    json_column,
     matches,
     statement,
     tenant_table,
@@ -33,7 +34,7 @@ entry = tenant_table(
     text_column("entity_id", key=True),
     integer_column("seq", key=True),
     text_column("valid_from"),
-    text_column("patch"),
+    json_column("patch"),
     text_column("cause_kind"),
     text_column("cause_id"),
     text_column("recorded_at"),
@@ -47,7 +48,7 @@ version = tenant_table(
     integer_column("row", key=True),
     text_column("id"),
     text_column("valid_from"),
-    text_column("body"),
+    json_column("body"),
     text_column("recorded_at"),
     text_column("superseded_at", optional=True),
     sa.Index(
@@ -153,7 +154,7 @@ def timeline_without(tx: Tx, kind: str, entity_id: str, cause: Cause) -> Timelin
 def list_entries(tx: Tx, kind: str, entity_id: str) -> Sequence[Entry]:
     """Return the entries about an entity that are not retracted, in the order they were recorded."""
     return [
-        Entry(str(row["seq"]), row["valid_from"], decode_json(row["patch"]), (row["cause_kind"], row["cause_id"]))
+        Entry(str(row["seq"]), row["valid_from"], row["patch"], (row["cause_kind"], row["cause_id"]))
         for row in tx.fetch_all(_SELECT_ENTRIES, kind=kind, entity_id=entity_id)
     ]
 
@@ -194,7 +195,7 @@ def _insert_entry(tx: Tx, kind: str, entity_id: str, entry: Entry) -> None:
         entity_id=entity_id,
         seq=int(entry.id),
         valid_from=entry.valid_from,
-        patch=encode_json(entry.patch).decode(),
+        patch=entry.patch,
         cause_kind=entry.cause[0],
         cause_id=entry.cause[1],
         recorded_at=tx.recorded_at,
@@ -213,7 +214,7 @@ def _read_timelines(tx: Tx, entity_ids: Sequence[str]) -> None:
 def _timeline_from_rows(rows: Sequence[Row]) -> list[Version]:
     ends = [*(row["valid_from"] for row in rows[1:]), FOREVER]
     return [
-        Version(row["id"], row["valid_from"], end, decode_json(row["body"]))
+        Version(row["id"], row["valid_from"], end, row["body"])
         for row, end in zip(rows, ends, strict=False)  # without rows, one end is left over
     ]
 
@@ -244,7 +245,7 @@ def _store_difference(tx: Tx, kind: str, entity_id: str, before: Timeline, after
                 "row": int(tx.new_id()),
                 "id": v.id,
                 "valid_from": v.valid_from,
-                "body": encode_json(v.body).decode(),
+                "body": v.body,
                 "recorded_at": tx.recorded_at,
                 "superseded_at": None,
             }

@@ -95,7 +95,7 @@ class Tx:
                 "type": event.type,
                 "subject": event.subject,
                 "recorded_at": self.recorded_at,
-                "payload": encode_json(event.payload).decode(),
+                "payload": event.payload,
             }
             for event in self._events
         ]
