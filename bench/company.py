@@ -283,7 +283,7 @@ def _current_values(tx: Tx, employment: employments.Employment) -> dict[str, Any
     """Return the employee's values on the effective date, by our own field names."""
     contract_ids = contracts.list_ids(tx, employment.id)
     timelines = versions.timelines(tx, [employment.id, employment.job_data_id, *contract_ids])
-    contract = contracts.contract_in_force(timelines, contract_ids, EFFECTIVE_DATE)
+    contract = contracts.contract_in_force(tx, contract_ids, EFFECTIVE_DATE)
     current: dict[str, Any] = dict(contract.body) if contract else {}
     for kind, entity_id in (
         (job_datas.KIND, employment.job_data_id),

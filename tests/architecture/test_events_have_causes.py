@@ -208,7 +208,7 @@ def test_every_event_that_can_be_emitted_has_a_cause():
 def test_rows_change_and_events_are_emitted_in_records_alone():
     writers = re.compile(
         r"\.(execute|execute_many|emit)\b"
-        r"|\bversions\.(append|append_to_timeline|retract|retract_entry|reassign_entry)\b"
+        r"|\bversions\.(append|retract|retract_entry|reassign_entry)\b"
         r"|\bEvent\("
     )
     others = [path for path in PACKAGE.glob("hr/**/*.py") if module_name(path) not in sources()]

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from corehr.engines import versions
 from corehr.engines.timeline import Entry, build
+from corehr.hr.employees.employments import records as employments
+from corehr.kernel.clock import FOREVER
 from tests.engines.test_timeline import bodies_by_day, days, patches
 
 KIND = "job_data"
@@ -56,3 +58,29 @@ def test_many_timelines_are_read_in_one_query(world):
         (KIND, entity_id): bodies_by_day(world.in_transaction(lambda tx, t=entity_id: versions.timeline(tx, KIND, t)))
         for entity_id in (a, b)
     }
+
+
+def test_a_transaction_sees_its_own_changes_in_the_timelines_it_has_read(world):
+    def change(tx):
+        entity_id = next(entity_ids)
+        assert versions.timeline(tx, KIND, entity_id) == ()
+        versions.append(tx, KIND, entity_id, "2024-01-01", {"x": 1}, ("c", "1"))
+        versions.append(tx, KIND, entity_id, "2024-02-01", {"x": 2}, ("c", "2"))
+        versions.retract(tx, KIND, entity_id, ("c", "1"))
+        return entity_id, versions.timeline(tx, KIND, entity_id)
+
+    entity_id, seen = world.in_transaction(change)
+    assert bodies_by_day(seen) == [("2024-02-01", FOREVER, {"x": 2})]
+    assert world.in_transaction(lambda tx: versions.timeline(tx, KIND, entity_id)) == seen
+
+
+def test_the_lock_of_an_employment_makes_its_timelines_be_read_again(world):
+    employment = world.hire()[0]
+
+    def read_and_lock(tx):
+        versions.timeline(tx, KIND, employment["job_data_id"])
+        was_kept = employment["job_data_id"] in tx.timelines
+        employments.lock(tx, employment["id"])
+        return was_kept, dict(tx.timelines)
+
+    assert world.in_transaction(read_and_lock) == (True, {})

@@ -14,7 +14,7 @@ from corehr.apps.scopes import FieldScopeFilter
 from corehr.delivery.subscribers import Subscriber
 from corehr.kernel import tenants
 from corehr.kernel.clock import epoch_millis, local_date, parse_timestamp
-from corehr.kernel.db import Row, Tx, decode_json, encode_json
+from corehr.kernel.db import Row, Tx, encode_json
 from corehr.kernel.event_log import event_id
 from corehr.spec.fields import Field
 from corehr.spec.loader import EventType, Spec
@@ -37,7 +37,7 @@ class EventRenderer:
 
     def bodies_for(self, tx: Tx, app: App, events: Sequence[Row]) -> list[Mapping[str, Any]]:
         """Return the `event` member of each event for this app; of a type that the spec lacks, the stored payload."""
-        payloads = [decode_json(row["payload"]) for row in events]
+        payloads = [dict(row["payload"]) for row in events]
         employment_ids = {
             payload[_EMPLOYMENT_FIELD]
             for row, payload in zip(events, payloads, strict=True)
@@ -66,9 +66,7 @@ class EventRenderer:
         assert tenant is not None
         for index, row in enumerate(events):
             event_type = self._event_types[row["type"]] if reasons[index] is None else None
-            employment_id = (
-                decode_json(row["payload"]).get(_EMPLOYMENT_FIELD) if event_type and event_type.data_range else None
-            )
+            employment_id = row["payload"].get(_EMPLOYMENT_FIELD) if event_type and event_type.data_range else None
             if employment_id and not self._directory.is_in_data_range(
                 tx, app.data_range, employment_id, local_date(parse_timestamp(row["recorded_at"]), tenant.time_zone)
             ):

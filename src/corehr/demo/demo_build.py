@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from corehr.demo.dates import DemoDates
 from corehr.demo.organisation_ids import OrganisationIds
 from corehr.demo.random import SeededRandom
-from corehr.kernel.db import Store, Tx, decode_json, encode_json
+from corehr.kernel.db import Store, Tx
 from corehr.kernel.ids import SeededIds
 from corehr.kernel.statements import (
     in_tenant,
     insert_into,
     integer_column,
+    json_column,
     select_by,
     statement,
     tenant_table,
@@ -26,7 +27,7 @@ NamedRecords = dict[str, dict[str, dict[str, Any]]]
 """The facts of named records, at least `id`, by kind and name."""
 
 named_record = tenant_table(
-    "named_record", text_column("kind", key=True), text_column("name", key=True), text_column("facts")
+    "named_record", text_column("kind", key=True), text_column("name", key=True), json_column("facts")
 )
 demo_company = tenant_table("demo_company", integer_column("seed"), integer_column("employees"), text_column("now"))
 
@@ -82,7 +83,7 @@ def insert_named_records(tx: Tx, named_records: NamedRecords) -> None:
     tx.execute_many(
         _INSERT_NAMED_RECORD,
         [
-            {"kind": kind, "name": name, "facts": encode_json(facts).decode()}
+            {"kind": kind, "name": name, "facts": facts}
             for kind, names in named_records.items()
             for name, facts in names.items()
         ],
@@ -93,7 +94,7 @@ def get_named_records(tx: Tx) -> NamedRecords:
     """Return all named records, by kind and name."""
     named_records: NamedRecords = {}
     for row in tx.fetch_all(_SELECT_NAMED_RECORDS):
-        named_records.setdefault(row["kind"], {})[row["name"]] = decode_json(row["facts"])
+        named_records.setdefault(row["kind"], {})[row["name"]] = row["facts"]
     return named_records
 
 

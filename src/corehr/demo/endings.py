@@ -9,7 +9,6 @@ from corehr.demo.demo_build import DemoBuild
 from corehr.demo.named_people import DEPARTMENT_CLOSES_IN_DAYS, FULL_DEPARTMENT_HEADCOUNT
 from corehr.demo.organisation import ENTITIES
 from corehr.demo.plans import PersonSeed
-from corehr.engines import versions
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.workforce_plans import records as workforce_plans
@@ -63,6 +62,5 @@ def _set_end_dates(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], t
     """Set an end date without an offboarding, and append job data that begins `FUTURE_JOB_DATA_DAYS` from today."""
     employments.set_end_date(tx, people_by_name["fixed_end"].id, build.dates.end_of_last_month)
     plan, day = people_by_name["future_job_data"], build.dates.day(FUTURE_JOB_DATA_DAYS)
-    timeline = versions.timeline(tx, job_datas.KIND, plan.job_data_id)
     patch = {"weekly_working_hours": "20"}
-    job_datas.append(tx, plan.job_data_id, plan.id, timeline, day, patch, ("import", plan.id))
+    job_datas.append(tx, plan.job_data_id, plan.id, day, patch, ("import", plan.id))

@@ -57,7 +57,7 @@ def employment_facts(tx: Tx, names: Mapping[str, str], today: IsoDate, server_ke
             **_ids(employments_by_id[id], server_key),
             **_employment(employments_by_id[id]),
             **_job_data(timelines.get((job_datas.KIND, employments_by_id[id].job_data_id), ()), today),
-            **_contract(timelines, contract_ids[id], today),
+            **_contract(tx, contract_ids[id], today),
             **_probation(timelines.get((probation.KIND, id), ()), today),
         }
         for name, id in names.items()
@@ -98,15 +98,15 @@ def _job_data(timeline: Timeline, today: IsoDate) -> dict[str, Any]:
     return {fact_name: body.get(field) for fact_name, field in JOB_DATA_FACTS.items()}
 
 
-def _contract(timelines: Mapping[tuple[str, str], Timeline], ids: Sequence[str], today: IsoDate) -> dict[str, Any]:
+def _contract(tx: Tx, ids: Sequence[str], today: IsoDate) -> dict[str, Any]:
     """Return the facts of the contract in force today, else of the first one; empty when there is no contract."""
-    found = contracts.contract_in_force(timelines, ids, today)
+    found = contracts.contract_in_force(tx, ids, today)
     if found is None:
+        timelines = versions.timelines(tx, ids)
         first_id = next((id for id in ids if timelines.get((contracts.KIND, id))), None)
         if first_id is None:
             return {}
-        timeline = timelines[(contracts.KIND, first_id)]
-        found = contracts.Contract(first_id, timeline[0].body, timeline)
+        found = contracts.Contract(first_id, timelines[(contracts.KIND, first_id)][0].body)
     return {"contract_id": found.id, **{name: found.body.get(name) for name in CONTRACT_FIELDS}}
 
 

@@ -1,22 +1,26 @@
 """Stored timelines: versions have a valid time, when a fact holds, and a recorded time, when it was known.
 
-Rows are only inserted, and marked when superseded or retracted, so that every past state can be read again.
+Rows are only inserted, and marked when superseded or retracted, so that every past state can be read again. A
+transaction keeps the current timelines that it has read in `Tx.timelines`, so that each is read once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from corehr.engines.timeline import Cause, Entry, Timeline, Version, apply, build, build_without, version_as_of
 from corehr.kernel.clock import FOREVER, IsoDate
-from corehr.kernel.db import Row, Tx, decode_json, encode_json
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
     bind,
     in_list,
     in_tenant,
     insert_into,
     integer_column,
+    json_column,
     matches,
     statement,
     tenant_table,
@@ -30,7 +34,7 @@ entry = tenant_table(
     text_column("entity_id", key=True),
     integer_column("seq", key=True),
     text_column("valid_from"),
-    text_column("patch"),
+    json_column("patch"),
     text_column("cause_kind"),
     text_column("cause_id"),
     text_column("recorded_at"),
@@ -44,7 +48,7 @@ version = tenant_table(
     integer_column("row", key=True),
     text_column("id"),
     text_column("valid_from"),
-    text_column("body"),
+    json_column("body"),
     text_column("recorded_at"),
     text_column("superseded_at", optional=True),
     sa.Index(
@@ -62,9 +66,6 @@ _is_current = version.c.superseded_at.is_(None)
 _INSERT_ENTRY = insert_into(entry)
 _INSERT_VERSION = insert_into(version)
 _SELECT_CURRENT = statement(
-    sa.select(version).where(*matches(version, "entity_id", "kind"), _is_current).order_by(version.c.valid_from)
-)
-_SELECT_CURRENT_OF_MANY = statement(
     sa.select(version)
     .where(in_tenant(version), in_list(version.c.entity_id, "entity_ids"), _is_current)
     .order_by(version.c.entity_id, version.c.kind, version.c.valid_from)
@@ -105,7 +106,7 @@ _RETRACT_ENTRY = update_columns(entry, "retracted_at", by=("kind", "entity_id", 
 
 def timeline(tx: Tx, kind: str, entity_id: str) -> Timeline:
     """Return the current timeline of an entity; empty when there is no such entity."""
-    return _timeline_from_rows(tx.fetch_all(_SELECT_CURRENT, kind=kind, entity_id=entity_id))
+    return timelines(tx, [entity_id]).get((kind, entity_id), ())
 
 
 def timeline_known_at(tx: Tx, kind: str, entity_id: str, known_at: str) -> Timeline:
@@ -114,22 +115,24 @@ def timeline_known_at(tx: Tx, kind: str, entity_id: str, known_at: str) -> Timel
 
 
 def timelines(tx: Tx, entity_ids: Iterable[str]) -> Mapping[tuple[str, str], Timeline]:
-    """Return the current timelines of many entities by (kind, id), in one query; missing entities are absent."""
-    rows: dict[tuple[str, str], list[Row]] = {}
-    for row in tx.fetch_all(_SELECT_CURRENT_OF_MANY, entity_ids=sorted(set(entity_ids))):
-        rows.setdefault((row["kind"], row["entity_id"]), []).append(row)
-    return {key: _timeline_from_rows(versions) for key, versions in rows.items()}
+    """Return the current timelines of many entities by (kind, id); missing entities are absent.
+
+    Those that the transaction has not read yet are read in one query.
+    """
+    ids = sorted(set(entity_ids))
+    if unread_ids := [id for id in ids if id not in tx.timelines]:
+        _read_timelines(tx, unread_ids)
+    return {(kind, id): timeline for id in ids for kind, timeline in tx.timelines[id].items()}
+
+
+def forget_timelines(tx: Tx) -> None:
+    """Read timelines again from now on: other commands may have changed them before a lock was obtained."""
+    tx.timelines.clear()
 
 
 def append(tx: Tx, kind: str, entity_id: str, valid_from: IsoDate, patch: Mapping[str, Any], cause: Cause) -> Timeline:
     """Append an entry: `patch` applies to the entity from `valid_from`. Return the timeline that results."""
-    return append_to_timeline(tx, kind, entity_id, timeline(tx, kind, entity_id), valid_from, patch, cause)
-
-
-def append_to_timeline(
-    tx: Tx, kind: str, entity_id: str, before: Timeline, valid_from: IsoDate, patch: Mapping[str, Any], cause: Cause
-) -> Timeline:
-    """Append an entry as `append` does, for a caller that has just read the timeline `before`."""
+    before = timeline(tx, kind, entity_id)
     entry = Entry(tx.new_id(), valid_from, patch, cause)
     _insert_entry(tx, kind, entity_id, entry)
     after = apply(before, entry)
@@ -151,7 +154,7 @@ def timeline_without(tx: Tx, kind: str, entity_id: str, cause: Cause) -> Timelin
 def list_entries(tx: Tx, kind: str, entity_id: str) -> Sequence[Entry]:
     """Return the entries about an entity that are not retracted, in the order they were recorded."""
     return [
-        Entry(str(row["seq"]), row["valid_from"], decode_json(row["patch"]), (row["cause_kind"], row["cause_id"]))
+        Entry(str(row["seq"]), row["valid_from"], row["patch"], (row["cause_kind"], row["cause_id"]))
         for row in tx.fetch_all(_SELECT_ENTRIES, kind=kind, entity_id=entity_id)
     ]
 
@@ -192,7 +195,7 @@ def _insert_entry(tx: Tx, kind: str, entity_id: str, entry: Entry) -> None:
         entity_id=entity_id,
         seq=int(entry.id),
         valid_from=entry.valid_from,
-        patch=encode_json(entry.patch).decode(),
+        patch=entry.patch,
         cause_kind=entry.cause[0],
         cause_id=entry.cause[1],
         recorded_at=tx.recorded_at,
@@ -200,10 +203,18 @@ def _insert_entry(tx: Tx, kind: str, entity_id: str, entry: Entry) -> None:
     )
 
 
+def _read_timelines(tx: Tx, entity_ids: Sequence[str]) -> None:
+    """Read the current timelines of entities, of every kind, into `tx.timelines`."""
+    tx.timelines.update((id, {}) for id in entity_ids)
+    rows = tx.fetch_all(_SELECT_CURRENT, entity_ids=entity_ids)
+    for (id, kind), versions in groupby(rows, key=itemgetter("entity_id", "kind")):
+        tx.timelines[id][kind] = _timeline_from_rows(list(versions))
+
+
 def _timeline_from_rows(rows: Sequence[Row]) -> list[Version]:
     ends = [*(row["valid_from"] for row in rows[1:]), FOREVER]
     return [
-        Version(row["id"], row["valid_from"], end, decode_json(row["body"]))
+        Version(row["id"], row["valid_from"], end, row["body"])
         for row, end in zip(rows, ends, strict=False)  # without rows, one end is left over
     ]
 
@@ -211,7 +222,8 @@ def _timeline_from_rows(rows: Sequence[Row]) -> list[Version]:
 def _store_difference(tx: Tx, kind: str, entity_id: str, before: Timeline, after: Timeline) -> None:
     """Supersede the versions that have changed or are gone, and insert those that are new or have changed.
 
-    A version ends where the next one starts, so a version that only ends earlier needs no new row.
+    A version ends where the next one starts, so a version that only ends earlier needs no new row. `after` is what the
+    transaction reads from now on.
     """
     old_by_day = {v.valid_from: v for v in before}
     new_by_day = {v.valid_from: v for v in after}
@@ -233,13 +245,17 @@ def _store_difference(tx: Tx, kind: str, entity_id: str, before: Timeline, after
                 "row": int(tx.new_id()),
                 "id": v.id,
                 "valid_from": v.valid_from,
-                "body": encode_json(v.body).decode(),
+                "body": v.body,
                 "recorded_at": tx.recorded_at,
                 "superseded_at": None,
             }
             for v in added
         ],
     )
+    if after:
+        tx.timelines[entity_id][kind] = after
+    else:
+        tx.timelines[entity_id].pop(kind, None)
 
 
 def _is_same_version(a: Version, b: Version | None) -> bool:

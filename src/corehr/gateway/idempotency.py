@@ -8,10 +8,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from corehr.apps.handlers import JsonObject
 from corehr.kernel.clock import to_timestamp
-from corehr.kernel.db import Tx, decode_json, encode_json
+from corehr.kernel.db import Tx
 from corehr.kernel.statements import (
     bind,
     in_tenant,
+    json_column,
     matches,
     select_by,
     statement,
@@ -30,7 +31,7 @@ idempotency = tenant_table(
     text_column("app_id", key=True),
     text_column("operation", key=True),
     text_column("key", key=True),
-    text_column("result", optional=True),
+    json_column("result", optional=True),
     text_column("recorded_at"),
     sa.Index("idempotency_by_age", "tenant", "recorded_at"),
 )
@@ -63,15 +64,13 @@ def reserve_key(tx: Tx, app_id: str, operation: str, key: str) -> JsonObject | N
     row = tx.fetch_one(_SELECT, **key_values)
     if row is None:  # pruned between the two statements
         return reserve_key(tx, app_id, operation, key)
-    result: JsonObject = decode_json(row["result"])
+    result: JsonObject = row["result"]
     return result
 
 
 def store_result(tx: Tx, app_id: str, operation: str, key: str, result: JsonObject) -> None:
     """Store the result under the key that `reserve_key` inserted, in the command's own transaction."""
-    tx.execute(
-        _UPDATE_RESULT, app_id=app_id, operation=operation, key=_digest(key), result=encode_json(result).decode()
-    )
+    tx.execute(_UPDATE_RESULT, app_id=app_id, operation=operation, key=_digest(key), result=result)
 
 
 def prune(tx: Tx) -> int:

@@ -34,7 +34,7 @@ class Connection(Protocol):
 class Tx:
     """A transaction of one tenant: its connection, one fixed world time, new ids and the events emitted so far."""
 
-    __slots__ = ("_after_events", "_connection", "_events", "_ids", "now", "recorded_at", "tenant")
+    __slots__ = ("_after_events", "_connection", "_events", "_ids", "now", "recorded_at", "tenant", "timelines")
 
     def __init__(
         self, connection: Connection, tenant: str, now: datetime, ids: Ids, after_events: Sequence[Statement] = ()
@@ -46,6 +46,8 @@ class Tx:
         self.tenant = tenant
         self.now = now
         self.recorded_at = to_timestamp(now)
+        # the current timelines of each entity that was read, by kind: engines.versions reads and writes them
+        self.timelines: dict[str, dict[str, Any]] = {}
 
     def fetch_all(self, statement: Statement, **params: Any) -> list[Row]:
         """Return every row, as dictionaries by column name."""
@@ -95,7 +97,7 @@ class Tx:
                 "type": event.type,
                 "subject": event.subject,
                 "recorded_at": self.recorded_at,
-                "payload": encode_json(event.payload).decode(),
+                "payload": event.payload,
             }
             for event in self._events
         ]

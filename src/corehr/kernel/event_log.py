@@ -12,6 +12,7 @@ from corehr.kernel.statements import (
     in_tenant,
     insert_into,
     integer_column,
+    json_column,
     statement,
     tenant_table,
     text_column,
@@ -23,7 +24,7 @@ event = tenant_table(
     text_column("type"),
     text_column("subject"),
     text_column("recorded_at"),
-    text_column("payload"),
+    json_column("payload"),
     sa.Index("event_by_type", "tenant", "type", "seq"),
 )
 

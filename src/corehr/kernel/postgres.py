@@ -33,17 +33,16 @@ class PostgresConnection:
 
     def fetch_all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
         compiled = statement.postgresql
-        rows = self.raw.execute(compiled.sql.encode(), {**compiled.constants, **params}).fetchall()
-        return [dict(zip(compiled.columns, row, strict=True)) for row in rows]
+        return compiled.to_rows(self.raw.execute(compiled.sql.encode(), compiled.bind(params)))
 
     def execute(self, statement: Statement, params: Mapping[str, Any]) -> int:
         compiled = statement.postgresql
-        return self.raw.execute(compiled.sql.encode(), {**compiled.constants, **params}).rowcount
+        return self.raw.execute(compiled.sql.encode(), compiled.bind(params)).rowcount
 
     def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
         compiled = statement.postgresql
         with self.raw.cursor() as cursor:
-            cursor.executemany(compiled.sql.encode(), [{**compiled.constants, **row} for row in rows])
+            cursor.executemany(compiled.sql.encode(), [compiled.bind(row) for row in rows])
 
     def lock(self, keys: Sequence[int], *, shared: bool) -> bool:
         self.raw.execute(_LOCK[shared], (list(keys),))

@@ -39,8 +39,7 @@ class SqliteConnection:
 
     def fetch_all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
         compiled = statement.sqlite
-        rows = self.raw.execute(compiled.sql, _bind(compiled, params))
-        return [dict(zip(compiled.columns, row, strict=True)) for row in rows]
+        return compiled.to_rows(self.raw.execute(compiled.sql, _bind(compiled, params)))
 
     def execute(self, statement: Statement, params: Mapping[str, Any]) -> int:
         compiled = statement.sqlite
@@ -56,8 +55,9 @@ class SqliteConnection:
 
 
 def _bind(compiled: CompiledStatement, params: Mapping[str, Any]) -> dict[str, Any]:
-    bound: dict[str, Any] = {**compiled.constants, **params}
-    for name, value in params.items():
+    """Return the values of all parameters; a list, which only `in_list` has left, is passed as JSON."""
+    bound = compiled.bind(params)
+    for name, value in bound.items():
         if type(value) is list:
             bound[name] = encode_json(value).decode()
     return bound

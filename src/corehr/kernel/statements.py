@@ -1,9 +1,10 @@
 """SQL: written once with SQLAlchemy Core, compiled once per dialect, run as text on the raw driver."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
@@ -26,6 +27,16 @@ def text_column(name: str, *, key: bool = False, optional: bool = False) -> sa.C
 def integer_column(name: str, *, key: bool = False, optional: bool = False) -> sa.Column[Any]:
     """Return a 64-bit integer column."""
     return sa.Column(name, sa.BigInteger, primary_key=key, nullable=optional, autoincrement=False)
+
+
+class JsonText(sa.Text):
+    """Text that holds JSON. Statements encode its parameters and decode the values they select; NULL stays None."""
+
+
+def json_column(name: str, *, optional: bool = False) -> sa.Column[Any]:
+    """Return a column whose values are encoded as JSON when they are written, and decoded when they are read."""
+    json_type = JsonText().with_variant(JsonText(collation="C"), "postgresql")
+    return sa.Column(name, json_type, nullable=optional)
 
 
 def tenant_table(name: str, *parts: Any) -> sa.Table:
@@ -91,13 +102,33 @@ def in_list(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
 
 
 class CompiledStatement:
-    """A statement for one dialect: its text, its constants and the names of the columns it returns."""
+    """A statement for one dialect: its text, its constants, the columns it returns, and which values are JSON."""
 
     def __init__(self, clause: Any, dialect: str) -> None:
         compiled = clause.compile(dialect=_DIALECTS[dialect])
         self.sql = str(compiled)
         self.constants = {k: v for k, v in compiled.construct_params(_check=False).items() if v is not None}
-        self.columns: tuple[str, ...] = tuple(c.name for c in getattr(clause, "selected_columns", ()))
+        selected = getattr(clause, "selected_columns", ())
+        self.columns: tuple[str, ...] = tuple(c.name for c in selected)
+        self._json_columns = [c.name for c in selected if isinstance(c.type, JsonText)]
+        self._json_params = [name for name, param in compiled.binds.items() if isinstance(param.type, JsonText)]
+
+    def bind(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of all parameters: the constants and `params`, as JSON where the column is."""
+        bound = {**self.constants, **params}
+        for name in self._json_params:
+            if bound[name] is not None:
+                bound[name] = msgspec.json.encode(bound[name]).decode()
+        return bound
+
+    def to_rows(self, values: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+        """Return the selected values as rows by column name."""
+        rows = [dict(zip(self.columns, row, strict=True)) for row in values]
+        for name in self._json_columns:
+            for row in rows:
+                if row[name] is not None:
+                    row[name] = msgspec.json.decode(row[name])
+        return rows
 
 
 class Statement:

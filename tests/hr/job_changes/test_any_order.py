@@ -56,7 +56,7 @@ def bodies_by_day(world, employment, days):
                 if entity_id not in ids
                 for current in [next((v.body for v in timeline if v.valid_from <= day < v.valid_to), {})]
             }
-            contract = contracts.contract_in_force(timelines, ids, day)
+            contract = contracts.contract_in_force(tx, ids, day)
             own_bodies.get("employment", {}).pop("employee_number", None)
             body = dict(contract.body) if contract else None
             bodies.append((day, own_bodies, body))

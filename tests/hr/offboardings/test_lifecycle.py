@@ -187,7 +187,12 @@ def test_last_days_are_found_by_the_same_number_of_statements_however_many_they_
     assert world.create_job_change(people[0], {"target_work_location": london}).code == 0
     statements = []
     fetch_all = Tx.fetch_all
-    monkeypatch.setattr(Tx, "fetch_all", lambda tx, s, **params: statements.append(s) or fetch_all(tx, s, **params))
+
+    def count(tx, statement, **params):
+        statements.append(statement)
+        return fetch_all(tx, statement, **params)
+
+    monkeypatch.setattr(Tx, "fetch_all", count)
 
     def due(zone):
         statements.clear()
@@ -195,10 +200,10 @@ def test_last_days_are_found_by_the_same_number_of_statements_however_many_they_
         return found, len(statements)
 
     ids = [create_offboarding(world, person, "2026-01-10") for person in people[:2]]
-    in_london, count = due("Europe/London")
+    in_london, statement_count = due("Europe/London")
     assert in_london == ids[:1]
     ids += [create_offboarding(world, person, "2026-01-10") for person in people[2:]]
-    assert due("Europe/London") == (in_london, count)
+    assert due("Europe/London") == (in_london, statement_count)
     assert set(ids[1:]) <= set(due("Asia/Shanghai")[0])
 
 

@@ -6,8 +6,8 @@ import msgspec
 import sqlalchemy as sa
 
 from corehr.engines.custom_fields import FieldDefinition
-from corehr.kernel.db import Tx, encode_json
-from corehr.kernel.statements import insert_into, matches, statement, tenant_table, text_column
+from corehr.kernel.db import Tx
+from corehr.kernel.statements import insert_into, json_column, matches, statement, tenant_table, text_column
 
 custom_field = tenant_table(
     "custom_field",
@@ -15,7 +15,7 @@ custom_field = tenant_table(
     text_column("name", key=True),
     text_column("name_zh"),
     text_column("name_en"),
-    text_column("definition"),
+    json_column("definition"),
 )
 
 _INSERT = insert_into(custom_field)
@@ -24,15 +24,14 @@ _SELECT_BY_FORM = statement(
     .where(*matches(custom_field, "form"))
     .order_by(custom_field.c.name)
 )
-_decode_definition = msgspec.json.Decoder(FieldDefinition).decode
 
 
 def create(tx: Tx, form: str, field: FieldDefinition, name_zh: str, name_en: str) -> None:
     """Insert a field into a form, for example `offboarding_info`. A field named as a built-in one replaces it."""
-    definition = encode_json(field).decode()
-    tx.execute(_INSERT, form=form, name=field.name, name_zh=name_zh, name_en=name_en, definition=definition)
+    tx.execute(_INSERT, form=form, name=field.name, name_zh=name_zh, name_en=name_en, definition=field)
 
 
 def get_definitions(tx: Tx, form: str) -> Mapping[str, FieldDefinition]:
     """Return the custom fields of the form, by name."""
-    return {row["name"]: _decode_definition(row["definition"]) for row in tx.fetch_all(_SELECT_BY_FORM, form=form)}
+    rows = tx.fetch_all(_SELECT_BY_FORM, form=form)
+    return {row["name"]: msgspec.convert(row["definition"], FieldDefinition) for row in rows}

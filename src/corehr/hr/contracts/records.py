@@ -1,13 +1,13 @@
 """Records of contracts: each is an effective-dated entity of its own and belongs to one employment."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from corehr.engines import versions
-from corehr.engines.timeline import Cause, Entry, Timeline, version_as_of
+from corehr.engines.timeline import Cause, Entry, version_as_of
 from corehr.hr.contracts import events
 from corehr.kernel.clock import IsoDate, next_day
 from corehr.kernel.db import Tx
@@ -41,11 +41,10 @@ contract = tenant_table(
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A contract: its body as of a day, and its whole timeline."""
+    """A contract with its body as of a day."""
 
     id: str
     body: Mapping[str, Any]
-    timeline: Timeline
 
 
 _INSERT = insert_into(contract)
@@ -64,15 +63,15 @@ def sign(tx: Tx, employment_id: str, day: IsoDate, body: Mapping[str, Any], caus
     return id
 
 
-def amend(tx: Tx, id: str, before: Timeline, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
+def amend(tx: Tx, id: str, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
     """Apply `patch` to the contract from `day` on."""
-    versions.append_to_timeline(tx, KIND, id, before, day, patch, cause)
+    versions.append(tx, KIND, id, day, patch, cause)
     tx.emit(events.updated(id))
 
 
 def close(tx: Tx, contract: Contract, last_day: IsoDate, cause: Cause) -> None:
     """Set the actual end date to `last_day`, whatever end was agreed; the field is valid from the day after."""
-    amend(tx, contract.id, contract.timeline, next_day(last_day), {ACTUAL_END_DATE: last_day}, cause)
+    amend(tx, contract.id, next_day(last_day), {ACTUAL_END_DATE: last_day}, cause)
 
 
 def retract(tx: Tx, id: str, cause: Cause) -> None:
@@ -91,24 +90,16 @@ def retract(tx: Tx, id: str, cause: Cause) -> None:
     tx.emit(events.deleted(id))
 
 
-def apply_terms(
-    tx: Tx,
-    employment_id: str,
-    timelines: Mapping[tuple[str, str], Timeline],
-    ids: Sequence[str],
-    day: IsoDate,
-    patch: Mapping[str, Any],
-    cause: Cause,
-) -> None:
+def apply_terms(tx: Tx, employment_id: str, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
     """Apply contract terms from `day` on. If no contract is in force, or `patch` starts one later than it, insert a new
     contract (a renewal), to which `contract_in_force` carries over the fields that `patch` does not set; otherwise
     amend the contract in force.
     """
-    target = contract_in_force(timelines, ids, day)
+    target = contract_in_force(tx, list_ids(tx, employment_id), day)
     if target is None or _is_renewal(target, patch):
         sign(tx, employment_id, day, {"contract_start_date": day, **patch}, cause)
     else:
-        amend(tx, target.id, target.timeline, day, patch, cause)
+        amend(tx, target.id, day, patch, cause)
 
 
 def _is_renewal(target: Contract, patch: Mapping[str, Any]) -> bool:
@@ -121,7 +112,7 @@ def _reassign_entry(tx: Tx, id: str, entry: Entry) -> None:
     row = tx.fetch_one(_SELECT, id=id)
     assert row is not None
     others = [other for other in list_ids(tx, row["employment_id"]) if other != id]
-    target = contract_in_force(versions.timelines(tx, others), others, entry.valid_from)
+    target = contract_in_force(tx, others, entry.valid_from)
     is_closing = ACTUAL_END_DATE in entry.patch
     if is_closing and (target is None or target.body.get(ACTUAL_END_DATE)):
         versions.retract_entry(tx, KIND, entry, id)
@@ -142,19 +133,17 @@ def list_ids(tx: Tx, employment_id: str) -> Sequence[str]:
     return [row["id"] for row in tx.fetch_all(_SELECT_IDS_BY_EMPLOYMENT, employment_id=employment_id)]
 
 
-def contract_in_force(
-    timelines: Mapping[tuple[str, str], Timeline], ids: Iterable[str], day: IsoDate
-) -> Contract | None:
+def contract_in_force(tx: Tx, ids: Sequence[str], day: IsoDate) -> Contract | None:
     """Return the contract in force on `day`: of the given contracts that started by then, the one that started last.
 
     Fields that it does not set carry over from the contracts before it, except the start and end dates.
     """
+    timelines = versions.timelines(tx, ids)
     started = []
     for id in ids:
-        timeline = timelines.get((KIND, id), ())
-        version = version_as_of(timeline, day)
+        version = version_as_of(timelines.get((KIND, id), ()), day)
         if version and start_date(version.body) <= day:
-            started.append(Contract(id, version.body, timeline))
+            started.append(Contract(id, version.body))
     started.sort(key=lambda c: start_date(c.body))
     if not started:
         return None

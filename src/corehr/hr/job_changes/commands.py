@@ -150,20 +150,14 @@ def _apply(tx: Tx, row: Row, employment: employments.Employment) -> None:
     """Append the target values to job data, employment, probation and contract, all under one cause."""
     day, cause = row["effective_date"], records.cause_of(row["id"])
     patches = _patches_by_entity(row)
-    contract_ids = contracts.list_ids(tx, employment.id) if patches["contract"] else ()
-    timelines = versions.timelines(tx, [employment.job_data_id, employment.id, *contract_ids])
     reason = {"assignment_start_reason": "job_change"}
-    job_data = timelines.get((job_datas.KIND, employment.job_data_id), ())
-    job_datas.append(tx, employment.job_data_id, employment.id, job_data, day, patches["job_data"] | reason, cause)
+    job_datas.append(tx, employment.job_data_id, employment.id, day, patches["job_data"] | reason, cause)
     if patches["employment"]:
-        employments.amend(
-            tx, employment.id, timelines.get((employments.KIND, employment.id), ()), day, patches["employment"], cause
-        )
+        employments.amend(tx, employment.id, day, patches["employment"], cause)
     if patches["probation"]:
-        timeline = timelines.get((probation.KIND, employment.id), ())
-        probation.amend(tx, employment.id, timeline, day, patches["probation"], cause)
+        probation.amend(tx, employment.id, day, patches["probation"], cause)
     if patches["contract"]:
-        contracts.apply_terms(tx, employment.id, timelines, contract_ids, day, patches["contract"], cause)
+        contracts.apply_terms(tx, employment.id, day, patches["contract"], cause)
 
 
 def _patches_by_entity(row: Row) -> Mapping[str, dict[str, Any]]:

@@ -11,12 +11,13 @@ from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.job_changes import events
 from corehr.kernel.clock import FOREVER, IsoDate
-from corehr.kernel.db import Row, Tx, decode_json, encode_json
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
     bind,
     in_constants,
     insert_into,
     integer_column,
+    json_column,
     matches,
     select_by,
     statement,
@@ -69,8 +70,8 @@ job_change = tenant_table(
     text_column("offer_info", optional=True),
     integer_column("dotted_manager_clean", optional=True),
     integer_column("probation_exist", optional=True),
-    text_column("targets"),
-    text_column("originals"),
+    json_column("targets"),
+    json_column("originals"),
     text_column("target_department_id", optional=True),
     text_column("created_at"),
     text_column("updated_at"),
@@ -123,10 +124,7 @@ def cause_of(id: str) -> Cause:
 
 def get(tx: Tx, id: str) -> Row | None:
     """Return the row, with `targets` and `originals` as mappings, or None."""
-    row = tx.fetch_one(_SELECT, id=id)
-    if row is not None:
-        row["targets"], row["originals"] = decode_json(row["targets"]), decode_json(row["originals"])
-    return row
+    return tx.fetch_one(_SELECT, id=id)
 
 
 def get_existing(tx: Tx, id: str) -> Row:
@@ -152,7 +150,7 @@ def list_due(tx: Tx, zone: str, day: IsoDate) -> Sequence[str]:
 def list_pending_targets_into(tx: Tx, department_id: str, excluding: str) -> Sequence[Mapping[str, Any]]:
     """Return the targets of pending changes into a department, without those of the employment `excluding`."""
     rows = tx.fetch_all(_SELECT_PENDING_TARGETS_INTO, target_department_id=department_id, excluding=excluding)
-    return [decode_json(row["targets"]) for row in rows]
+    return [row["targets"] for row in rows]
 
 
 def insert(tx: Tx, row: Row) -> Row:
@@ -165,7 +163,7 @@ def insert(tx: Tx, row: Row) -> Row:
         "revoked_by": None,
         "revoked_at": None,
     }
-    tx.execute(_INSERT, **_to_row(row))
+    tx.execute(_INSERT, **row)
     employments.insert_reporting_lines(
         tx,
         row["id"],
@@ -243,14 +241,6 @@ def target_values(row: Row) -> dict[str, Any]:
 def _emit_status_changed(tx: Tx, row: Row) -> None:
     for event in events.status_changed(row):
         tx.emit(event)
-
-
-def _to_row(row: Row) -> Row:
-    return {
-        **row,
-        "targets": encode_json(row["targets"]).decode(),
-        "originals": encode_json(row["originals"]).decode(),
-    }
 
 
 _STATUS_EVENTS: Final = ("corehr.job_change.status_updated_v2", "corehr.job_change.updated_v1")

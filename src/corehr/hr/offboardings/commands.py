@@ -91,8 +91,7 @@ def _apply_if_due(tx: Tx, row: Row) -> None:
         return
     employment_id, day, cause = row["employment_id"], row["offboarding_date"], records.cause_of(row["id"])
     employments.terminate(tx, employment_id, day, cause)
-    ids = contracts.list_ids(tx, employment_id)
-    contract = contracts.contract_in_force(versions.timelines(tx, ids), ids, day)
+    contract = contracts.contract_in_force(tx, contracts.list_ids(tx, employment_id), day)
     if contract and not contract.body.get(contracts.ACTUAL_END_DATE):
         contracts.close(tx, contract, day, cause)
     records.mark_offboarded(tx, row)

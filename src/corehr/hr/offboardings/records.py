@@ -14,12 +14,13 @@ from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.offboardings import events
 from corehr.hr.organization import locations
 from corehr.kernel.clock import IsoDate
-from corehr.kernel.db import Row, Tx, decode_json, encode_json
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
     bind,
     in_constants,
     in_tenant,
     insert_into,
+    json_column,
     matches,
     select_by,
     statement,
@@ -157,8 +158,8 @@ offboarding = tenant_table(
     text_column("type"),
     text_column("offboarding_date"),
     text_column("previous_end_date", optional=True),
-    text_column("info"),
-    text_column("proposal", optional=True),
+    json_column("info"),
+    json_column("proposal", optional=True),
     text_column("process_id", optional=True),
     text_column("checklist_status"),
     text_column("checklist_process_id", optional=True),
@@ -201,8 +202,7 @@ def cause_of(id: str) -> Cause:
 
 def get(tx: Tx, id: str) -> Row | None:
     """Return the row, or None. `info` and `proposal` are mappings of values by field; `proposal` may be None."""
-    row = tx.fetch_one(_SELECT, id=id)
-    return _from_row(row) if row else None
+    return tx.fetch_one(_SELECT, id=id)
 
 
 def get_existing(tx: Tx, id: str) -> Row:
@@ -214,7 +214,7 @@ def get_existing(tx: Tx, id: str) -> Row:
 
 def list_by_employment(tx: Tx, employment_id: str) -> Sequence[Row]:
     """Return every offboarding of the employment, oldest first, as rows of `get`."""
-    return [_from_row(row) for row in tx.fetch_all(_SELECT_BY_EMPLOYMENT, employment_id=employment_id)]
+    return tx.fetch_all(_SELECT_BY_EMPLOYMENT, employment_id=employment_id)
 
 
 def get_definitions(tx: Tx) -> Mapping[str, FieldDefinition]:
@@ -270,7 +270,7 @@ def insert(
         "revoked_at": None,
         "revoked_by": None,
     }
-    tx.execute(_INSERT, **_to_row(row))
+    tx.execute(_INSERT, **row)
     _emit_status_changed(tx, row)
     tx.emit(events.updated(row, sorted({OFFBOARDING_DATE, *info})))
     return set_decision(tx, row, Status.NO_NEED_APPROVAL) if is_direct else row
@@ -344,7 +344,7 @@ def mark_withdrawn(tx: Tx, row: Row, operator_id: str | None) -> Row:
 
 def _update(tx: Tx, row: Row, operator_id: str | None, **changes: Any) -> Row:
     row = {**row, **changes, "updated_at": tx.recorded_at, "updated_by": operator_id}
-    tx.execute(_UPDATE, **_to_row(row))
+    tx.execute(_UPDATE, **row)
     return row
 
 
@@ -353,16 +353,6 @@ def _emit_status_changed(tx: Tx, row: Row) -> None:
     tx.emit(events.status_updated(row))
     if row["type"] != TYPE_DIRECT:
         tx.emit(events.status_updated_v1(row))
-
-
-def _from_row(row: Row) -> Row:
-    proposal = decode_json(row["proposal"]) if row["proposal"] else None
-    return {**row, "info": decode_json(row["info"]), "proposal": proposal}
-
-
-def _to_row(row: Row) -> Row:
-    proposal = encode_json(row["proposal"]).decode() if row["proposal"] else None
-    return {**row, "info": encode_json(row["info"]).decode(), "proposal": proposal}
 
 
 _APPROVAL_EVENTS: Final = ("corehr.employee.domain_event_v2", "corehr.employment.updated_v1")

@@ -7,10 +7,11 @@ from typing import Final
 import sqlalchemy as sa
 
 from corehr.hr.pre_hires import events
-from corehr.kernel.db import Row, Tx, decode_json, encode_json
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
     insert_into,
     integer_column,
+    json_column,
     matches,
     select_by,
     statement,
@@ -76,7 +77,7 @@ pre_hire = tenant_table(
     text_column("onboarding_status"),
     text_column("onboarding_date", optional=True),
     text_column("department_id", optional=True),
-    text_column("offer"),
+    json_column("offer"),
     text_column("flow_id"),
     text_column("flow_instance_id"),
     text_column("flow_status"),
@@ -141,7 +142,7 @@ def create(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]]) -> No
         {"pre_hire_id": row["id"], "code": code, "position": position, "name": name, "status": status.value}
         for position, (code, name, status) in enumerate(tasks)
     ]
-    tx.execute(_INSERT, **{**row, "offer": encode_json(row["offer"]).decode()})
+    tx.execute(_INSERT, **row)
     tx.execute_many(_INSERT_TASK, rows)
     reported_fields = ("onboarding_status", "onboarding_date", "department_id")
     tx.emit(events.updated(row, sorted([*(field for field in reported_fields if row[field]), *row["offer"]])))
@@ -150,12 +151,12 @@ def create(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]]) -> No
 
 def get(tx: Tx, id: str) -> Row | None:
     """Return the row with `offer` as a mapping, or None."""
-    return _from_row(tx.fetch_one(_SELECT, id=id))
+    return tx.fetch_one(_SELECT, id=id)
 
 
 def lock(tx: Tx, id: str) -> Row | None:
     """Lock the row until the command ends and return it as `get` does; every command on a pre-hire begins with this."""
-    return _from_row(tx.fetch_one(_SELECT_FOR_UPDATE, id=id))
+    return tx.fetch_one(_SELECT_FOR_UPDATE, id=id)
 
 
 def list_tasks(tx: Tx, id: str) -> Sequence[Row]:
@@ -186,10 +187,6 @@ def _get_flow(tx: Tx, row: Row) -> Row:
     flow = tx.fetch_one(_SELECT_FLOW, id=row["flow_id"])
     assert flow is not None
     return flow
-
-
-def _from_row(row: Row | None) -> Row | None:
-    return row and {**row, "offer": decode_json(row["offer"])}
 
 
 _STAGE_EVENTS: Final = ("corehr.pre_hire.onboarding_task_changed_v2", "corehr.pre_hire.updated_v1")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from corehr.engines import versions
-from corehr.engines.timeline import Cause, Timeline
+from corehr.engines.timeline import Cause
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
@@ -16,9 +16,9 @@ def create(tx: Tx, employment_id: str, day: IsoDate, body: Mapping[str, Any]) ->
     versions.append(tx, KIND, employment_id, day, body, ("onboarding", employment_id))
 
 
-def amend(tx: Tx, employment_id: str, before: Timeline, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
+def amend(tx: Tx, employment_id: str, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
     """Apply `patch`, with the new expected end, to the probation from `day` on."""
-    versions.append_to_timeline(tx, KIND, employment_id, before, day, patch, cause)
+    versions.append(tx, KIND, employment_id, day, patch, cause)
 
 
 def retract(tx: Tx, employment_id: str, cause: Cause) -> None:

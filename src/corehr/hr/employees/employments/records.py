@@ -152,9 +152,10 @@ def get_existing(tx: Tx, id: str) -> Employment:
 def lock(tx: Tx, id: str) -> Employment | None:
     """Lock the employment until the command ends and return it, or None.
 
-    Every command about an employment begins with this lock.
+    Every command about an employment begins with this lock; timelines that were read before it are read again.
     """
     row = tx.fetch_one(_SELECT_FOR_UPDATE, id=id)
+    versions.forget_timelines(tx)
     return Employment(**row) if row else None
 
 
@@ -177,9 +178,10 @@ def set_end_date(tx: Tx, id: str, end_date: IsoDate | None) -> None:
     tx.emit(events.updated(id, ["expiration_time"]))
 
 
-def amend(tx: Tx, id: str, before: Timeline, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
+def amend(tx: Tx, id: str, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
     """Apply `patch` to the employment from `day` on."""
-    after = versions.append_to_timeline(tx, KIND, id, before, day, patch, cause)
+    before = versions.timeline(tx, KIND, id)
+    after = versions.append(tx, KIND, id, day, patch, cause)
     _emit_updated(tx, id, before, after)
 
 
@@ -191,8 +193,7 @@ def retract(tx: Tx, id: str, cause: Cause) -> None:
 
 def terminate(tx: Tx, id: str, last_day: IsoDate, cause: Cause) -> None:
     """End the employment: its `employment_status` is terminated from the day after `last_day`."""
-    timeline = versions.timeline(tx, KIND, id)
-    amend(tx, id, timeline, next_day(last_day), {"employment_status": TERMINATED}, cause)
+    amend(tx, id, next_day(last_day), {"employment_status": TERMINATED}, cause)
     tx.emit(events.resigned(id))
 
 

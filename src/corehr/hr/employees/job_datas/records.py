@@ -102,11 +102,10 @@ def create(tx: Tx, id: str, employment_id: str, day: IsoDate, body: Mapping[str,
     tx.emit(events.created(id))
 
 
-def append(
-    tx: Tx, id: str, employment_id: str, before: Timeline, day: IsoDate, patch: Mapping[str, Any], cause: Cause
-) -> None:
+def append(tx: Tx, id: str, employment_id: str, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
     """Apply `patch` from `day`, and emit an update; if no version starts on that day, emit a creation before it."""
-    after = versions.append_to_timeline(tx, KIND, id, before, day, patch, cause)
+    before = versions.timeline(tx, KIND, id)
+    after = versions.append(tx, KIND, id, day, patch, cause)
     _rebuild_projections(tx, id, employment_id, after)
     if all(version.valid_from != day for version in before):
         tx.emit(events.created(id))

@@ -143,7 +143,7 @@ class Case:
 
     @cached_property
     def contract(self) -> contracts.Contract | None:
-        return contracts.contract_in_force(self.timelines, self.contract_ids, self.request.effective_date)
+        return contracts.contract_in_force(self.tx, self.contract_ids, self.request.effective_date)
 
     @cached_property
     def current(self) -> Mapping[str, Any]:
@@ -212,10 +212,8 @@ class Case:
 
     @cached_property
     def current_references(self) -> Mapping[tuple[str, str], Timeline]:
-        """Timelines that current values of COMPARED_FIELDS refer to and `timelines` lacks, in one query."""
-        references = [(REFERENCES[f], id) for f in COMPARED_FIELDS if (id := self.current.get(f))]
-        unread_ids = [id for kind, id in references if (kind, id) not in self.timelines]
-        return versions.timelines(self.tx, unread_ids) if unread_ids else {}
+        """Timelines that current values of COMPARED_FIELDS refer to."""
+        return versions.timelines(self.tx, [id for f in COMPARED_FIELDS if (id := self.current.get(f))])
 
 
 def is_same_value(field: str, a: Any, b: Any) -> bool:
