@@ -7,6 +7,7 @@ import pytest
 from corehr.app.stores import open_store
 from corehr.delivery import outbox, subscribers
 from corehr.delivery.outbox import AttemptResult, DeliveryResult
+from corehr.delivery.outbox_statements import delivery
 from corehr.delivery.subscribers import Subscriber
 from corehr.kernel import event_log
 from corehr.kernel.clock import Clock
@@ -69,7 +70,7 @@ class Outbox:
         self.run(lambda tx: outbox.redeliver(tx, "app", tx.fetch_all(event_log.SELECT_BY_SEQ, seqs=seqs)), second)
 
     def states(self, app="app"):
-        rows = self.run(lambda tx: tx.fetch_all(select_by(outbox.delivery, "app_id"), app_id=app))
+        rows = self.run(lambda tx: tx.fetch_all(select_by(delivery, "app_id"), app_id=app))
         return {self.names[row["seq"]]: (row["state"], row["failures"]) for row in sorted(rows, key=lambda r: r["seq"])}
 
 

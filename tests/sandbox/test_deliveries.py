@@ -9,7 +9,8 @@ import pytest
 
 from corehr.app.settings import Settings
 from corehr.apps.registry import set_enabled
-from corehr.delivery import outbox, subscribers, worker
+from corehr.delivery import subscribers, worker
+from corehr.delivery.outbox_statements import delivery
 from corehr.kernel.event_log import Event
 from corehr.kernel.statements import insert_into, select_by
 from corehr.server.asgi import open_application
@@ -499,7 +500,7 @@ def test_a_connection_that_is_lost_again_costs_no_attempt(world, monkeypatch):
     world.advance(seconds=1)
     assert next(connected, None) is None
     assert [(state, tries) for _, _, state, tries in list_attempts(world)] == [("waiting", [])] * 2
-    leases = world.in_transaction(lambda tx: tx.fetch_all(select_by(outbox.delivery, "app_id"), app_id=APP_ALL))
+    leases = world.in_transaction(lambda tx: tx.fetch_all(select_by(delivery, "app_id"), app_id=APP_ALL))
     assert {row["leased_until"] for row in leases} == {0}
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from corehr.delivery import outbox
+from corehr.delivery.outbox_statements import FAN_OUT
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Store
 from corehr.kernel.errors import UsageError
@@ -11,7 +11,7 @@ from corehr.kernel.ids import Ids
 from corehr.kernel.postgres import PostgresStore
 from corehr.kernel.sqlite import SqliteStore
 
-_AFTER_EVENTS: Final = (outbox.FAN_OUT,)
+_AFTER_EVENTS: Final = (FAN_OUT,)
 
 
 def sqlite_path(url: str) -> Path | None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 
+from corehr.kernel.db import Tx
 from corehr.kernel.statements import (
     delete_by,
     in_tenant,
@@ -15,9 +16,6 @@ from corehr.kernel.statements import (
     tenant_table,
     text_column,
 )
-
-if TYPE_CHECKING:
-    from corehr.kernel.db import Tx
 
 DeliveryMode = Literal["webhook", "long_connection"]
 
@@ -53,7 +51,7 @@ class Subscriber:
     verification_token: str = field(repr=False)
 
 
-def subscribe(tx: "Tx", subscriber: Subscriber, types: Collection[str]) -> None:
+def subscribe(tx: Tx, subscriber: Subscriber, types: Collection[str]) -> None:
     """Subscribe the app to events of these types from now on; an earlier subscription is replaced."""
     tx.lock_names([f"subscriber {subscriber.app_id}"])
     delete_subscriber(tx, subscriber.app_id)
@@ -68,22 +66,22 @@ def subscribe(tx: "Tx", subscriber: Subscriber, types: Collection[str]) -> None:
     tx.execute_many(_INSERT_SUBSCRIPTION, [{"type": type, "app_id": subscriber.app_id} for type in sorted(types)])
 
 
-def delete_subscriber(tx: "Tx", app_id: str) -> None:
+def delete_subscriber(tx: Tx, app_id: str) -> None:
     """Delete the app's subscription, so that no later event is for it; existing deliveries stay as they are."""
     tx.execute(_DELETE, app_id=app_id)
     tx.execute(_DELETE_SUBSCRIPTIONS, app_id=app_id)
 
 
-def get(tx: "Tx", app_id: str) -> Subscriber | None:
+def get(tx: Tx, app_id: str) -> Subscriber | None:
     row = tx.fetch_one(_SELECT, app_id=app_id)
     return Subscriber(**row) if row else None
 
 
-def list_all(tx: "Tx") -> list[Subscriber]:
+def list_all(tx: Tx) -> list[Subscriber]:
     """Return all subscribers, ordered by app id."""
     return [Subscriber(**row) for row in tx.fetch_all(_SELECT_ALL)]
 
 
-def list_event_types(tx: "Tx", app_id: str) -> frozenset[str]:
+def list_event_types(tx: Tx, app_id: str) -> frozenset[str]:
     """Return the event types that the app subscribes to."""
     return frozenset(row["type"] for row in tx.fetch_all(_SELECT_SUBSCRIPTIONS, app_id=app_id))
