@@ -4,7 +4,7 @@
     python tools/make_migration.py --first             the first step again: only while it is not released
 
 Review the result: data migrations, and changes that SQLite can only make by copying a table, are written by hand.
-`tests/entrypoints/test_migrations.py` checks that code and steps agree.
+`tests/app/test_migrations.py` checks that code and steps agree.
 """
 
 import argparse
