@@ -10,10 +10,11 @@ from corehr.engines.rulebook import Rule, Rulebook
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records
+from corehr.hr.job_changes.row import JobChange
 from corehr.hr.organization import departments
 from corehr.hr.processes import records as processes
 from corehr.kernel import tenants
-from corehr.kernel.db import Row, Tx
+from corehr.kernel.db import Tx
 from corehr.kernel.errors import GatewayReason
 from corehr.kernel.ids import UNKNOWN_ID
 
@@ -26,7 +27,7 @@ class RevokeCase:
     """
 
     tx: Tx
-    row_or_none: Row | None
+    row_or_none: JobChange | None
     employment_or_none: employments.Employment | None
     data_range: DataRange
     operator_id: Any
@@ -38,7 +39,7 @@ class RevokeCase:
         return employments.get(self.tx, self.operator_id) if may_exist else None
 
     @property
-    def job_change(self) -> Row:
+    def job_change(self) -> JobChange:
         assert self.row_or_none is not None, "an earlier rule checks that the job change exists"
         return self.row_or_none
 
@@ -51,7 +52,7 @@ def employment_is_outside_data_range(c: RevokeCase) -> bool:
     if c.data_range.everyone:
         return False
     today = tenants.today(c.tx)
-    department = job_datas.department_as_of(c.tx, c.job_change["employment_id"], today)
+    department = job_datas.department_as_of(c.tx, c.job_change.employment_id, today)
     return not departments.is_in_data_range(c.tx, c.data_range, department, today)
 
 
@@ -71,11 +72,11 @@ REVOKE: Rulebook[RevokeCase] = Rulebook(
 
 
 def is_already_final(c: RevokeCase) -> bool:
-    return c.job_change["status"] not in records.ACTIVE_STATUSES
+    return c.job_change.status not in records.ACTIVE_STATUSES
 
 
 def operator_is_not_administrator(c: RevokeCase) -> bool:
-    return c.job_change["process_id"] is not None and not processes.is_administrator(c.tx, str(c.operator_id))
+    return c.job_change.process_id is not None and not processes.is_administrator(c.tx, str(c.operator_id))
 
 
 def would_make_reporting_line_circular(c: RevokeCase) -> bool:
