@@ -14,6 +14,7 @@ from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records as job_changes
 from corehr.hr.offboardings import records
+from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.organization import departments
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
@@ -36,19 +37,19 @@ class Case:
     tx: Tx
     offboarding_id: Any
     operator_id: Any
-    row_or_none: Row | None
+    row_or_none: Offboarding | None
     employment_or_none: employments.Employment | None
     data_range: DataRange
 
     @property
-    def offboarding(self) -> Row:
+    def offboarding(self) -> Offboarding:
         assert self.row_or_none is not None, "the rulebook checks the offboarding first"
         return self.row_or_none
 
     @cached_property
     def running_approvals(self) -> frozenset[str]:
         """The subject kinds of the running approvals about this offboarding."""
-        return processes.running_subject_kinds(self.tx, self.offboarding["id"])
+        return processes.running_subject_kinds(self.tx, self.offboarding.id)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class EditCase(Case):
 
     def value_after(self, name: str) -> Value | None:
         """Return the value of a field after this edit."""
-        stored: Value | None = self.offboarding["info"].get(name)
+        stored: Value | None = self.offboarding.info.get(name)
         return self.valid_values.get(name, stored)
 
     @property
@@ -103,7 +104,7 @@ class EditCase(Case):
     @property
     def last_day(self) -> IsoDate:
         """The last day after this edit."""
-        return str(self.valid_values.get(records.OFFBOARDING_DATE, self.offboarding[records.OFFBOARDING_DATE]))
+        return str(self.valid_values.get(records.OFFBOARDING_DATE, self.offboarding.offboarding_date))
 
     @property
     def employment(self) -> employments.Employment:
@@ -149,7 +150,7 @@ def employment_is_outside_data_range(c: Case) -> bool:
     if c.data_range.everyone:
         return False
     today = tenants.today(c.tx)
-    department = job_datas.department_as_of(c.tx, c.offboarding["employment_id"], today)
+    department = job_datas.department_as_of(c.tx, c.offboarding.employment_id, today)
     return not departments.is_in_data_range(c.tx, c.data_range, department, today)
 
 

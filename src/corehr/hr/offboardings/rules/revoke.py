@@ -28,17 +28,16 @@ def employment_is_missing(c: Case) -> bool:
 
 
 def is_withdrawn(c: Case) -> bool:
-    return Status(c.offboarding["status"]) is Status.WITHDRAWN
+    return Status(c.offboarding.status) is Status.WITHDRAWN
 
 
 def was_rejected(c: Case) -> bool:
-    return Status(c.offboarding["status"]) is Status.REJECTED
+    return Status(c.offboarding.status) is Status.REJECTED
 
 
 def department_is_not_in_force(c: Case) -> bool:
     """The department of the last day, to which the employee would return, is not in force today."""
-    row = c.offboarding
-    id = job_datas.department_as_of(c.tx, row["employment_id"], row["offboarding_date"])
+    id = job_datas.department_as_of(c.tx, c.offboarding.employment_id, c.offboarding.offboarding_date)
     timeline = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
     return status_as_of(timeline, tenants.today(c.tx)) in (EntityStatus.MISSING, EntityStatus.INACTIVE)
 
