@@ -100,17 +100,18 @@ def create_pre_hires(count: int, first_day: IsoDate, tx: Tx) -> None:
     task_names = {**pre_hires.SYSTEM_TASKS, demo_pre_hires.COMPANY_TASK[0]: demo_pre_hires.COMPANY_TASK[1]}
     tasks = [(code, task_names[code], plan.tasks[code]) for code in demo_pre_hires.TASK_ORDER]
     for _ in range(count):
-        row = {
-            "id": tx.new_id(),
-            "name": "Wen Bo",
-            "onboarding_status": plan.status.value,
-            "onboarding_date": first_day,
-            "department_id": named_records["departments"]["active"]["id"],
-            "offer": _offer(named_records),
-            "flow_id": named_records["onboarding_flows"]["standard"]["id"],
-            "flow_status": plan.flow_status.value,
-        }
-        pre_hires.create(tx, row, tasks)
+        pre_hires.create(
+            tx,
+            id=tx.new_id(),
+            name="Wen Bo",
+            status=plan.status,
+            onboarding_date=first_day,
+            department_id=named_records["departments"]["active"]["id"],
+            offer=_offer(named_records),
+            flow_id=named_records["onboarding_flows"]["standard"]["id"],
+            flow_status=plan.flow_status,
+            tasks=tasks,
+        )
 
 
 def _offer(named_records: NamedRecords) -> dict[str, Any]:
