@@ -7,7 +7,7 @@ from corehr.apps.handlers import Call, Handler, JsonObject
 from corehr.engines.feature import ApprovalCallback, Feature
 from corehr.hr.processes import commands, records, rules
 from corehr.kernel.clock import IsoDate
-from corehr.kernel.db import Tx
+from corehr.kernel.db import Tx, to_row
 
 
 def answer_task_handler(callbacks: Mapping[str, ApprovalCallback]) -> Handler:
@@ -52,15 +52,15 @@ def list_tasks(tx: Tx, call: Call) -> JsonObject:
 
 
 def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
-    """Return the row with its tasks, or None."""
-    row = records.get(tx, id)
-    if row is None:
+    """Return the process with its tasks, or None."""
+    process = records.get(tx, id)
+    if process is None:
         return None
     tasks = [
         {"approver_id": t.id, "node": t.node, "approver": t.approver, "status": int(t.status)}
         for t in records.list_tasks(tx, id)
     ]
-    return {**row, "tasks": tasks}
+    return {**to_row(process), "tasks": tasks}
 
 
 def feature(callbacks: Mapping[str, ApprovalCallback]) -> Feature:

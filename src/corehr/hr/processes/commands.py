@@ -15,7 +15,7 @@ def make_answer_task(callbacks: Mapping[str, ApprovalCallback]) -> Callable[[Tx,
     def answer_task(tx: Tx, request: rules.ApproverAnswer) -> None:
         process = records.get(tx, request.process_id)
         if process is not None:
-            employments.lock(tx, process["employment_id"])
+            employments.lock(tx, process.employment_id)
             process = records.get(tx, request.process_id)
         case = rules.AnswerCase(tx, request, process)
         rules.ANSWER.check(case)
@@ -30,6 +30,6 @@ def make_answer_task(callbacks: Mapping[str, ApprovalCallback]) -> Callable[[Tx,
             by_system=request.by_system,
         )
         if status is not ProcessStatus.RUNNING:
-            callbacks[process["subject_kind"]](tx, process["subject_id"], status is ProcessStatus.FINISHED)
+            callbacks[process.subject_kind](tx, process.subject_id, status is ProcessStatus.FINISHED)
 
     return answer_task
