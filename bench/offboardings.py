@@ -18,6 +18,7 @@ from corehr.engines.timeline import version_as_of
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.records import APPROVAL_SUBJECT, OFFBOARDING_DATE, Status, offboarding
+from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.offboardings.rules.case import EditCase
 from corehr.hr.offboardings.rules.edit import EDIT
 from corehr.hr.pre_hires import records as pre_hires
@@ -46,15 +47,27 @@ class OffboardingDates:
 def can_change_date(tx: Tx, employment_id: str, dates: OffboardingDates) -> bool:
     """Return whether no rule of the edit refuses the edited date for this employee."""
     employment = employments.get(tx, employment_id)
-    row = {
-        "id": "0",
-        "employment_id": employment_id,
-        "status": Status.APPROVED,
-        OFFBOARDING_DATE: dates.planned,
-        "info": DEFAULT_INFO,
-    }
+    unsaved = Offboarding(
+        tenant=tx.tenant,
+        id="0",
+        employment_id=employment_id,
+        status=Status.APPROVED,
+        type=offboardings.TYPE_BY_OTHERS,
+        offboarding_date=dates.planned,
+        previous_end_date=None,
+        info=DEFAULT_INFO,
+        proposal=None,
+        process_id=None,
+        checklist_status=offboardings.Checklist.NOT_STARTED,
+        checklist_process_id=None,
+        created_at=tx.recorded_at,
+        updated_at=tx.recorded_at,
+        updated_by=None,
+        revoked_at=None,
+        revoked_by=None,
+    )
     case = EditCase(
-        tx, "0", None, row, employment, ALL_EMPLOYEES, [{"field_name": OFFBOARDING_DATE, "value": dates.edited}]
+        tx, "0", None, unsaved, employment, ALL_EMPLOYEES, [{"field_name": OFFBOARDING_DATE, "value": dates.edited}]
     )
     try:
         EDIT.check(case)
@@ -90,17 +103,18 @@ def create_pre_hires(count: int, first_day: IsoDate, tx: Tx) -> None:
     task_names = {**pre_hires.SYSTEM_TASKS, demo_pre_hires.COMPANY_TASK[0]: demo_pre_hires.COMPANY_TASK[1]}
     tasks = [(code, task_names[code], plan.tasks[code]) for code in demo_pre_hires.TASK_ORDER]
     for _ in range(count):
-        row = {
-            "id": tx.new_id(),
-            "name": "Wen Bo",
-            "onboarding_status": plan.status.value,
-            "onboarding_date": first_day,
-            "department_id": named_records["departments"]["active"]["id"],
-            "offer": _offer(named_records),
-            "flow_id": named_records["onboarding_flows"]["standard"]["id"],
-            "flow_status": plan.flow_status.value,
-        }
-        pre_hires.create(tx, row, tasks)
+        pre_hires.create(
+            tx,
+            id=tx.new_id(),
+            name="Wen Bo",
+            status=plan.status,
+            onboarding_date=first_day,
+            department_id=named_records["departments"]["active"]["id"],
+            offer=_offer(named_records),
+            flow_id=named_records["onboarding_flows"]["standard"]["id"],
+            flow_status=plan.flow_status,
+            tasks=tasks,
+        )
 
 
 def _offer(named_records: NamedRecords) -> dict[str, Any]:

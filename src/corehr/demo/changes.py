@@ -132,15 +132,17 @@ def _schedule(build: DemoBuild, days_ago: int, work: Callable[[Tx], None]) -> No
 
 def _create_job_change(build: DemoBuild, plan: PersonSeed, name: str, day: str, flow_id: str | None, tx: Tx) -> None:
     targets: dict[str, Any] = {"department_id": build.id_of("departments", "active")}
-    row = commands.create(tx, job_change_request(plan.id, "internal_transfer", day, targets, flow_id), ALL_EMPLOYEES)
+    job_change = commands.create(
+        tx, job_change_request(plan.id, "internal_transfer", day, targets, flow_id), ALL_EMPLOYEES
+    )
     build.register(
         "job_changes",
         name,
-        row["id"],
+        job_change.id,
         employment_id=plan.id,
-        process_id=row["process_id"] or "",
+        process_id=job_change.process_id or "",
         effective_date=day,
-        transfer_mode=row["mode"],
+        transfer_mode=job_change.mode,
     )
 
 

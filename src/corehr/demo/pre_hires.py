@@ -70,24 +70,25 @@ def _create_flow(build: DemoBuild, tx: Tx) -> None:
 
 def _create_pre_hire(build: DemoBuild, pre_hire_plan: PreHirePlan, person_name: str, tx: Tx) -> None:
     by_kind, id, first_day = build.organisation.by_kind, tx.new_id(), build.dates.day(pre_hire_plan.starts_in_days)
-    row = {
-        "id": id,
-        "name": person_name,
-        "onboarding_status": pre_hire_plan.status.value,
-        "onboarding_date": first_day,
-        "department_id": build.organisation.teams[0],
-        "offer": {
+    task_names = {**SYSTEM_TASKS, COMPANY_TASK[0]: COMPANY_TASK[1]}
+    records.create(
+        tx,
+        id=id,
+        name=person_name,
+        status=pre_hire_plan.status,
+        onboarding_date=first_day,
+        department_id=build.organisation.teams[0],
+        offer={
             "job_id": by_kind["jobs"][0],
             "job_family_id": by_kind["job_families"][0],
             "job_level_id": by_kind["job_levels"][0],
             "employee_type_id": by_kind["employee_types"][0],
             "work_location_id": by_kind["locations"][0],
         },
-        "flow_id": build.id_of("onboarding_flows", "standard"),
-        "flow_status": pre_hire_plan.flow_status.value,
-    }
-    task_names = {**SYSTEM_TASKS, COMPANY_TASK[0]: COMPANY_TASK[1]}
-    records.create(tx, row, [(code, task_names[code], pre_hire_plan.tasks[code]) for code in TASK_ORDER])
+        flow_id=build.id_of("onboarding_flows", "standard"),
+        flow_status=pre_hire_plan.flow_status,
+        tasks=[(code, task_names[code], pre_hire_plan.tasks[code]) for code in TASK_ORDER],
+    )
     build.register("pre_hires", pre_hire_plan.name, id, onboarding_date=first_day)
 
 

@@ -1,6 +1,7 @@
 """Transactions: a command is one transaction, and uses the database, the time and ids only through its `Tx`."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
@@ -17,6 +18,11 @@ T = TypeVar("T")
 Row = dict[str, Any]
 encode_json = msgspec.json.Encoder().encode
 decode_json = msgspec.json.decode
+
+
+def to_row(record: Any) -> Row:
+    """Return a record, a dataclass whose fields are the columns of its table, as a row."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 class Connection(Protocol):

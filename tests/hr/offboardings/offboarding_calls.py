@@ -65,7 +65,7 @@ def create_offboarding(world, employment_id, last_day, status=Status.NO_NEED_APP
     def create(tx):
         id = tx.new_id()
         row = records.insert(tx, id, employment_id, last_day, info or {}, is_direct=status is Status.NO_NEED_APPROVAL)
-        if status is not Status(row["status"]):
+        if status is not Status(row.status):
             records.set_decision(tx, row, status)
         return id
 

@@ -325,7 +325,7 @@ def start_hand_over(world, id):
     def begin(tx):
         row, nodes = records.get_existing(tx, id), processes.flow_nodes(tx, flow)
         assert nodes is not None
-        process, _ = processes.start(tx, flow, nodes, (records.CHECKLIST, id), row["employment_id"], None, None)
+        process, _ = processes.start(tx, flow, nodes, (records.CHECKLIST, id), row.employment_id, None, None)
         records.set_checklist_status(tx, row, Checklist.RUNNING, process)
         return process
 

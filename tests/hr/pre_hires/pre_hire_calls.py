@@ -40,18 +40,20 @@ def create_pre_hire(
     """Create a pre-hire and return its id; `tasks` are codes and statuses."""
 
     def create(tx):
-        row = {
-            "id": tx.new_id(),
-            "name": "Wen Bo",
-            "onboarding_status": status.value,
-            "onboarding_date": "2026-02-02",
-            "department_id": None,
-            "offer": {},
-            "flow_id": world.named["onboarding_flows"]["standard"]["id"],
-            "flow_status": flow.value,
-        }
-        records.create(tx, row, [(code, f"task {code}", task) for code, task in tasks])
-        return row["id"]
+        id = tx.new_id()
+        records.create(
+            tx,
+            id=id,
+            name="Wen Bo",
+            status=status,
+            onboarding_date="2026-02-02",
+            department_id=None,
+            offer={},
+            flow_id=world.named["onboarding_flows"]["standard"]["id"],
+            flow_status=flow,
+            tasks=[(code, f"task {code}", task) for code, task in tasks],
+        )
+        return id
 
     return world.in_transaction(create)
 

@@ -9,11 +9,12 @@ from corehr.engines.feature import Feature
 from corehr.engines.record_views import view_row
 from corehr.hr.job_changes import commands, recipes, records, transfer_types
 from corehr.hr.job_changes.records import Status
+from corehr.hr.job_changes.row import JobChange
 from corehr.hr.job_changes.rules.case import CreateJobChange
 from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_changes.rules.revoke import REVOKE
 from corehr.kernel.clock import IsoDate, epoch_millis, parse_timestamp
-from corehr.kernel.db import Row, Tx
+from corehr.kernel.db import Tx, to_row
 from corehr.kernel.errors import SUCCESS, BusinessError
 
 STATUS_CODES: Final = {
@@ -102,7 +103,8 @@ def revoke_v2(tx: Tx, call: Call) -> JsonObject:
 
 
 def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
-    return records.get(tx, id)
+    job_change = records.get(tx, id)
+    return to_row(job_change) if job_change else None
 
 
 def _read_side(info: Mapping[str, Any], side: str) -> dict[str, Any]:
@@ -112,27 +114,28 @@ def _read_side(info: Mapping[str, Any], side: str) -> dict[str, Any]:
     return values
 
 
-def _to_response(row: Row) -> JsonObject:
+def _to_response(job_change: JobChange) -> JsonObject:
     return {
-        "job_change_id": row["id"],
-        "employment_id": row["employment_id"],
-        "status": STATUS_CODES[Status(row["status"])],
-        "transfer_type_unique_identifier": row["transfer_type"],
-        "transfer_reason_unique_identifier": row["transfer_reason"] or "",
-        "process_id": row["process_id"] or "",
-        "effective_date": row["effective_date"],
-        "created_time": epoch_millis(parse_timestamp(row["created_at"])),
-        "transfer_info": _transfer_info(row),
+        "job_change_id": job_change.id,
+        "employment_id": job_change.employment_id,
+        "status": STATUS_CODES[Status(job_change.status)],
+        "transfer_type_unique_identifier": job_change.transfer_type,
+        "transfer_reason_unique_identifier": job_change.transfer_reason or "",
+        "process_id": job_change.process_id or "",
+        "effective_date": job_change.effective_date,
+        "created_time": epoch_millis(parse_timestamp(job_change.created_at)),
+        "transfer_info": _transfer_info(job_change),
     }
 
 
-def _transfer_info(row: Row) -> JsonObject:
-    info: JsonObject = {name: row[name] for name in ("remark", "offer_info") if row[name] is not None}
-    if row["dotted_manager_clean"] is not None:
-        info["target_dotted_manager_clean"] = bool(row["dotted_manager_clean"])
-    if row["probation_exist"] is not None:
-        info["probation_exist"] = bool(row["probation_exist"])
-    for side, values in (("original", row["originals"]), ("target", row["targets"])):
+def _transfer_info(job_change: JobChange) -> JsonObject:
+    texts = {"remark": job_change.remark, "offer_info": job_change.offer_info}
+    info: JsonObject = {name: text for name, text in texts.items() if text is not None}
+    if job_change.dotted_manager_clean is not None:
+        info["target_dotted_manager_clean"] = bool(job_change.dotted_manager_clean)
+    if job_change.probation_exist is not None:
+        info["probation_exist"] = bool(job_change.probation_exist)
+    for side, values in (("original", job_change.originals), ("target", job_change.targets)):
         info.update((wire, values[field]) for wire, field in _FIELDS_BY_SIDE[side] if field in values)
         employment_change = {f: v for f, v in values.items() if f in records.EMPLOYMENT_FIELDS}
         if employment_change:

@@ -1,6 +1,7 @@
 """Records of job changes: the table, its queries, and the only functions that change its rows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -10,8 +11,9 @@ from corehr.engines.timeline import Cause
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.job_changes import events
+from corehr.hr.job_changes.row import JobChange
 from corehr.kernel.clock import FOREVER, IsoDate
-from corehr.kernel.db import Row, Tx
+from corehr.kernel.db import Row, Tx, to_row
 from corehr.kernel.statements import (
     bind,
     in_constants,
@@ -122,16 +124,17 @@ def cause_of(id: str) -> Cause:
     return ("job_change", id)
 
 
-def get(tx: Tx, id: str) -> Row | None:
-    """Return the row, with `targets` and `originals` as mappings, or None."""
-    return tx.fetch_one(_SELECT, id=id)
+def get(tx: Tx, id: str) -> JobChange | None:
+    """Return the job change, or None."""
+    row = tx.fetch_one(_SELECT, id=id)
+    return JobChange(**row) if row else None
 
 
-def get_existing(tx: Tx, id: str) -> Row:
-    """Return the row of a job change that must exist."""
-    row = get(tx, id)
-    assert row is not None
-    return row
+def get_existing(tx: Tx, id: str) -> JobChange:
+    """Return the job change, which must exist."""
+    job_change = get(tx, id)
+    assert job_change is not None
+    return job_change
 
 
 def list_by_employment(tx: Tx, employment_id: str) -> Sequence[Row]:
@@ -153,93 +156,98 @@ def list_pending_targets_into(tx: Tx, department_id: str, excluding: str) -> Seq
     return [row["targets"] for row in rows]
 
 
-def insert(tx: Tx, row: Row) -> Row:
+def insert(tx: Tx, job_change: JobChange) -> None:
     """Insert a job change. Its target reporting lines count from now on, as if it were approved."""
-    row = {
-        **row,
-        "target_department_id": row["targets"].get("department_id"),
-        "created_at": tx.recorded_at,
-        "updated_at": tx.recorded_at,
-        "revoked_by": None,
-        "revoked_at": None,
-    }
-    tx.execute(_INSERT, **row)
+    tx.execute(_INSERT, **to_row(job_change))
     employments.insert_reporting_lines(
         tx,
-        row["id"],
+        job_change.id,
         [
             {
                 "line": line,
-                "employment_id": row["employment_id"],
-                "manager_id": row["targets"][line],
-                "valid_from": row["effective_date"],
+                "employment_id": job_change.employment_id,
+                "manager_id": job_change.targets[line],
+                "valid_from": job_change.effective_date,
                 "valid_to": FOREVER,
             }
             for line in employments.REPORTING_LINES
-            if row["targets"].get(line)
+            if job_change.targets.get(line)
         ],
     )
-    _emit_status_changed(tx, row)
+    _emit_status_changed(tx, job_change)
     tx.emit(
         events.employee_domain_event(
-            row, events.JOB_CHANGE_ADDED, row["initiator_id"], tx.recorded_at, sorted(target_values(row))
+            job_change,
+            events.JOB_CHANGE_ADDED,
+            job_change.initiator_id,
+            tx.recorded_at,
+            sorted(target_values(job_change)),
         )
     )
-    return row
 
 
-def set_status(tx: Tx, row: Row, status: Status) -> Row:
+def set_status(tx: Tx, job_change: JobChange, status: Status) -> JobChange:
     """Set the status; a change that is no longer pending loses its target reporting lines."""
-    row = {**row, "status": status.value, "updated_at": tx.recorded_at}
+    job_change = replace(job_change, status=status.value, updated_at=tx.recorded_at)
     tx.execute(
-        _UPDATE_STATUS, id=row["id"], status=row["status"], process_id=row["process_id"], updated_at=tx.recorded_at
+        _UPDATE_STATUS,
+        id=job_change.id,
+        status=job_change.status,
+        process_id=job_change.process_id,
+        updated_at=tx.recorded_at,
     )
     if status not in PENDING_STATUSES:
-        employments.delete_reporting_lines(tx, row["id"])
-    _emit_status_changed(tx, row)
-    return row
+        employments.delete_reporting_lines(tx, job_change.id)
+    _emit_status_changed(tx, job_change)
+    return job_change
 
 
-def mark_effective(tx: Tx, row: Row, job_data_id: str) -> Row:
+def mark_effective(tx: Tx, job_change: JobChange, job_data_id: str) -> JobChange:
     """Mark the job change as in effect: its values are part of the job data now."""
-    row = set_status(tx, row, Status.TRANSFORMED)
-    tx.emit(events.job_data_changed(row, job_data_id))
-    return row
+    job_change = set_status(tx, job_change, Status.TRANSFORMED)
+    tx.emit(events.job_data_changed(job_change, job_data_id))
+    return job_change
 
 
-def mark_revoked(tx: Tx, row: Row, operator_id: str) -> Row:
+def mark_revoked(tx: Tx, job_change: JobChange, operator_id: str) -> JobChange:
     """Mark the job change as revoked, with the operator and the time."""
-    row = {
-        **row,
-        "status": Status.CANCELLED.value,
-        "updated_at": tx.recorded_at,
-        "revoked_by": operator_id,
-        "revoked_at": tx.recorded_at,
-    }
-    names = ("id", "status", "updated_at", "revoked_by", "revoked_at")
-    tx.execute(_UPDATE_REVOKED, **{name: row[name] for name in names})
-    employments.delete_reporting_lines(tx, row["id"])
-    _emit_status_changed(tx, row)
+    job_change = replace(
+        job_change,
+        status=Status.CANCELLED.value,
+        updated_at=tx.recorded_at,
+        revoked_by=operator_id,
+        revoked_at=tx.recorded_at,
+    )
+    tx.execute(
+        _UPDATE_REVOKED,
+        id=job_change.id,
+        status=job_change.status,
+        updated_at=job_change.updated_at,
+        revoked_by=job_change.revoked_by,
+        revoked_at=job_change.revoked_at,
+    )
+    employments.delete_reporting_lines(tx, job_change.id)
+    _emit_status_changed(tx, job_change)
     tx.emit(
         events.employee_domain_event(
-            row, events.JOB_CHANGE_REVOKED, operator_id, tx.recorded_at, sorted(target_values(row))
+            job_change, events.JOB_CHANGE_REVOKED, operator_id, tx.recorded_at, sorted(target_values(job_change))
         )
     )
-    return row
+    return job_change
 
 
-def target_values(row: Row) -> dict[str, Any]:
+def target_values(job_change: JobChange) -> dict[str, Any]:
     """Return the value that the change gives to each of its fields; None where it clears the field."""
-    values = dict(row["targets"])
-    if row["dotted_manager_clean"]:
+    values = dict(job_change.targets)
+    if job_change.dotted_manager_clean:
         values[employments.DOTTED_MANAGER] = None
-    if row["probation_exist"] == 0:
+    if job_change.probation_exist == 0:
         values["probation_end_date"] = None
     return values
 
 
-def _emit_status_changed(tx: Tx, row: Row) -> None:
-    for event in events.status_changed(row):
+def _emit_status_changed(tx: Tx, job_change: JobChange) -> None:
+    for event in events.status_changed(job_change):
         tx.emit(event)
 
 

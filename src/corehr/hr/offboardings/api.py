@@ -10,7 +10,7 @@ from corehr.hr.offboardings import commands, recipes, records
 from corehr.hr.offboardings.rules.edit import EDIT
 from corehr.hr.offboardings.rules.revoke import REVOKE
 from corehr.kernel.clock import IsoDate
-from corehr.kernel.db import Tx
+from corehr.kernel.db import Tx, to_row
 
 
 def edit_v2(tx: Tx, call: Call) -> JsonObject:
@@ -28,11 +28,11 @@ def revoke_v2(tx: Tx, call: Call) -> JsonObject:
 
 
 def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
-    """Return the row with its values encoded as on the wire, or None."""
-    row = records.get(tx, id)
-    if row is None:
+    """Return the offboarding with its values encoded as on the wire, or None."""
+    offboarding = records.get(tx, id)
+    if offboarding is None:
         return None
-    return {**row, "info": {name: encode(value) for name, value in row["info"].items()}}
+    return {**to_row(offboarding), "info": {name: encode(value) for name, value in offboarding.info.items()}}
 
 
 def view_field_definition(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:

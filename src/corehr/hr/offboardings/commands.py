@@ -9,26 +9,27 @@ from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Checklist, Status
+from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.offboardings.rules.case import Case, EditCase
 from corehr.hr.offboardings.rules.edit import EDIT
 from corehr.hr.offboardings.rules.revoke import REVOKE
 from corehr.hr.processes import records as processes
 from corehr.kernel.clock import local_date
-from corehr.kernel.db import Row, Tx
+from corehr.kernel.db import Tx
 
 
 def edit(tx: Tx, id: Any, operator_id: Any, update_data: Any, data_range: DataRange) -> None:
     """Edit the fields of an offboarding, all or none. EDIT checks the arguments, which may be anything."""
-    row, employment = _lock_and_load(tx, id)
-    case = EditCase(tx, id, operator_id, row, employment, data_range, update_data)
+    offboarding, employment = _lock_and_load(tx, id)
+    case = EditCase(tx, id, operator_id, offboarding, employment, data_range, update_data)
     EDIT.check(case)
     _apply_if_due(tx, records.edit(tx, case.offboarding, case.valid_values, operator_id or None))
 
 
 def revoke(tx: Tx, id: Any, operator_id: Any, data_range: DataRange) -> None:
     """Revoke an offboarding and retract its effects. REVOKE checks the arguments, which may be anything."""
-    row, employment = _lock_and_load(tx, id)
-    case = Case(tx, id, operator_id, row, employment, data_range)
+    offboarding, employment = _lock_and_load(tx, id)
+    case = Case(tx, id, operator_id, offboarding, employment, data_range)
     REVOKE.check(case)
     _withdraw(tx, case.offboarding, operator_id or None)
 
@@ -45,13 +46,13 @@ def on_modification_decided(tx: Tx, id: str, approved: bool) -> None:
 
     A new last day is dropped when the employee has left, every field when the offboarding is no longer approved.
     """
-    row = records.get_existing(tx, id)
-    proposed: dict[str, Value] = dict(row["proposal"] or {})
-    row = records.clear_proposal(tx, row)
-    if row["status"] == Status.OFFBOARDED:
+    offboarding = records.get_existing(tx, id)
+    proposed: dict[str, Value] = dict(offboarding.proposal or {})
+    offboarding = records.clear_proposal(tx, offboarding)
+    if offboarding.status == Status.OFFBOARDED:
         proposed.pop(records.OFFBOARDING_DATE, None)
-    if approved and row["status"] in records.APPROVED_STATUSES:
-        _apply_if_due(tx, records.edit(tx, row, proposed, None))
+    if approved and offboarding.status in records.APPROVED_STATUSES:
+        _apply_if_due(tx, records.edit(tx, offboarding, proposed, None))
 
 
 def on_withdrawal_decided(tx: Tx, id: str, approved: bool) -> None:
@@ -69,46 +70,47 @@ def on_checklist_decided(tx: Tx, id: str, approved: bool) -> None:
 
 def apply_due(tx: Tx, id: str) -> None:
     """Apply an offboarding whose last day is over, if it is still approved."""
-    employments.lock(tx, records.get_existing(tx, id)["employment_id"])
+    employments.lock(tx, records.get_existing(tx, id).employment_id)
     _apply_if_due(tx, records.get_existing(tx, id))  # read again under the lock
 
 
-def _lock_and_load(tx: Tx, id: Any) -> tuple[Row | None, employments.Employment | None]:
+def _lock_and_load(tx: Tx, id: Any) -> tuple[Offboarding | None, employments.Employment | None]:
     """Lock the employment and return the offboarding, read again under the lock, with it; (None, None) if unknown."""
-    row = records.get(tx, id) if isinstance(id, str) else None
-    if row is None:
+    offboarding = records.get(tx, id) if isinstance(id, str) else None
+    if offboarding is None:
         return None, None
-    employment = employments.lock(tx, row["employment_id"])
+    employment = employments.lock(tx, offboarding.employment_id)
     return records.get(tx, id), employment
 
 
-def _apply_if_due(tx: Tx, row: Row) -> None:
+def _apply_if_due(tx: Tx, offboarding: Offboarding) -> None:
     """Terminate the employment and close its contract if the offboarding is approved and its last day is over."""
-    if row["status"] not in records.READY_STATUSES:
+    if offboarding.status not in records.READY_STATUSES:
         return
-    [time_zone] = records.time_zones(tx, [row])
-    if row["offboarding_date"] >= local_date(tx.now, time_zone):
+    employment_id, day = offboarding.employment_id, offboarding.offboarding_date
+    [time_zone] = records.time_zones(tx, [(employment_id, day)])
+    if day >= local_date(tx.now, time_zone):
         return
-    employment_id, day, cause = row["employment_id"], row["offboarding_date"], records.cause_of(row["id"])
+    cause = records.cause_of(offboarding.id)
     employments.terminate(tx, employment_id, day, cause)
     contract = contracts.contract_in_force(tx, contracts.list_ids(tx, employment_id), day)
     if contract and not contract.body.get(contracts.ACTUAL_END_DATE):
         contracts.close(tx, contract, day, cause)
-    records.mark_offboarded(tx, row)
+    records.mark_offboarded(tx, offboarding)
 
 
-def _withdraw(tx: Tx, row: Row, operator_id: str | None) -> None:
+def _withdraw(tx: Tx, offboarding: Offboarding, operator_id: str | None) -> None:
     """Retract what the offboarding changed of employment and contract, cancel its processes and mark it withdrawn."""
-    cause = records.cause_of(row["id"])
+    cause = records.cause_of(offboarding.id)
     for kind, entity_id in versions.list_entities_of_cause(tx, cause):
         if kind == employments.KIND:
             employments.retract(tx, entity_id, cause)
         else:
             contracts.retract(tx, entity_id, cause)
-    if row["process_id"]:
-        processes.cancel(tx, row["process_id"])
-    if row["checklist_status"] == Checklist.RUNNING:
-        if row["checklist_process_id"]:
-            processes.cancel(tx, row["checklist_process_id"])
-        row = records.set_checklist_status(tx, row, Checklist.WITHDRAWN)
-    records.mark_withdrawn(tx, row, operator_id)
+    if offboarding.process_id:
+        processes.cancel(tx, offboarding.process_id)
+    if offboarding.checklist_status == Checklist.RUNNING:
+        if offboarding.checklist_process_id:
+            processes.cancel(tx, offboarding.checklist_process_id)
+        offboarding = records.set_checklist_status(tx, offboarding, Checklist.WITHDRAWN)
+    records.mark_withdrawn(tx, offboarding, operator_id)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from corehr.hr.offboardings.row import Offboarding
 from corehr.kernel.clock import epoch_millis, parse_timestamp
-from corehr.kernel.db import Row
 from corehr.kernel.event_log import Event
 
 EVENT_STATUS_CODES: Final = {
@@ -38,85 +38,85 @@ OFFBOARDING_APPROVED, OFFBOARDING_REVOKED = 7001, 7002
 _EMPLOYEE_OFFBOARDED = 7
 
 
-def status_updated(row: Row) -> Event:
+def status_updated(offboarding: Offboarding) -> Event:
     return Event(
         "corehr.offboarding.status_updated_v2",
-        row["id"],
+        offboarding.id,
         {
-            "employment_id": row["employment_id"],
-            "offboarding_id": row["id"],
-            "process_id": row["process_id"] or "",
-            "status": EVENT_STATUS_CODES[row["status"]],
+            "employment_id": offboarding.employment_id,
+            "offboarding_id": offboarding.id,
+            "process_id": offboarding.process_id or "",
+            "status": EVENT_STATUS_CODES[offboarding.status],
         },
     )
 
 
-def status_updated_v1(row: Row) -> Event:
+def status_updated_v1(offboarding: Offboarding) -> Event:
     return Event(
         "corehr.offboarding.updated_v1",
-        row["id"],
+        offboarding.id,
         {
-            "employment_id": row["employment_id"],
-            "offboarding_id": row["id"],
-            "process_id": row["process_id"] or "",
-            "status": EVENT_STATUS_CODES_V1[row["status"]],
+            "employment_id": offboarding.employment_id,
+            "offboarding_id": offboarding.id,
+            "process_id": offboarding.process_id or "",
+            "status": EVENT_STATUS_CODES_V1[offboarding.status],
         },
     )
 
 
-def updated(row: Row, fields: Sequence[str]) -> Event:
+def updated(offboarding: Offboarding, fields: Sequence[str]) -> Event:
     return Event(
         "corehr.offboarding.updated_v2",
-        row["id"],
+        offboarding.id,
         {
-            "tenant_id": row["tenant"],
-            "offboarding_info_id": row["id"],
-            "process_id": row["process_id"] or "",
-            "checklist_process_id": row["checklist_process_id"] or "",
-            "employment_id": row["employment_id"],
-            "operator": row["updated_by"] or "",
-            "status": EVENT_STATUS_CODES[row["status"]],
-            "checklist_status": EVENT_CHECKLIST_STATUS_CODES[row["checklist_status"]],
-            "updated_time": epoch_millis(parse_timestamp(row["updated_at"])),
+            "tenant_id": offboarding.tenant,
+            "offboarding_info_id": offboarding.id,
+            "process_id": offboarding.process_id or "",
+            "checklist_process_id": offboarding.checklist_process_id or "",
+            "employment_id": offboarding.employment_id,
+            "operator": offboarding.updated_by or "",
+            "status": EVENT_STATUS_CODES[offboarding.status],
+            "checklist_status": EVENT_CHECKLIST_STATUS_CODES[offboarding.checklist_status],
+            "updated_time": epoch_millis(parse_timestamp(offboarding.updated_at)),
             "updated_fields": list(fields),
         },
     )
 
 
-def checklist_updated(row: Row) -> Event:
+def checklist_updated(offboarding: Offboarding) -> Event:
     return Event(
         "corehr.offboarding.checklist_updated_v2",
-        row["id"],
+        offboarding.id,
         {
-            "employment_id": row["employment_id"],
-            "offboarding_id": row["id"],
-            "checklist_process_id": row["checklist_process_id"] or "",
-            "checklist_status": EVENT_CHECKLIST_STATUS_CODES[row["checklist_status"]],
+            "employment_id": offboarding.employment_id,
+            "offboarding_id": offboarding.id,
+            "checklist_process_id": offboarding.checklist_process_id or "",
+            "checklist_status": EVENT_CHECKLIST_STATUS_CODES[offboarding.checklist_status],
         },
     )
 
 
-def employee_domain_event(row: Row, sub_event_type: int) -> Event:
+def employee_domain_event(offboarding: Offboarding, sub_event_type: int) -> Event:
     """Return the domain event of an approved or revoked offboarding, as `sub_event_type` says."""
     is_approved = sub_event_type == OFFBOARDING_APPROVED
     return Event(
         "corehr.employee.domain_event_v2",
-        row["employment_id"],
+        offboarding.employment_id,
         {
             "event_type": _EMPLOYEE_OFFBOARDED,
             "sub_event_type": sub_event_type,
-            "operator_user_id": row["updated_by"] or "",
+            "operator_user_id": offboarding.updated_by or "",
             "opt_scene": "OpenAPIAddOffboarding" if is_approved else "OpenAPIRevokeOffboarding",
             "opt_desc": "offboarding approved" if is_approved else "offboarding revoked",
-            "opt_time": str(int(parse_timestamp(row["updated_at"]).timestamp())),
-            "opt_id": row["id"],
-            "employment_id": row["employment_id"],
+            "opt_time": str(int(parse_timestamp(offboarding.updated_at).timestamp())),
+            "opt_id": offboarding.id,
+            "employment_id": offboarding.employment_id,
             "data": [
                 {
-                    "id": row["id"],
+                    "id": offboarding.id,
                     "entity": "offboarding",
                     "agg_entity": "employment",
-                    "agg_entity_id": row["employment_id"],
+                    "agg_entity_id": offboarding.employment_id,
                     "opt_type": 1 if is_approved else 3,
                     "fields": ["status"],
                 }

@@ -1,8 +1,9 @@
 """The records of offboardings: their tables, their statuses and the functions that change them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -12,9 +13,10 @@ from corehr.hr.basic_data import custom_fields
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.offboardings import events
+from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.organization import locations
 from corehr.kernel.clock import IsoDate
-from corehr.kernel.db import Row, Tx
+from corehr.kernel.db import Tx, to_row
 from corehr.kernel.statements import (
     bind,
     in_constants,
@@ -200,21 +202,22 @@ def cause_of(id: str) -> Cause:
     return ("offboarding", id)
 
 
-def get(tx: Tx, id: str) -> Row | None:
-    """Return the row, or None. `info` and `proposal` are mappings of values by field; `proposal` may be None."""
-    return tx.fetch_one(_SELECT, id=id)
+def get(tx: Tx, id: str) -> Offboarding | None:
+    """Return the offboarding, or None."""
+    found = tx.fetch_one(_SELECT, id=id)
+    return Offboarding(**found) if found else None
 
 
-def get_existing(tx: Tx, id: str) -> Row:
-    """Return the row as `get` does; the offboarding must exist."""
-    row = get(tx, id)
-    assert row is not None
-    return row
+def get_existing(tx: Tx, id: str) -> Offboarding:
+    """Return the offboarding, which must exist."""
+    offboarding = get(tx, id)
+    assert offboarding is not None
+    return offboarding
 
 
-def list_by_employment(tx: Tx, employment_id: str) -> Sequence[Row]:
-    """Return every offboarding of the employment, oldest first, as rows of `get`."""
-    return tx.fetch_all(_SELECT_BY_EMPLOYMENT, employment_id=employment_id)
+def list_by_employment(tx: Tx, employment_id: str) -> Sequence[Offboarding]:
+    """Return every offboarding of the employment, oldest first."""
+    return [Offboarding(**found) for found in tx.fetch_all(_SELECT_BY_EMPLOYMENT, employment_id=employment_id)]
 
 
 def get_definitions(tx: Tx) -> Mapping[str, FieldDefinition]:
@@ -222,11 +225,10 @@ def get_definitions(tx: Tx) -> Mapping[str, FieldDefinition]:
     return {**BUILT_IN_FIELDS, **custom_fields.get_definitions(tx, FORM)}
 
 
-def time_zones(tx: Tx, rows: Sequence[Row]) -> Sequence[str]:
-    """Return the time zone in which the last day of each row ends: that of the work location on the last day."""
-    days = [row["offboarding_date"] for row in rows]
-    employment_ids = [row["employment_id"] for row in rows]
-    location_ids = job_datas.work_locations_as_of(tx, list(zip(employment_ids, days, strict=True)))
+def time_zones(tx: Tx, last_days: Sequence[tuple[str, IsoDate]]) -> Sequence[str]:
+    """Return the time zone in which each last day of an employment ends: that of the work location on that day."""
+    days = [day for _, day in last_days]
+    location_ids = job_datas.work_locations_as_of(tx, last_days)
     return locations.time_zones_as_of(tx, list(zip(location_ids, days, strict=True)))
 
 
@@ -236,7 +238,8 @@ def list_due(tx: Tx, in_time_zone: str, day: IsoDate) -> Sequence[str]:
     The time zone is not stored: until the last day, a job change or a new last day may move it.
     """
     rows = tx.fetch_all(_SELECT_DUE, day=day)
-    return [row["id"] for row, zone in zip(rows, time_zones(tx, rows), strict=True) if zone == in_time_zone]
+    zones = time_zones(tx, [(row["employment_id"], row["offboarding_date"]) for row in rows])
+    return [row["id"] for row, zone in zip(rows, zones, strict=True) if zone == in_time_zone]
 
 
 def insert(
@@ -248,111 +251,116 @@ def insert(
     *,
     process_id: str | None = None,
     is_direct: bool = False,
-) -> Row:
+) -> Offboarding:
     """Insert an offboarding in status Approving; a direct one needs no approval and becomes NoNeedApproval at once."""
     employment = employments.get(tx, employment_id)
-    row: Row = {
-        "tenant": tx.tenant,
-        "id": id,
-        "employment_id": employment_id,
-        "status": Status.APPROVING.value,
-        "type": TYPE_DIRECT if is_direct else TYPE_BY_OTHERS,
-        "offboarding_date": date,
-        "previous_end_date": employment.end_date if employment else None,
-        "info": dict(info),
-        "proposal": None,
-        "process_id": process_id,
-        "checklist_status": Checklist.NOT_STARTED.value,
-        "checklist_process_id": None,
-        "created_at": tx.recorded_at,
-        "updated_at": tx.recorded_at,
-        "updated_by": None,
-        "revoked_at": None,
-        "revoked_by": None,
-    }
-    tx.execute(_INSERT, **row)
-    _emit_status_changed(tx, row)
-    tx.emit(events.updated(row, sorted({OFFBOARDING_DATE, *info})))
-    return set_decision(tx, row, Status.NO_NEED_APPROVAL) if is_direct else row
+    offboarding = Offboarding(
+        tenant=tx.tenant,
+        id=id,
+        employment_id=employment_id,
+        status=Status.APPROVING.value,
+        type=TYPE_DIRECT if is_direct else TYPE_BY_OTHERS,
+        offboarding_date=date,
+        previous_end_date=employment.end_date if employment else None,
+        info=dict(info),
+        proposal=None,
+        process_id=process_id,
+        checklist_status=Checklist.NOT_STARTED.value,
+        checklist_process_id=None,
+        created_at=tx.recorded_at,
+        updated_at=tx.recorded_at,
+        updated_by=None,
+        revoked_at=None,
+        revoked_by=None,
+    )
+    tx.execute(_INSERT, **to_row(offboarding))
+    _emit_status_changed(tx, offboarding)
+    tx.emit(events.updated(offboarding, sorted({OFFBOARDING_DATE, *info})))
+    return set_decision(tx, offboarding, Status.NO_NEED_APPROVAL) if is_direct else offboarding
 
 
-def set_decision(tx: Tx, row: Row, status: Status) -> Row:
+def set_decision(tx: Tx, offboarding: Offboarding, status: Status) -> Offboarding:
     """Set the status that the approval led to; an approved one sets the end date of the employment."""
-    row = _update(tx, row, None, status=status.value)
+    offboarding = _update(tx, replace(offboarding, status=status.value), None)
     if status in APPROVED_STATUSES:
-        employments.set_end_date(tx, row["employment_id"], row["offboarding_date"])
-        tx.emit(events.employee_domain_event(row, events.OFFBOARDING_APPROVED))
-    _emit_status_changed(tx, row)
-    return row
+        employments.set_end_date(tx, offboarding.employment_id, offboarding.offboarding_date)
+        tx.emit(events.employee_domain_event(offboarding, events.OFFBOARDING_APPROVED))
+    _emit_status_changed(tx, offboarding)
+    return offboarding
 
 
-def edit(tx: Tx, row: Row, values: Mapping[str, Value], operator_id: str | None) -> Row:
+def edit(tx: Tx, offboarding: Offboarding, values: Mapping[str, Value], operator_id: str | None) -> Offboarding:
     """Set the fields in `values`; a new last day also becomes the end date of the employment.
 
-    The event lists the fields that changed; without a change there is none, and the row stays as it is.
+    The event lists the fields that changed; without a change there is none, and the offboarding stays as it is.
     """
-    date = str(values.get(OFFBOARDING_DATE, row["offboarding_date"]))
-    info = {**row["info"], **{name: value for name, value in values.items() if name != OFFBOARDING_DATE}}
-    date_changed = date != row["offboarding_date"]
-    fields = sorted([OFFBOARDING_DATE] * date_changed + [name for name in info if info[name] != row["info"].get(name)])
-    if not fields:
-        return row
-    row = _update(tx, row, operator_id, offboarding_date=date, info=info)
-    if date_changed:
-        employments.set_end_date(tx, row["employment_id"], date)
-    tx.emit(events.updated(row, fields))
-    return row
-
-
-def propose(tx: Tx, row: Row, values: Mapping[str, Value]) -> Row:
-    """Store the values that the MODIFICATION approval now starting proposes."""
-    return _update(tx, row, None, proposal=dict(values))
-
-
-def clear_proposal(tx: Tx, row: Row) -> Row:
-    """Remove the proposal, which was approved or rejected."""
-    return _update(tx, row, None, proposal=None)
-
-
-def mark_offboarded(tx: Tx, row: Row) -> Row:
-    """Set the status Offboarded: the last day is over."""
-    row = _update(tx, row, None, status=Status.OFFBOARDED.value)
-    _emit_status_changed(tx, row)
-    return row
-
-
-def set_checklist_status(tx: Tx, row: Row, checklist: Checklist, process_id: str | None = None) -> Row:
-    """Set the status of the hand-over, and its process when `process_id` is given."""
-    process_id = process_id or row["checklist_process_id"]
-    row = _update(tx, row, None, checklist_status=checklist.value, checklist_process_id=process_id)
-    tx.emit(events.checklist_updated(row))
-    return row
-
-
-def mark_withdrawn(tx: Tx, row: Row, operator_id: str | None) -> Row:
-    """Set the status Withdrawn with operator and time; give the employment back the end date it had before."""
-    if row["status"] in APPROVED_STATUSES:
-        employments.set_end_date(tx, row["employment_id"], row["previous_end_date"])
-    row = _update(
-        tx, row, operator_id, status=Status.WITHDRAWN.value, revoked_at=tx.recorded_at, revoked_by=operator_id
+    date = str(values.get(OFFBOARDING_DATE, offboarding.offboarding_date))
+    info = {**offboarding.info, **{name: value for name, value in values.items() if name != OFFBOARDING_DATE}}
+    date_changed = date != offboarding.offboarding_date
+    fields = sorted(
+        [OFFBOARDING_DATE] * date_changed + [name for name in info if info[name] != offboarding.info.get(name)]
     )
-    tx.emit(events.updated(row, ["status"]))
-    _emit_status_changed(tx, row)
-    tx.emit(events.employee_domain_event(row, events.OFFBOARDING_REVOKED))
-    return row
+    if not fields:
+        return offboarding
+    offboarding = _update(tx, replace(offboarding, offboarding_date=date, info=info), operator_id)
+    if date_changed:
+        employments.set_end_date(tx, offboarding.employment_id, date)
+    tx.emit(events.updated(offboarding, fields))
+    return offboarding
 
 
-def _update(tx: Tx, row: Row, operator_id: str | None, **changes: Any) -> Row:
-    row = {**row, **changes, "updated_at": tx.recorded_at, "updated_by": operator_id}
-    tx.execute(_UPDATE, **row)
-    return row
+def propose(tx: Tx, offboarding: Offboarding, values: Mapping[str, Value]) -> Offboarding:
+    """Store the values that the MODIFICATION approval now starting proposes."""
+    return _update(tx, replace(offboarding, proposal=dict(values)), None)
 
 
-def _emit_status_changed(tx: Tx, row: Row) -> None:
+def clear_proposal(tx: Tx, offboarding: Offboarding) -> Offboarding:
+    """Remove the proposal, which was approved or rejected."""
+    return _update(tx, replace(offboarding, proposal=None), None)
+
+
+def mark_offboarded(tx: Tx, offboarding: Offboarding) -> Offboarding:
+    """Set the status Offboarded: the last day is over."""
+    offboarding = _update(tx, replace(offboarding, status=Status.OFFBOARDED.value), None)
+    _emit_status_changed(tx, offboarding)
+    return offboarding
+
+
+def set_checklist_status(
+    tx: Tx, offboarding: Offboarding, checklist: Checklist, process_id: str | None = None
+) -> Offboarding:
+    """Set the status of the hand-over, and its process when `process_id` is given."""
+    process_id = process_id or offboarding.checklist_process_id
+    changed = replace(offboarding, checklist_status=checklist.value, checklist_process_id=process_id)
+    offboarding = _update(tx, changed, None)
+    tx.emit(events.checklist_updated(offboarding))
+    return offboarding
+
+
+def mark_withdrawn(tx: Tx, offboarding: Offboarding, operator_id: str | None) -> Offboarding:
+    """Set the status Withdrawn with operator and time; give the employment back the end date it had before."""
+    if offboarding.status in APPROVED_STATUSES:
+        employments.set_end_date(tx, offboarding.employment_id, offboarding.previous_end_date)
+    changed = replace(offboarding, status=Status.WITHDRAWN.value, revoked_at=tx.recorded_at, revoked_by=operator_id)
+    offboarding = _update(tx, changed, operator_id)
+    tx.emit(events.updated(offboarding, ["status"]))
+    _emit_status_changed(tx, offboarding)
+    tx.emit(events.employee_domain_event(offboarding, events.OFFBOARDING_REVOKED))
+    return offboarding
+
+
+def _update(tx: Tx, changed: Offboarding, operator_id: str | None) -> Offboarding:
+    """Store a changed offboarding, with the operator and the time of the change, and return it."""
+    offboarding = replace(changed, updated_at=tx.recorded_at, updated_by=operator_id)
+    tx.execute(_UPDATE, **to_row(offboarding))
+    return offboarding
+
+
+def _emit_status_changed(tx: Tx, offboarding: Offboarding) -> None:
     """Emit the status events; a direct offboarding has no event of version 1."""
-    tx.emit(events.status_updated(row))
-    if row["type"] != TYPE_DIRECT:
-        tx.emit(events.status_updated_v1(row))
+    tx.emit(events.status_updated(offboarding))
+    if offboarding.type != TYPE_DIRECT:
+        tx.emit(events.status_updated_v1(offboarding))
 
 
 _APPROVAL_EVENTS: Final = ("corehr.employee.domain_event_v2", "corehr.employment.updated_v1")

@@ -6,7 +6,7 @@ from corehr.engines.record_views import view_row
 from corehr.hr.pre_hires import commands, recipes, records
 from corehr.hr.pre_hires.rules import WITHDRAW, WithdrawOnboarding
 from corehr.kernel.clock import IsoDate
-from corehr.kernel.db import Tx
+from corehr.kernel.db import Tx, to_row
 
 
 def withdraw_v2(tx: Tx, call: Call) -> JsonObject:
@@ -18,12 +18,12 @@ def withdraw_v2(tx: Tx, call: Call) -> JsonObject:
 
 
 def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
-    """Return the row with its tasks, or None."""
-    row = records.get(tx, id)
-    if row is None:
+    """Return the pre-hire with its tasks, or None."""
+    pre_hire = records.get(tx, id)
+    if pre_hire is None:
         return None
     tasks = [{name: task[name] for name in ("code", "name", "status")} for task in records.list_tasks(tx, id)]
-    return {**row, "tasks": tasks}
+    return {**to_row(pre_hire), "tasks": tasks}
 
 
 FEATURE = Feature(

@@ -1,13 +1,16 @@
 """The records of pre-hires and their onboarding flows: tables, statuses and the only functions that change them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from corehr.hr.pre_hires import events
-from corehr.kernel.db import Row, Tx
+from corehr.hr.pre_hires.row import PreHire
+from corehr.kernel.clock import IsoDate
+from corehr.kernel.db import Row, Tx, to_row
 from corehr.kernel.statements import (
     insert_into,
     integer_column,
@@ -122,41 +125,58 @@ def create_flow(tx: Tx, id: str, name_zh: str, name_en: str) -> None:
     tx.execute(_INSERT_FLOW, id=id, name_zh=name_zh, name_en=name_en)
 
 
-def create(tx: Tx, row: Row, tasks: Sequence[tuple[str, str, TaskStatus]]) -> None:
-    """Insert a pre-hire in any stage; `tasks` are code, name and status of each, in their order.
-
-    `row` has `id`, `name`, `onboarding_status`, `onboarding_date`, `department_id`, `flow_id`, `flow_status`, and
-    `offer`, a mapping of the other agreed fields.
-    """
-    row = {
-        **row,
-        "tenant": tx.tenant,
-        "flow_instance_id": tx.new_id(),
-        "created_at": tx.recorded_at,
-        "updated_at": tx.recorded_at,
-        "withdrawn_reason": None,
-        "withdrawn_by": None,
-        "withdrawn_at": None,
-    }
+def create(
+    tx: Tx,
+    *,
+    id: str,
+    name: str,
+    status: Status,
+    onboarding_date: IsoDate,
+    department_id: str | None,
+    offer: Mapping[str, Any],
+    flow_id: str,
+    flow_status: FlowStatus,
+    tasks: Sequence[tuple[str, str, TaskStatus]],
+) -> None:
+    """Insert a pre-hire in any stage; `tasks` are code, name and status of each, in their order."""
+    pre_hire = PreHire(
+        tenant=tx.tenant,
+        id=id,
+        name=name,
+        onboarding_status=status.value,
+        onboarding_date=onboarding_date,
+        department_id=department_id,
+        offer=offer,
+        flow_id=flow_id,
+        flow_instance_id=tx.new_id(),
+        flow_status=flow_status.value,
+        withdrawn_reason=None,
+        withdrawn_by=None,
+        withdrawn_at=None,
+        created_at=tx.recorded_at,
+        updated_at=tx.recorded_at,
+    )
     rows = [
-        {"pre_hire_id": row["id"], "code": code, "position": position, "name": name, "status": status.value}
-        for position, (code, name, status) in enumerate(tasks)
+        {"pre_hire_id": pre_hire.id, "code": code, "position": position, "name": task_name, "status": task_status.value}
+        for position, (code, task_name, task_status) in enumerate(tasks)
     ]
-    tx.execute(_INSERT, **row)
+    tx.execute(_INSERT, **to_row(pre_hire))
     tx.execute_many(_INSERT_TASK, rows)
     reported_fields = ("onboarding_status", "onboarding_date", "department_id")
-    tx.emit(events.updated(row, sorted([*(field for field in reported_fields if row[field]), *row["offer"]])))
-    tx.emit(events.onboarding_flow_changed(row, _get_flow(tx, row), rows))
+    tx.emit(events.updated(pre_hire, sorted([*(f for f in reported_fields if getattr(pre_hire, f)), *offer])))
+    tx.emit(events.onboarding_flow_changed(pre_hire, _get_flow(tx, pre_hire.flow_id), rows))
 
 
-def get(tx: Tx, id: str) -> Row | None:
-    """Return the row with `offer` as a mapping, or None."""
-    return tx.fetch_one(_SELECT, id=id)
+def get(tx: Tx, id: str) -> PreHire | None:
+    """Return the pre-hire, or None."""
+    found = tx.fetch_one(_SELECT, id=id)
+    return PreHire(**found) if found else None
 
 
-def lock(tx: Tx, id: str) -> Row | None:
-    """Lock the row until the command ends and return it as `get` does; every command on a pre-hire begins with this."""
-    return tx.fetch_one(_SELECT_FOR_UPDATE, id=id)
+def lock(tx: Tx, id: str) -> PreHire | None:
+    """Lock the pre-hire until the command ends and return it, or None; every command on it begins with this."""
+    found = tx.fetch_one(_SELECT_FOR_UPDATE, id=id)
+    return PreHire(**found) if found else None
 
 
 def list_tasks(tx: Tx, id: str) -> Sequence[Row]:
@@ -164,27 +184,27 @@ def list_tasks(tx: Tx, id: str) -> Sequence[Row]:
     return tx.fetch_all(_SELECT_TASKS, pre_hire_id=id)
 
 
-def withdraw(tx: Tx, row: Row, tasks: Sequence[Row], reason: str, app_id: str) -> Row:
+def withdraw(tx: Tx, pre_hire: PreHire, tasks: Sequence[Row], reason: str, app_id: str) -> PreHire:
     """Withdraw the onboarding and its flow, and terminate the open ones of `tasks`; other fields stay as they are."""
-    row = {
-        **row,
-        "onboarding_status": Status.WITHDRAWN.value,
-        "flow_status": FlowStatus.WITHDRAWN.value,
-        "withdrawn_reason": reason,
-        "withdrawn_by": app_id,
-        "withdrawn_at": tx.recorded_at,
-        "updated_at": tx.recorded_at,
-    }
-    tx.execute(_UPDATE_WITHDRAWAL, id=row["id"], **{name: row[name] for name in _WITHDRAWAL_COLUMNS})
+    pre_hire = replace(
+        pre_hire,
+        onboarding_status=Status.WITHDRAWN.value,
+        flow_status=FlowStatus.WITHDRAWN.value,
+        withdrawn_reason=reason,
+        withdrawn_by=app_id,
+        withdrawn_at=tx.recorded_at,
+        updated_at=tx.recorded_at,
+    )
+    tx.execute(_UPDATE_WITHDRAWAL, id=pre_hire.id, **{name: getattr(pre_hire, name) for name in _WITHDRAWAL_COLUMNS})
     ended = [{**t, "status": TaskStatus.TERMINATED.value} for t in tasks if t["status"] not in FINAL_TASK_STATUSES]
     tx.execute_many(_UPDATE_TASK_STATUS, [{name: t[name] for name in ("pre_hire_id", "code", "status")} for t in ended])
-    tx.emit(events.updated(row, ["onboarding_status", "withdrawn_reason"]))
-    tx.emit(events.onboarding_flow_changed(row, _get_flow(tx, row), ended))
-    return row
+    tx.emit(events.updated(pre_hire, ["onboarding_status", "withdrawn_reason"]))
+    tx.emit(events.onboarding_flow_changed(pre_hire, _get_flow(tx, pre_hire.flow_id), ended))
+    return pre_hire
 
 
-def _get_flow(tx: Tx, row: Row) -> Row:
-    flow = tx.fetch_one(_SELECT_FLOW, id=row["flow_id"])
+def _get_flow(tx: Tx, id: str) -> Row:
+    flow = tx.fetch_one(_SELECT_FLOW, id=id)
     assert flow is not None
     return flow
 

@@ -9,6 +9,7 @@ from corehr.apps.scopes import PreHireAccess
 from corehr.engines.rulebook import Rule, Rulebook
 from corehr.hr.pre_hires import records
 from corehr.hr.pre_hires.records import FlowStatus, Status, TaskStatus
+from corehr.hr.pre_hires.row import PreHire
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.errors import GatewayReason
 from corehr.kernel.ids import is_digits
@@ -38,16 +39,16 @@ class WithdrawCase:
 
     tx: Tx
     request: WithdrawOnboarding
-    row_or_none: Row | None
+    row_or_none: PreHire | None
 
     @property
-    def pre_hire(self) -> Row:
+    def pre_hire(self) -> PreHire:
         assert self.row_or_none is not None, "the rulebook checks the pre-hire first"
         return self.row_or_none
 
     @cached_property
     def tasks(self) -> Sequence[Row]:
-        return records.list_tasks(self.tx, self.pre_hire["id"])
+        return records.list_tasks(self.tx, self.pre_hire.id)
 
 
 def id_is_missing_or_malformed(c: WithdrawCase) -> bool:
@@ -67,7 +68,7 @@ def pre_hires_are_not_accessible(c: WithdrawCase) -> bool:
 
 
 def pre_hire_is_unknown(c: WithdrawCase) -> bool:
-    return c.row_or_none is None or c.row_or_none["onboarding_status"] == Status.DELETED
+    return c.row_or_none is None or c.row_or_none.onboarding_status == Status.DELETED
 
 
 def pre_hires_are_read_only(c: WithdrawCase) -> bool:
@@ -75,12 +76,12 @@ def pre_hires_are_read_only(c: WithdrawCase) -> bool:
 
 
 def is_already_final(c: WithdrawCase) -> Mapping[str, str] | None:
-    stage = FINAL_STAGE_LABELS.get(Status(c.pre_hire["onboarding_status"]))
+    stage = FINAL_STAGE_LABELS.get(Status(c.pre_hire.onboarding_status))
     return {"label": stage} if stage else None
 
 
 def flow_cannot_be_withdrawn(c: WithdrawCase) -> bool:
-    return c.pre_hire["flow_status"] not in WITHDRAWABLE_FLOW_STATUSES
+    return c.pre_hire.flow_status not in WITHDRAWABLE_FLOW_STATUSES
 
 
 def task_is_being_initiated(c: WithdrawCase) -> bool:

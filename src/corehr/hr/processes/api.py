@@ -8,7 +8,7 @@ from corehr.engines.feature import ApprovalCallback, Feature
 from corehr.engines.record_views import view_row
 from corehr.hr.processes import commands, recipes, records, rules
 from corehr.kernel.clock import IsoDate
-from corehr.kernel.db import Tx
+from corehr.kernel.db import Tx, to_row
 
 
 def answer_task(callbacks: Mapping[str, ApprovalCallback], tx: Tx, call: Call) -> JsonObject:
@@ -48,15 +48,15 @@ def list_tasks(tx: Tx, call: Call) -> JsonObject:
 
 
 def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
-    """Return the row with its tasks, or None."""
-    row = records.get(tx, id)
-    if row is None:
+    """Return the process with its tasks, or None."""
+    process = records.get(tx, id)
+    if process is None:
         return None
     tasks = [
         {"approver_id": t.id, "node": t.node, "approver": t.approver, "status": int(t.status)}
         for t in records.list_tasks(tx, id)
     ]
-    return {**row, "tasks": tasks}
+    return {**to_row(process), "tasks": tasks}
 
 
 FEATURE = Feature(

@@ -13,7 +13,7 @@ def answer_task(tx: Tx, request: rules.ApproverAnswer, callbacks: Mapping[str, A
     """Answer a task; when this ends its process, call the callback of the process's subject kind."""
     process = records.get(tx, request.process_id)
     if process is not None:
-        employments.lock(tx, process["employment_id"])
+        employments.lock(tx, process.employment_id)
         process = records.get(tx, request.process_id)
     case = rules.AnswerCase(tx, request, process)
     rules.ANSWER.check(case)
@@ -28,4 +28,4 @@ def answer_task(tx: Tx, request: rules.ApproverAnswer, callbacks: Mapping[str, A
         by_system=request.by_system,
     )
     if status is not ProcessStatus.RUNNING:
-        callbacks[process["subject_kind"]](tx, process["subject_id"], status is ProcessStatus.FINISHED)
+        callbacks[process.subject_kind](tx, process.subject_id, status is ProcessStatus.FINISHED)

@@ -1,7 +1,7 @@
 """The records of approval: flows, processes, their tasks and roles, and the functions that change them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import sqlalchemy as sa
@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from corehr.engines import approvals
 from corehr.engines.approvals import Decision, ProcessStatus, Task, TaskStatus
 from corehr.hr.processes import events
-from corehr.kernel.db import Row, Tx, decode_json, encode_json
+from corehr.hr.processes.row import Process
+from corehr.kernel.db import Row, Tx, decode_json, encode_json, to_row
 from corehr.kernel.statements import (
     bind,
     in_tenant,
@@ -149,20 +150,21 @@ def start(
 
     `properties` is NORMAL, REVOCATION or CORRECTION.
     """
-    row: Row = {
-        "id": tx.new_id(),
-        "flow_id": flow_id,
-        "subject_kind": subject[0],
-        "subject_id": subject[1],
-        "employment_id": employment_id,
-        "initiator_id": initiator_id,
-        "properties": properties,
-        "status": int(ProcessStatus.RUNNING),
-        "created_at": tx.recorded_at,
-        "completed_at": None,
-    }
-    tx.execute(_INSERT, **row)
-    tx.emit(events.status_changed(row))
+    process = Process(
+        tenant=tx.tenant,
+        id=tx.new_id(),
+        flow_id=flow_id,
+        subject_kind=subject[0],
+        subject_id=subject[1],
+        employment_id=employment_id,
+        initiator_id=initiator_id,
+        properties=properties,
+        status=int(ProcessStatus.RUNNING),
+        created_at=tx.recorded_at,
+        completed_at=None,
+    )
+    tx.execute(_INSERT, **to_row(process))
+    tx.emit(events.status_changed(process))
     tasks = [
         Task(tx.new_id(), number, approver, node.all_of, TaskStatus.WAITING)
         for number, node in enumerate(nodes)
@@ -174,7 +176,7 @@ def start(
         [
             {
                 "id": t.id,
-                "process_id": row["id"],
+                "process_id": process.id,
                 "node": t.node,
                 "approver": t.approver,
                 "all_of": int(t.all_of),
@@ -186,11 +188,12 @@ def start(
             for t in decision.tasks
         ],
     )
-    return row["id"], _set_status(tx, row, tasks, decision)
+    return process.id, _set_status(tx, process, tasks, decision)
 
 
-def get(tx: Tx, id: str) -> Row | None:
-    return tx.fetch_one(_SELECT, id=id)
+def get(tx: Tx, id: str) -> Process | None:
+    found = tx.fetch_one(_SELECT, id=id)
+    return Process(**found) if found else None
 
 
 def running_subject_kinds(tx: Tx, subject_id: str) -> frozenset[str]:
@@ -212,22 +215,22 @@ def list_tasks_of_approver(tx: Tx, approver: str, status: int | None, limit: int
 
 
 def answer_task(
-    tx: Tx, row: Row, tasks: Sequence[Task], task_id: str, *, approve: bool, reason: str, by_system: bool
+    tx: Tx, process: Process, tasks: Sequence[Task], task_id: str, *, approve: bool, reason: str, by_system: bool
 ) -> ProcessStatus:
     """Answer one task and return the resulting status of the process."""
     tx.execute(_UPDATE_TASK_ANSWER, id=task_id, answered_at=tx.recorded_at, reason=reason, by_system=int(by_system))
-    return _apply_decision(tx, row, tasks, approvals.answer(tasks, task_id, approve=approve))
+    return _apply_decision(tx, process, tasks, approvals.answer(tasks, task_id, approve=approve))
 
 
 def cancel(tx: Tx, process_id: str) -> None:
     """Cancel the process of a withdrawn subject: recall a running one, revoke a finished one, leave any other."""
-    row = tx.fetch_one(_SELECT, id=process_id)
-    if row is None or row["status"] not in (ProcessStatus.RUNNING, ProcessStatus.FINISHED):
+    process = get(tx, process_id)
+    if process is None or process.status not in (ProcessStatus.RUNNING, ProcessStatus.FINISHED):
         return
-    is_running = row["status"] == ProcessStatus.RUNNING
+    is_running = process.status == ProcessStatus.RUNNING
     tasks = list_tasks(tx, process_id)
     _apply_decision(
-        tx, row, tasks, approvals.cancel(tasks, ProcessStatus.RECALLED if is_running else ProcessStatus.REVOKED)
+        tx, process, tasks, approvals.cancel(tasks, ProcessStatus.RECALLED if is_running else ProcessStatus.REVOKED)
     )
 
 
@@ -236,35 +239,35 @@ def _approver_ids(node: Node, manager_id: str | None) -> list[str]:
     return list(dict.fromkeys(a for a in approver_ids if a))
 
 
-def _apply_decision(tx: Tx, row: Row, before: Sequence[Task], decision: Decision) -> ProcessStatus:
+def _apply_decision(tx: Tx, process: Process, before: Sequence[Task], decision: Decision) -> ProcessStatus:
     previous_statuses = {t.id: t.status for t in before}
     tx.execute_many(
         _UPDATE_TASK_STATUS,
         [{"id": t.id, "status": int(t.status)} for t in decision.tasks if t.status != previous_statuses[t.id]],
     )
-    return _set_status(tx, row, before, decision)
+    return _set_status(tx, process, before, decision)
 
 
-def _set_status(tx: Tx, row: Row, before: Sequence[Task], decision: Decision) -> ProcessStatus:
+def _set_status(tx: Tx, process: Process, before: Sequence[Task], decision: Decision) -> ProcessStatus:
     """Set the decided status, emit every change since `before` and return the status."""
-    if decision.status != row["status"]:
-        row = {**row, "status": int(decision.status), "completed_at": tx.recorded_at}
-        tx.execute(_UPDATE_STATUS, id=row["id"], status=row["status"], completed_at=row["completed_at"])
-        tx.emit(events.status_changed(row))
-    _emit_changes(tx, row, before, decision)
+    if decision.status != process.status:
+        process = replace(process, status=int(decision.status), completed_at=tx.recorded_at)
+        tx.execute(_UPDATE_STATUS, id=process.id, status=process.status, completed_at=process.completed_at)
+        tx.emit(events.status_changed(process))
+    _emit_changes(tx, process, before, decision)
     return decision.status
 
 
-def _emit_changes(tx: Tx, row: Row, before: Sequence[Task], decision: Decision) -> None:
+def _emit_changes(tx: Tx, process: Process, before: Sequence[Task], decision: Decision) -> None:
     previous_statuses: Mapping[str, TaskStatus] = {t.id: t.status for t in before}
     changed_tasks = [t for t in decision.tasks if t.status != previous_statuses[t.id]]
     for changed_task in changed_tasks:
-        tx.emit(events.approver_updated(row, changed_task))
+        tx.emit(events.approver_updated(process, changed_task))
     for node in sorted({t.node for t in changed_tasks}):
         status = _node_status([t for t in decision.tasks if t.node == node])
         if status is not _node_status([t for t in before if t.node == node]):
-            tx.emit(events.node_updated(row, node, status))
-    tx.emit(events.updated(row))
+            tx.emit(events.node_updated(process, node, status))
+    tx.emit(events.updated(process))
 
 
 def _node_status(tasks: Sequence[Task]) -> TaskStatus:

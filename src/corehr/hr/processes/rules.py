@@ -10,7 +10,8 @@ from corehr.engines.approvals import ProcessStatus, Task, TaskStatus
 from corehr.engines.rulebook import Rule, Rulebook, Unreachable
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.processes import records
-from corehr.kernel.db import Row, Tx
+from corehr.hr.processes.row import Process
+from corehr.kernel.db import Tx
 from corehr.kernel.errors import GatewayReason
 
 REJECT, APPROVE = 2, 3
@@ -34,11 +35,11 @@ class AnswerCase:
 
     tx: Tx
     request: ApproverAnswer
-    process: Row | None
+    process: Process | None
 
     @cached_property
     def tasks(self) -> Sequence[Task]:
-        return records.list_tasks(self.tx, self.process["id"]) if self.process else ()
+        return records.list_tasks(self.tx, self.process.id) if self.process else ()
 
     @cached_property
     def task(self) -> Task | None:
@@ -71,7 +72,7 @@ def task_is_answered(c: AnswerCase) -> bool:
 
 
 def process_is_over(c: AnswerCase) -> bool:
-    over = c.process is not None and c.process["status"] != ProcessStatus.RUNNING
+    over = c.process is not None and c.process.status != ProcessStatus.RUNNING
     return over or (c.task is not None and c.task.status is TaskStatus.CANCELLED)
 
 

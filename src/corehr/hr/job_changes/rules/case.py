@@ -23,6 +23,7 @@ from corehr.hr.job_management.job_levels import JOB_LEVEL
 from corehr.hr.job_management.jobs import JOB
 from corehr.hr.job_management.positions import POSITION
 from corehr.hr.offboardings import records as offboardings
+from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.organization.companies import COMPANY
 from corehr.hr.organization.departments import DEPARTMENT
 from corehr.hr.organization.locations import LOCATION
@@ -109,7 +110,7 @@ class Case:
         return processes.flow_nodes(self.tx, self.request.flow_id or "")
 
     @cached_property
-    def offboardings(self) -> Sequence[Row]:
+    def offboardings(self) -> Sequence[Offboarding]:
         return offboardings.list_by_employment(self.tx, self.employment.id)
 
     @cached_property

@@ -60,7 +60,7 @@ def initiator_is_unknown(c: Case) -> Mapping[str, str] | None:
 
 
 def has_pending_offboarding(c: Case) -> bool:
-    return any(r["status"] in offboardings.PENDING_STATUSES for r in c.offboardings)
+    return any(r.status in offboardings.PENDING_STATUSES for r in c.offboardings)
 
 
 def has_later_job_change(c: Case) -> bool:
@@ -80,7 +80,7 @@ def _is_after_last_day(c: Case) -> bool:
 
 
 def _has_left(c: Case) -> bool:
-    return any(r["status"] == offboardings.Status.OFFBOARDED for r in c.offboardings)
+    return any(r.status == offboardings.Status.OFFBOARDED for r in c.offboardings)
 
 
 def is_after_offboarding(c: Case) -> bool:

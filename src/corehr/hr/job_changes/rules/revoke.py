@@ -8,9 +8,10 @@ from corehr.apps.scopes import DataRange
 from corehr.engines.rulebook import Rule, Rulebook
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.job_changes import records
+from corehr.hr.job_changes.row import JobChange
 from corehr.hr.processes import records as processes
 from corehr.hr.violations import employment_is_outside_data_range
-from corehr.kernel.db import Row, Tx
+from corehr.kernel.db import Tx
 from corehr.kernel.errors import SUCCESS, GatewayReason
 
 
@@ -22,20 +23,20 @@ class RevokeCase:
     """
 
     tx: Tx
-    row_or_none: Row | None
+    row_or_none: JobChange | None
     employment_or_none: employments.Employment | None
     data_range: DataRange
     operator_id: Any
     managers_above: frozenset[str]
 
     @property
-    def job_change(self) -> Row:
+    def job_change(self) -> JobChange:
         assert self.row_or_none is not None, "an earlier rule checks that the job change exists"
         return self.row_or_none
 
     @property
     def employment_ids(self) -> Sequence[str]:
-        return [self.job_change["employment_id"]]
+        return [self.job_change.employment_id]
 
 
 def job_change_is_unknown(c: RevokeCase) -> bool:
@@ -47,11 +48,11 @@ def operator_is_unknown(c: RevokeCase) -> bool:
 
 
 def is_already_final(c: RevokeCase) -> bool:
-    return c.job_change["status"] not in records.ACTIVE_STATUSES
+    return c.job_change.status not in records.ACTIVE_STATUSES
 
 
 def operator_is_not_administrator(c: RevokeCase) -> bool:
-    return c.job_change["process_id"] is not None and not processes.is_administrator(c.tx, str(c.operator_id))
+    return c.job_change.process_id is not None and not processes.is_administrator(c.tx, str(c.operator_id))
 
 
 def would_make_reporting_line_circular(c: RevokeCase) -> bool:

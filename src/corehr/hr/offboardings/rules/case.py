@@ -15,6 +15,7 @@ from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records as job_changes
 from corehr.hr.offboardings import records
+from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.organization.departments import DEPARTMENT
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
@@ -35,23 +36,23 @@ class Case:
     tx: Tx
     offboarding_id: Any
     operator_id: Any
-    row_or_none: Row | None
+    row_or_none: Offboarding | None
     employment_or_none: employments.Employment | None
     data_range: DataRange
 
     @property
-    def offboarding(self) -> Row:
+    def offboarding(self) -> Offboarding:
         assert self.row_or_none is not None, "the rulebook checks the offboarding first"
         return self.row_or_none
 
     @property
     def employment_ids(self) -> Sequence[str]:
-        return [self.offboarding["employment_id"]]
+        return [self.offboarding.employment_id]
 
     @cached_property
     def running_approvals(self) -> frozenset[str]:
         """The subject kinds of the running approvals about this offboarding."""
-        return processes.running_subject_kinds(self.tx, self.offboarding["id"])
+        return processes.running_subject_kinds(self.tx, self.offboarding.id)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class EditCase(Case):
 
     def value_after(self, name: str) -> Value | None:
         """Return the value of a field after this edit."""
-        stored: Value | None = self.offboarding["info"].get(name)
+        stored: Value | None = self.offboarding.info.get(name)
         return self.valid_values.get(name, stored)
 
     @property
@@ -106,7 +107,7 @@ class EditCase(Case):
     @property
     def last_day(self) -> IsoDate:
         """The last day after this edit."""
-        return str(self.valid_values.get(records.OFFBOARDING_DATE, self.offboarding[records.OFFBOARDING_DATE]))
+        return str(self.valid_values.get(records.OFFBOARDING_DATE, self.offboarding.offboarding_date))
 
     @property
     def employment(self) -> employments.Employment:
@@ -165,6 +166,6 @@ def operator_is_unknown(c: Case) -> bool:
 
 def is_department_in_force(c: Case, last_day: IsoDate, as_of: IsoDate) -> bool:
     """Return whether the department of the employment on its last day is in force as of a day."""
-    id = job_datas.department_as_of(c.tx, c.offboarding["employment_id"], last_day)
+    id = job_datas.department_as_of(c.tx, c.offboarding.employment_id, last_day)
     timeline = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
     return status_as_of(timeline, as_of) not in (EntityStatus.MISSING, EntityStatus.INACTIVE)

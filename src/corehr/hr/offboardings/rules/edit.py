@@ -60,11 +60,11 @@ def field_is_unknown(c: EditCase) -> bool:
 
 
 def employee_has_left(c: EditCase) -> bool:
-    return c.changes_offboarding_date and c.offboarding["status"] == Status.OFFBOARDED
+    return c.changes_offboarding_date and c.offboarding.status == Status.OFFBOARDED
 
 
 def status_forbids_editing(c: EditCase) -> bool:
-    return c.offboarding["status"] in NOT_EDITABLE_STATUSES
+    return c.offboarding.status in NOT_EDITABLE_STATUSES
 
 
 def field_is_locked(c: EditCase) -> bool:

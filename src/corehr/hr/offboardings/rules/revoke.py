@@ -21,16 +21,16 @@ def offboarding_id_is_malformed(c: Case) -> bool:
 
 
 def is_withdrawn(c: Case) -> bool:
-    return Status(c.offboarding["status"]) is Status.WITHDRAWN
+    return Status(c.offboarding.status) is Status.WITHDRAWN
 
 
 def was_rejected(c: Case) -> bool:
-    return Status(c.offboarding["status"]) is Status.REJECTED
+    return Status(c.offboarding.status) is Status.REJECTED
 
 
 def department_is_not_in_force(c: Case) -> bool:
     """The department of the last day, to which the employee would return, is not in force today."""
-    return not is_department_in_force(c, c.offboarding["offboarding_date"], tenants.today(c.tx))
+    return not is_department_in_force(c, c.offboarding.offboarding_date, tenants.today(c.tx))
 
 
 REVOKE: Rulebook[Case] = Rulebook(

@@ -1,0 +1,23 @@
+"""The row of a process."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process, field by field as its table holds it; `status` is a number of `ProcessStatus`.
+
+    `properties` is NORMAL, REVOCATION or CORRECTION.
+    """
+
+    tenant: str
+    id: str
+    flow_id: str
+    subject_kind: str
+    subject_id: str
+    employment_id: str
+    initiator_id: str | None
+    properties: int
+    status: int
+    created_at: str
+    completed_at: str | None
