@@ -123,6 +123,18 @@ def test_a_database_of_another_program_is_left_alone(pair):
     assert schema_objects(url) == before
 
 
+def test_a_database_from_before_the_first_release_is_left_alone(pair):
+    url = pair[0]
+    schema.upgrade(url)
+    with schema.create_engine(url).begin() as connection:
+        connection.execute(sa.text("ALTER TABLE processed_day RENAME TO day_lived"))
+    before = schema_objects(url)
+    for function in (schema.upgrade, schema.require_current):
+        with pytest.raises(UsageError, match="before its first release made this database: give corehr a new one"):
+            function(url)
+    assert schema_objects(url) == before
+
+
 def test_a_database_of_a_newer_corehr_is_left_alone(pair):
     url = pair[0]
     schema.upgrade(url)

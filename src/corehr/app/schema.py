@@ -15,6 +15,9 @@ from corehr.migrations import HEAD, REVISIONS
 TIMEOUT_SECONDS = 10
 """Seconds to wait for a database server, or for another program to unlock a file."""
 
+_PRERELEASE_TABLE: Final = "day_lived"
+"""A table of the first revision as it was before its names were settled; no such database is upgraded."""
+
 _LOCK: Final = 0x636F7265  # serializes the upgrades of one PostgreSQL database
 
 
@@ -25,6 +28,7 @@ class SchemaState(Enum):
     CURRENT = "it is what this program needs"
     OLD = "an older corehr made it"
     NEWER = "a newer corehr made it"
+    PRERELEASE = "a corehr before its first release made it"
     UNRELATED = "it holds tables that are not corehr's"
 
 
@@ -33,6 +37,8 @@ def state(url: str) -> SchemaState:
     revision, tables = _read_sqlite(url) if sqlite_path(url) else _read_postgresql(url)
     if revision is None:
         return SchemaState.UNRELATED if tables else SchemaState.EMPTY
+    if _PRERELEASE_TABLE in tables:
+        return SchemaState.PRERELEASE
     if revision == HEAD:
         return SchemaState.CURRENT
     return SchemaState.OLD if revision in REVISIONS else SchemaState.NEWER
@@ -66,6 +72,8 @@ def upgrade(url: str) -> SchemaState:
 def _require_ours(found: SchemaState) -> None:
     if found is SchemaState.NEWER:
         raise UsageError("a newer corehr made this database: install that version, or give --db another database")
+    if found is SchemaState.PRERELEASE:
+        raise UsageError("a corehr before its first release made this database: give corehr a new one with --db")
     if found is SchemaState.UNRELATED:
         raise UsageError("this database holds another program's tables: give corehr one of its own with --db")
 
@@ -99,11 +107,11 @@ def _run_migrations(url: str) -> None:
         command.upgrade(config, "head")
 
 
-def _read_sqlite(url: str) -> tuple[str | None, int]:
-    """Return the revision of the file's schema, and the number of its tables."""
+def _read_sqlite(url: str) -> tuple[str | None, list[str]]:
+    """Return the revision of the file's schema, and the names of its tables."""
     path = sqlite_path(url)
     if path is None or not path.exists():
-        return None, 0
+        return None, []
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         connection.set_busy_timeout(TIMEOUT_SECONDS * 1000)
@@ -111,11 +119,11 @@ def _read_sqlite(url: str) -> tuple[str | None, int]:
         revision = _revision(connection.execute, "alembic_version" in names)
     finally:
         connection.close()
-    return revision, len(names)
+    return revision, names
 
 
-def _read_postgresql(url: str) -> tuple[str | None, int]:
-    """Return revision and number of tables of the search path's first schema; UsageError unless encoded in UTF-8."""
+def _read_postgresql(url: str) -> tuple[str | None, list[str]]:
+    """Return revision and tables of the search path's first schema; UsageError unless encoded in UTF-8."""
     with psycopg.connect(url, connect_timeout=TIMEOUT_SECONDS) as connection:
         if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
             raise UsageError(
@@ -124,7 +132,7 @@ def _read_postgresql(url: str) -> tuple[str | None, int]:
             )
         rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
         names = [str(name) for (name,) in rows]
-        return _revision(connection.execute, "alembic_version" in names), len(names)
+        return _revision(connection.execute, "alembic_version" in names), names
 
 
 def _revision(execute: Any, has_table: bool) -> str | None:
