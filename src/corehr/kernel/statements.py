@@ -1,6 +1,6 @@
 """SQL: written once with SQLAlchemy Core, compiled once per dialect, run as text on the raw driver."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+
+_encode_json = msgspec.json.Encoder().encode
 
 metadata = sa.MetaData()
 bind = sa.bindparam
@@ -32,10 +34,14 @@ def integer_column(name: str, *, key: bool = False, optional: bool = False) -> s
 class JsonText(sa.Text):
     """Text that holds JSON. Statements encode its parameters and decode the values they select; NULL stays None."""
 
+    def __init__(self, value_type: Any = Any, collation: str | None = None) -> None:
+        super().__init__(collation=collation)
+        self.decode: Callable[[str], Any] = msgspec.json.Decoder(value_type).decode
 
-def json_column(name: str, *, optional: bool = False) -> sa.Column[Any]:
-    """Return a column whose values are encoded as JSON when they are written, and decoded when they are read."""
-    json_type = JsonText().with_variant(JsonText(collation="C"), "postgresql")
+
+def json_column(name: str, value_type: Any = Any, *, optional: bool = False) -> sa.Column[Any]:
+    """Return a column whose values are encoded as JSON when they are written, and decoded to a type when read."""
+    json_type = JsonText(value_type).with_variant(JsonText(value_type, collation="C"), "postgresql")
     return sa.Column(name, json_type, nullable=optional)
 
 
@@ -110,7 +116,7 @@ class CompiledStatement:
         self.constants = {k: v for k, v in compiled.construct_params(_check=False).items() if v is not None}
         selected = getattr(clause, "selected_columns", ())
         self.columns: tuple[str, ...] = tuple(c.name for c in selected)
-        self._json_columns = [c.name for c in selected if isinstance(c.type, JsonText)]
+        self._json_columns = [(c.name, c.type.decode) for c in selected if isinstance(c.type, JsonText)]
         self._json_params = [name for name, param in compiled.binds.items() if isinstance(param.type, JsonText)]
 
     def bind(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,16 +124,16 @@ class CompiledStatement:
         bound = {**self.constants, **params}
         for name in self._json_params:
             if bound[name] is not None:
-                bound[name] = msgspec.json.encode(bound[name]).decode()
+                bound[name] = _encode_json(bound[name]).decode()
         return bound
 
     def to_rows(self, values: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
         """Return the selected values as rows by column name."""
         rows = [dict(zip(self.columns, row, strict=True)) for row in values]
-        for name in self._json_columns:
+        for name, decode in self._json_columns:
             for row in rows:
                 if row[name] is not None:
-                    row[name] = msgspec.json.decode(row[name])
+                    row[name] = decode(row[name])
         return rows
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import msgspec
 import sqlalchemy as sa
 
 from corehr.engines.custom_fields import FieldDefinition
@@ -15,7 +14,7 @@ custom_field = tenant_table(
     text_column("name", key=True),
     text_column("name_zh"),
     text_column("name_en"),
-    json_column("definition"),
+    json_column("definition", FieldDefinition),
 )
 
 _INSERT = insert_into(custom_field)
@@ -33,5 +32,4 @@ def create(tx: Tx, form: str, field: FieldDefinition, name_zh: str, name_en: str
 
 def get_definitions(tx: Tx, form: str) -> Mapping[str, FieldDefinition]:
     """Return the custom fields of the form, by name."""
-    rows = tx.fetch_all(_SELECT_BY_FORM, form=form)
-    return {row["name"]: msgspec.convert(row["definition"], FieldDefinition) for row in rows}
+    return {row["name"]: row["definition"] for row in tx.fetch_all(_SELECT_BY_FORM, form=form)}
