@@ -56,7 +56,7 @@ floors: $(CHECK)
 fresh: $(RUNTIME)
 	@$(BIN)/python -m corehr.reference.generate --check
 
-operation: $(RUNTIME) ## the first files of an operation: make operation ID=v2.job_grade.query
+operation: $(CHECK) ## the first files of an operation: make operation ID=v2.job_grade.query
 	@test -n "$(ID)" || { echo "operation: name it, as in  make operation ID=v2.job_grade.query" >&2; exit 1; }
 	@test -d "$(FACTS)/operations" || { echo "operation: no operations/ in $(FACTS); name the folder of facts with FACTS=…" >&2; exit 1; }
 	@$(BIN)/python tools/make_operation.py $(FACTS) $(ID) $(if $(RESOURCE),--resource $(RESOURCE))

@@ -6,7 +6,8 @@
 FACTS holds `operations/*.json`, `events/*.json`, `enums.json` and `errors.json`. Entries that are not named keep
 their text in the existing files; entries are sorted by name, so the same facts always give the same text.
 PAGES holds the pages of the documentation, those of CoreHR in `corehr-v1/<chapter>/`. The inventory keeps the chapter
-of each operation; an operation is written to `operations/<chapter>/<resource>.toml`.
+of each operation; an operation is written to `operations/<chapter>/<resource>.toml`, its number of error rows to the
+inventory.
 The notation of a field is described at the top of `src/corehr/spec/fields.py`.
 """
 
@@ -276,6 +277,7 @@ def write_operations(ids: Iterable[str], operations: dict[str, tuple[str, JsonOb
         files.setdefault((chapters[id], resource), {})[id] = operation_entry(facts)
     for (chapter, resource), entries in files.items():
         merge_file(folder / "operations" / chapter / f"{resource}.toml", entries, _comment("operations", resource))
+        update_inventory(folder, entries)
     return sum(map(len, files.values()))
 
 
@@ -317,6 +319,16 @@ def write_inventory(
     lines += [f'"{name}" = {{ resource = "{resource}" }}' for name, (resource, _) in sorted(events.items())]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "inventory.toml").write_text("\n".join([*lines, ""]), "utf-8")
+
+
+def update_inventory(folder: Path, entries: Entries) -> None:
+    """Write the number of error rows of these operations into the inventory."""
+    path = folder / "inventory.toml"
+    text = path.read_text("utf-8")
+    for id, entry in entries.items():
+        line = rf'^("{re.escape(id)}" = .*errors = )\d+'
+        text = re.sub(line, rf"\g<1>{len(entry['errors'])}", text, flags=re.MULTILINE)
+    path.write_text(text, "utf-8")
 
 
 def main(arguments: list[str]) -> None:

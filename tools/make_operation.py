@@ -4,16 +4,16 @@
     python tools/make_operation.py FACTS v2.employees-job_data.query --resource job_datas
 
 FACTS is the folder that `tools/import_spec.py` reads. No file is overwritten: for one that exists, the text to add to
-it is printed. The build fails until every error row is decided and every test is written.
+it is printed. Only a read of a resource that is one module is added to that module. The build fails until every error
+row is decided and every test is written.
 """
 
 import argparse
 import re
+import subprocess
 import sys
-import textwrap
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,16 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))  # run as a script, only tools/ itself is on the path
 
 from tools import import_spec  # noqa: E402 - after the line above
+from tools.operation_texts import (  # noqa: E402
+    Operation,
+    Row,
+    api_text,
+    module_with_read,
+    recipes_text,
+    rules_text,
+    tests_text,
+)
 
-QUERY_VERBS = {"batch", "batch_get", "get", "list", "parents", "query", "search", "tree"}
 SYSTEM_FAILURE = r"\b(system|server|service|internal|unknown) error|time ?out|\bqps\b|too many|frequen"
 DEFAULT_ORDER = (
     r"\b(empty|required|missing|miss|at least|fill in|param|parameter|malformed|illegal|length|exceed\w*|too long)\b",
@@ -42,43 +50,6 @@ DEFAULT_ORDER = (
 
 FILLER_WORDS = {"a", "an", "and", "be", "can", "please", "s", "t", "that", "the", "this", "to"}
 MAX_NAME_WORDS = 7
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of an operation's error table."""
-
-    status: int
-    code: int
-    sentence: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Operation:
-    """An operation to build: its facts, and where it goes; `package` and `rules` are relative to `src/corehr`."""
-
-    id: str
-    method: str
-    path: str
-    rows: Sequence[Row]
-    chapter: str
-    resource: str
-    package: Path
-    rules: Path
-
-    @property
-    def verb(self) -> str:
-        return self.id.rpartition(".")[2].replace("-", "_")
-
-    @property
-    def handler(self) -> str:
-        version = self.id.partition(".")[0]
-        return self.verb if self.verb.endswith(f"_{version}") else f"{self.verb}_{version}"
-
-    @property
-    def module(self) -> str:
-        return _module(self.package)
 
 
 # ---------------------------------------------------------------------------------------------- from facts
@@ -127,135 +98,12 @@ def _is_hidden(path: Path) -> bool:
     return path.name.startswith(("__pycache__", "."))
 
 
-def _module(path: Path) -> str:
-    return ".".join(("corehr", *path.with_suffix("").parts))
-
-
-# ---------------------------------------------------------------------------------------------- texts
-
-
-def rules_text(operation: Operation) -> str:
-    """Return the module with a rule for each row; a rule without interpretation is not decided."""
-    case, book = f"{_camel(operation.verb)}Case", operation.verb.upper()
-    violations = "".join(
-        f"\n\ndef {row.name}(c: {case}) -> bool:\n    raise NotImplementedError({_quote(_describe(row))})\n"
-        for row in operation.rows
-    )
-    rules = "".join(f'        Rule({row.code}, {row.name}, ""),\n' for row in operation.rows)
-    rules = f"[\n{rules}    ]" if rules else "[]"
-    imported = "Rule, Rulebook" if operation.rows else "Rulebook"
-    return f'''"""The rules of {operation.method} {operation.path}, in the order in which they are checked."""
-
-from dataclasses import dataclass
-
-from corehr.apps.handlers import Call
-from corehr.engines.rulebook import {imported}
-from corehr.kernel.db import Tx
-
-
-@dataclass(frozen=True)
-class {case}:
-    """One request; add what the rules read as cached properties."""
-
-    tx: Tx
-    call: Call
-{violations}
-
-{book}: Rulebook[{case}] = Rulebook(
-    "{operation.id}",
-    {rules},
-)
-'''
-
-
-def api_text(operation: Operation) -> str:
-    """Return the module with the stub of the handler."""
-    kind = "queries" if operation.method == "GET" or operation.verb in QUERY_VERBS else "commands"
-    return f'''"""The operations on {operation.resource.replace("_", " ")}."""
-
-from corehr.apps.handlers import Call, JsonObject
-from corehr.engines.feature import Feature
-from {operation.module} import recipes
-from {_module(operation.rules)} import {operation.verb.upper()}
-from corehr.kernel.db import Tx
-
-
-def {operation.handler}(tx: Tx, call: Call) -> JsonObject:
-    """Handle {operation.method} {operation.path.removeprefix("/open-apis/corehr/")}."""
-    raise NotImplementedError({_quote(operation.id)})
-
-
-FEATURE = Feature(
-    "{operation.resource}",
-    {kind}={{"{operation.id}": {operation.handler}}},
-    rulebooks=({operation.verb.upper()},),
-    recipes=recipes.RECIPES,
-)
-'''
-
-
-def recipes_text(operation: Operation) -> str:
-    """Return the module with the recipes of the operation: an empty request, and none that is refused yet."""
-    body = "None" if operation.method == "GET" else "{}"
-    return f'''"""Recipes of {operation.resource.replace("_", " ")}: requests that get a documented error."""
-
-from collections.abc import Mapping
-from typing import Final
-
-from corehr.engines.recipes import RecipeCall, RecipeContext, Recipes
-
-
-def {operation.verb}(context: RecipeContext) -> RecipeCall:
-    """Return a valid request."""
-    path = "{operation.path}"
-    return {{"method": "{operation.method}", "path": path, "query": {{}}, "body": {body}}}
-
-
-def refused_{operation.verb}(context: RecipeContext) -> dict[int, RecipeCall]:
-    """Return by code the requests that the state of the demo company refuses."""
-    return {{}}
-
-
-RECIPES: Final[Mapping[str, Recipes]] = {{
-    "{operation.id}": Recipes({operation.verb}, refused_{operation.verb}),
-}}
-'''
-
-
-def tests_text(operation: Operation) -> str:
-    """Return the test module: one failing test for a success, and one for each row."""
-    cases = "".join(
-        f"\n\ndef test_{row.name}(world):\n    pytest.fail({_quote('not written: ' + _describe(row))})\n"
-        for row in operation.rows
-    )
-    return f'''"""The error table of {operation.id}: each row is refused, its nearest allowed request is not."""
-
-import pytest
-
-
-def test_a_valid_request_succeeds(world):
-    pytest.fail("not written: the data of the response, and the events of a change")
-{cases}'''
-
-
-def _describe(row: Row) -> str:
-    return textwrap.shorten(f"{row.status}, {row.code}: {row.sentence}", 80, placeholder=" …")
-
-
-def _quote(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _camel(name: str) -> str:
-    return "".join(word.capitalize() for word in name.split("_"))
-
-
 # ---------------------------------------------------------------------------------------------- files
 
 
 def texts_by_path(operation: Operation) -> Mapping[Path, str]:
     """Return the files of an operation, relative to the repository, packages before what is in them."""
-    package, tests = Path("src", "corehr") / operation.package, Path("tests", "hr", operation.package.name)
+    package = Path("src", "corehr") / operation.package
     texts: dict[Path, str] = {}
     if package.parent.name != "hr":
         texts[package.parent / "__init__.py"] = f'"""The chapter {operation.chapter.replace("_", " ")}."""\n'
@@ -263,14 +111,33 @@ def texts_by_path(operation: Operation) -> Mapping[Path, str]:
     texts[Path("src", "corehr") / operation.rules] = rules_text(operation)
     texts[package / "recipes.py"] = recipes_text(operation)
     texts[package / "api.py"] = api_text(operation)
-    texts[tests / f"test_{operation.handler}_rules.py"] = tests_text(operation)
+    texts[_tests_path(operation)] = tests_text(operation)
     return texts
 
 
-def write_files(operation: Operation, root: Path) -> list[str]:
+def _tests_path(operation: Operation) -> Path:
+    return Path("tests", "hr", operation.package.name, f"test_{operation.handler}_rules.py")
+
+
+def add_to_module(operation: Operation, root: Path) -> list[str]:
+    """Add a read to the one module of its resource and write its test; return what was done."""
+    module = Path("src", "corehr") / operation.package.with_suffix(".py")
+    (root / module).write_text(module_with_read(operation, (root / module).read_text("utf-8")), "utf-8")
+    _format(root / module)
+    return [f"added to {module}", *write_files({_tests_path(operation): tests_text(operation)}, root)]
+
+
+def _format(path: Path) -> None:
+    """Sort the imports of a file, remove those that are not used, and format it."""
+    ruff, config = (sys.executable, "-m", "ruff"), ("--quiet", "--config", str(REPOSITORY / "pyproject.toml"))
+    subprocess.run([*ruff, "check", *config, "--select", "I,F401", "--fix", str(path)], check=True)
+    subprocess.run([*ruff, "format", *config, str(path)], check=True)
+
+
+def write_files(texts: Mapping[Path, str], root: Path) -> list[str]:
     """Write the files that do not exist; return for each one what was done, or the text that is left to add."""
     done = []
-    for path, text in texts_by_path(operation).items():
+    for path, text in texts.items():
         if not (root / path).exists():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text, "utf-8")
@@ -278,6 +145,18 @@ def write_files(operation: Operation, root: Path) -> list[str]:
         elif path.name != "__init__.py":
             done.append(f"kept {path}; add to it:\n\n{text}")
     return done
+
+
+def steps_left_in_module(operation: Operation) -> list[str]:
+    """Return what a person has to do now, in order, for a read that was added to the one module of its resource."""
+    decisions = ["each rule: its violation, its interpretation and evidence, its place"] if operation.rows else []
+    return [
+        "read the page; where it is wrong or silent, correct it in spec/corrections.toml with the evidence",
+        *decisions,
+        f"{operation.handler}: the data of the response",
+        "the tests",
+        "a line in CHANGELOG.md; make docs, make test, make check",
+    ]
 
 
 def steps_left(operation: Operation, root: Path) -> list[str]:
@@ -322,7 +201,11 @@ def main(arguments: list[str]) -> None:
     package = options.root / "src" / "corehr"
     hr, spec = package / "hr", package / "spec"
     if built := [path for path in hr.rglob("*.py") if f'"{options.id}"' in path.read_text("utf-8")]:
-        raise SystemExit(f"{options.id}: is in {built[0].relative_to(options.root)} already")
+        raise SystemExit(
+            f"{options.id}: is in {built[0].relative_to(options.root)} already; to add an error row, run"
+            f"  python tools/import_spec.py {options.facts} --operation {options.id}"
+            "  and follow 'Add an error row' in CONTRIBUTING.md"
+        )
     resource, facts = operations[options.id]
     inventory = tomllib.loads((spec / "inventory.toml").read_text("utf-8"))["operations"]
     chapter, resource = inventory[options.id]["chapter"], options.resource or resource
@@ -340,8 +223,13 @@ def main(arguments: list[str]) -> None:
         rules=resource_package / rules,
     )
     import_spec.main([str(options.facts), "--operation", options.id, "--out", str(spec)])
-    steps = steps_left(operation, options.root)
-    print("\n".join(write_files(operation, options.root)))
+    package_path = package / operation.package
+    if operation.is_read and package_path.with_suffix(".py").exists() and not package_path.exists():
+        done, steps = add_to_module(operation, options.root), steps_left_in_module(operation)
+    else:
+        steps = steps_left(operation, options.root)
+        done = write_files(texts_by_path(operation), options.root)
+    print("\n".join(done))
     print("\nLeft to do:\n" + "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1)))
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,14 @@ def test_events_about_one_employee_respect_the_data_range():
     exempt = {"corehr.offboarding.updated_v1", "corehr.job_change.updated_v1"}
     assert {name for name, event in events.items() if event.data_range} == about_one - exempt
     assert not events["corehr.process.approver.updated_v2"].data_range
+
+
+@pytest.mark.parametrize("path", sorted((import_spec.DEFAULT_OUT / "operations").rglob("*.toml")), ids=lambda p: p.stem)
+def test_the_inventory_counts_the_error_rows_of_every_operation(path: Path):
+    """`tools/import_spec.py` writes both."""
+    inventory = tomllib.loads((import_spec.DEFAULT_OUT / "inventory.toml").read_text("utf-8"))["operations"]
+    rows = {id: len(entry["errors"]) for id, entry in tomllib.loads(path.read_text("utf-8")).items()}
+    assert {id: inventory[id]["errors"] for id in rows} == rows
 
 
 # ---------------------------------------------------------------------------------------------- the notation
@@ -461,6 +470,10 @@ def test_importing_keeps_what_is_not_named_and_repeats_itself_exactly(tmp_path: 
     text = file.read_text("utf-8")
     import_spec.main([str(facts), "--operation", "v1.a", "--operation", "v1.b", "--out", str(out)])
     assert file.read_text("utf-8") == text
+    inventory = (out / "inventory.toml").read_text("utf-8")
+    (out / "inventory.toml").write_text(inventory.replace("errors = 1 }", "errors = 5 }"), "utf-8")
+    import_spec.main([str(facts), "--operation", "v1.a", "--operation", "v1.b", "--out", str(out)])
+    assert (out / "inventory.toml").read_text("utf-8") == inventory, "the number of error rows is counted again"
     assert "unused" not in (out / "enums.toml").read_text("utf-8")
 
 

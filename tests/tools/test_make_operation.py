@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from corehr.engines.feature import Feature
 from corehr.engines.rulebook import Rulebook
+from corehr.kernel.errors import INVALID_FIELD
 from corehr.spec import loader
 from tools import make_operation
 
@@ -40,6 +42,7 @@ def facts(tmp_path: Path) -> Path:
     operations = [
         FACTS | {"id": "v1.widget.create", "path": "/open-apis/corehr/v1/widgets"},
         FACTS | {"id": "v1.widget.get", "path": "/open-apis/corehr/v1/widgets/:id", "method": "GET", "errors": []},
+        FACTS | {"id": "v1.widget.list", "path": "/open-apis/corehr/v1/widgets", "method": "GET", "errors": []},
     ]
     contents = {"operations/widgets.json": operations, "enums.json": {}, "errors.json": {}}
     for name, content in contents.items():
@@ -52,7 +55,7 @@ def facts(tmp_path: Path) -> Path:
 def root(tmp_path: Path) -> Path:
     spec = tmp_path / "tree" / "src" / "corehr" / "spec"
     spec.mkdir(parents=True)
-    rows = [f'"v1.widget.{verb}" = {{ chapter = "basic_data" }}' for verb in ("create", "get")]
+    rows = [f'"v1.widget.{verb}" = {{ chapter = "basic_data" }}' for verb in ("create", "get", "list")]
     (spec / "inventory.toml").write_text("\n".join(["[operations]", *rows]), "utf-8")
     return tmp_path / "tree"
 
@@ -153,11 +156,57 @@ def test_a_module_of_one_file_is_left_to_move(facts, root, capsys):
     assert module.read_text("utf-8") == "WIDGET = 1\n"
 
 
+MODULE = '''"""Records of widgets."""
+
+from corehr.engines.entity import Entity
+from corehr.engines.feature import Feature
+from corehr.engines.record_views import view_entity
+
+WIDGET = Entity("widget")
+FEATURE = Feature("widgets", record_views={"widgets": view_entity(WIDGET)})
+'''
+
+
+def test_a_read_of_a_resource_of_one_module_is_added_to_it(facts, root, capsys):
+    module = (root / WIDGETS).with_suffix(".py")
+    module.parent.mkdir(parents=True)
+    module.write_text(MODULE, "utf-8")
+    make(facts, root, "v1.widget.get")
+    assert not (root / WIDGETS).exists()
+    assert f"added to {WIDGETS}.py" in capsys.readouterr().out
+    names = run_module(module)
+    feature, book = names["FEATURE"], names["GET"]
+    assert isinstance(feature, Feature)
+    assert isinstance(book, Rulebook)
+    assert feature.queries == {"v1.widget.get": names["get_v1"]}
+    assert feature.rulebooks == (book,)
+    assert list(feature.recipes) == ["v1.widget.get"]
+    assert list(feature.record_views) == ["widgets"]
+    assert [(rule.code, rule.name, rule.evidence) for rule in book.rules] == [
+        (INVALID_FIELD, "id_is_unknown", "inferred")
+    ]
+
+
+def test_a_second_read_is_added_beside_the_first(facts, root):
+    module = (root / WIDGETS).with_suffix(".py")
+    module.parent.mkdir(parents=True)
+    module.write_text(MODULE, "utf-8")
+    make(facts, root, "v1.widget.get")
+    make(facts, root, "v1.widget.list")
+    names = run_module(module)
+    feature = names["FEATURE"]
+    assert isinstance(feature, Feature)
+    assert list(feature.queries) == list(feature.recipes) == ["v1.widget.get", "v1.widget.list"]
+    assert feature.rulebooks == (names["GET"], names["LIST"])
+
+
 def test_what_cannot_be_made(facts, root):
-    with pytest.raises(SystemExit, match=r"v1\.widget\.drop: not among the 2 operations"):
+    with pytest.raises(SystemExit, match=r"v1\.widget\.drop: not among the 3 operations"):
         make(facts, root, "v1.widget.drop")
     make(facts, root, "v1.widget.create")
-    with pytest.raises(SystemExit, match=r"v1\.widget\.create: is in \S+/(api|rules|recipes)\.py already"):
+    with pytest.raises(
+        SystemExit, match=r"v1\.widget\.create: is in \S+/(api|rules|recipes)\.py already; .* --operation v1"
+    ):
         make(facts, root, "v1.widget.create")
 
 

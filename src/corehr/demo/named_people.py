@@ -16,7 +16,7 @@ MIN_EMPLOYEES: Final = 60
 """The fewest employees with which a company has all named people and their managers."""
 
 EDIT_DATE_OFFSET_DAYS: Final = 40
-"""Days from today to the `edit_date` of `OFFBOARDING_DAYS`: an offboarding date that raises the error of the name."""
+"""Days from today to the `edit_date` of `OFFBOARDING_DAY_OFFSETS`, an offboarding date that raises the name's error."""
 
 OFFBOARDING_DAY_OFFSETS: Final = {
     "contract_closed": 30,

@@ -31,7 +31,7 @@ OFFBOARDING_PLANS: Final = {
 """By status: the person, how many days ago the offboarding was created, and its date in days from today."""
 
 REQUESTED_DAYS_AGO: Final = 8
-"""How many days ago the offboardings of `OFFBOARDING_DAYS` were created."""
+"""How many days ago the offboardings of `OFFBOARDING_DAY_OFFSETS` were created."""
 
 DEFAULT_INFO: Final[Mapping[str, Value]] = {
     "reason": "career_change_saas",

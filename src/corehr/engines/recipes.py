@@ -25,6 +25,11 @@ class RecipeContext(Protocol):
         """Return the date `days` days after today, before it when negative."""
 
 
+def nothing_refused(context: RecipeContext) -> Mapping[int, RecipeCall]:
+    """Return no request: the operation has no code that the state of the demo company raises."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Recipes:
     """The recipes of one operation: a valid request, and by code the requests that the state refuses.
@@ -33,4 +38,4 @@ class Recipes:
     """
 
     valid: Callable[[RecipeContext], RecipeCall]
-    refused: Callable[[RecipeContext], Mapping[int, RecipeCall]]
+    refused: Callable[[RecipeContext], Mapping[int, RecipeCall]] = nothing_refused
