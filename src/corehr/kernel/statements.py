@@ -36,6 +36,7 @@ class JsonText(sa.Text):
 
     def __init__(self, value_type: Any = Any, collation: str | None = None) -> None:
         super().__init__(collation=collation)
+        self.value_type = value_type  # SQLAlchemy copies a type by its constructor's arguments
         self.decode: Callable[[str], Any] = msgspec.json.Decoder(value_type).decode
 
 
