@@ -301,7 +301,7 @@ def test_the_handler_receives_the_calling_app(api):
     app = new_app(api.store, data_range=["5"])
     recording.call(POST, {"employment_id": "7", "unknown": 1}, app=app)
     [call] = calls
-    assert (call.operation, call.app_id, call.body) == (CREATE.id, app.app_id, {"employment_id": "7"})
+    assert (call.operation.id, call.app_id, call.body) == (CREATE.id, app.app_id, {"employment_id": "7"})
     assert (call.data_range.everyone, call.data_range.departments) == (False, frozenset({"5"}))
     assert call.query["user_id_type"] == "people_corehr_id"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from corehr.apps.scopes import DataRange, PreHireAccess
 from corehr.kernel.db import Tx
+from corehr.spec.loader import Operation
 
 JsonObject = dict[str, Any]
 
@@ -14,7 +15,7 @@ JsonObject = dict[str, Any]
 class Call:
     """A checked request: its shape is valid and its ids are CoreHR's own (`ids.UNKNOWN_ID` where no record exists)."""
 
-    operation: str
+    operation: Operation
     app_id: str
     data_range: DataRange
     pre_hires: PreHireAccess

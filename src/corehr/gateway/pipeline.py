@@ -141,7 +141,7 @@ def check_idempotency_key(tx: Tx, request: RequestContext) -> None:
 def resolve_ids(tx: Tx, request: RequestContext) -> None:
     if request.data is None:
         arguments = request.endpoint.id_translator.resolve(tx, request.app, request.arguments)
-        operation, app = request.endpoint.operation.id, request.app
+        operation, app = request.endpoint.operation, request.app
         request.call = Call(
             operation, app.app_id, app.data_range, app.pre_hires, arguments.path, arguments.query, arguments.body
         )
