@@ -35,16 +35,16 @@ class WithdrawOnboarding:
 
 @dataclass(frozen=True)
 class WithdrawCase:
-    """One request to withdraw; `row_or_none` is None when there is no such pre-hire."""
+    """One request to withdraw; `record_or_none` is None when there is no such pre-hire."""
 
     tx: Tx
     request: WithdrawOnboarding
-    row_or_none: PreHire | None
+    record_or_none: PreHire | None
 
     @property
     def pre_hire(self) -> PreHire:
-        assert self.row_or_none is not None, "the rulebook checks the pre-hire first"
-        return self.row_or_none
+        assert self.record_or_none is not None, "the rulebook checks the pre-hire first"
+        return self.record_or_none
 
     @cached_property
     def tasks(self) -> Sequence[Row]:
@@ -68,7 +68,7 @@ def pre_hires_are_not_accessible(c: WithdrawCase) -> bool:
 
 
 def pre_hire_is_unknown(c: WithdrawCase) -> bool:
-    return c.row_or_none is None or c.row_or_none.onboarding_status == Status.DELETED
+    return c.record_or_none is None or c.record_or_none.onboarding_status == Status.DELETED
 
 
 def pre_hires_are_read_only(c: WithdrawCase) -> bool:

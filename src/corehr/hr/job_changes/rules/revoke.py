@@ -17,13 +17,13 @@ from corehr.kernel.errors import SUCCESS, GatewayReason
 
 @dataclass(frozen=True)
 class RevokeCase:
-    """A job change to be revoked; `row_or_none` and `employment_or_none` are None when the change does not exist.
+    """A job change to be revoked; `record_or_none` and `employment_or_none` are None when the change does not exist.
 
     `managers_above` are the ids of all managers who would be above the employee again, locked.
     """
 
     tx: Tx
-    row_or_none: JobChange | None
+    record_or_none: JobChange | None
     employment_or_none: employments.Employment | None
     data_range: DataRange
     operator_id: Any
@@ -31,8 +31,8 @@ class RevokeCase:
 
     @property
     def job_change(self) -> JobChange:
-        assert self.row_or_none is not None, "an earlier rule checks that the job change exists"
-        return self.row_or_none
+        assert self.record_or_none is not None, "an earlier rule checks that the job change exists"
+        return self.record_or_none
 
     @property
     def employment_ids(self) -> Sequence[str]:
@@ -40,7 +40,7 @@ class RevokeCase:
 
 
 def job_change_is_unknown(c: RevokeCase) -> bool:
-    return c.row_or_none is None or c.employment_or_none is None
+    return c.record_or_none is None or c.employment_or_none is None
 
 
 def operator_is_unknown(c: RevokeCase) -> bool:

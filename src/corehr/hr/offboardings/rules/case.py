@@ -30,20 +30,20 @@ MAX_FIELDS_PER_EDIT: Final = 10_000
 class Case:
     """A request about one offboarding; `offboarding_id` and `operator_id` are unchecked and may be anything.
 
-    `row_or_none` is None when there is no such offboarding, `employment_or_none` when its employment does not exist.
+    `record_or_none` is None when there is no such offboarding, `employment_or_none` when its employment does not exist.
     """
 
     tx: Tx
     offboarding_id: Any
     operator_id: Any
-    row_or_none: Offboarding | None
+    record_or_none: Offboarding | None
     employment_or_none: employments.Employment | None
     data_range: DataRange
 
     @property
     def offboarding(self) -> Offboarding:
-        assert self.row_or_none is not None, "the rulebook checks the offboarding first"
-        return self.row_or_none
+        assert self.record_or_none is not None, "the rulebook checks the offboarding first"
+        return self.record_or_none
 
     @property
     def employment_ids(self) -> Sequence[str]:
@@ -146,7 +146,7 @@ def start_date(contract: Mapping[str, Any]) -> IsoDate:
 
 
 def offboarding_is_unknown(c: Case) -> bool:
-    return c.row_or_none is None
+    return c.record_or_none is None
 
 
 def is_under_modification(c: Case) -> bool:
