@@ -106,7 +106,10 @@ _RETRACT_ENTRY = update_columns(entry, "retracted_at", by=("kind", "entity_id", 
 
 def timeline(tx: Tx, kind: str, entity_id: str) -> Timeline:
     """Return the current timeline of an entity; empty when there is no such entity."""
-    return timelines(tx, [entity_id]).get((kind, entity_id), ())
+    if entity_id not in tx.timelines:
+        _read_timelines(tx, [entity_id])
+    found: Timeline = tx.timelines[entity_id].get(kind, ())
+    return found
 
 
 def timeline_known_at(tx: Tx, kind: str, entity_id: str, known_at: str) -> Timeline:

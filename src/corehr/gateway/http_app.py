@@ -32,5 +32,5 @@ class HttpApp:
             if exchange.drop_response:
                 await asgi_io.abort_connection(send)
                 return
-        request_id = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        request_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
         await asgi_io.send_response(send, response, exchange.log_id, sanitize_request_id(request_id, exchange.log_id))

@@ -1,7 +1,6 @@
 """Transactions: a command is one transaction, and uses the database, the time and ids only through its `Tx`."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
@@ -20,9 +19,12 @@ encode_json = msgspec.json.Encoder().encode
 decode_json = msgspec.json.decode
 
 
-def to_row(record: Any) -> Row:
-    """Return a record, a dataclass whose fields are the columns of its table, as a row."""
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+class Record(msgspec.Struct, frozen=True):
+    """The base of records: a record is a row of one table, and its fields are the columns."""
+
+
+to_row: Callable[[Record], Row] = msgspec.structs.asdict
+"""Return a record as a row."""
 
 
 class Connection(Protocol):

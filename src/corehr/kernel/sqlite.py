@@ -12,9 +12,9 @@ from typing import Any
 import apsw
 
 from corehr.kernel.clock import Clock
-from corehr.kernel.db import Row, T, Tx, TxFunction, encode_json
+from corehr.kernel.db import Row, T, Tx, TxFunction
 from corehr.kernel.ids import Ids
-from corehr.kernel.statements import CompiledStatement, Statement
+from corehr.kernel.statements import Statement
 
 MAX_COMMANDS_PER_COMMIT = 64
 READER_THREADS = 2
@@ -39,28 +39,19 @@ class SqliteConnection:
 
     def fetch_all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
         compiled = statement.sqlite
-        return compiled.to_rows(self.raw.execute(compiled.sql, _bind(compiled, params)))
+        return compiled.to_rows(self.raw.execute(compiled.sql, compiled.bind(params)))
 
     def execute(self, statement: Statement, params: Mapping[str, Any]) -> int:
         compiled = statement.sqlite
-        self.raw.execute(compiled.sql, _bind(compiled, params))
+        self.raw.execute(compiled.sql, compiled.bind(params))
         return self.raw.changes()
 
     def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
         compiled = statement.sqlite
-        self.raw.executemany(compiled.sql, [_bind(compiled, row) for row in rows])
+        self.raw.executemany(compiled.sql, [compiled.bind(row) for row in rows])
 
     def lock(self, keys: Sequence[int], *, shared: bool) -> bool:
         return False  # commands run one at a time
-
-
-def _bind(compiled: CompiledStatement, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of all parameters; a list, which only `in_list` has left, is passed as JSON."""
-    bound = compiled.bind(params)
-    for name, value in bound.items():
-        if type(value) is list:
-            bound[name] = encode_json(value).decode()
-    return bound
 
 
 class _Job:

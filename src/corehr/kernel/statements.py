@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 
 _encode_json = msgspec.json.Encoder().encode
@@ -109,7 +110,10 @@ def in_list(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
 
 
 class CompiledStatement:
-    """A statement for one dialect: its text, its constants, the columns it returns, and which values are JSON."""
+    """A statement for one dialect: its text, its constants, the columns it returns, and which values are JSON.
+
+    The list of an `in_list` is an array on PostgreSQL and JSON on SQLite.
+    """
 
     def __init__(self, clause: Any, dialect: str) -> None:
         compiled = clause.compile(dialect=_DIALECTS[dialect])
@@ -119,22 +123,25 @@ class CompiledStatement:
         self.columns: tuple[str, ...] = tuple(c.name for c in selected)
         self._json_columns = [(c.name, c.type.decode) for c in selected if isinstance(c.type, JsonText)]
         self._json_params = [name for name, param in compiled.binds.items() if isinstance(param.type, JsonText)]
+        if dialect == "sqlite":
+            self._json_params += {e.name for e in visitors.iterate(clause) if isinstance(e, InList)}
 
     def bind(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of all parameters: the constants and `params`, as JSON where the column is."""
         bound = {**self.constants, **params}
         for name in self._json_params:
-            if bound[name] is not None:
-                bound[name] = _encode_json(bound[name]).decode()
+            if (value := bound[name]) is not None:
+                bound[name] = _encode_json(value).decode()
         return bound
 
     def to_rows(self, values: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
         """Return the selected values as rows by column name."""
-        rows = [dict(zip(self.columns, row, strict=True)) for row in values]
+        columns = self.columns
+        rows = [dict(zip(columns, row, strict=True)) for row in values]
         for name, decode in self._json_columns:
             for row in rows:
-                if row[name] is not None:
-                    row[name] = decode(row[name])
+                if (value := row[name]) is not None:
+                    row[name] = decode(value)
         return rows
 
 

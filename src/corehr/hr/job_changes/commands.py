@@ -1,8 +1,9 @@
 """Commands on job changes. Each public function runs in the transaction of one command."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from corehr.apps.scopes import DataRange
 from corehr.engines import versions

@@ -1,11 +1,11 @@
 """Records of job changes: the table, its queries, and the only functions that change its rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from corehr.engines.timeline import Cause
 from corehr.hr.contracts import records as contracts

@@ -1,14 +1,13 @@
 """The row of a job change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from corehr.kernel.clock import IsoDate
+from corehr.kernel.db import Record
 
 
-@dataclass(frozen=True, slots=True)
-class JobChange:
+class JobChange(Record, frozen=True):
     """A job change, field by field as its table holds it; `targets` and `originals` have our own field names as keys.
 
     `status` is a value of `records.Status`. The effective date begins in the time zone `zone`.

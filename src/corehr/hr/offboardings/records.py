@@ -1,11 +1,11 @@
 """The records of offboardings: their tables, their statuses and the functions that change them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from corehr.engines.custom_fields import FieldDefinition, FieldType, Value
 from corehr.engines.timeline import Cause

@@ -1,14 +1,13 @@
 """The row of an offboarding."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from corehr.engines.custom_fields import Value
 from corehr.kernel.clock import IsoDate
+from corehr.kernel.db import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Offboarding:
+class Offboarding(Record, frozen=True):
     """An offboarding, field by field as its table holds it; `info` and `proposal` are values by form field.
 
     `status` is a value of `records.Status`, `checklist_status` one of `records.Checklist`.

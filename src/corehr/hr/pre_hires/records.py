@@ -1,11 +1,11 @@
 """The records of pre-hires and their onboarding flows: tables, statuses and the only functions that change them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from corehr.hr.pre_hires import events
 from corehr.hr.pre_hires.row import PreHire

@@ -1,14 +1,13 @@
 """The row of a pre-hire."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from corehr.kernel.clock import IsoDate
+from corehr.kernel.db import Record
 
 
-@dataclass(frozen=True, slots=True)
-class PreHire:
+class PreHire(Record, frozen=True):
     """A pre-hire with its onboarding flow, field by field as its table holds it; `offer` are other agreed fields.
 
     `onboarding_status` is a value of `records.Status`, `flow_status` one of `records.FlowStatus`.

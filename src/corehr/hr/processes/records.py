@@ -1,10 +1,11 @@
 """The records of approval: flows, processes, their tasks and roles, and the functions that change them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from corehr.engines import approvals
 from corehr.engines.approvals import Decision, ProcessStatus, Task, TaskStatus

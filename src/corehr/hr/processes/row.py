@@ -1,10 +1,9 @@
 """The row of a process."""
 
-from dataclasses import dataclass
+from corehr.kernel.db import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Record, frozen=True):
     """A process, field by field as its table holds it; `status` is a number of `ProcessStatus`.
 
     `properties` is NORMAL, REVOCATION or CORRECTION.
