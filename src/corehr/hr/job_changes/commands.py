@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.approvals import ProcessStatus
+from corehr.hr.basic_data import custom_fields
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
@@ -179,7 +180,7 @@ def _patches_by_entity(job_change: JobChange) -> Mapping[str, dict[str, Any]]:
     targets = records.target_values(job_change)
     fields_by_entity = {
         "contract": records.CONTRACT_FIELDS,
-        "employment": records.EMPLOYMENT_FIELDS,
+        "employment": records.EMPLOYMENT_FIELDS | {f for f in targets if custom_fields.is_key(f)},
         "probation": records.PROBATION_FIELDS,
     }
     not_job_data = frozenset().union(*fields_by_entity.values())

@@ -47,12 +47,10 @@ PENDING_STATUSES: Final = (Status.APPROVING, *READY_STATUSES)
 ACTIVE_STATUSES: Final = (*PENDING_STATUSES, Status.TRANSFORMED)
 MODE_DIRECT, MODE_APPROVAL = 1, 2
 
-EMPLOYMENT_FIELDS: Final = frozenset(
-    {"regular_employee_start_date", "seniority_date", "employee_number", "custom_fields"}
-)
+EMPLOYMENT_FIELDS: Final = frozenset({"regular_employee_start_date", "seniority_date", "employee_number"})
 PROBATION_FIELDS: Final = frozenset({"probation_end_date"})
 CONTRACT_FIELDS: Final = contracts.FIELDS
-"""Targets outside these three sets are fields of job data."""
+"""Targets outside these three sets are custom fields of the employment, or fields of job data."""
 
 job_change = tenant_table(
     "job_change",

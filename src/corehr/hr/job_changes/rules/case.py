@@ -17,11 +17,13 @@ from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records, transfer_types
+from corehr.hr.job_changes.rules.custom_values import CustomValue
 from corehr.hr.job_management.job_families import JOB_FAMILY
 from corehr.hr.job_management.job_grades import JOB_GRADE
 from corehr.hr.job_management.job_levels import JOB_LEVEL
 from corehr.hr.job_management.jobs import JOB
 from corehr.hr.job_management.positions import POSITION
+from corehr.hr.leave.work_calendars import WORK_CALENDAR
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.organization.companies import COMPANY
@@ -46,6 +48,7 @@ REFERENCES: Final[Mapping[str, str]] = {
     "company_id": COMPANY.kind,
     "service_company_id": COMPANY.kind,
     "position_id": POSITION.kind,
+    "working_calendar_id": WORK_CALENDAR.kind,
 }
 """The entity kind that each reference field refers to."""
 
@@ -58,7 +61,7 @@ class CreateJobChange:
     """A request to create a job change. `targets` and `originals` have our own field names as keys; ids are CoreHR ids.
 
     Values that the rules check are as received: `employment_id`, `transfer_type`, `targets["weekly_working_hours"]`
-    and `targets["cost_center_rates"]` may be of any JSON type.
+    and `targets["cost_center_rates"]` may be of any JSON type. `custom_values` are the custom fields as received.
     """
 
     mode: int
@@ -74,6 +77,7 @@ class CreateJobChange:
     probation_exist: bool | None
     transfer_key: str | None
     initiator_id: str | None
+    custom_values: Sequence[CustomValue] = ()
 
 
 @dataclass(frozen=True)
@@ -218,10 +222,10 @@ class Case:
 
 
 def is_same_value(field: str, a: Any, b: Any) -> bool:
-    """Return whether two values of a field are equal: hours as numbers, list fields in any order, "" as None."""
+    """Return whether two values of a field are equal: hours as numbers, lists in any order, "" as None."""
     if field == "weekly_working_hours" and a and b:
         return parse_hours(a) == parse_hours(b)
-    if field in ("cost_center_rates", "custom_fields") and isinstance(a, list) and isinstance(b, list):
+    if isinstance(a, list) and isinstance(b, list):
         return sorted(map(repr, a)) == sorted(map(repr, b))
     return a == b or (a in (None, "") and b in (None, ""))
 
