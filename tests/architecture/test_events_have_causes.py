@@ -47,6 +47,7 @@ EVENTLESS_PRIMITIVES: Final[Mapping[str, str]] = {
             ("jobs", "JOB"),
             ("locations", "LOCATION"),
             ("positions", "POSITION"),
+            ("work_calendars", "WORK_CALENDAR"),
             ("working_hours_types", "WORKING_HOURS_TYPE"),
         )
         for verb in ("create", "amend")

@@ -1,6 +1,7 @@
 """Job changes revoked in any order leave the timelines of an employment that never had them."""
 
 from datetime import date, timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,8 @@ histories = st.lists(st.tuples(st.integers(0, 3), field_choices), min_size=1, ma
 def transfer_info(world, day, choices, shift):
     """Targets of a job change; a text is always among them, since some fields may not change alone."""
     named, field = world.named, {n: facts["field_name"] for n, facts in world.named["employment_fields"].items()}
-    texts, info = {field["text"]: f"text {shift}"}, {}
+    info: dict[str, Any] = {}
+    texts = {field["text"]: f"text {shift}"}
     for choice, which in choices.items():
         info |= {
             "department": {"target_department": named["departments"][("other", "active")[which]]["id"]},
