@@ -10,6 +10,7 @@ from corehr.engines.record_views import view_row
 from corehr.hr.job_changes import commands, recipes, records, transfer_types
 from corehr.hr.job_changes.records import Status
 from corehr.hr.job_changes.row import JobChange
+from corehr.hr.job_changes.rules import custom_values
 from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_changes.rules.request import CreateJobChange
 from corehr.hr.job_changes.rules.revoke import REVOKE
@@ -68,14 +69,15 @@ def create_v1(tx: Tx, call: Call) -> JsonObject:
     """POST v1/job_changes."""
     body = call.body
     info = body["transfer_info"]
+    custom_targets, custom_originals = (custom_values.read(tx, info, side) for side in ("target", "original"))
     request = CreateJobChange(
         mode=body["transfer_mode"],
         employment_id=body.get("employment_id"),
         transfer_type=body.get("transfer_type_unique_identifier"),
         effective_date=body["effective_date"],
         flow_id=body.get("flow_id"),
-        targets=_read_side(info, "target"),
-        originals=_read_side(info, "original"),
+        targets={**_read_side(info, "target"), **custom_values.by_key(custom_targets)},
+        originals={**_read_side(info, "original"), **custom_values.by_key(custom_originals)},
         remark=info.get("remark"),
         offer_info=info.get("offer_info"),
         dotted_manager_clean=info.get("target_dotted_manager_clean"),
@@ -83,8 +85,9 @@ def create_v1(tx: Tx, call: Call) -> JsonObject:
         app_id=call.app_id,
         transfer_key=body.get("transfer_key"),
         initiator_id=body.get("initiator_id") or None,
+        custom_values=(*custom_targets, *custom_originals),
     )
-    return _to_response(commands.create(tx, request, call.data_range))
+    return _to_response(tx, commands.create(tx, request, call.data_range))
 
 
 def revoke_v2(tx: Tx, call: Call) -> JsonObject:
@@ -105,13 +108,17 @@ def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | 
 
 
 def _read_side(info: Mapping[str, Any], side: str) -> dict[str, Any]:
-    """Return the fields of one side (`original` or `target`); empty text and empty lists count as absent."""
+    """Return the fields of one side (`original` or `target`); empty text and empty lists count as absent.
+
+    Custom fields are read by `custom_values`.
+    """
     values = {field: v for wire, field in _FIELDS_BY_SIDE[side] if (v := info.get(wire)) not in (None, "", [])}
-    values.update((f, v) for f, v in (info.get(f"{side}_employment_change") or {}).items() if v not in (None, "", []))
+    employment_change = info.get(f"{side}_employment_change") or {}
+    values.update((f, v) for f in records.EMPLOYMENT_FIELDS if (v := employment_change.get(f)) not in (None, ""))
     return values
 
 
-def _to_response(job_change: JobChange) -> JsonObject:
+def _to_response(tx: Tx, job_change: JobChange) -> JsonObject:
     return {
         "job_change_id": job_change.id,
         "employment_id": job_change.employment_id,
@@ -121,11 +128,11 @@ def _to_response(job_change: JobChange) -> JsonObject:
         "process_id": job_change.process_id or "",
         "effective_date": job_change.effective_date,
         "created_time": epoch_millis(parse_timestamp(job_change.created_at)),
-        "transfer_info": _transfer_info(job_change),
+        "transfer_info": _transfer_info(tx, job_change),
     }
 
 
-def _transfer_info(job_change: JobChange) -> JsonObject:
+def _transfer_info(tx: Tx, job_change: JobChange) -> JsonObject:
     texts = {"remark": job_change.remark, "offer_info": job_change.offer_info}
     info: JsonObject = {name: text for name, text in texts.items() if text is not None}
     if job_change.dotted_manager_clean is not None:
@@ -136,6 +143,8 @@ def _transfer_info(job_change: JobChange) -> JsonObject:
         # None: the change empties the field
         info.update((wire, values[field] or "") for wire, field in _FIELDS_BY_SIDE[side] if field in values)
         employment_change = {f: v for f, v in values.items() if f in records.EMPLOYMENT_FIELDS}
+        if rendered := custom_values.render(tx, values):
+            employment_change["custom_fields"] = rendered
         if employment_change:
             info[f"{side}_employment_change"] = employment_change
     return info

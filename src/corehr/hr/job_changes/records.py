@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from corehr.engines.timeline import Cause
+from corehr.hr.basic_data import custom_fields
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
@@ -50,12 +51,10 @@ PENDING_STATUSES: Final = (Status.APPROVING, *READY_STATUSES)
 ACTIVE_STATUSES: Final = (*PENDING_STATUSES, Status.TRANSFORMED)
 MODE_DIRECT, MODE_APPROVAL = 1, 2
 
-EMPLOYMENT_FIELDS: Final = frozenset(
-    {"regular_employee_start_date", "seniority_date", "employee_number", "custom_fields"}
-)
+EMPLOYMENT_FIELDS: Final = frozenset({"regular_employee_start_date", "seniority_date", "employee_number"})
 PROBATION_FIELDS: Final = frozenset({"probation_start_date", "probation_end_date"})
 CONTRACT_FIELDS: Final = contracts.FIELDS
-"""Targets outside these three sets are fields of job data."""
+"""Targets outside these three sets are custom fields of the employment, or fields of job data."""
 
 _FIELDS_BY_KIND: Final = {
     employments.KIND: EMPLOYMENT_FIELDS,
@@ -299,9 +298,15 @@ def patches_by_kind(job_change: JobChange) -> Mapping[str, Mapping[str, Any]]:
     """Return what the change sets, by the kind of entity that it belongs to; kinds without a target are absent."""
     patches: dict[str, dict[str, Any]] = {}
     for field, value in job_change.targets.items():
-        kind = next((kind for kind, fields in _FIELDS_BY_KIND.items() if field in fields), job_datas.KIND)
-        patches.setdefault(kind, {})[field] = value
+        patches.setdefault(_kind_of(field), {})[field] = value
     return patches
+
+
+def _kind_of(field: str) -> str:
+    """Return the kind of entity that a target belongs to."""
+    if custom_fields.is_key(field):
+        return employments.KIND
+    return next((kind for kind, fields in _FIELDS_BY_KIND.items() if field in fields), job_datas.KIND)
 
 
 def _release_targets(tx: Tx, job_change: JobChange) -> None:

@@ -27,6 +27,9 @@ from corehr.kernel.statements import (
 )
 
 KIND: Final = "employment"
+FORM: Final = "employment"
+"""The form of the custom fields of employments; the body of a version has their values by `custom_fields.key_of`."""
+
 DIRECT_MANAGER: Final = "direct_manager_id"
 DOTTED_MANAGER: Final = "dotted_manager_id"
 REPORTING_LINES: Final = (DIRECT_MANAGER, DOTTED_MANAGER)

@@ -25,6 +25,7 @@ from corehr.hr.job_management.job_grades import JOB_GRADE
 from corehr.hr.job_management.job_levels import JOB_LEVEL
 from corehr.hr.job_management.jobs import JOB
 from corehr.hr.job_management.positions import POSITION
+from corehr.hr.leave.work_calendars import WORK_CALENDAR
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.organization.companies import COMPANY
@@ -49,6 +50,7 @@ REFERENCES: Final[Mapping[str, str]] = {
     "company_id": COMPANY.kind,
     "service_company_id": COMPANY.kind,
     "position_id": POSITION.kind,
+    "working_calendar_id": WORK_CALENDAR.kind,
 }
 """The entity kind that each reference field refers to."""
 
@@ -134,12 +136,12 @@ class Case:
         day, (timelines, contract_ids) = self.request.effective_date, self.agreed
         contract = contracts.find_in_force(timelines, contract_ids, day)
         merged: dict[str, Any] = dict(contract.body) if contract else {}
-        for key in (
-            (job_datas.KIND, self.employment.job_data_id),
-            (employments.KIND, self.employment.id),
-            (probation.KIND, self.employment.id),
+        for timeline in (
+            self.job_data,
+            timelines.get((employments.KIND, self.employment.id), ()),
+            probation.with_starts(timelines.get((probation.KIND, self.employment.id), ())),
         ):
-            version = version_as_of(timelines.get(key, ()), day)
+            version = version_as_of(timeline, day)
             merged.update(version.body if version else {})
         return merged
 
@@ -211,10 +213,10 @@ class Case:
 
 
 def is_same_value(field: str, a: Any, b: Any) -> bool:
-    """Return whether two values of a field are equal: hours as numbers, list fields in any order, "" as None."""
+    """Return whether two values of a field are equal: hours as numbers, lists in any order, "" as None."""
     if field == "weekly_working_hours" and a and b:
         return parse_hours(a) == parse_hours(b)
-    if field in ("cost_center_rates", "custom_fields") and isinstance(a, list) and isinstance(b, list):
+    if isinstance(a, list) and isinstance(b, list):
         return sorted(map(repr, a)) == sorted(map(repr, b))
     return a == b or (a in (None, "") and b in (None, ""))
 

@@ -30,6 +30,13 @@ from corehr.hr.job_changes.rules.targets import (
     reference_is_not_active,
     reporting_line_is_circular,
 )
+from corehr.hr.job_changes.rules.values import (
+    custom_field_is_given_twice,
+    custom_field_is_not_settable,
+    custom_field_is_unknown,
+    custom_value_is_invalid,
+    option_is_unknown,
+)
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.organization import cost_centers, locations
 from corehr.hr.violations import employment_is_missing, employment_is_outside_data_range, is_employed_today
@@ -266,6 +273,19 @@ CREATE: Rulebook[Case] = Rulebook(
         Rule(1162002, has_later_job_data, "a version of the job data begins later", "doc"),
         Rule(INVALID_FIELD, dotted_manager_is_cleared_and_set, "the flag empties it, a target sets it", "doc"),
         Rule(INVALID_FIELD, probation_flag_is_contradictory, "true without an end date, or false with one", "doc"),
+        Rule(INVALID_FIELD, custom_field_is_unknown, "employments have no custom field of this name"),
+        Rule(INVALID_FIELD, custom_field_is_given_twice, "one custom field twice among the targets or the originals"),
+        Rule(
+            INVALID_FIELD,
+            custom_field_is_not_settable,
+            "of a type for which the guide has no value in a job change, such as a lookup, or read-only",
+            "doc",
+        ),
+        Rule(
+            INVALID_FIELD,
+            custom_value_is_invalid,
+            "no value of the field: text length, link, number, option, date; an empty text empties the field",
+        ),
         Rule(1160600, has_no_target, "no target field and no flag is given", "doc"),
         Rule(1160700, originals_are_stale, "a given original is not the value in force on the effective date", "doc"),
         Rule(1160601, changes_no_value, "every target has its current value or may not change alone"),
@@ -311,6 +331,13 @@ CREATE: Rulebook[Case] = Rulebook(
             reference_is_invalid_field("position_id", "target_position"),
             "it does not exist or is disabled",
         ),
+        Rule(
+            INVALID_FIELD,
+            reference_is_invalid_field("working_calendar_id", "target_working_calendar"),
+            "it does not exist or is disabled",
+        ),
+        Rule(INVALID_FIELD, option_is_unknown("work_shift"), "not an option of `work_shift` of job data"),
+        Rule(INVALID_FIELD, option_is_unknown("compensation_type"), "not an option of `compensation_type` of job data"),
         Rule(1163000, reference_is_not_active("department_id", "department"), "it is disabled on that day or later"),
         Rule(
             1163001, reference_is_not_active("work_location_id", "work_location"), "it is disabled on that day or later"

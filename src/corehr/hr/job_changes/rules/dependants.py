@@ -1,6 +1,6 @@
 """What follows from a job change: what its flags say, and values that do not outlive the value they belong to.
 
-A subtype belongs to an employee type and a pathway to a job level; the end of a probation needs a start.
+A subtype belongs to an employee type, and a pathway to a job level.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,6 @@ def find_dependants(
         dependants[DOTTED_MANAGER] = None
     if request.probation_exist is False:
         dependants |= {"probation_start_date": None, "probation_end_date": None}
-    elif targets.get("probation_end_date") and not is_on_probation(current, request.effective_date):
-        dependants["probation_start_date"] = request.effective_date
     subtype, pathway = values.get("employee_subtype_id"), values.get("pathway_id")
     subtypes, pathways = (employee_type or {}).get("subtype_ids", ()), (level or {}).get("pathway_ids") or ()
     if "employee_subtype_id" not in targets and subtype and employee_type is not None and subtype not in subtypes:
@@ -34,9 +32,3 @@ def find_dependants(
     if "pathway_id" not in targets and pathway and pathways and pathway not in pathways:
         dependants["pathway_id"] = pathways[0] if len(pathways) == 1 else None
     return dependants
-
-
-def is_on_probation(values: Body, day: str) -> bool:
-    """Return whether an employee with these values is on probation on a day."""
-    end = values.get("probation_end_date")
-    return bool(values.get("probation_start_date")) and (end is None or end >= day)
