@@ -32,6 +32,9 @@ DOTTED_MANAGER: Final = "dotted_manager_id"
 REPORTING_LINES: Final = (DIRECT_MANAGER, DOTTED_MANAGER)
 """The kinds of reporting line, each named as the job-data field that holds the manager. Each kind has its own lock."""
 
+CUSTOM_FIELDS: Final = "custom_fields"
+"""The field that holds the company's own fields, as `{custom_api_name, value}`."""
+
 TERMINATED: Final = "terminated"
 """`employment_status` of an employment that has ended; an employment without the field has not ended."""
 
@@ -200,14 +203,21 @@ def terminate(tx: Tx, id: str, last_day: IsoDate, cause: Cause) -> None:
 def _emit_updated(tx: Tx, id: str, before: Timeline, after: Timeline) -> None:
     """Emit the fields that differ on any day. Only days on which a version begins need to be compared."""
     days = {version.valid_from for version in (*before, *after)}
-    fields = {field for day in days for field in changed_fields(_body_as_of(before, day), _body_as_of(after, day))}
+    fields = {
+        field for day in days for field in changed_fields(*(_fields_as_of(side, day) for side in (before, after)))
+    }
     if fields:
         tx.emit(events.updated(id, sorted(fields)))
 
 
-def _body_as_of(timeline: Timeline, day: IsoDate) -> Mapping[str, Any]:
+def _fields_as_of(timeline: Timeline, day: IsoDate) -> Mapping[str, Any]:
+    """Return the fields of an employment on a day by their names in events, where a custom field has its own."""
     version = version_as_of(timeline, day)
-    return version.body if version else {}
+    if version is None:
+        return {}
+    custom_fields = version.body.get(CUSTOM_FIELDS) or ()
+    fields = {name: value for name, value in version.body.items() if name != CUSTOM_FIELDS}
+    return fields | {field["custom_api_name"]: field["value"] for field in custom_fields}
 
 
 def insert_reporting_lines(tx: Tx, source_id: str, lines: Sequence[Mapping[str, Any]]) -> None:
