@@ -1,5 +1,10 @@
 """Direct job changes: every event that an app receives, in order."""
 
+from corehr.engines.custom_fields import FieldDefinition, FieldType
+from corehr.hr.basic_data import custom_fields
+from corehr.hr.job_changes.events import WIRE_TO_FIELD, field_names
+from corehr.hr.job_changes.records import EMPLOYMENT_FIELDS
+from corehr.spec import loader
 from tests.hr.event_sequences.event_bodies import (
     employment_updated,
     job_change,
@@ -216,3 +221,30 @@ def test_what_differs_on_past_days_is_reported(trace):
     trace.new_events(at=THURSDAY_0)
     assert world.revoke(id).data["result"] is True
     assert ("employment.updated_v1", employment_updated(employment, "seniority_date")) in trace.new_events()
+
+
+def test_a_custom_field_is_reported_by_its_own_name(trace):
+    world, employment = trace.world, trace.world.employment("active")
+    name = "custom_field_9__c"
+    definition = FieldDefinition(name, FieldType.TEXT)
+    world.in_transaction(lambda tx: custom_fields.create(tx, "employment", definition, "昵称", "Nickname"))
+    value = {"custom_api_name": name, "value": '"Lily"'}
+    info = {"target_employment_change": {"seniority_date": "2020-01-01", "custom_fields": [value]}}
+    id = world.create_job_change(employment["id"], info).data["job_change_id"]
+    change = job_change(id, employment, "2026-01-05", fields=[name, "seniority_date"])
+    assert trace.new_events() == [
+        *job_change_statuses(change, 0, 6),
+        ("employee.domain_event_v2", job_change_added(id, employment, MONDAY_10, [name, "seniority_date"])),
+        *job_change_statuses(change, 6, 5),
+        ("job_data.created_v1", {"job_data_id": employment["job_data_id"]}),
+        ("job_data.updated_v1", {"job_data_id": employment["job_data_id"]}),
+        ("employment.updated_v1", employment_updated(employment, name, "seniority_date")),
+        ("job_data.changed_v1", job_data_changed(id, employment)),
+    ]
+
+
+def test_every_field_that_a_job_change_can_set_is_reported_by_a_name_of_its_page():
+    [info] = [field for field in loader.load().operations["v1.job_change.create"].body if field.name == "transfer_info"]
+    [own_names] = [field.fields for field in info.fields if field.name == "target_employment_change"]
+    names = {field.name for field in (*info.fields, *own_names)}
+    assert set(field_names(dict.fromkeys([*WIRE_TO_FIELD.values(), *EMPLOYMENT_FIELDS]))) <= names
