@@ -1,4 +1,4 @@
-"""Each kind of command: what it acts on is told first, and each event after what it follows from."""
+"""Each kind of command: its events begin with the record that it acts on, and each follows its cause."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from tests.world import World
 STATUS_FIELDS = ("status", "node_status", "checklist_status", "sub_event_type")
 
 
-def told(events: Sequence[tuple[str, Any]]) -> list[str]:
+def summarize(events: Sequence[tuple[str, Any]]) -> list[str]:
     """Return the subject of each event in order, with its new status where it has one; version 1 is left out."""
     lines = []
     for type, body in events:
@@ -63,16 +63,16 @@ TAKES_EFFECT = [
 ]
 
 
-def test_a_direct_change_is_told_then_its_effect_then_its_completion(trace: EventTrace, target):
+def test_a_direct_change_is_reported_then_its_effect_then_its_completion(trace: EventTrace, target):
     trace.world.create_job_change(trace.world.employment("active")["id"], target).assert_ok()
-    assert told(trace.new_events()) == ["job_change.status_updated 6", "employee.domain_event 5001", *TAKES_EFFECT]
+    assert summarize(trace.new_events()) == ["job_change.status_updated 6", "employee.domain_event 5001", *TAKES_EFFECT]
 
 
-def test_a_change_is_told_before_the_approval_that_it_starts_from_the_process_down(trace: EventTrace, target):
+def test_a_change_is_reported_before_the_approval_that_it_starts_from_the_process_down(trace: EventTrace, target):
     flow = create_approval(trace.world, ["hr_partner"])
     employment_id = trace.world.employment("active")["id"]
     created = trace.world.create_job_change(employment_id, target, effective_date="2026-01-08", **flow).data
-    assert told(trace.new_events()) == [
+    assert summarize(trace.new_events()) == [
         "job_change.status_updated 1",
         "employee.domain_event 5001",
         "process.status.update 1",
@@ -82,7 +82,7 @@ def test_a_change_is_told_before_the_approval_that_it_starts_from_the_process_do
     ]
 
     trace.world.revoke(created["job_change_id"]).assert_ok()
-    assert told(trace.new_events()) == [
+    assert summarize(trace.new_events()) == [
         "job_change.status_updated 2",
         "employee.domain_event 5003",
         "process.status.update 4",
@@ -92,10 +92,10 @@ def test_a_change_is_told_before_the_approval_that_it_starts_from_the_process_do
     ]
 
 
-def test_a_change_without_approvers_is_told_before_its_process_and_approved_after_it(trace: EventTrace, target):
+def test_a_change_without_approvers_is_reported_before_its_process_and_approved_after_it(trace: EventTrace, target):
     flow, employment_id = create_approval(trace.world), trace.world.employment("active")["id"]
     trace.world.create_job_change(employment_id, target, effective_date="2026-01-08", **flow).assert_ok()
-    assert told(trace.new_events()) == [
+    assert summarize(trace.new_events()) == [
         "job_change.status_updated 1",
         "employee.domain_event 5001",
         "process.status.update 1",
@@ -105,7 +105,7 @@ def test_a_change_without_approvers_is_told_before_its_process_and_approved_afte
     ]
 
 
-def test_an_answer_is_told_from_the_task_up_and_the_next_node_from_the_node_down(trace: EventTrace, target):
+def test_an_answer_is_reported_from_the_task_up_and_the_next_node_from_the_node_down(trace: EventTrace, target):
     """Of the first two approvers one is enough: the second answers, and the first has nothing to do any more."""
     world = trace.world
     flow = create_approval(world, ["hr_partner", "process_admin"], ["leaver"])
@@ -114,7 +114,7 @@ def test_an_answer_is_told_from_the_task_up_and_the_next_node_from_the_node_down
     first, second, third = world.sandbox("GET", f"records/processes/{process_id}")["tasks"]
     world.answer_task(process_id, second["approver_id"], 3).assert_ok()
     events = trace.new_events()
-    assert told(events) == [
+    assert summarize(events) == [
         "process.approver.updated 3",
         "process.approver.updated 4",
         "process.node.updated 3",
@@ -126,7 +126,7 @@ def test_an_answer_is_told_from_the_task_up_and_the_next_node_from_the_node_down
     assert tasks == [second["approver_id"], first["approver_id"], third["approver_id"]]
 
     world.answer_task(process_id, third["approver_id"], 3).assert_ok()
-    assert told(trace.new_events()) == [
+    assert summarize(trace.new_events()) == [
         "process.approver.updated 3",
         "process.node.updated 3",
         "process.status.update 9",
@@ -136,14 +136,14 @@ def test_an_answer_is_told_from_the_task_up_and_the_next_node_from_the_node_down
     ]
 
 
-def test_a_rejection_is_told_before_the_tasks_that_it_ends_and_the_status_that_follows(trace: EventTrace, target):
+def test_a_rejection_is_reported_before_the_tasks_that_it_ends_and_the_status_that_follows(trace: EventTrace, target):
     world = trace.world
     flow = create_approval(world, ["hr_partner", "process_admin"])
     process_id = world.create_job_change(world.employment("active")["id"], target, **flow).data["process_id"]
     trace.new_events()
     _, second = world.sandbox("GET", f"records/processes/{process_id}")["tasks"]
     world.answer_task(process_id, second["approver_id"], 2).assert_ok()
-    assert told(trace.new_events()) == [
+    assert summarize(trace.new_events()) == [
         "process.approver.updated 2",
         "process.approver.updated 4",
         "process.node.updated 2",
@@ -153,12 +153,12 @@ def test_a_rejection_is_told_before_the_tasks_that_it_ends_and_the_status_that_f
     ]
 
 
-def test_a_revoked_change_is_told_before_what_is_taken_back(trace: EventTrace, target):
+def test_a_revoked_change_is_reported_before_what_is_retracted(trace: EventTrace, target):
     world = trace.world
     id = world.create_job_change(world.employment("active")["id"], target).data["job_change_id"]
     trace.new_events()
     world.revoke(id).assert_ok()
-    assert told(trace.new_events()) == [
+    assert summarize(trace.new_events()) == [
         "job_change.status_updated 2",
         "employee.domain_event 5003",
         "contract.updated",
@@ -167,10 +167,10 @@ def test_a_revoked_change_is_told_before_what_is_taken_back(trace: EventTrace, t
     ]
 
 
-def test_an_offboarding_is_told_before_the_end_date_and_its_effect_before_the_contract(trace: EventTrace):
+def test_an_offboarding_is_reported_before_the_end_date_and_its_effect_before_the_contract(trace: EventTrace):
     world = trace.world
     id = create_offboarding(world, world.employment("active")["id"], "2026-01-08")
-    assert told(trace.new_events()) == [
+    assert summarize(trace.new_events()) == [
         "offboarding.status_updated 1",
         "offboarding.updated ['offboarding_date']",
         "offboarding.status_updated 6",
@@ -179,13 +179,13 @@ def test_an_offboarding_is_told_before_the_end_date_and_its_effect_before_the_co
     ]
 
     edit_ok(world, id, {"offboarding_date": "2026-01-07"})
-    assert told(trace.new_events()) == [
+    assert summarize(trace.new_events()) == [
         "offboarding.updated ['offboarding_date']",
         "employment.updated ['expiration_time']",
     ]
 
     trace.at(THURSDAY_10)
-    assert told(trace.new_events(at=THURSDAY_0)) == [
+    assert summarize(trace.new_events(at=THURSDAY_0)) == [
         "offboarding.status_updated 3",
         "employment.updated ['employment_status']",
         "employment.resigned",
@@ -193,7 +193,7 @@ def test_an_offboarding_is_told_before_the_end_date_and_its_effect_before_the_co
     ]
 
     revoke_ok(world, id)
-    assert told(trace.new_events()) == [
+    assert summarize(trace.new_events()) == [
         "offboarding.updated ['status']",
         "offboarding.status_updated 5",
         "employee.domain_event 7002",
@@ -203,10 +203,10 @@ def test_an_offboarding_is_told_before_the_end_date_and_its_effect_before_the_co
     ]
 
 
-def test_an_approved_withdrawal_is_told_before_the_approval_that_it_revokes(trace: EventTrace):
+def test_an_approved_withdrawal_is_reported_before_the_approval_that_it_revokes(trace: EventTrace):
     world = trace.world
     world.approve(fact_of(world, "under_withdrawal", "approval_process_id"))
-    assert told(trace.new_events())[-8:] == [
+    assert summarize(trace.new_events())[-8:] == [
         "process.status.update 9",
         "process.updated 9",
         "offboarding.updated ['status']",
@@ -218,9 +218,9 @@ def test_an_approved_withdrawal_is_told_before_the_approval_that_it_revokes(trac
     ]
 
 
-def test_a_withdrawn_onboarding_is_told_before_its_flow(trace: EventTrace):
+def test_a_withdrawn_onboarding_is_reported_before_its_flow(trace: EventTrace):
     withdraw_ok(trace.world, id_of(trace.world, "preboarding"))
-    assert told(trace.new_events()) == [
+    assert summarize(trace.new_events()) == [
         "pre_hire.updated ['onboarding_status', 'withdrawn_reason']",
         "pre_hire.onboarding_task_changed",
     ]
