@@ -30,7 +30,7 @@ from corehr.kernel.statements import (
 KIND: Final = "job_data"
 FORM: Final = "job_data"
 OPTION_FIELDS: Final[Mapping[str, FieldDefinition]] = {
-    name: FieldDefinition(name, FieldType.OPTION, options=frozenset(options))
+    name: FieldDefinition(name, FieldType.OPTION, options=options)
     for name, options in (
         ("work_shift", ("work_shift", "non_work_shift")),
         ("compensation_type", ("salary", "hourly", "daily")),
