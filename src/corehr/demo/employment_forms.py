@@ -36,7 +36,8 @@ def create_all(tx: Tx, build: DemoBuild) -> None:
 def _create_custom_fields(tx: Tx, build: DemoBuild) -> None:
     for number, (name, zh, en, kind, attributes) in enumerate(CUSTOM_FIELDS, 1):
         field_name, options = f"custom_field_{number}__c", attributes.get("options", ())
-        custom_fields.create(tx, employments.FORM, FieldDefinition(field_name, kind, **attributes), zh, en)
+        definition = FieldDefinition(field_name, kind, **attributes)
+        custom_fields.create(tx, employments.FORM, definition, zh, en)
         build.register("employment_fields", name, field_name, field_name=field_name, options=list(options))
 
 

@@ -595,7 +595,7 @@ CASES = [
     RuleCase(1163020, "cost_center_disabled", shares(("disabled", 100)), shares(("leaf", 100))),
     RuleCase(1163020, "cost_center_starts_later", shares(("future", 100)), shares(("leaf", 100))),
     RuleCase(1163026, "cost_center_disabled_later", shares(("disabled_next_month", 100)), shares(("leaf", 100))),
-    RuleCase(1165001, "gap_between_contracts", contract(2, 400, "contract"), contract(1, 400, "contract")),
+    RuleCase(1165001, "contract_after_the_end", contract(1, 400, "contract"), contract(0, 400, "contract")),
     RuleCase(
         1165002,
         "probation_ends_before",

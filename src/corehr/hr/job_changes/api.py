@@ -11,8 +11,8 @@ from corehr.hr.job_changes import commands, recipes, records, transfer_types
 from corehr.hr.job_changes.records import Status
 from corehr.hr.job_changes.row import JobChange
 from corehr.hr.job_changes.rules import custom_values
-from corehr.hr.job_changes.rules.case import CreateJobChange
 from corehr.hr.job_changes.rules.create import CREATE
+from corehr.hr.job_changes.rules.request import CreateJobChange
 from corehr.hr.job_changes.rules.revoke import REVOKE
 from corehr.kernel.clock import IsoDate, epoch_millis, parse_timestamp
 from corehr.kernel.db import Tx, to_row
@@ -69,25 +69,22 @@ def create_v1(tx: Tx, call: Call) -> JsonObject:
     """POST v1/job_changes."""
     body = call.body
     info = body["transfer_info"]
-    clears_dotted_manager = info.get("target_dotted_manager_clean")
     custom_targets, custom_originals = (custom_values.read(tx, info, side) for side in ("target", "original"))
-    targets = {**_read_side(info, "target"), **custom_values.by_key(custom_targets)}
-    if clears_dotted_manager:
-        targets.pop("dotted_manager_id", None)
     request = CreateJobChange(
         mode=body["transfer_mode"],
         employment_id=body.get("employment_id"),
         transfer_type=body.get("transfer_type_unique_identifier"),
         effective_date=body["effective_date"],
         flow_id=body.get("flow_id"),
-        targets=targets,
+        targets={**_read_side(info, "target"), **custom_values.by_key(custom_targets)},
         originals={**_read_side(info, "original"), **custom_values.by_key(custom_originals)},
         remark=info.get("remark"),
         offer_info=info.get("offer_info"),
-        dotted_manager_clean=clears_dotted_manager,
+        dotted_manager_clean=info.get("target_dotted_manager_clean"),
         probation_exist=info.get("probation_exist"),
+        app_id=call.app_id,
         transfer_key=body.get("transfer_key"),
-        initiator_id=body.get("initiator_id"),
+        initiator_id=body.get("initiator_id") or None,
         custom_values=(*custom_targets, *custom_originals),
     )
     return _to_response(tx, commands.create(tx, request, call.data_range))
@@ -143,7 +140,8 @@ def _transfer_info(tx: Tx, job_change: JobChange) -> JsonObject:
     if job_change.probation_exist is not None:
         info["probation_exist"] = bool(job_change.probation_exist)
     for side, values in (("original", job_change.originals), ("target", job_change.targets)):
-        info.update((wire, values[field]) for wire, field in _FIELDS_BY_SIDE[side] if field in values)
+        # None: the change empties the field
+        info.update((wire, values[field] or "") for wire, field in _FIELDS_BY_SIDE[side] if field in values)
         employment_change = {f: v for f, v in values.items() if f in records.EMPLOYMENT_FIELDS}
         if rendered := custom_values.render(tx, values):
             employment_change["custom_fields"] = rendered

@@ -32,7 +32,7 @@ def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | 
         **row,
         **(versions.to_record(timeline, as_of) or {}),
         "job_data": versions.to_record(job_data, as_of),
-        "probation": versions.to_record(probation_timeline, as_of),
+        "probation": versions.to_record(probation.with_starts(probation_timeline), as_of),
         "contract_ids": contracts.list_ids(tx, id),
         "offboarding_ids": [r.id for r in offboardings.list_by_employment(tx, id)],
     }

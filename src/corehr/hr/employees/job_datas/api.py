@@ -97,6 +97,7 @@ def _items(tx: Tx, call: Call, day: IsoDate, ids: Sequence[str]) -> list[JsonObj
         id: _select_versions(call.body, timelines.get((records.KIND, p.job_data_id), ()), day)
         for id, p in employment_by_id.items()
     }
+    probations = {id: probation.with_starts(timelines.get((probation.KIND, id), ())) for id in versions_by_id}
     managers = employments.get_many(
         tx,
         sorted(
@@ -112,10 +113,7 @@ def _items(tx: Tx, call: Call, day: IsoDate, ids: Sequence[str]) -> list[JsonObj
     return [
         {
             "employment_id": id,
-            "job_datas": [
-                _job_data(employment_by_id[id], v, timelines.get((probation.KIND, id), ()), managers)
-                for v in versions_by_id[id]
-            ],
+            "job_datas": [_job_data(employment_by_id[id], v, probations[id], managers) for v in versions_by_id[id]],
         }
         for id in sorted(versions_by_id)
         if versions_by_id[id]

@@ -50,7 +50,7 @@ def option_is_unknown(field: str) -> Callable[[Case], Mapping[str, str] | None]:
     """Make a violation for a target that is not an option of a field of job data."""
 
     def violation(c: Case) -> Mapping[str, str] | None:
-        value = c.request.targets.get(field)
+        value = c.new_values.get(field)
         if not value or value in job_datas.get_option_fields(c.tx)[field].options:
             return None
         return {"field": f"transfer_info.target_{field}", "description": f"{value} is not an option of {field}"}
