@@ -85,9 +85,9 @@ def retract(tx: Tx, id: str, cause: Cause) -> None:
     if signing_cause != cause:
         tx.emit(events.updated(id))
         return
+    tx.emit(events.deleted(id))
     for entry in versions.list_entries(tx, KIND, id):
         _reassign_entry(tx, id, entry)
-    tx.emit(events.deleted(id))
 
 
 def apply_terms(tx: Tx, employment_id: str, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:

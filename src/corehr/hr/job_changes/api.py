@@ -8,6 +8,7 @@ from corehr.engines.effective_dating import DailyJob
 from corehr.engines.feature import Feature
 from corehr.engines.record_views import view_row
 from corehr.hr.job_changes import commands, recipes, records, transfer_types
+from corehr.hr.job_changes.events import WIRE_TO_FIELD
 from corehr.hr.job_changes.records import Status
 from corehr.hr.job_changes.row import JobChange
 from corehr.hr.job_changes.rules import custom_values
@@ -27,38 +28,6 @@ STATUS_CODES: Final = {
     Status.NO_NEED_APPROVAL: 5,
 }
 """The statuses as numbered in responses of version 1."""
-
-WIRE_TO_FIELD: Final[Mapping[str, str]] = {
-    "department": "department_id",
-    "work_location": "work_location_id",
-    "direct_manager": "direct_manager_id",
-    "dotted_manager": "dotted_manager_id",
-    "job": "job_id",
-    "job_family": "job_family_id",
-    "job_level": "job_level_id",
-    "workforce_type": "employee_type_id",
-    "employee_subtype": "employee_subtype_id",
-    "company": "company_id",
-    "contract_number": "contract_number",
-    "contract_type": "contract_type",
-    "duration_type": "duration_type",
-    "signing_type": "signing_type",
-    "contract_start_date": "contract_start_date",
-    "contract_end_date": "contract_end_date",
-    "working_hours_type": "working_hours_type_id",
-    "working_calendar": "working_calendar_id",
-    "probation_end_date": "probation_end_date",
-    "weekly_working_hours": "weekly_working_hours",
-    "work_shift": "work_shift",
-    "cost_center_rate": "cost_center_rates",
-    "job_grade": "job_grade_id",
-    "compensation_type": "compensation_type",
-    "service_company": "service_company_id",
-    "position": "position_id",
-    "social_security_city": "social_security_city_id",
-    "pathway": "pathway_id",
-}
-"""Maps the page's name of a field, without `original_` or `target_`, to our name."""
 
 _FIELDS_BY_SIDE: Final = {
     side: [(f"{side}_{wire}", field) for wire, field in WIRE_TO_FIELD.items()] for side in ("original", "target")

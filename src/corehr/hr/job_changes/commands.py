@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from msgspec.structs import replace
-
 from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.approvals import ProcessStatus
@@ -39,11 +37,9 @@ def create(tx: Tx, request: CreateJobChange, data_range: DataRange) -> JobChange
             return existing
     case = _lock_and_load(tx, request, data_range)
     CREATE.check(case)
-    job_change, is_approved = _new_job_change(case), False
-    if request.mode == records.MODE_APPROVAL:
-        job_change, is_approved = _start_approval(case, job_change)
+    job_change = _new_job_change(case)
     records.insert(tx, job_change)
-    if is_approved:
+    if job_change.process_id and _start_approval(case, job_change, job_change.process_id) is ProcessStatus.FINISHED:
         job_change = records.set_status(tx, job_change, Status.APPROVED)
     return _apply_if_due(tx, job_change, case.employment)
 
@@ -75,8 +71,8 @@ def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> None:
     )
     case = RevokeCase(tx, job_change, employment, data_range, operator_id, managers_above)
     REVOKE.check(case)
-    _retract(tx, case.job_change, case.job_change.employment_id)
     _withdraw(tx, case.job_change, operator_id)
+    _retract(tx, case.job_change, case.job_change.employment_id)
 
 
 def _managers_above_without(tx: Tx, job_change: JobChange, employment: employments.Employment) -> frozenset[str]:
@@ -116,7 +112,7 @@ def _new_job_change(case: Case) -> JobChange:
         transfer_type=request.transfer_type,
         transfer_reason=None,
         flow_id=None if is_direct else request.flow_id,
-        process_id=None,
+        process_id=None if is_direct else tx.new_id(),
         effective_date=request.effective_date,
         # the effective date begins in the time zone of the work location before the change
         zone=locations.time_zone_of(tx, case.referenced_body("work_location_id", case.current)),
@@ -138,10 +134,10 @@ def _new_job_change(case: Case) -> JobChange:
     )
 
 
-def _start_approval(case: Case, job_change: JobChange) -> tuple[JobChange, bool]:
-    """Start the approval of a new job change; return it with its process, and whether nobody needs to approve it."""
+def _start_approval(case: Case, job_change: JobChange, process_id: str) -> ProcessStatus:
+    """Start the approval of a new job change; return its status, FINISHED if nobody needs to approve it."""
     assert case.flow is not None
-    process_id, status = processes.start(
+    _, status = processes.start(
         case.tx,
         case.request.flow_id or "",
         case.flow,
@@ -149,8 +145,9 @@ def _start_approval(case: Case, job_change: JobChange) -> tuple[JobChange, bool]
         case.employment.id,
         case.current.get(employments.DIRECT_MANAGER),
         case.request.initiator_id,
+        id=process_id,
     )
-    return replace(job_change, process_id=process_id), status is ProcessStatus.FINISHED
+    return status
 
 
 def _to_int(value: bool | None) -> int | None:
@@ -198,17 +195,19 @@ def _case_of(tx: Tx, job_change: JobChange, employment: employments.Employment) 
 
 def _withdraw(tx: Tx, job_change: JobChange, operator_id: str | None) -> None:
     """Cancel the change and its process; `operator_id` is None if nobody asked for it."""
+    records.mark_revoked(tx, job_change, operator_id)
     if job_change.process_id:
         processes.cancel(tx, job_change.process_id)
-    records.mark_revoked(tx, job_change, operator_id)
 
 
 def _apply_if_due(tx: Tx, job_change: JobChange, employment: employments.Employment) -> JobChange:
     """Apply the change if it is ready and its effective date has begun in its time zone; return the job change."""
     if not _is_due(tx, job_change):
         return job_change
+    job_change = records.set_status(tx, job_change, Status.TRANSFORMED)
     _apply(tx, job_change, employment)
-    return records.mark_effective(tx, job_change, employment.job_data_id)
+    records.complete(tx, job_change, employment.job_data_id)
+    return job_change
 
 
 def _apply(tx: Tx, job_change: JobChange, employment: employments.Employment) -> None:

@@ -232,20 +232,13 @@ def insert(tx: Tx, job_change: JobChange) -> None:
     )
     if number := job_change.targets.get(employments.EMPLOYEE_NUMBER):
         employments.hold_numbers(tx, job_change.id, job_change.employment_id, [number])
-    _emit_status_changed(tx, job_change)
-    tx.emit(
-        events.employee_domain_event(
-            job_change,
-            events.JOB_CHANGE_ADDED,
-            job_change.initiator_id,
-            tx.recorded_at,
-            sorted(job_change.targets),
-        )
-    )
+    _emit_status_changed(tx, job_change, None)
+    _emit_domain_event(tx, job_change, events.JOB_CHANGE_ADDED, job_change.initiator_id)
 
 
 def set_status(tx: Tx, job_change: JobChange, status: Status) -> JobChange:
-    """Set the status; a change that is no longer pending loses its target reporting lines and employee number."""
+    """Set the status; a change that will not take effect loses its target reporting lines and employee number."""
+    original_status = job_change.status
     job_change = replace(job_change, status=status.value, updated_at=tx.recorded_at)
     tx.execute(
         _UPDATE_STATUS,
@@ -254,21 +247,21 @@ def set_status(tx: Tx, job_change: JobChange, status: Status) -> JobChange:
         process_id=job_change.process_id,
         updated_at=tx.recorded_at,
     )
-    if status not in PENDING_STATUSES:
+    if status not in ACTIVE_STATUSES:
         _release_targets(tx, job_change)
-    _emit_status_changed(tx, job_change)
+    _emit_status_changed(tx, job_change, original_status)
     return job_change
 
 
-def mark_effective(tx: Tx, job_change: JobChange, job_data_id: str) -> JobChange:
-    """Mark the job change as in effect: its values are part of the job data now."""
-    job_change = set_status(tx, job_change, Status.TRANSFORMED)
+def complete(tx: Tx, job_change: JobChange, job_data_id: str) -> None:
+    """End the effect of a job change: its values, reporting lines and number among them, are those of the employee."""
+    _release_targets(tx, job_change)
     tx.emit(events.job_data_changed(job_change, job_data_id))
-    return job_change
 
 
 def mark_revoked(tx: Tx, job_change: JobChange, operator_id: str | None) -> JobChange:
     """Mark the job change as revoked, with the time and the operator, None if it was the system."""
+    original_status = job_change.status
     job_change = replace(
         job_change,
         status=Status.CANCELLED.value,
@@ -285,12 +278,8 @@ def mark_revoked(tx: Tx, job_change: JobChange, operator_id: str | None) -> JobC
         revoked_at=job_change.revoked_at,
     )
     _release_targets(tx, job_change)
-    _emit_status_changed(tx, job_change)
-    tx.emit(
-        events.employee_domain_event(
-            job_change, events.JOB_CHANGE_REVOKED, operator_id, tx.recorded_at, sorted(job_change.targets)
-        )
-    )
+    _emit_status_changed(tx, job_change, original_status)
+    _emit_domain_event(tx, job_change, events.JOB_CHANGE_REVOKED, operator_id)
     return job_change
 
 
@@ -316,9 +305,15 @@ def _release_targets(tx: Tx, job_change: JobChange) -> None:
         employments.release_numbers(tx, job_change.id)
 
 
-def _emit_status_changed(tx: Tx, job_change: JobChange) -> None:
-    for event in events.status_changed(job_change):
+def _emit_status_changed(tx: Tx, job_change: JobChange, original_status: str | None) -> None:
+    fields = events.field_names(job_change.targets)
+    for event in events.status_changed(job_change, original_status, fields):
         tx.emit(event)
+
+
+def _emit_domain_event(tx: Tx, job_change: JobChange, sub_event_type: int, operator_id: str | None) -> None:
+    fields = events.field_names(job_change.targets)
+    tx.emit(events.employee_domain_event(job_change, sub_event_type, operator_id, tx.recorded_at, fields))
 
 
 _STATUS_EVENTS: Final = ("corehr.job_change.status_updated_v2", "corehr.job_change.updated_v1")
@@ -327,6 +322,6 @@ EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {
     "insert": ("corehr.employee.domain_event_v2", *_STATUS_EVENTS),
     "set_status": _STATUS_EVENTS,
     "mark_revoked": ("corehr.employee.domain_event_v2", *_STATUS_EVENTS),
-    "mark_effective": (*_STATUS_EVENTS, "corehr.job_data.changed_v1"),
+    "complete": ("corehr.job_data.changed_v1",),
 }
 """The events that each function above emits when it changes rows; the other functions emit none."""

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline, changed_fields, version_as_of
+from corehr.hr.basic_data import custom_fields
 from corehr.hr.employees.employments import events
 from corehr.kernel.clock import FOREVER, IsoDate, next_day
 from corehr.kernel.db import Row, Tx
@@ -224,14 +225,17 @@ def terminate(tx: Tx, id: str, last_day: IsoDate, cause: Cause) -> None:
 def _emit_updated(tx: Tx, id: str, before: Timeline, after: Timeline) -> None:
     """Emit the fields that differ on any day. Only days on which a version begins need to be compared."""
     days = {version.valid_from for version in (*before, *after)}
-    fields = {field for day in days for field in changed_fields(_body_as_of(before, day), _body_as_of(after, day))}
+    fields = {
+        field for day in days for field in changed_fields(*(_fields_as_of(side, day) for side in (before, after)))
+    }
     if fields:
         tx.emit(events.updated(id, sorted(fields)))
 
 
-def _body_as_of(timeline: Timeline, day: IsoDate) -> Mapping[str, Any]:
+def _fields_as_of(timeline: Timeline, day: IsoDate) -> Mapping[str, Any]:
+    """Return the fields of an employment on a day by their names in events, where a custom field has its own."""
     version = version_as_of(timeline, day)
-    return version.body if version else {}
+    return {custom_fields.name_of(key): value for key, value in version.body.items()} if version else {}
 
 
 def hold_numbers(tx: Tx, source_id: str, employment_id: str, numbers: Iterable[str]) -> None:
