@@ -199,7 +199,7 @@ def test_an_empty_attachment_is_none_and_a_locked_field_is_refused_with_any_valu
 # -- the response ------------------------------------------------------------------------------------------------
 
 
-def test_the_response_tells_what_is_stored_under_the_names_that_were_sent(world):
+def test_the_response_has_what_is_stored_under_the_names_that_were_sent(world):
     id, number, several, time = (
         fact_of(world, "Approved"),
         *(field(world, n) for n in ("number", "multi_enum", "date_time")),
