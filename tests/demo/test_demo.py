@@ -210,6 +210,7 @@ def test_offboardings_have_the_status_of_their_name(world):
         assert record["status"] == (name if name[0].isupper() else "Approved")
         assert record["offboarding_date"] == facts["offboarding_date"]
         assert ("edit_date" in facts) == name[0].islower()
+        assert facts.get("edit_date") != facts["offboarding_date"]
     assert len(statuses) == 6
 
 

@@ -206,7 +206,10 @@ def test_fields_that_are_emptied_are_reported(trace):
     ).data["job_change_id"]
     domain = next(body for type, body in trace.new_events() if type == "employee.domain_event_v2")
     assert domain == job_change_added(
-        id, employment, MONDAY_10, ["probation_exist", "target_department", "target_dotted_manager", "target_probation_end_date"]
+        id,
+        employment,
+        MONDAY_10,
+        ["probation_exist", "target_department", "target_dotted_manager", "target_probation_end_date"],
     )
 
 
