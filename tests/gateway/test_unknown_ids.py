@@ -213,8 +213,9 @@ def test_an_operation_without_id_types_has_no_such_error():
 def test_a_corehr_id_that_names_nobody_keeps_the_operations_own_code(world, operation, field, code):
     people_admin = ["people_admin_id"] if operation.split(".")[1] == "job_change" else []  # the platform has no code
     section = "query" if operation == "v2.approver.list" else "body"
+    ids = Ids(world, "people_corehr_id", "people_corehr_department_id")
     for user_id_type in (*people_admin, "people_corehr_id"):
-        ids = Ids(world, user_id_type, "people_corehr_department_id")
+        ids.types["user_id_type"] = user_id_type
         for unknown in (GONE, "ou_nobody"):
             assert send_with_id(ids, operation, (section, (field,), ""), unknown).code == code
     send(ids, operation, *valid_request(operation, ids)).assert_ok()
