@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from corehr.engines.custom_fields import FieldDefinition, FieldType, InvalidValue, decode, encode, referenced_ids
 from corehr.kernel.db import encode_json
 
-OPTIONS = frozenset({"option_1", "option_2", "项"})
+OPTIONS = ("option_1", "option_2", "项")
 WHOLE = FieldDefinition("whole", FieldType.NUMBER)
 MONEY = FieldDefinition("money", FieldType.NUMBER, decimals=2, digits=8)
 SINGLE_LINE = FieldDefinition("single_line", FieldType.TEXT)

@@ -94,9 +94,7 @@ def _create_form_and_flow(build: DemoBuild, people_by_name: Mapping[str, PersonS
     processes.create_flow(tx, flow_id, "离职审批", "Offboarding approval", nodes)
     for number, (name, zh, en, kind, attributes) in enumerate(CUSTOM_FIELDS, 1):
         field_name, options = f"custom_field_{number}__c", attributes.get("options", ())
-        custom_fields.create(
-            tx, records.FORM, FieldDefinition(field_name, kind, **{**attributes, "options": frozenset(options)}), zh, en
-        )
+        custom_fields.create(tx, records.FORM, FieldDefinition(field_name, kind, **attributes), zh, en)
         build.register("offboarding_fields", name, field_name, field_name=field_name, options=list(options))
 
 

@@ -69,7 +69,7 @@ class FieldDefinition:
     is_url: bool = False
     decimals: int = 0
     digits: int = 18
-    options: frozenset[str] = frozenset()
+    options: tuple[str, ...] = ()
     target_kind: str = ""
     is_list: bool = False
     with_time: bool = False
@@ -133,7 +133,7 @@ def _decode_number(definition: FieldDefinition, text: str) -> Value | InvalidVal
 
 def _decode_option(definition: FieldDefinition, text: str) -> Value | InvalidValue:
     chosen = _decode_list(text) if definition.is_list else [text]
-    if not chosen or not definition.options.issuperset(chosen):
+    if not chosen or not set(definition.options).issuperset(chosen):
         return InvalidValue.NOT_AN_OPTION
     return chosen if definition.is_list else text
 

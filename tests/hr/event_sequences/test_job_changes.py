@@ -138,7 +138,7 @@ def test_with_a_new_contract_a_longer_probation_and_another_number(trace):
     info = {
         "target_contract_start_date": "2026-01-05",
         "target_probation_end_date": "2026-09-30",
-        "target_employment_change": {"employee_number": "E-777"},
+        "target_employment_change": {"employee_number": "E777"},
     }
     fields = ["contract_start_date", "employee_number", "probation_end_date"]
     id = world.create_job_change(employment["id"], info).data["job_change_id"]

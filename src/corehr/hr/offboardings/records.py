@@ -73,33 +73,38 @@ OFFBOARDING_DATE: Final = "offboarding_date"
 EXPLANATION_FIELDS: Final = ("reason_explanation", "employee_reason_explanation")
 FIELD_ALIASES: Final[Mapping[str, str]] = {"reason_for_offboarding": "reason"}
 
-_REASONS = frozenset({"voluntary", "involuntary", "other"}) | frozenset(
-    f"{reason}_saas"
-    for reason in (
-        "accident",
-        "death",
-        "dismissal",
-        "failed_probation_period",
-        "unsatisfactory_performance",
-        "low_productivity",
-        "violation_of_company_regulations",
-        "violation_of_laws",
-        "unsatisfactory_compensation",
-        "long_working_hours",
-        "undesired_role",
-        "disagreement_with_leaders_or_the_management",
-        "limited_career_opportunities",
-        "disagreement_with_company_culture",
-        "organization_adjustment",
-        "contract_expiration",
-        "job_change",
-        "career_change",
-        "family_related_reason",
-        "health_related_reason",
-        "work_location_related_reason",
-    )
+_REASONS = (
+    "voluntary",
+    "involuntary",
+    "other",
+    *(
+        f"{reason}_saas"
+        for reason in (
+            "accident",
+            "death",
+            "dismissal",
+            "failed_probation_period",
+            "unsatisfactory_performance",
+            "low_productivity",
+            "violation_of_company_regulations",
+            "violation_of_laws",
+            "unsatisfactory_compensation",
+            "long_working_hours",
+            "undesired_role",
+            "disagreement_with_leaders_or_the_management",
+            "limited_career_opportunities",
+            "disagreement_with_company_culture",
+            "organization_adjustment",
+            "contract_expiration",
+            "job_change",
+            "career_change",
+            "family_related_reason",
+            "health_related_reason",
+            "work_location_related_reason",
+        )
+    ),
 )
-_BLOCK_REASONS = frozenset({"violation_of_company_regulations", "violation_of_laws", "dishonesty", "other"})
+_BLOCK_REASONS = ("violation_of_company_regulations", "violation_of_laws", "dishonesty", "other")
 _READ_ONLY_FIELDS = (
     "wk_id",
     "wk_tenant_id",
