@@ -114,7 +114,7 @@ _INSERT = insert_into(job_change)
 _SELECT = select_by(job_change, "id")
 _SELECT_BY_KEY = select_by(job_change, "app_id", "transfer_key_hash")
 _SELECT_BY_EMPLOYMENT = statement(
-    sa.select(job_change.c.id, job_change.c.status, job_change.c.effective_date)
+    sa.select(job_change.c.id, job_change.c.employment_id, job_change.c.status, job_change.c.effective_date)
     .where(*matches(job_change, "employment_id"))
     .order_by(job_change.c.id)
 )
@@ -182,13 +182,19 @@ def hash_of_key(transfer_key: str) -> str:
     return sha256(transfer_key.encode(errors="surrogatepass")).hexdigest()
 
 
-def list_agreed(tx: Tx, employment_id: str) -> Sequence[JobChange]:
-    """Return the employment's job changes that are agreed and wait for their day, in the order they take effect."""
+def list_agreed_of(tx: Tx, rows: Sequence[Row]) -> Sequence[JobChange]:
+    """Return the job changes of one employment that are agreed and wait for their day, in the order they take effect.
+
+    `rows` are all that `list_by_employment` has returned; if none of them waits, nothing is read.
+    """
+    employment_id = next((row["employment_id"] for row in rows if row["status"] in READY_STATUSES), None)
+    if employment_id is None:
+        return ()
     return [JobChange(**row) for row in tx.fetch_all(_SELECT_AGREED, employment_id=employment_id)]
 
 
 def list_by_employment(tx: Tx, employment_id: str) -> Sequence[Row]:
-    """Return the employment's job changes, oldest first: rows `{id, status, effective_date}`."""
+    """Return the employment's job changes, oldest first: rows `{id, employment_id, status, effective_date}`."""
     return tx.fetch_all(_SELECT_BY_EMPLOYMENT, employment_id=employment_id)
 
 

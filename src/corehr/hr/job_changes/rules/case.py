@@ -122,8 +122,7 @@ class Case:
     @cached_property
     def agreed(self) -> AgreedTimelines:
         """The timelines, with every agreed change that takes effect before this one."""
-        is_waiting = not self.waits and any(r["status"] in records.READY_STATUSES for r in self.job_changes)
-        waiting = records.list_agreed(self.tx, self.employment.id) if is_waiting else ()
+        waiting = () if self.waits else records.list_agreed_of(self.tx, self.job_changes)
         return apply_agreed(self.employment, self.timelines, self.contract_ids, waiting)
 
     @cached_property

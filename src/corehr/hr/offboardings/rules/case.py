@@ -9,11 +9,12 @@ from corehr.apps.scopes import DataRange
 from corehr.engines import versions
 from corehr.engines.custom_fields import FieldDefinition, InvalidValue, Value, decode, stands_for
 from corehr.engines.entity import EntityStatus, status_as_of
-from corehr.engines.timeline import Timeline
+from corehr.engines.timeline import Timeline, version_as_of
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records as job_changes
+from corehr.hr.job_changes.agreed import apply_agreed
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.organization.departments import DEPARTMENT
@@ -49,6 +50,29 @@ class Case:
     @property
     def employment_ids(self) -> Sequence[str]:
         return [self.offboarding.employment_id]
+
+    @property
+    def employment(self) -> employments.Employment:
+        assert self.employment_or_none is not None, "the rulebook checks the employment first"
+        return self.employment_or_none
+
+    @cached_property
+    def job_changes(self) -> Sequence[Row]:
+        return job_changes.list_by_employment(self.tx, self.employment.id)
+
+    @cached_property
+    def timelines(self) -> Mapping[tuple[str, str], Timeline]:
+        """The timelines of the employment, its job data, probation and contracts, as agreed."""
+        employment, contract_ids = self.employment, contracts.list_ids(self.tx, self.employment.id)
+        timelines = versions.timelines(self.tx, [employment.id, employment.job_data_id, *contract_ids])
+        waiting = job_changes.list_agreed_of(self.tx, self.job_changes)
+        return apply_agreed(employment, timelines, contract_ids, waiting).timelines
+
+    def department_as_of(self, day: IsoDate) -> str | None:
+        """Return the department of the employment on a day, as agreed; before its first day, the first one."""
+        timeline = self.timelines.get((job_datas.KIND, self.employment.job_data_id), ())
+        version = version_as_of(timeline, day) or next(iter(timeline), None)
+        return version.body.get("department_id") if version else None
 
     @cached_property
     def running_approvals(self) -> frozenset[str]:
@@ -120,20 +144,6 @@ class EditCase(Case):
         return str(self.value_after(records.OFFBOARDING_DATE))
 
     @property
-    def employment(self) -> employments.Employment:
-        assert self.employment_or_none is not None, "the rulebook checks the employment first"
-        return self.employment_or_none
-
-    @cached_property
-    def job_changes(self) -> Sequence[Row]:
-        return job_changes.list_by_employment(self.tx, self.employment.id)
-
-    @cached_property
-    def timelines(self) -> Mapping[tuple[str, str], Timeline]:
-        """The timelines of the employment, its probation and its contracts."""
-        return versions.timelines(self.tx, [self.employment.id, *contracts.list_ids(self.tx, self.employment.id)])
-
-    @property
     def probation_start(self) -> IsoDate | None:
         timeline = probation.with_starts(self.timelines.get((probation.KIND, self.employment.id), ()))
         return timeline[-1].body.get("probation_start_date") if timeline else None
@@ -177,7 +187,7 @@ def operator_is_not_employed(c: Case) -> bool:
 
 
 def is_department_in_force(c: Case, last_day: IsoDate, as_of: IsoDate) -> bool:
-    """Return whether the department of the employment on its last day is in force as of a day."""
-    id = job_datas.department_as_of(c.tx, c.offboarding.employment_id, last_day)
+    """Return whether the department that the employment has on its last day is in force as of a day."""
+    id = c.department_as_of(last_day)
     timeline = versions.timeline(c.tx, DEPARTMENT.kind, id) if id else ()
     return status_as_of(timeline, as_of) not in (EntityStatus.MISSING, EntityStatus.INACTIVE)
