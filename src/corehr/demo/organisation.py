@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from corehr.demo.dates import ABROAD_TIME_ZONE, TIME_ZONE
+from corehr.demo.dates import ABROAD_TIME_ZONE, AHEAD_TIME_ZONE, BEHIND_TIME_ZONE, TIME_ZONE
 from corehr.demo.demo_build import DemoBuild
 from corehr.demo.organisation_ids import OrganisationIds
 from corehr.engines.entity import Entity
@@ -84,6 +84,7 @@ class OrganisationSeed:
         self._create_jobs()
         self._create_cost_centers()
         self._create_departments()
+        self._create_locations_abroad()
         return self.organisation
 
     def _create_used_records(self, kind: str) -> None:
@@ -137,6 +138,10 @@ class OrganisationSeed:
             ("disabled", "business_site"),
         ):
             self._create_named_record("locations", name, {"usages": [usage], "zone": TIME_ZONE})
+
+    def _create_locations_abroad(self) -> None:
+        for name, zone in (("work_city_behind", BEHIND_TIME_ZONE), ("work_city_ahead", AHEAD_TIME_ZONE)):
+            self._create_named_record("locations", name, {"usages": list(ALL_LOCATION_USAGES), "zone": zone})
 
     def _create_jobs(self) -> None:
         """Create the jobs `matching` and `mismatching`.
