@@ -6,7 +6,6 @@ from typing import Protocol
 from corehr.apps.scopes import DataRange
 from corehr.hr.employees.employments.records import Employment
 from corehr.hr.employees.job_datas import records as job_datas
-from corehr.kernel import tenants
 from corehr.kernel.db import Tx
 
 
@@ -35,8 +34,8 @@ def employment_is_missing(c: EmploymentCase) -> bool:
 
 
 def employment_is_outside_data_range(c: DataRangeCase) -> bool:
-    """Return whether one of the employments is outside the app's data range today."""
+    """Return whether one of the employments is outside the app's data range today, where it works."""
     if c.data_range.everyone:
         return False
-    today = tenants.today(c.tx)
-    return any(not job_datas.is_in_data_range(c.tx, c.data_range, id, today) for id in c.employment_ids)
+    days = job_datas.days_at(c.tx, c.employment_ids, c.tx.now)
+    return any(not job_datas.is_in_data_range(c.tx, c.data_range, id, day) for id, day in days.items())
