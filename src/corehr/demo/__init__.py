@@ -13,12 +13,12 @@ from corehr.app import tenants
 from corehr.app.stores import open_store
 from corehr.demo import apps, changes, demo_build, endings, named_facts, named_people, pre_hires, rehires
 from corehr.demo.banner import banner
-from corehr.demo.dates import DEFAULT_NOW, TIME_ZONE, TIME_ZONES_ABROAD, DemoDates, add_days
+from corehr.demo.dates import DEFAULT_NOW, TIME_ZONE, DemoDates, add_days
 from corehr.demo.demo_build import DemoBuild
 from corehr.demo.organisation import OrganisationSeed
 from corehr.demo.people import PeopleSeed
 from corehr.demo.plans import PeoplePlanner, PersonSeed
-from corehr.engines.effective_dating import open_zone
+from corehr.engines.effective_dating import skip_days
 from corehr.kernel import tenant_rows
 from corehr.kernel import tenants as kernel_tenants
 from corehr.kernel.clock import Clock
@@ -118,5 +118,4 @@ def _publish(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx)
         seed=str(build.seed),
         keep_world_clock=True,
     )
-    for time_zone in TIME_ZONES_ABROAD:
-        open_zone(tx, time_zone)
+    skip_days(tx)

@@ -16,8 +16,6 @@ BEHIND_TIME_ZONE: Final = "America/New_York"
 AHEAD_TIME_ZONE: Final = "Pacific/Auckland"
 """The time zone of the location `work_city_ahead`: its days begin 4 or 5 hours before those of the company."""
 
-TIME_ZONES_ABROAD: Final = (ABROAD_TIME_ZONE, BEHIND_TIME_ZONE, AHEAD_TIME_ZONE)
-
 DEFAULT_NOW: Final = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
 YEARS_OF_HISTORY: Final = 10
 

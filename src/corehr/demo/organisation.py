@@ -14,7 +14,7 @@ from corehr.hr.job_management.job_grades import JOB_GRADE
 from corehr.hr.job_management.job_levels import JOB_LEVEL
 from corehr.hr.job_management.jobs import JOB
 from corehr.hr.job_management.positions import POSITION
-from corehr.hr.organization import cost_centers, departments
+from corehr.hr.organization import cost_centers, departments, locations
 from corehr.hr.organization.companies import COMPANY
 from corehr.hr.organization.cost_centers import COST_CENTER
 from corehr.hr.organization.departments import DEPARTMENT
@@ -230,6 +230,8 @@ class OrganisationSeed:
         }
         if kind == "cost_centers":
             cost_centers.create(self._tx, id, self._day, body)
+        elif kind == "locations":
+            locations.create(self._tx, id, self._day, body)
         else:
             ENTITIES[kind].create(self._tx, id, self._day, body)
         return id
