@@ -168,7 +168,9 @@ def days_at(tx: Tx, employment_ids: Sequence[str], instant: datetime) -> Mapping
     assignments: dict[str, list[Row]] = {id: [] for id in employment_ids}
     for row in list_assignments(tx, employment_ids):
         assignments[row["employment_id"]].append(row)
-    location_ids = sorted({row["work_location_id"] or "" for rows in assignments.values() for row in rows} | {""})
+    location_ids = {row["work_location_id"] or "" for rows in assignments.values() for row in rows}
+    if not all(assignments.values()):
+        location_ids.add("")
     zones = locations.time_zones_as_of(tx, [(id, utc_day) for id in location_ids])
     zone_by_location = dict(zip(location_ids, zones, strict=True))
 
