@@ -55,6 +55,7 @@ EVENTLESS_PRIMITIVES: Final[Mapping[str, str]] = {
     "cost_centers.create": SEED_ONLY,
     "custom_fields.create": SEED_ONLY,
     "departments.create": SEED_ONLY,
+    "locations.create": SEED_ONLY,
     "pre_hires.create_flow": SEED_ONLY,
     "processes.create_flow": SEED_ONLY,
     "processes.grant_role": SEED_ONLY,

@@ -12,6 +12,7 @@ from corehr.app import schema, tenants
 from corehr.app.stores import open_store
 from corehr.apps.registry import list_apps
 from corehr.demo.apps import APPS, api_scopes_without_field_scopes
+from corehr.engines.effective_dating import last_processed_days
 from corehr.kernel import tenant_rows
 from corehr.kernel.clock import Clock, to_timestamp
 from corehr.kernel.errors import UsageError
@@ -22,9 +23,9 @@ REAL_TIME = {("app", "created_at"), ("tenant", "world_time_set_at")}
 
 NAMES_BY_KIND = {
     "employments": "active active_2 manager top intern future_hire leaver left future_job_data fixed_end process_admin "
-    "no_admin outside_range",
+    "no_admin outside_range works_behind works_ahead rehired_before rehired two_employments two_employments_second",
     "departments": "root active other disabled disabled_next_month full",
-    "locations": "work_city work_city_2 social_security_city disabled",
+    "locations": "work_city work_city_2 social_security_city disabled work_city_behind work_city_ahead",
     "companies": "active other disabled",
     "jobs": "active other disabled matching mismatching",
     "job_families": "active other disabled",
@@ -219,6 +220,40 @@ def test_a_process_waits_for_its_approver(world):
 
     assert waiting["approver_employment_id"] == world.employment("manager")["id"]
     assert world.pending_tasks(waiting["id"])[0]["approver_id"] == waiting["approver_id"]
+
+
+def test_rehired_has_left_before_and_is_the_same_person(world):
+    before, rehired = world.employment("rehired_before"), world.employment("rehired")
+    offboarding = world.sandbox("GET", f"records/offboardings/{before['offboarding_id']}")
+    first = world.sandbox("GET", f"records/employments/{before['id']}")
+
+    assert (offboarding["status"], offboarding["employment_id"]) == ("Offboarded", before["id"])
+    assert first["version"]["body"]["employment_status"] == "terminated"
+    assert before["end_date"] == offboarding["offboarding_date"] < rehired["onboarding_date"]
+    assert (rehired["rehire_employment_id"], before["rehired_as"]) == (before["id"], rehired["id"])
+    assert (rehired["name"], rehired["end_date"]) == (before["name"], None)
+
+
+def test_two_employments_run_at_the_same_time_in_two_time_zones(world):
+    first, second = world.employment("two_employments"), world.employment("two_employments_second")
+    locations = {facts["id"]: facts.get("zone") for facts in world.named["locations"].values()}
+
+    assert (first["other_employment_id"], second["other_employment_id"]) == (second["id"], first["id"])
+    assert first["name"] == second["name"]
+    assert (first["end_date"], second["end_date"]) == (None, None)
+    assert locations[second["work_location"]] == "America/New_York"
+    assert first["department"] != second["department"]
+    assert first["service_company"] != second["service_company"]
+
+
+def test_days_begin_where_people_work_behind_and_ahead_of_the_company(world):
+    zones = {}
+    for name in ("active", "works_behind", "works_ahead"):
+        location = world.sandbox("GET", f"records/locations/{world.employment(name)['work_location']}")
+        zones[name] = location["version"]["body"]["zone"]
+
+    assert zones == {"active": "Asia/Shanghai", "works_behind": "America/New_York", "works_ahead": "Pacific/Auckland"}
+    assert set(zones.values()) <= world.in_transaction(last_processed_days).keys()
 
 
 def test_manager_manages_active_and_top_has_no_manager(world):

@@ -1,12 +1,12 @@
 """The ids a company gave its people and departments, for the gateway, which does not import HR."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from corehr.apps.scopes import DataRange
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.organization import departments
-from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 
@@ -32,5 +32,6 @@ class HrIdDirectory:
     def existing_departments(self, tx: Tx, ids: Sequence[str]) -> Collection[str]:
         return [row["id"] for row in departments.list_by_ids(tx, ids)]
 
-    def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
+    def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, instant: datetime) -> bool:
+        [day] = job_datas.days_at(tx, [employment_id], instant).values()
         return job_datas.is_in_data_range(tx, data_range, employment_id, day)

@@ -1,10 +1,10 @@
 """The ids that a company gave its people and departments, as the gateway and delivery look them up."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from corehr.apps.scopes import DataRange
-from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 
@@ -35,6 +35,6 @@ class IdDirectory(Protocol):
         """Return those of the CoreHR ids that are ids of departments."""
         ...
 
-    def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
-        """Return whether the employee works in a department of the range on `day`."""
+    def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, instant: datetime) -> bool:
+        """Return whether the employee works in a department of the range on the day of `instant` where they work."""
         ...

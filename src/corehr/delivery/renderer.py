@@ -12,8 +12,7 @@ from corehr.apps.id_directory import IdDirectory
 from corehr.apps.registry import App
 from corehr.apps.scopes import FieldScopeFilter
 from corehr.delivery.subscribers import Subscriber
-from corehr.kernel import tenants
-from corehr.kernel.clock import epoch_millis, local_date, parse_timestamp
+from corehr.kernel.clock import epoch_millis, parse_timestamp
 from corehr.kernel.db import Row, Tx, encode_json
 from corehr.kernel.event_log import event_id
 from corehr.spec.fields import Field
@@ -62,13 +61,11 @@ class EventRenderer:
         reasons = [self._not_subscribed_reason(app, types, row["type"]) for row in events]
         if app.data_range.everyone:
             return reasons
-        tenant = tenants.get(tx)
-        assert tenant is not None
         for index, row in enumerate(events):
             event_type = self._event_types[row["type"]] if reasons[index] is None else None
             employment_id = row["payload"].get(_EMPLOYMENT_FIELD) if event_type and event_type.data_range else None
             if employment_id and not self._directory.is_in_data_range(
-                tx, app.data_range, employment_id, local_date(parse_timestamp(row["recorded_at"]), tenant.time_zone)
+                tx, app.data_range, employment_id, parse_timestamp(row["recorded_at"])
             ):
                 reasons[index] = "the employment is outside the app's data range"
         return reasons

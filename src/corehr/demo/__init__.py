@@ -11,14 +11,24 @@ from typing import Final
 
 from corehr.app import tenants
 from corehr.app.stores import open_store
-from corehr.demo import apps, changes, demo_build, employment_forms, endings, named_facts, named_people, pre_hires
+from corehr.demo import (
+    apps,
+    changes,
+    demo_build,
+    employment_forms,
+    endings,
+    named_facts,
+    named_people,
+    pre_hires,
+    rehires,
+)
 from corehr.demo.banner import banner
-from corehr.demo.dates import ABROAD_TIME_ZONE, DEFAULT_NOW, TIME_ZONE, DemoDates, add_days
+from corehr.demo.dates import DEFAULT_NOW, TIME_ZONE, DemoDates, add_days
 from corehr.demo.demo_build import DemoBuild
 from corehr.demo.organisation import OrganisationSeed
 from corehr.demo.people import PeopleSeed
 from corehr.demo.plans import PeoplePlanner, PersonSeed
-from corehr.engines.effective_dating import open_zone
+from corehr.engines.effective_dating import skip_days
 from corehr.kernel import tenant_rows
 from corehr.kernel import tenants as kernel_tenants
 from corehr.kernel.clock import Clock
@@ -79,12 +89,15 @@ def rebuild(store: Store, *, employees: int, seed: int, now: datetime) -> None:
     build.run(store)
     planner = PeoplePlanner(build, build.organisation)
     planner.plan_heads()
-    people_by_name = named_people.plan_named_people(planner, build, build.organisation)
-    planner.plan_teams(employees)
+    named_people.plan_named_people(planner, build, build.organisation)
+    planner.plan_teams(employees - len(rehires.NAMES))
+    rehires.plan_people(planner, build, build.organisation)
+    people_by_name = planner.named_plans()
     PeopleSeed(build, build.organisation).schedule(planner.plans)
     build.schedule(dates.at_nine(dates.founded), partial(changes.create_flows, build, people_by_name))
     changes.schedule_job_changes(build, people_by_name)
     endings.schedule_endings(build, people_by_name)
+    rehires.schedule_first_leaving(build, people_by_name)
     pre_hires.schedule_pre_hires(build)
     build.schedule(now, partial(_publish, build, people_by_name))
     build.run(store)
@@ -103,6 +116,7 @@ def _publish(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx)
     changes.name_processes(tx, build, server_key)
     names = {name: plan.id for name, plan in people_by_name.items()}
     build.named_records["employments"] = dict(named_facts.employment_facts(tx, names, build.dates.today, server_key))
+    rehires.add_facts(tx, build.named_records["employments"])
     named_facts.add_department_facts(tx, build.named_records, server_key)
     employment_forms.create_all(tx, build)
     demo_build.save(tx, build)
@@ -115,4 +129,4 @@ def _publish(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx)
         seed=str(build.seed),
         keep_world_clock=True,
     )
-    open_zone(tx, ABROAD_TIME_ZONE)
+    skip_days(tx)

@@ -8,7 +8,13 @@ from corehr.kernel.clock import IsoDate, local_date
 
 TIME_ZONE: Final = "Asia/Shanghai"
 ABROAD_TIME_ZONE: Final = "Europe/London"
-"""The time zone of its only office abroad."""
+"""The time zone of its office in London."""
+
+BEHIND_TIME_ZONE: Final = "America/New_York"
+"""The time zone of the location `work_city_behind`: its days begin 12 or 13 hours after those of the company."""
+
+AHEAD_TIME_ZONE: Final = "Pacific/Auckland"
+"""The time zone of the location `work_city_ahead`: its days begin 4 or 5 hours before those of the company."""
 
 DEFAULT_NOW: Final = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
 YEARS_OF_HISTORY: Final = 10

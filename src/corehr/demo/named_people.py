@@ -5,7 +5,7 @@ from typing import Any, Final
 from corehr.demo.dates import add_days, add_years
 from corehr.demo.demo_build import DemoBuild
 from corehr.demo.organisation_ids import OrganisationIds
-from corehr.demo.plans import ContractTerms, PeoplePlanner, PersonSeed
+from corehr.demo.plans import ContractTerms, PeoplePlanner
 from corehr.hr.job_changes.records import Status as ChangeStatus
 from corehr.kernel.clock import IsoDate
 
@@ -41,11 +41,10 @@ DEPARTMENT_CLOSES_IN_DAYS: Final = 35
 """Days from today until the department `closing` is disabled."""
 
 
-def plan_named_people(planner: PeoplePlanner, build: DemoBuild, organisation: OrganisationIds) -> dict[str, PersonSeed]:
-    """Plan all named people and return them by name. The heads of departments must have been planned before."""
+def plan_named_people(planner: PeoplePlanner, build: DemoBuild, organisation: OrganisationIds) -> None:
+    """Plan the named people, but not those of `rehires`. The heads of departments must have been planned before."""
     for plan_group in (_plan_team_of_manager, _plan_people_elsewhere, _plan_job_changers, _plan_leavers):
         plan_group(planner, build, organisation)
-    return {plan.record_name: plan for plan in planner.plans if plan.record_name}
 
 
 def _plan_team_of_manager(planner: PeoplePlanner, build: DemoBuild, org: OrganisationIds) -> None:

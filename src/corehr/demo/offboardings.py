@@ -104,19 +104,19 @@ def _create_offboarding(
     """Create an offboarding in the status of its name; one whose name is not a status is approved."""
     id, status = tx.new_id(), Status(name) if name in OFFBOARDING_PLANS else Status.APPROVED
     is_direct = status is Status.NO_NEED_APPROVAL
-    process_id = None if is_direct else _start_approval(build, (APPROVAL_SUBJECT, id), plan, tx)
+    process_id = None if is_direct else start_approval(build, (APPROVAL_SUBJECT, id), plan, tx)
     records.insert(tx, id, plan.id, day, DEFAULT_INFO, process_id=process_id, is_direct=is_direct)
     build.register("offboardings", name, id, employment_id=plan.id, offboarding_date=day, process_id=process_id or "")
     if name in OFFBOARDING_DAY_OFFSETS:
         build.named_records["offboardings"][name]["edit_date"] = build.dates.day(EDIT_DATE_OFFSET_DAYS)
     if process_id and status in (Status.APPROVED, Status.OFFBOARDED, Status.REJECTED):
-        _answer_all_tasks(tx, process_id, approve=status is not Status.REJECTED)
+        answer_all_tasks(tx, process_id, approve=status is not Status.REJECTED)
     elif process_id and status is Status.WITHDRAWN:
         processes.cancel(tx, process_id)
         records.mark_withdrawn(tx, records.get_existing(tx, id), people_by_name["process_admin"].id)
 
 
-def _start_approval(
+def start_approval(
     build: DemoBuild, subject: tuple[str, str], plan: PersonSeed, tx: Tx, properties: int = processes.NORMAL
 ) -> str:
     """Start a process about the subject and return its id."""
@@ -127,7 +127,7 @@ def _start_approval(
     return processes.start(tx, flow_id, nodes, subject, plan.id, manager, plan.id, properties=properties)[0]
 
 
-def _answer_all_tasks(tx: Tx, process_id: str, *, approve: bool) -> None:
+def answer_all_tasks(tx: Tx, process_id: str, *, approve: bool) -> None:
     """Approve all tasks of the process in turn, or reject the first one."""
     while task := next((t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING), None):
         status_code, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
@@ -147,6 +147,6 @@ def _start_modification_and_withdrawal(build: DemoBuild, people_by_name: Mapping
         ("under_withdrawal", WITHDRAWAL, processes.REVOCATION),
     ):
         facts, plan = build.named_records["offboardings"][name], people_by_name[f"leaving_{name}"]
-        facts["approval_process_id"] = _start_approval(build, (kind, facts["id"]), plan, tx, properties)
+        facts["approval_process_id"] = start_approval(build, (kind, facts["id"]), plan, tx, properties)
     offboarding = records.get_existing(tx, build.id_of("offboardings", "under_modification"))
     records.propose(tx, offboarding, {"reason": "family_related_reason_saas"})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from corehr.demo.dates import ABROAD_TIME_ZONE, TIME_ZONE
+from corehr.demo.dates import ABROAD_TIME_ZONE, AHEAD_TIME_ZONE, BEHIND_TIME_ZONE, TIME_ZONE
 from corehr.demo.demo_build import DemoBuild
 from corehr.demo.organisation_ids import OrganisationIds
 from corehr.engines.entity import Entity
@@ -14,7 +14,7 @@ from corehr.hr.job_management.job_grades import JOB_GRADE
 from corehr.hr.job_management.job_levels import JOB_LEVEL
 from corehr.hr.job_management.jobs import JOB
 from corehr.hr.job_management.positions import POSITION
-from corehr.hr.organization import cost_centers, departments
+from corehr.hr.organization import cost_centers, departments, locations
 from corehr.hr.organization.companies import COMPANY
 from corehr.hr.organization.cost_centers import COST_CENTER
 from corehr.hr.organization.departments import DEPARTMENT
@@ -84,6 +84,7 @@ class OrganisationSeed:
         self._create_jobs()
         self._create_cost_centers()
         self._create_departments()
+        self._create_locations_abroad()
         return self.organisation
 
     def _create_used_records(self, kind: str) -> None:
@@ -137,6 +138,10 @@ class OrganisationSeed:
             ("disabled", "business_site"),
         ):
             self._create_named_record("locations", name, {"usages": [usage], "zone": TIME_ZONE})
+
+    def _create_locations_abroad(self) -> None:
+        for name, zone in (("work_city_behind", BEHIND_TIME_ZONE), ("work_city_ahead", AHEAD_TIME_ZONE)):
+            self._create_named_record("locations", name, {"usages": list(ALL_LOCATION_USAGES), "zone": zone})
 
     def _create_jobs(self) -> None:
         """Create the jobs `matching` and `mismatching`.
@@ -225,6 +230,8 @@ class OrganisationSeed:
         }
         if kind == "cost_centers":
             cost_centers.create(self._tx, id, self._day, body)
+        elif kind == "locations":
+            locations.create(self._tx, id, self._day, body)
         else:
             ENTITIES[kind].create(self._tx, id, self._day, body)
         return id

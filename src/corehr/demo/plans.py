@@ -89,6 +89,10 @@ class PeoplePlanner:
         self.plans.append(plan)
         return plan
 
+    def named_plans(self) -> dict[str, PersonSeed]:
+        """Return the planned named people by name."""
+        return {plan.record_name: plan for plan in self.plans if plan.record_name}
+
     def plan_heads(self) -> None:
         """Plan a head for every department of the tree, but not for named ones, and fill `heads` by department id."""
         org, founded = self._organisation, self.dates.founded

@@ -40,6 +40,12 @@ def open_zone(tx: Tx, zone: str) -> None:
         tx.execute(_INSERT, zone=zone, day=local_date(tx.now, zone))
 
 
+def skip_days(tx: Tx) -> None:
+    """Mark the days that have begun as processed, in every open zone, without running daily jobs for them."""
+    for zone in last_processed_days(tx):
+        tx.execute(_UPDATE_DAY, zone=zone, day=local_date(tx.now, zone))
+
+
 def last_processed_days(tx: Tx) -> dict[str, IsoDate]:
     """Return the last processed day of each time zone."""
     return {row["zone"]: row["day"] for row in tx.fetch_all(_SELECT_ALL)}

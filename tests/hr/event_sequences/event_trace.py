@@ -5,7 +5,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
-from corehr.hr.organization.locations import LOCATION
+from corehr.hr.organization import locations
 from corehr.kernel.db import Tx
 from tests.listener import Listener
 from tests.world import APP_ALL, World
@@ -78,7 +78,7 @@ def create_london(world: World) -> str:
     def create(tx: Tx) -> str:
         id = tx.new_id()
         body = {"name": {"zh-CN": "伦敦"}, "usages": ["business_site"], "zone": "Europe/London"}
-        LOCATION.create(tx, id, "2020-01-01", body)
+        locations.create(tx, id, "2020-01-01", body)
         return id
 
     return str(world.in_transaction(create))

@@ -1,4 +1,4 @@
-"""An offboarding is judged by the person as agreed on the last day: with every job change that takes effect until then."""
+"""An offboarding is judged by the person as agreed on the last day, with every job change in effect by then."""
 
 from typing import Any
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from corehr.engines.custom_fields import FieldDefinition, FieldType, Value
+from corehr.engines.effective_dating import start_of_day
 from corehr.engines.timeline import Cause
 from corehr.hr.basic_data import custom_fields
 from corehr.hr.employees.employments import records as employments
@@ -15,7 +16,7 @@ from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.offboardings import events
 from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.organization import locations
-from corehr.kernel.clock import IsoDate
+from corehr.kernel.clock import IsoDate, local_date
 from corehr.kernel.db import Tx, to_row
 from corehr.kernel.statements import (
     bind,
@@ -247,13 +248,17 @@ def time_zones(tx: Tx, last_days: Sequence[tuple[str, IsoDate]]) -> Sequence[str
 
 
 def list_due(tx: Tx, in_time_zone: str, day: IsoDate) -> Sequence[str]:
-    """Return the ids of approved offboardings in a time zone whose last day is before `day`, in order of last day.
+    """Return the ids of approved offboardings whose last day is over when `day` begins in a time zone, by last day.
 
-    The time zone is not stored: until the last day, a job change or a new last day may move it.
+    The last day ends in the time zone of its work location, which is not stored: a job change, applied or revoked even
+    after that day, or a new last day may move it. So one of another time zone is found if its own midnight is over.
     """
     rows = tx.fetch_all(_SELECT_DUE, day=day)
     zones = time_zones(tx, [(row["employment_id"], row["offboarding_date"]) for row in rows])
-    return [row["id"] for row, zone in zip(rows, zones, strict=True) if zone == in_time_zone]
+    instant = start_of_day(day, in_time_zone)
+    return [
+        row["id"] for row, zone in zip(rows, zones, strict=True) if row["offboarding_date"] < local_date(instant, zone)
+    ]
 
 
 def insert(

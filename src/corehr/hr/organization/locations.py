@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from corehr.engines import versions
+from corehr.engines.effective_dating import open_zone
 from corehr.engines.entity import Entity
 from corehr.engines.feature import Feature
 from corehr.engines.record_views import view_entity
@@ -18,6 +19,13 @@ WORK_CITY: Final = frozenset({"business_site", "work_location"})
 """The usages that make a location a work city; documents use both names for it."""
 
 SOCIAL_SECURITY_CITY: Final = frozenset({"social_security_contribution"})
+
+
+def create(tx: Tx, id: str, valid_from: IsoDate, body: Mapping[str, Any]) -> None:
+    """Insert a location; daily jobs run in its time zone from now on, so that what waits for a day there is applied."""
+    LOCATION.create(tx, id, valid_from, body)
+    if body.get("zone"):
+        open_zone(tx, body["zone"])
 
 
 def time_zones_as_of(tx: Tx, ids_and_days: Sequence[tuple[str | None, IsoDate]]) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """The query of job data, and how the sandbox shows its records."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from corehr.apps.handlers import Call, JsonObject
@@ -10,8 +11,7 @@ from corehr.engines.timeline import Timeline, Version, version_as_of
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import recipes, records, rules
 from corehr.hr.probation import records as probation
-from corehr.kernel import tenants
-from corehr.kernel.clock import LAST_DAY, IsoDate
+from corehr.kernel.clock import LAST_DAY, IsoDate, local_date
 from corehr.kernel.db import Tx
 from corehr.kernel.ids import is_digits
 
@@ -50,28 +50,30 @@ ENUM_NAMES: Final[Mapping[str, tuple[str, str]]] = {
 def query(tx: Tx, call: Call) -> JsonObject:
     """Handle POST v2/employees/job_datas/query: job data in force on a day, or every version, by employment.
 
+    Without `data_date` the day is today where each employment works, so that what has just taken effect is returned.
     Pages are in order of employment id; `page_token` is the last employment id of the page before.
     """
-    today = tenants.today(tx)
     token = call.query.get("page_token") or "0"
     body = call.body
     case = rules.QueryCase(tx, body, is_digits(token), call.data_range)
     rules.QUERY.check(case)
     size = int(call.query["page_size"])
-    items, last_id = _collect_page(tx, call, body.get("data_date") or today, token, size)
+    items, last_id = _collect_page(tx, call, token, size)
     data: JsonObject = {"items": items, "has_more": last_id is not None}
     if last_id is not None:
         data["page_token"] = last_id
     return data
 
 
-def _collect_page(tx: Tx, call: Call, day: IsoDate, after_id: str, size: int) -> tuple[list[JsonObject], str | None]:
+def _collect_page(tx: Tx, call: Call, after_id: str, size: int) -> tuple[list[JsonObject], str | None]:
     """Return a page of employments with matching job data, and its last id when there may be more, else None."""
     items: list[JsonObject] = []
     while True:
-        ids = _candidate_ids(tx, call, day, after_id, size + 1)
-        ids_in_range = [id for id in ids if records.is_in_data_range(tx, call.data_range, id, day)]
-        page_items = _items(tx, call, day, ids_in_range)
+        ids = _candidate_ids(tx, call, after_id, size + 1)
+        data_date = call.body.get("data_date")
+        days = dict.fromkeys(ids, data_date) if data_date else records.days_at(tx, ids, tx.now)
+        days_in_range = {id: day for id, day in days.items() if records.is_in_data_range(tx, call.data_range, id, day)}
+        page_items = _items(tx, call, days_in_range)
         items.extend(page_items)
         if len(items) > size:
             return items[:size], items[size - 1]["employment_id"]
@@ -80,20 +82,26 @@ def _collect_page(tx: Tx, call: Call, day: IsoDate, after_id: str, size: int) ->
         after_id = ids[-1]
 
 
-def _candidate_ids(tx: Tx, call: Call, day: IsoDate, after_id: str, limit: int) -> Sequence[str]:
+def _candidate_ids(tx: Tx, call: Call, after_id: str, limit: int) -> Sequence[str]:
+    """Return at most `limit` ids above `after_id`, in order; all whose job data match are among them, others may be."""
     employment_ids = call.body.get("employment_ids")
     if employment_ids:
         return sorted(id for id in set(employment_ids) if id > after_id)[:limit]
-    since, until = (MIN_DATE, LAST_DAY) if call.body.get("get_all_version") else (day, day)
+    if call.body.get("get_all_version"):
+        since, until = MIN_DATE, LAST_DAY
+    elif data_date := call.body.get("data_date"):
+        since, until = data_date, data_date
+    else:  # it is no other day than these anywhere
+        since, until = (local_date(tx.now + timedelta(days=days), "UTC") for days in (-1, 1))
     return records.list_employment_ids(tx, call.body.get("department_id"), since, until, after_id, limit)
 
 
-def _items(tx: Tx, call: Call, day: IsoDate, ids: Sequence[str]) -> list[JsonObject]:
-    """Return the employments among `ids` that have matching job data, with it, in order of id."""
-    employment_by_id = employments.get_many(tx, ids)
+def _items(tx: Tx, call: Call, days: Mapping[str, IsoDate]) -> list[JsonObject]:
+    """Return those of the employments that have matching job data, each as of its day, with it, in order of id."""
+    employment_by_id = employments.get_many(tx, list(days))
     timelines = versions.timelines(tx, [*(p.job_data_id for p in employment_by_id.values()), *employment_by_id])
     versions_by_id = {
-        id: _select_versions(call.body, timelines.get((records.KIND, p.job_data_id), ()), day)
+        id: _select_versions(call.body, timelines.get((records.KIND, p.job_data_id), ()), days[id])
         for id, p in employment_by_id.items()
     }
     probations = {id: probation.with_starts(timelines.get((probation.KIND, id), ())) for id in versions_by_id}

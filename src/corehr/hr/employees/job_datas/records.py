@@ -1,6 +1,7 @@
 """The records of job data: one timeline per job, and a projection of its assignments by day."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -12,8 +13,8 @@ from corehr.engines.timeline import Cause, Timeline
 from corehr.hr.basic_data import custom_fields
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import events
-from corehr.hr.organization import departments
-from corehr.kernel.clock import IsoDate
+from corehr.hr.organization import departments, locations
+from corehr.kernel.clock import IsoDate, local_date
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
     bind,
@@ -174,6 +175,32 @@ def list_employment_ids(
 def list_assignments(tx: Tx, employment_ids: Sequence[str]) -> Sequence[Row]:
     """Return the assignments of these employments, in order of employment and `valid_from`."""
     return tx.fetch_all(_SELECT_BY_EMPLOYMENTS, employment_ids=list(employment_ids))
+
+
+def days_at(tx: Tx, employment_ids: Sequence[str], instant: datetime) -> Mapping[str, IsoDate]:
+    """Return the calendar day at an instant where each employment works, or in the tenant's time zone if nowhere.
+
+    Job data of a later day begin with that day in the time zone of the work location before them.
+    """
+    utc_day = local_date(instant, "UTC")
+    assignments: dict[str, list[Row]] = {id: [] for id in employment_ids}
+    for row in list_assignments(tx, employment_ids):
+        assignments[row["employment_id"]].append(row)
+    location_ids = {row["work_location_id"] or "" for rows in assignments.values() for row in rows}
+    if not all(assignments.values()):
+        location_ids.add("")
+    zones = locations.time_zones_as_of(tx, [(id, utc_day) for id in location_ids])
+    zone_by_location = dict(zip(location_ids, zones, strict=True))
+
+    def day_of(rows: Sequence[Row]) -> IsoDate:
+        day = local_date(instant, zone_by_location[(rows[0]["work_location_id"] or "") if rows else ""])
+        for row in rows[1:]:
+            if row["valid_from"] > day:
+                break
+            day = max(row["valid_from"], local_date(instant, zone_by_location[row["work_location_id"] or ""]))
+        return day
+
+    return {id: day_of(rows) for id, rows in assignments.items()}
 
 
 def department_as_of(tx: Tx, employment_id: str, day: IsoDate) -> str | None:

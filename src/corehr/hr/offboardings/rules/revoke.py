@@ -1,6 +1,7 @@
 """The rules of POST /open-apis/corehr/v2/offboardings/revoke, in the order in which they are checked."""
 
 from corehr.engines.rulebook import Rule, Rulebook
+from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.offboardings.records import Status
 from corehr.hr.offboardings.rules.case import (
     Case,
@@ -11,7 +12,7 @@ from corehr.hr.offboardings.rules.case import (
     operator_is_not_employed,
     operator_is_unknown,
 )
-from corehr.hr.violations import employment_is_missing, employment_is_outside_data_range, today_of
+from corehr.hr.violations import employment_is_missing, employment_is_outside_data_range
 from corehr.kernel.errors import GatewayReason
 from corehr.kernel.ids import is_digits
 
@@ -33,8 +34,9 @@ def was_rejected(c: Case) -> bool:
 
 
 def department_is_not_in_force(c: Case) -> bool:
-    """The department of the last day, to which the employee would return, is not in force today."""
-    return not is_department_in_force(c, c.offboarding.offboarding_date, today_of(c.tx, c.offboarding.employment_id))
+    """The department of the last day, to which the employee would return, is not in force today where they work."""
+    [today] = job_datas.days_at(c.tx, c.employment_ids, c.tx.now).values()
+    return not is_department_in_force(c, c.offboarding.offboarding_date, today)
 
 
 REVOKE: Rulebook[Case] = Rulebook(
