@@ -17,6 +17,15 @@ HERE := $(VENV)/here-$(firstword $(shell printf %s '$(CURDIR)' | cksum))
 RUNTIME := $(VENV)/installed-runtime
 TEST := $(VENV)/installed-test
 CHECK := $(VENV)/installed-check
+# An environment that is a link, as in a worktree, or that SKIP_SETUP=1 declares complete, is used as it is.
+SKIP_SETUP ?= $(shell test -L $(VENV) && echo 1)
+ifeq ($(SKIP_SETUP),1)
+RUNTIME :=
+TEST :=
+CHECK :=
+# an editable install names the folder that it was made in
+export PYTHONPATH := $(CURDIR)/src
+endif
 
 # Tests run on every core; JOBS=0 runs them in one process, as a debugger needs it.
 JOBS ?= auto
@@ -88,6 +97,7 @@ $(HERE):
 	rm -rf $(VENV); \
 	"$$found" -m venv $(VENV) && touch $@
 
+ifneq ($(SKIP_SETUP),1)
 $(RUNTIME): $(HERE) requirements/build.txt requirements/runtime.txt pyproject.toml
 	@echo "installing the program into $(VENV)" >&2
 	@$(PIP) install --require-hashes -r requirements/build.txt -r requirements/runtime.txt
@@ -103,3 +113,4 @@ $(CHECK): $(TEST) requirements/check.txt
 	@echo "installing what its checks need" >&2
 	@$(PIP) install --require-hashes -r requirements/check.txt
 	@touch $@
+endif
