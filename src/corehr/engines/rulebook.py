@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, Generic, TypeVar
 
-from corehr.kernel.errors import INVALID_FIELD, BusinessError, GatewayReason
+from corehr.kernel.errors import INVALID_FIELD, SUCCESS, BusinessError, GatewayReason
 
 CaseT = TypeVar("CaseT")
 ViolationT = TypeVar("ViolationT", bound=Callable[..., Any])
@@ -61,6 +61,10 @@ class Rulebook(Generic[CaseT]):
                 continue
             if result := rule.raised_by(case):
                 raise self._error(rule, result)
+
+    def violation_codes(self) -> frozenset[int]:
+        """Return the error codes that violations raise, INVALID_FIELD among them."""
+        return frozenset(rule.code for rule in self.rules if callable(rule.raised_by)) - {SUCCESS}
 
     def gateway_codes(self) -> dict[GatewayReason, int]:
         """Return the documented code of each gateway reason; the last rule wins when several name one reason."""
