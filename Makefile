@@ -31,8 +31,8 @@ endif
 JOBS ?= auto
 ARGS ?=
 
-# The facts of the documented pages, as tools/import_spec.py reads them.
-FACTS ?= ../shared/spec
+# The folder with the facts of the documented pages; CONTRIBUTING.md, "Add an operation", describes them.
+FACTS ?=
 ID ?=
 RESOURCE ?=
 
@@ -65,9 +65,9 @@ floors: $(CHECK)
 fresh: $(RUNTIME)
 	@$(BIN)/python -m corehr.reference.generate --check
 
-operation: $(CHECK) ## the first files of an operation: make operation ID=v2.job_grade.query
-	@test -n "$(ID)" || { echo "operation: name it, as in  make operation ID=v2.job_grade.query" >&2; exit 1; }
-	@test -d "$(FACTS)/operations" || { echo "operation: no operations/ in $(FACTS); name the folder of facts with FACTS=…" >&2; exit 1; }
+operation: $(CHECK) ## the first files of an operation: make operation ID=v2.job_grade.query FACTS=folder
+	@test -n "$(ID)" || { echo "operation: name it, as in  make operation ID=v2.job_grade.query FACTS=folder" >&2; exit 1; }
+	@test -d "$(FACTS)/operations" || { echo "operation: name the folder of facts with FACTS=…, it has operations/; CONTRIBUTING.md says what is in it" >&2; exit 1; }
 	@$(BIN)/python tools/make_operation.py $(FACTS) $(ID) $(if $(RESOURCE),--resource $(RESOURCE))
 
 bench: $(RUNTIME) $(TEST) ## the benchmarks
