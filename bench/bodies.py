@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from bench.company import EFFECTIVE_DATE, BenchData, add_days
+from bench.company import CUSTOM_FIELD, EFFECTIVE_DATE, BenchData, add_days
 from corehr.apps.opaque_ids import encode_open_id
+from corehr.hr.basic_data import custom_fields
 from corehr.hr.job_changes.api import WIRE_TO_FIELD
 from corehr.hr.job_changes.records import EMPLOYMENT_FIELDS
 
@@ -47,7 +48,10 @@ def _body(bench_data: BenchData, index: int, key: str) -> dict[str, Any]:
         info[f"original_{wire}"] = employee.current[field_name]
         info[f"target_{wire}"] = targets[field_name]
     for side, values in (("original", employee.current), ("target", targets)):
-        info[f"{side}_employment_change"] = {field: values[field] for field in sorted(EMPLOYMENT_FIELDS)}
+        info[f"{side}_employment_change"] = {
+            **{field: values[field] for field in sorted(EMPLOYMENT_FIELDS)},
+            "custom_fields": [{"custom_api_name": CUSTOM_FIELD, "value": values[custom_fields.key_of(CUSTOM_FIELD)]}],
+        }
     return {
         "transfer_mode": 2,
         "employment_id": encode_open_id(bench_data.server_key, APP, employee.id),
@@ -85,7 +89,7 @@ def _targets(bench_data: BenchData, index: int) -> dict[str, Any]:
         "service_company_id": id_of("companies"),
         "position_id": id_of("positions"),
         "working_hours_type_id": id_of("working_hours_types"),
-        "working_calendar_id": "6969087376740236087",
+        "working_calendar_id": id_of("work_calendars", "other"),
         "weekly_working_hours": "36",
         "work_shift": "work_shift",
         "compensation_type": "hourly",
@@ -100,5 +104,5 @@ def _targets(bench_data: BenchData, index: int) -> dict[str, Any]:
         "regular_employee_start_date": add_days(EFFECTIVE_DATE, 91),
         "seniority_date": "2016-01-01",
         "employee_number": f"M{index}",
-        "custom_fields": [{"custom_api_name": "name", "value": "232"}],
+        custom_fields.key_of(CUSTOM_FIELD): "232",
     }

@@ -24,6 +24,7 @@ from corehr.demo.demo_build import NamedRecords, get_named_records
 from corehr.demo.people import ALL_EMPLOYEES, job_change_request
 from corehr.engines import versions
 from corehr.engines.timeline import version_as_of
+from corehr.hr.basic_data import custom_fields
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
@@ -50,6 +51,9 @@ OFFBOARDING_DATES = offboardings.OffboardingDates(
     planned=(NOW.date() + timedelta(days=40)).isoformat(), edited=(NOW.date() + timedelta(days=47)).isoformat()
 )
 """Offboarding dates of the leavers, before and after the measured edit."""
+
+CUSTOM_FIELD = "custom_field_1__c"
+"""A text field of employments, which every measured job change sets."""
 
 _PROBATION_END_DATE = (NOW.date() + timedelta(days=90)).isoformat()
 
@@ -194,7 +198,7 @@ def _complete_job_data(ids: Sequence[str], tx: Tx) -> None:
             employments.DOTTED_MANAGER: dotted_manager_id,
             "probation_end_date": _PROBATION_END_DATE,
             "seniority_date": "2015-01-01",
-            "custom_fields": [{"custom_api_name": "name", "value": "231"}],
+            custom_fields.key_of(CUSTOM_FIELD): "231",
         }
         with suppress(BusinessError):  # an employee with another change
             commands.create(tx, job_change_request(id, "internal_transfer", TODAY, targets), ALL_EMPLOYEES)

@@ -47,6 +47,7 @@ EVENTLESS_PRIMITIVES: Final[Mapping[str, str]] = {
             ("jobs", "JOB"),
             ("locations", "LOCATION"),
             ("positions", "POSITION"),
+            ("work_calendars", "WORK_CALENDAR"),
             ("working_hours_types", "WORKING_HOURS_TYPE"),
         )
         for verb in ("create", "amend")
@@ -308,7 +309,7 @@ def run_scenarios(world: World) -> None:
     contract_start = {"target_contract_start_date": world.today()}
     other_changes = {
         "target_probation_end_date": "2026-09-30",
-        "target_employment_change": {"employee_number": "E-777"},
+        "target_employment_change": {"employee_number": "E777"},
     }
     job_change_id = world.create_job_change(employment_id, {**contract_start, **other_changes}).data["job_change_id"]
     world.create_job_change(employment_id, {**contract_start, "target_contract_number": "C-7"}).assert_ok()

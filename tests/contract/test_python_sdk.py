@@ -130,6 +130,32 @@ def test_a_documented_error_is_read_by_the_sdk(server, names):
     assert response.get_log_id() == json.loads(response.raw.content)["error"]["log_id"]
 
 
+def test_custom_fields_are_merged_and_come_back_with_names_and_types(server, names):
+    sdk, fields = client(server), names["employment_fields"]
+    today = server.sandbox("GET", "clock")["now"][:10]
+
+    def change(**texts):
+        given = [
+            v1.CustomFieldData.builder().custom_api_name(fields[name]["field_name"]).value(text).build()
+            for name, text in texts.items()
+        ]
+        employment_change = v1.TranferEmploymentInfo.builder().custom_fields(given).build()
+        info = v1.TransferInfo.builder().target_employment_change(employment_change).build()
+        return create(sdk, names, info=info, effective_date=today)
+
+    assert change(text="Ada", number="120").success()
+    info = change(number="125.5").data.transfer_info
+    shown = [
+        (f.custom_api_name, f.name.zh_cn, f.name.en_us, f.type, f.value)
+        for side in (info.original_employment_change, info.target_employment_change)
+        for f in side.custom_fields
+    ]
+    number = (fields["number"]["field_name"], "通勤补贴", "Travel allowance", 3)
+    assert shown == [(*number, "120.00"), (*number, "125.50")]
+    assert change(text="Ada").code == 1160601
+    assert change(enum="option_3").code == 99992402
+
+
 def test_an_unknown_employment_in_every_id_type_is_the_operations_own_code(server, names):
     for id_type in ("open_id", "union_id", "user_id", "people_admin_id", "people_corehr_id"):
         assert create(client(server), names, id_type=id_type, employment_id="nobody").code == 1160200

@@ -39,6 +39,9 @@ NAMES_BY_KIND = {
     "contract_ended contract_starts_later fixed_term probation_later after_job_change approving_change "
     "department_closing under_modification under_withdrawal",
     "processes": "waiting",
+    "employment_fields": "text multi_line url bool number enum multi_enum date date_time person attachment auto_number "
+    "locked",
+    "work_calendars": "standard other disabled",
 }
 FACTS_BY_KIND = {
     "employments": "id open_id union_id user_id people_admin_id onboarding_date direct_manager department job "
@@ -48,6 +51,7 @@ FACTS_BY_KIND = {
     "job_changes": "id employment_id process_id",
     "offboardings": "id employment_id offboarding_date",
     "processes": "id approver_id",
+    "employment_fields": "id field_name options",
 }
 
 

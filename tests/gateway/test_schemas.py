@@ -210,6 +210,7 @@ def test_defaults_are_filled_in_afresh_for_every_call():
         ("a string[] {x|y}", ["x"], ["z"], "the value must be one of x, y"),
         ("a string enum:e", "f", "", "the value must be one of e, f"),
         ("a string pattern:^[a-z]{2}$", "ab", "a1", "the value must match ^[a-z]{2}$"),
+        ("a string pattern:^[a-z]{2}$", "ab", "ab\n", "the value must match ^[a-z]{2}$"),
         ("a string format:date", "2024-02-29", "2023-02-29", "the value must be a date like 2006-01-02"),
         ("a string 1..100", "100", "101", "the max value is 100"),
         ("a string 1..100", "1", "one", "the value must be an integer"),

@@ -92,7 +92,7 @@ def scenarios(world: World) -> Iterator[str]:
     new, second_new = (facts["id"] for facts in world.hire(2))
     yield "two employees hired"
 
-    more = {"target_probation_end_date": "2026-09-30", "target_employment_change": {"employee_number": "E-777"}}
+    more = {"target_probation_end_date": "2026-09-30", "target_employment_change": {"employee_number": "E777"}}
     contract_terms = {"target_contract_start_date": world.today(), "target_contract_number": "C-7"}
     first_change = world.create_job_change(active, {"target_department": department, **more, **contract_terms}).data
     second_change = world.create_job_change(active, {"target_job": job, "target_contract_end_date": "2031-12-31"}).data

@@ -14,6 +14,7 @@ from corehr.hr.contracts import api as contracts
 from corehr.hr.employees import features as employees
 from corehr.hr.job_changes import api as job_changes
 from corehr.hr.job_management import features as job_management
+from corehr.hr.leave import features as leave
 from corehr.hr.offboardings import api as offboardings
 from corehr.hr.organization import features as organization
 from corehr.hr.pre_hires import api as pre_hires
@@ -27,6 +28,7 @@ APPROVABLE_FEATURES: Final[Sequence[Feature]] = (
     *basic_data.FEATURES,
     *organization.FEATURES,
     *job_management.FEATURES,
+    *leave.FEATURES,
     *employees.FEATURES,
     contracts.FEATURE,
     workforce_plans.FEATURE,

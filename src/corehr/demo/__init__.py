@@ -11,7 +11,7 @@ from typing import Final
 
 from corehr.app import tenants
 from corehr.app.stores import open_store
-from corehr.demo import apps, changes, demo_build, endings, named_facts, named_people, pre_hires
+from corehr.demo import apps, changes, demo_build, employment_forms, endings, named_facts, named_people, pre_hires
 from corehr.demo.banner import banner
 from corehr.demo.dates import ABROAD_TIME_ZONE, DEFAULT_NOW, TIME_ZONE, DemoDates, add_days
 from corehr.demo.demo_build import DemoBuild
@@ -104,6 +104,7 @@ def _publish(build: DemoBuild, people_by_name: Mapping[str, PersonSeed], tx: Tx)
     names = {name: plan.id for name, plan in people_by_name.items()}
     build.named_records["employments"] = dict(named_facts.employment_facts(tx, names, build.dates.today, server_key))
     named_facts.add_department_facts(tx, build.named_records, server_key)
+    employment_forms.create_all(tx, build)
     demo_build.save(tx, build)
     tenants.create_tenant(
         tx,

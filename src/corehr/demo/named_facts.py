@@ -58,7 +58,7 @@ def employment_facts(tx: Tx, names: Mapping[str, str], today: IsoDate, server_ke
             **_employment(employments_by_id[id]),
             **_job_data(timelines.get((job_datas.KIND, employments_by_id[id].job_data_id), ()), today),
             **_contract(tx, contract_ids[id], today),
-            **_probation(timelines.get((probation.KIND, id), ()), today),
+            **_probation(probation.with_starts(timelines.get((probation.KIND, id), ())), today),
         }
         for name, id in names.items()
     }

@@ -14,7 +14,7 @@ from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import commands as job_changes
 from corehr.hr.job_changes.records import MODE_DIRECT
-from corehr.hr.job_changes.rules.case import CreateJobChange
+from corehr.hr.job_changes.rules.request import CreateJobChange
 from corehr.hr.probation import records as probation
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
@@ -187,6 +187,7 @@ def job_change_request(
         offer_info=None,
         dotted_manager_clean=None,
         probation_exist=None,
+        app_id=None,
         transfer_key=None,
         initiator_id=initiator_id,
     )

@@ -19,6 +19,7 @@ from corehr.gateway.validator import (
     depth_error,
     has_closed_enum,
     is_required,
+    python_pattern,
     strip_nulls,
     type_error,
 )
@@ -208,7 +209,7 @@ def _constrained(python_type: Any, field: Field) -> Any:
     if field.format is not None:
         constraints["pattern"] = DATE_PATTERN.pattern
     elif field.pattern is not None:
-        constraints["pattern"] = field.pattern
+        constraints["pattern"] = python_pattern(field.pattern)
     constraints = {name: constraint for name, constraint in constraints.items() if constraint is not None}
     return Annotated[python_type, msgspec.Meta(**constraints)] if constraints else python_type
 

@@ -148,7 +148,7 @@ class Validator:
         self.validate_length(field, value, path)
         if field.format is not None and not DATE_PATTERN.search(value):
             self.report_violation(path, value, "the value must be a date like 2006-01-02")
-        if field.pattern is not None and not re.search(field.pattern, value):
+        if field.pattern is not None and not re.search(python_pattern(field.pattern), value):
             self.report_violation(path, value, f"the value must match {field.pattern}")
         if field.range is not None:
             if _INT_PATTERN.match(value):
@@ -172,6 +172,11 @@ class Validator:
         )
         self.report_violation(path, value, f"the value must be one of {', '.join(shown)}")
         return False
+
+
+def python_pattern(pattern: str) -> str:
+    """Return a pattern of the spec in Python's syntax, where a final `$` would also match before a last newline."""
+    return rf"{pattern[:-1]}\Z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern
 
 
 def is_required(field: Field) -> bool:

@@ -22,8 +22,9 @@ def job_change(
     type: str = "internal_transfer",
     process: str = "",
     key: str = "",
+    fields: Sequence[str] = (),
 ) -> Body:
-    """job_change.updated_v1 and .status_updated_v2, without `status`."""
+    """job_change.status_updated_v2, without `status` and `original_status`."""
     return {
         "employment_id": employment["id"],
         "job_change_id": id,
@@ -33,8 +34,18 @@ def job_change(
         "process_id": process,
         "effective_date": day,
         "transfer_key": key,
+        "details_of_job_status_change": list(fields),
         "target_user_id": user_ids(employment),
     }
+
+
+def job_change_statuses(change: Body, original_status: int, status: int) -> list[tuple[str, Body]]:
+    """Return the two events of a job change that got a status; version 1 has two fields less."""
+    version_1 = {name: value for name, value in change.items() if name != "details_of_job_status_change"}
+    return [
+        ("job_change.updated_v1", version_1 | {"status": status}),
+        ("job_change.status_updated_v2", change | {"status": status, "original_status": original_status}),
+    ]
 
 
 def job_data_changed(id: str, employment: Any) -> Body:
@@ -53,7 +64,7 @@ def job_change_added(id: str, employment: Any, at: str, fields: Sequence[str], b
         "event_type": 5,
         "sub_event_type": 5001,
         "opt_scene": "OpenAPIAddJobChange",
-        "opt_desc": "job change added",
+        "opt_desc": "添加异动",
     }
     return header | _employee_domain_event(id, employment, at, by, "job_change", 1, fields)
 
@@ -64,7 +75,7 @@ def job_change_revoked(id: str, employment: Any, at: str, fields: Sequence[str],
         "event_type": 5,
         "sub_event_type": 5003,
         "opt_scene": "OpenAPIRevokeJobChange",
-        "opt_desc": "job change revoked",
+        "opt_desc": "撤销异动",
     }
     return header | _employee_domain_event(id, employment, at, by, "job_change", 3, fields)
 
@@ -75,9 +86,9 @@ def offboarding_approved(id: str, employment: Any, at: str) -> Body:
         "event_type": 7,
         "sub_event_type": 7001,
         "opt_scene": "OpenAPIAddOffboarding",
-        "opt_desc": "offboarding approved",
+        "opt_desc": "离职通过",
     }
-    return header | _employee_domain_event(id, employment, at, "", "offboarding", 1, ["status"])
+    return header | _employee_domain_event(id, employment, at, "", "offboarding_info", 1, ["status"])
 
 
 def offboarding_revoked(id: str, employment: Any, at: str, by: str = "") -> Body:
@@ -86,9 +97,9 @@ def offboarding_revoked(id: str, employment: Any, at: str, by: str = "") -> Body
         "event_type": 7,
         "sub_event_type": 7002,
         "opt_scene": "OpenAPIRevokeOffboarding",
-        "opt_desc": "offboarding revoked",
+        "opt_desc": "撤销离职",
     }
-    return header | _employee_domain_event(id, employment, at, by, "offboarding", 3, ["status"])
+    return header | _employee_domain_event(id, employment, at, by, "offboarding_info", 3, ["status"])
 
 
 def _employee_domain_event(

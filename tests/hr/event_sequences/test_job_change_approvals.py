@@ -6,11 +6,12 @@ from tests.hr.event_sequences.event_bodies import (
     job_change,
     job_change_added,
     job_change_revoked,
+    job_change_statuses,
     job_data_changed,
 )
 from tests.hr.event_sequences.event_trace import MONDAY_10, MONDAY_11, MONDAY_12, THURSDAY_0, THURSDAY_10, THURSDAY_11
 
-FIELDS = ["contract_number", "department_id", "seniority_date"]
+FIELDS = ["seniority_date", "target_contract_number", "target_department"]
 
 
 class Promotion:
@@ -37,7 +38,9 @@ class Promotion:
         }
         created = world.create_job_change(self.employment["id"], info, **body).data
         self.id, process = created["job_change_id"], created["process_id"]
-        self.change = job_change(self.id, self.employment, day, mode=2, type="promotion", process=process)
+        self.change = job_change(
+            self.id, self.employment, day, mode=2, type="promotion", process=process, fields=FIELDS
+        )
         self.process, self.nodes, self.tasks = approval(world, process, flow["flow_id"], "job_change")
 
     def answer(self, number, status):
@@ -52,13 +55,12 @@ class Promotion:
         (node, _), (task, _) = self.nodes, self.tasks
         by = self.world.employment("hr_partner")["id"]
         return [
-            ("process.status.update_v2", self.process | {"status": 1}),
-            ("process.approver.updated_v2", task | {"status": 1}),
-            ("process.node.updated_v2", node | {"node_status": 1}),
-            ("process.updated_v2", self.process | {"status": 1}),
-            ("job_change.updated_v1", self.change | {"status": 1}),
-            ("job_change.status_updated_v2", self.change | {"status": 1}),
+            *job_change_statuses(self.change, 0, 1),
             ("employee.domain_event_v2", job_change_added(self.id, self.employment, MONDAY_10, FIELDS, by=by)),
+            ("process.status.update_v2", self.process | {"status": 1}),
+            ("process.node.updated_v2", node | {"node_status": 1}),
+            ("process.approver.updated_v2", task | {"status": 1}),
+            ("process.updated_v2", self.process | {"status": 1}),
         ]
 
     def first_approval_events(self):
@@ -66,9 +68,9 @@ class Promotion:
         (node_1, node_2), (task_1, task_2) = self.nodes, self.tasks
         return [
             ("process.approver.updated_v2", task_1 | {"status": 3}),
-            ("process.approver.updated_v2", task_2 | {"status": 1}),
             ("process.node.updated_v2", node_1 | {"node_status": 3}),
             ("process.node.updated_v2", node_2 | {"node_status": 1}),
+            ("process.approver.updated_v2", task_2 | {"status": 1}),
             ("process.updated_v2", self.process | {"status": 1}),
         ]
 
@@ -85,22 +87,20 @@ def test_approved_step_by_step_effective_and_revoked(trace):
     trace.at(MONDAY_12)
     promotion.answer(2, 3)
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 9}),
         ("process.approver.updated_v2", promotion.tasks[1] | {"status": 3}),
         ("process.node.updated_v2", promotion.nodes[1] | {"node_status": 3}),
+        ("process.status.update_v2", process | {"status": 9}),
         ("process.updated_v2", process | {"status": 9}),
-        ("job_change.updated_v1", change | {"status": 4}),
-        ("job_change.status_updated_v2", change | {"status": 4}),
+        *job_change_statuses(change, 1, 4),
     ]
 
     trace.at(THURSDAY_10)
     assert trace.new_events(at=THURSDAY_0) == [
+        *job_change_statuses(change, 4, 5),
         ("job_data.created_v1", {"job_data_id": employment["job_data_id"]}),
         ("job_data.updated_v1", {"job_data_id": employment["job_data_id"]}),
         ("employment.updated_v1", employment_updated(employment, "seniority_date")),
         ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
-        ("job_change.updated_v1", change | {"status": 5}),
-        ("job_change.status_updated_v2", change | {"status": 5}),
         ("job_data.changed_v1", job_data_changed(id, employment)),
     ]
 
@@ -109,14 +109,13 @@ def test_approved_step_by_step_effective_and_revoked(trace):
     assert trace.new_events() == []
     promotion.revoke()
     assert trace.new_events() == [
+        *job_change_statuses(change, 5, 2),
+        ("employee.domain_event_v2", job_change_revoked(id, employment, THURSDAY_11, FIELDS, by=promotion.admin)),
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
         ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
         ("employment.updated_v1", employment_updated(employment, "seniority_date")),
         ("job_data.updated_v1", {"job_data_id": employment["job_data_id"]}),
-        ("process.status.update_v2", process | {"status": 8}),
-        ("process.updated_v2", process | {"status": 8}),
-        ("job_change.updated_v1", change | {"status": 2}),
-        ("job_change.status_updated_v2", change | {"status": 2}),
-        ("employee.domain_event_v2", job_change_revoked(id, employment, THURSDAY_11, FIELDS, by=promotion.admin)),
     ]
 
 
@@ -131,18 +130,16 @@ def test_approved_on_the_very_day(trace):
     trace.at(MONDAY_12)
     promotion.answer(2, 3)
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 9}),
         ("process.approver.updated_v2", promotion.tasks[1] | {"status": 3}),
         ("process.node.updated_v2", promotion.nodes[1] | {"node_status": 3}),
+        ("process.status.update_v2", process | {"status": 9}),
         ("process.updated_v2", process | {"status": 9}),
-        ("job_change.updated_v1", change | {"status": 4}),
-        ("job_change.status_updated_v2", change | {"status": 4}),
+        *job_change_statuses(change, 1, 4),
+        *job_change_statuses(change, 4, 5),
         ("job_data.created_v1", {"job_data_id": employment["job_data_id"]}),
         ("job_data.updated_v1", {"job_data_id": employment["job_data_id"]}),
         ("employment.updated_v1", employment_updated(employment, "seniority_date")),
         ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
-        ("job_change.updated_v1", change | {"status": 5}),
-        ("job_change.status_updated_v2", change | {"status": 5}),
         ("job_data.changed_v1", job_data_changed(promotion.id, employment)),
     ]
 
@@ -155,24 +152,22 @@ def test_approved_and_revoked_before_its_day(trace):
     assert trace.new_events() == [
         *promotion.creation_events(),
         *promotion.first_approval_events(),
-        ("process.status.update_v2", process | {"status": 9}),
         ("process.approver.updated_v2", promotion.tasks[1] | {"status": 3}),
         ("process.node.updated_v2", promotion.nodes[1] | {"node_status": 3}),
+        ("process.status.update_v2", process | {"status": 9}),
         ("process.updated_v2", process | {"status": 9}),
-        ("job_change.updated_v1", change | {"status": 4}),
-        ("job_change.status_updated_v2", change | {"status": 4}),
+        *job_change_statuses(change, 1, 4),
     ]
     trace.at(MONDAY_11)
     promotion.revoke()
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 8}),
-        ("process.updated_v2", process | {"status": 8}),
-        ("job_change.updated_v1", change | {"status": 2}),
-        ("job_change.status_updated_v2", change | {"status": 2}),
+        *job_change_statuses(change, 4, 2),
         (
             "employee.domain_event_v2",
             job_change_revoked(promotion.id, promotion.employment, MONDAY_11, FIELDS, by=promotion.admin),
         ),
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
     ]
     trace.at(THURSDAY_10)
     assert trace.new_events() == []
@@ -186,12 +181,11 @@ def test_rejected_by_the_first(trace):
     trace.at(MONDAY_11)
     promotion.answer(1, 2)
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 2}),
         ("process.approver.updated_v2", promotion.tasks[0] | {"status": 2}),
         ("process.node.updated_v2", promotion.nodes[0] | {"node_status": 2}),
+        ("process.status.update_v2", process | {"status": 2}),
         ("process.updated_v2", process | {"status": 2}),
-        ("job_change.updated_v1", change | {"status": 3}),
-        ("job_change.status_updated_v2", change | {"status": 3}),
+        *job_change_statuses(change, 1, 3),
     ]
     trace.at(THURSDAY_10)
     assert trace.new_events() == []
@@ -205,16 +199,15 @@ def test_revoked_while_the_second_approval_is_pending(trace):
     trace.at(MONDAY_11)
     promotion.revoke()
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 4}),
-        ("process.approver.updated_v2", promotion.tasks[1] | {"status": 4}),
-        ("process.node.updated_v2", promotion.nodes[1] | {"node_status": 4}),
-        ("process.updated_v2", process | {"status": 4}),
-        ("job_change.updated_v1", change | {"status": 2}),
-        ("job_change.status_updated_v2", change | {"status": 2}),
+        *job_change_statuses(change, 1, 2),
         (
             "employee.domain_event_v2",
             job_change_revoked(promotion.id, promotion.employment, MONDAY_11, FIELDS, by=promotion.admin),
         ),
+        ("process.status.update_v2", process | {"status": 4}),
+        ("process.node.updated_v2", promotion.nodes[1] | {"node_status": 4}),
+        ("process.approver.updated_v2", promotion.tasks[1] | {"status": 4}),
+        ("process.updated_v2", process | {"status": 4}),
     ]
     trace.at(THURSDAY_10)
     assert trace.new_events() == []

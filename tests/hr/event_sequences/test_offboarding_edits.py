@@ -30,11 +30,11 @@ def test_a_later_last_day_then_fields_then_a_last_day_that_is_over(trace):
     edit_ok(world, id, {"offboarding_date": "2026-02-14"}, operator=admin)
     update = offboarding_updated(id, employment, MONDAY_10, process=process, by=admin)
     assert trace.new_events() == [
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         (
             "offboarding.updated_v2",
             update | {"status": 2, "checklist_status": 1, "updated_fields": ["offboarding_date"]},
         ),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
     ]
 
     trace.at(MONDAY_11)
@@ -58,13 +58,13 @@ def test_a_later_last_day_then_fields_then_a_last_day_that_is_over(trace):
     names = ["offboarding_date", "reason"]
     update = offboarding_updated(id, employment, MONDAY_12, process=process)
     assert trace.new_events() == [
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 2, "checklist_status": 1, "updated_fields": names}),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("offboarding.status_updated_v2", row | {"status": 3}),
+        ("offboarding.updated_v1", row | {"status": 5}),
         ("employment.updated_v1", employment_updated(employment, "employment_status")),
         ("employment.resigned_v1", {"employment_id": employment["id"]}),
         ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
-        ("offboarding.status_updated_v2", row | {"status": 3}),
-        ("offboarding.updated_v1", row | {"status": 5}),
     ]
 
     # fields can still be edited after she has left
@@ -85,35 +85,35 @@ def test_the_last_day_passes_and_it_is_revoked(trace):
     edit_ok(world, id, {"offboarding_date": "2026-01-07"})
     update = offboarding_updated(id, employment, MONDAY_10, process=process_id)
     assert trace.new_events() == [
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         (
             "offboarding.updated_v2",
             update | {"status": 2, "checklist_status": 1, "updated_fields": ["offboarding_date"]},
         ),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
     ]
 
     trace.at(THURSDAY_10)
     assert trace.new_events(at=THURSDAY_0) == [
+        ("offboarding.status_updated_v2", row | {"status": 3}),
+        ("offboarding.updated_v1", row | {"status": 5}),
         ("employment.updated_v1", employment_updated(employment, "employment_status")),
         ("employment.resigned_v1", {"employment_id": employment["id"]}),
         ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
-        ("offboarding.status_updated_v2", row | {"status": 3}),
-        ("offboarding.updated_v1", row | {"status": 5}),
     ]
 
     trace.at(THURSDAY_11)
     revoke_ok(world, id, operator=admin)
     update = offboarding_updated(id, employment, THURSDAY_11, process=process_id, by=admin)
     assert trace.new_events() == [
-        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
-        ("employment.updated_v1", employment_updated(employment, "employment_status")),
-        ("process.status.update_v2", process | {"status": 8}),
-        ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
         ("employee.domain_event_v2", offboarding_revoked(id, employment, THURSDAY_11, by=admin)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "employment_status")),
     ]
 
 
@@ -132,9 +132,9 @@ def test_directly_and_the_last_day_ends_in_london(trace):
             "offboarding.updated_v2",
             update | {"status": 1, "checklist_status": 1, "updated_fields": ["offboarding_date"]},
         ),
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
-        ("employee.domain_event_v2", offboarding_approved(id, employment, MONDAY_11)),
         ("offboarding.status_updated_v2", row | {"status": 6}),
+        ("employee.domain_event_v2", offboarding_approved(id, employment, MONDAY_11)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
     ]
 
     trace.at(MONDAY_12)
@@ -146,20 +146,20 @@ def test_directly_and_the_last_day_ends_in_london(trace):
 
     trace.at(THURSDAY_10)
     assert trace.new_events(at=THURSDAY_0_IN_LONDON) == [
+        ("offboarding.status_updated_v2", row | {"status": 3}),
         ("employment.updated_v1", employment_updated(employment, "employment_status")),
         ("employment.resigned_v1", {"employment_id": employment["id"]}),
         ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
-        ("offboarding.status_updated_v2", row | {"status": 3}),
     ]
 
     trace.at(THURSDAY_11)
     revoke_ok(world, id)
     update = offboarding_updated(id, employment, THURSDAY_11)
     assert trace.new_events() == [
-        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
-        ("employment.updated_v1", employment_updated(employment, "employment_status")),
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("employee.domain_event_v2", offboarding_revoked(id, employment, THURSDAY_11)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "employment_status")),
     ]

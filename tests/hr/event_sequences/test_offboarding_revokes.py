@@ -43,14 +43,14 @@ def test_approving(trace):
     )
     revoke_ok(world, id)
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 4}),
-        ("process.approver.updated_v2", task | {"status": 4}),
-        ("process.node.updated_v2", node | {"node_status": 4}),
-        ("process.updated_v2", process | {"status": 4}),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
         ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_10)),
+        ("process.status.update_v2", process | {"status": 4}),
+        ("process.node.updated_v2", node | {"node_status": 4}),
+        ("process.approver.updated_v2", task | {"status": 4}),
+        ("process.updated_v2", process | {"status": 4}),
     ]
 
     # an offboarding that is withdrawn, one that is unknown, and one that is rejected
@@ -68,36 +68,36 @@ def test_approving_approved_by_both(trace):
     answer_task(world, task_1, 3)
     assert trace.new_events() == [
         ("process.approver.updated_v2", task_1 | {"status": 3}),
-        ("process.approver.updated_v2", task_2 | {"status": 1}),
         ("process.node.updated_v2", node_1 | {"node_status": 3}),
         ("process.node.updated_v2", node_2 | {"node_status": 1}),
+        ("process.approver.updated_v2", task_2 | {"status": 1}),
         ("process.updated_v2", process | {"status": 1}),
     ]
 
     trace.at(MONDAY_11)
     answer_task(world, task_2, 3)
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 9}),
         ("process.approver.updated_v2", task_2 | {"status": 3}),
         ("process.node.updated_v2", node_2 | {"node_status": 3}),
+        ("process.status.update_v2", process | {"status": 9}),
         ("process.updated_v2", process | {"status": 9}),
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
-        ("employee.domain_event_v2", offboarding_approved(id, employment, MONDAY_11)),
         ("offboarding.status_updated_v2", row | {"status": 2}),
         ("offboarding.updated_v1", row | {"status": 4}),
+        ("employee.domain_event_v2", offboarding_approved(id, employment, MONDAY_11)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
     ]
 
     trace.at(MONDAY_12)
     revoke_ok(world, id)
     update = offboarding_updated(id, employment, MONDAY_12, process=process_id)
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 8}),
-        ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
         ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_12)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
     ]
 
 
@@ -110,13 +110,13 @@ def test_approving_rejected_by_the_second(trace):
     answer_task(world, task_2, 2)
     assert trace.new_events() == [
         ("process.approver.updated_v2", task_1 | {"status": 3}),
-        ("process.approver.updated_v2", task_2 | {"status": 1}),
         ("process.node.updated_v2", node_1 | {"node_status": 3}),
         ("process.node.updated_v2", node_2 | {"node_status": 1}),
+        ("process.approver.updated_v2", task_2 | {"status": 1}),
         ("process.updated_v2", process | {"status": 1}),
-        ("process.status.update_v2", process | {"status": 2}),
         ("process.approver.updated_v2", task_2 | {"status": 2}),
         ("process.node.updated_v2", node_2 | {"node_status": 2}),
+        ("process.status.update_v2", process | {"status": 2}),
         ("process.updated_v2", process | {"status": 2}),
         ("offboarding.status_updated_v2", row | {"status": 4}),
         ("offboarding.updated_v1", row | {"status": 3}),
@@ -130,10 +130,10 @@ def test_direct_and_already_offboarded(trace):
     row, update = offboarding_status(id, employment), offboarding_updated(id, employment, MONDAY_10, by=admin)
     revoke_ok(world, id, operator=admin)
     assert trace.new_events() == [
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_10, by=admin)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
     ]
 
     trace.at(MONDAY_11)
@@ -145,15 +145,15 @@ def test_direct_and_already_offboarded(trace):
     )
     revoke_ok(world, id)
     assert trace.new_events() == [
-        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
-        ("employment.updated_v1", employment_updated(employment, "employment_status")),
-        ("process.status.update_v2", process | {"status": 8}),
-        ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
         ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
+        ("contract.updated_v1", {"contract_id": employment["contract_id"]}),
+        ("employment.updated_v1", employment_updated(employment, "employment_status")),
     ]
 
 
@@ -181,8 +181,8 @@ def test_approved_with_a_hand_over_that_runs(trace):
     hand_over_body, row = checklist(id, employment, other), offboarding_status(id, employment, process_id)
     assert trace.new_events() == [
         ("process.status.update_v2", transfer | {"status": 1}),
-        ("process.approver.updated_v2", task | {"status": 1}),
         ("process.node.updated_v2", node | {"node_status": 1}),
+        ("process.approver.updated_v2", task | {"status": 1}),
         ("process.updated_v2", transfer | {"status": 1}),
         ("offboarding.checklist_updated_v2", hand_over_body | {"checklist_status": 2}),
     ]
@@ -191,18 +191,21 @@ def test_approved_with_a_hand_over_that_runs(trace):
     revoke_ok(world, id)
     update = offboarding_updated(id, employment, MONDAY_11, process=process_id, hand_over=other)
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 8}),
-        ("process.updated_v2", process | {"status": 8}),
-        ("process.status.update_v2", transfer | {"status": 4}),
-        ("process.approver.updated_v2", task | {"status": 4}),
-        ("process.node.updated_v2", node | {"node_status": 4}),
-        ("process.updated_v2", transfer | {"status": 4}),
-        ("offboarding.checklist_updated_v2", hand_over_body | {"checklist_status": 5}),
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
-        ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 5, "updated_fields": ["status"]}),
+        (
+            "offboarding.updated_v2",
+            update | {"status": 5, "checklist_status": 5, "updated_fields": ["checklist_status", "status"]},
+        ),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
         ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
+        ("offboarding.checklist_updated_v2", hand_over_body | {"checklist_status": 5}),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
+        ("process.status.update_v2", transfer | {"status": 4}),
+        ("process.node.updated_v2", node | {"node_status": 4}),
+        ("process.approver.updated_v2", task | {"status": 4}),
+        ("process.updated_v2", transfer | {"status": 4}),
     ]
 
 
@@ -218,9 +221,9 @@ def test_approved_after_its_hand_over(trace):
     trace.new_events()
     answer_task(world, task_2, 3)
     assert trace.new_events() == [
-        ("process.status.update_v2", transfer | {"status": 9}),
         ("process.approver.updated_v2", task_2 | {"status": 3}),
         ("process.node.updated_v2", node | {"node_status": 3}),
+        ("process.status.update_v2", transfer | {"status": 9}),
         ("process.updated_v2", transfer | {"status": 9}),
         ("offboarding.checklist_updated_v2", hand_over_body | {"checklist_status": 3}),
     ]
@@ -229,13 +232,13 @@ def test_approved_after_its_hand_over(trace):
     revoke_ok(world, id)
     update = offboarding_updated(id, employment, MONDAY_11, process=process_id, hand_over=other)
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 8}),
-        ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 3, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
         ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
     ]
 
 
@@ -253,9 +256,9 @@ def test_under_withdrawal_approved(trace):
     answer_task(world, task_1, 3)
     assert trace.new_events() == [
         ("process.approver.updated_v2", task_1 | {"status": 3}),
-        ("process.approver.updated_v2", task_2 | {"status": 1}),
         ("process.node.updated_v2", node_1 | {"node_status": 3}),
         ("process.node.updated_v2", node_2 | {"node_status": 1}),
+        ("process.approver.updated_v2", task_2 | {"status": 1}),
         ("process.updated_v2", staying | {"status": 1}),
     ]
 
@@ -263,17 +266,17 @@ def test_under_withdrawal_approved(trace):
     answer_task(world, task_2, 3)
     update = offboarding_updated(id, employment, MONDAY_11, process=process_id)
     assert trace.new_events() == [
-        ("process.status.update_v2", staying | {"status": 9}),
         ("process.approver.updated_v2", task_2 | {"status": 3}),
         ("process.node.updated_v2", node_2 | {"node_status": 3}),
+        ("process.status.update_v2", staying | {"status": 9}),
         ("process.updated_v2", staying | {"status": 9}),
-        ("process.status.update_v2", process | {"status": 8}),
-        ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
         ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
     ]
 
 
@@ -286,9 +289,9 @@ def test_under_withdrawal_rejected_and_revoked_all_the_same(trace):
     row = offboarding_status(id, employment, process_id)
     answer_task(world, task, 2)
     assert trace.new_events() == [
-        ("process.status.update_v2", staying | {"status": 2}),
         ("process.approver.updated_v2", task | {"status": 2}),
         ("process.node.updated_v2", node | {"node_status": 2}),
+        ("process.status.update_v2", staying | {"status": 2}),
         ("process.updated_v2", staying | {"status": 2}),
     ]
 
@@ -296,13 +299,13 @@ def test_under_withdrawal_rejected_and_revoked_all_the_same(trace):
     revoke_ok(world, id)
     update = offboarding_updated(id, employment, MONDAY_11, process=process_id)
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 8}),
-        ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
         ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
     ]
 
 
@@ -321,13 +324,13 @@ def test_under_modification_approved_and_then_revoked(trace):
     update = offboarding_updated(id, employment, MONDAY_10, process=process_id)
     assert trace.new_events() == [
         ("process.approver.updated_v2", task_1 | {"status": 3}),
-        ("process.approver.updated_v2", task_2 | {"status": 1}),
         ("process.node.updated_v2", node_1 | {"node_status": 3}),
         ("process.node.updated_v2", node_2 | {"node_status": 1}),
+        ("process.approver.updated_v2", task_2 | {"status": 1}),
         ("process.updated_v2", correction | {"status": 1}),
-        ("process.status.update_v2", correction | {"status": 9}),
         ("process.approver.updated_v2", task_2 | {"status": 3}),
         ("process.node.updated_v2", node_2 | {"node_status": 3}),
+        ("process.status.update_v2", correction | {"status": 9}),
         ("process.updated_v2", correction | {"status": 9}),
         ("offboarding.updated_v2", update | {"status": 2, "checklist_status": 1, "updated_fields": ["reason"]}),
     ]
@@ -336,13 +339,13 @@ def test_under_modification_approved_and_then_revoked(trace):
     revoke_ok(world, id)
     update = offboarding_updated(id, employment, MONDAY_11, process=process_id)
     assert trace.new_events() == [
-        ("process.status.update_v2", process | {"status": 8}),
-        ("process.updated_v2", process | {"status": 8}),
-        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
         ("offboarding.updated_v2", update | {"status": 5, "checklist_status": 1, "updated_fields": ["status"]}),
         ("offboarding.status_updated_v2", row | {"status": 5}),
         ("offboarding.updated_v1", row | {"status": 2}),
         ("employee.domain_event_v2", offboarding_revoked(id, employment, MONDAY_11)),
+        ("employment.updated_v1", employment_updated(employment, "expiration_time")),
+        ("process.status.update_v2", process | {"status": 8}),
+        ("process.updated_v2", process | {"status": 8}),
     ]
 
 
@@ -354,8 +357,8 @@ def test_under_modification_rejected(trace):
     )
     answer_task(world, task, 2)
     assert trace.new_events() == [
-        ("process.status.update_v2", correction | {"status": 2}),
         ("process.approver.updated_v2", task | {"status": 2}),
         ("process.node.updated_v2", node | {"node_status": 2}),
+        ("process.status.update_v2", correction | {"status": 2}),
         ("process.updated_v2", correction | {"status": 2}),
     ]

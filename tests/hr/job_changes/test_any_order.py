@@ -1,6 +1,7 @@
 """Job changes revoked in any order leave the timelines of an employment that never had them."""
 
 from datetime import date, timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from corehr.engines import versions
 from corehr.hr.contracts import records as contracts
 
 field_choices = st.dictionaries(
-    st.sampled_from(["department", "job", "hours", "shift", "number", "renewal", "probation", "seniority"]),
+    st.sampled_from(["department", "job", "hours", "shift", "number", "renewal", "probation", "seniority", "custom"]),
     st.integers(0, 1),
     min_size=1,
     max_size=3,
@@ -18,24 +19,30 @@ histories = st.lists(st.tuples(st.integers(0, 3), field_choices), min_size=1, ma
 
 
 def transfer_info(world, day, choices, shift):
-    """Targets of a job change; a work shift is always among them, since some fields may not change alone."""
-    named = world.named
-    info = {"target_work_shift": f"shift-{shift}"}
-    for field, which in choices.items():
+    """Targets of a job change; a text is always among them, since some fields may not change alone."""
+    named, field = world.named, {n: facts["field_name"] for n, facts in world.named["employment_fields"].items()}
+    info: dict[str, Any] = {}
+    texts = {field["text"]: f"text {shift}"}
+    for choice, which in choices.items():
         info |= {
             "department": {"target_department": named["departments"][("other", "active")[which]]["id"]},
             "job": {"target_job": named["jobs"][("other", "active")[which]]["id"]},
             "hours": {"target_weekly_working_hours": ("30", "36.5")[which]},
-            "shift": {},
+            "shift": {"target_work_shift": ("work_shift", "non_work_shift")[which]},
             "number": {"target_contract_number": f"N{which}"},
             "renewal": {
                 "target_contract_start_date": day,
                 "target_contract_end_date": ("2030-01-01", "2031-01-01")[which],
             },
             "probation": {"target_probation_end_date": ("2027-01-01", "2027-02-01")[which]},
-            "seniority": {"target_employment_change": {"seniority_date": ("2019-01-01", "2018-01-01")[which]}},
-        }[field]
-    return info
+            "seniority": {},
+            "custom": {},
+        }[choice]
+    if "custom" in choices:
+        texts[field["multi_enum"]] = ('["option_1"]', "[]")[choices["custom"]]
+    changed = [{"custom_api_name": name, "value": value} for name, value in texts.items()]
+    seniority = {"seniority_date": ("2019-01-01", "2018-01-01")[choices["seniority"]]} if "seniority" in choices else {}
+    return {**info, "target_employment_change": {**seniority, "custom_fields": changed}}
 
 
 def create_job_change(world, employment, day, choices, shift):

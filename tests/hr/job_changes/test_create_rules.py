@@ -9,6 +9,7 @@ import pytest
 
 from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_management.job_families import JOB_FAMILY
+from corehr.hr.organization.companies import COMPANY
 from corehr.spec import loader
 from tests.world import APP_ALL, APP_ONE_DEPARTMENT, World
 
@@ -105,6 +106,40 @@ def to_named_records(**names: tuple[str, str]) -> Callable[[World], JobChangeArg
     return lambda w: {"info": {f"target_{wire}": w.named[kind][name]["id"] for wire, (kind, name) in names.items()}}
 
 
+def number_of(name: str) -> Callable[[World], JobChangeArgs]:
+    """The employee number that a named employment has."""
+
+    def args(w: World) -> JobChangeArgs:
+        record = w.sandbox("GET", f"records/employments/{w.employment(name)['id']}")
+        return {"info": {"target_employment_change": {"employee_number": record["version"]["body"]["employee_number"]}}}
+
+    return args
+
+
+def flow_of_offboardings(w: World) -> str:
+    process_id = w.sandbox("GET", f"records/offboardings/{w.named['offboardings']['Approving']['id']}")["process_id"]
+    return str(w.sandbox("GET", f"records/processes/{process_id}")["flow_id"])
+
+
+def by_approval(w: World, name: str) -> JobChangeArgs:
+    flow = w.named["transfer_types"]["internal_transfer"]["flow_id"]
+    employment_id = w.employment(name)["id"]
+    info = {"info": {"target_department": w.named["departments"]["active"]["id"]}}
+    return {**info, "employment_id": employment_id, "transfer_mode": 2, "flow_id": flow}
+
+
+def pending_process(w: World) -> str:
+    """The process of the last event about a job change."""
+    return str(w.all_events("corehr.job_change.status_updated_v2")[-1]["event"]["process_id"])
+
+
+def level_and_pathways(w: World) -> tuple[str, str]:
+    """A level that lists pathways, and one of them."""
+    level = w.named["job_levels"]["active"]["id"]
+    body = w.sandbox("GET", f"records/job_levels/{level}")["version"]["body"]
+    return level, body["pathway_ids"][0]
+
+
 def allowed_by(job: str, **replaced: Callable[[World], str]) -> Callable[[World], JobChangeArgs]:
     """Arguments with a job and the family and level that it allows, except the replaced targets."""
 
@@ -183,6 +218,8 @@ class RuleCase:
     refused: Callable[[World], JobChangeArgs]
     allowed: Callable[[World], JobChangeArgs]
     arrange: Callable[[World], None] = field(default=lambda w: None)
+    between: Callable[[World], None] = field(default=lambda w: None)
+    """What happens after the refused request, so that the same one is allowed."""
 
 
 CASES = [
@@ -267,6 +304,123 @@ CASES = [
         "initiator_unknown",
         lambda w: {**to_other_department(w), "initiator_id": UNKNOWN_ID},
         lambda w: {**to_other_department(w), "initiator_id": w.employment("manager")["id"]},
+    ),
+    RuleCase(
+        99992402,
+        "initiator_has_left",
+        lambda w: {**to_other_department(w), "initiator_id": w.employment("left")["id"]},
+        lambda w: {**to_other_department(w), "initiator_id": w.employment("leaver")["id"]},
+    ),
+    RuleCase(
+        99992402,
+        "initiator_has_not_begun",
+        lambda w: {**to_other_department(w), "initiator_id": w.employment("future_hire")["id"]},
+        lambda w: {**to_other_department(w), "initiator_id": w.employment("manager")["id"]},
+    ),
+    RuleCase(
+        99992402,
+        "flow_of_another_type",
+        lambda w: {
+            **to_other_department(w),
+            "transfer_mode": 2,
+            "flow_id": w.named["transfer_types"]["promotion"]["flow_id"],
+        },
+        lambda w: {
+            **to_other_department(w),
+            "transfer_mode": 2,
+            "transfer_type_unique_identifier": "promotion",
+            "flow_id": w.named["transfer_types"]["promotion"]["flow_id"],
+        },
+    ),
+    RuleCase(
+        99992402,
+        "flow_of_no_transfer_type",
+        lambda w: {**to_other_department(w), "transfer_mode": 2, "flow_id": flow_of_offboardings(w)},
+        lambda w: {**to_other_department(w), "transfer_mode": 1, "flow_id": flow_of_offboardings(w)},
+    ),
+    RuleCase(
+        1160202,
+        "change_being_approved",
+        lambda w: {**to_other_department(w), "effective_date": add_days(w.today(), 60)},
+        lambda w: {**to_other_department(w), "effective_date": add_days(w.today(), 60)},
+        between=lambda w: w.approve(pending_process(w)),
+        arrange=lambda w: create_job_change(w, by_approval(w, "active")).assert_ok(),
+    ),
+    RuleCase(
+        99992402,
+        "dotted_manager_cleared_and_set",
+        lambda w: {
+            "info": {
+                "target_dotted_manager_clean": True,
+                "target_dotted_manager": w.employment("manager")["id"],
+                **to_other_department(w)["info"],
+            }
+        },
+        lambda w: {
+            "info": {"target_dotted_manager_clean": True, "target_dotted_manager": "", **to_other_department(w)["info"]}
+        },
+    ),
+    RuleCase(
+        99992402,
+        "probation_without_end",
+        with_department_change(lambda w: {"info": {"probation_exist": True}}),
+        with_department_change(
+            lambda w: {"info": {"probation_exist": True, "target_probation_end_date": add_days(w.today(), 90)}}
+        ),
+    ),
+    RuleCase(
+        99992402,
+        "no_probation_with_an_end",
+        with_department_change(
+            lambda w: {"info": {"probation_exist": False, "target_probation_end_date": add_days(w.today(), 90)}}
+        ),
+        with_department_change(lambda w: {"info": {"probation_exist": False}}),
+    ),
+    RuleCase(
+        99992402,
+        "employee_number_of_another",
+        with_department_change(number_of("manager")),
+        with_department_change(number_of("active")),
+    ),
+    RuleCase(
+        99992402,
+        "employee_number_of_someone_who_left",
+        with_department_change(number_of("left")),
+        with_department_change(lambda w: {"info": {"target_employment_change": {"employee_number": "N9001"}}}),
+    ),
+    RuleCase(
+        99992402,
+        "employee_number_in_a_waiting_change",
+        with_department_change(lambda w: {"info": {"target_employment_change": {"employee_number": "N9002"}}}),
+        with_department_change(lambda w: {"info": {"target_employment_change": {"employee_number": "N9003"}}}),
+        arrange=lambda w: create_job_change(
+            w,
+            {
+                "employment_id": w.employment("active_2")["id"],
+                "effective_date": add_days(w.today(), 30),
+                "info": {
+                    **to_other_department(w)["info"],
+                    "target_employment_change": {"employee_number": "N9002"},
+                },
+            },
+        ).assert_ok(),
+    ),
+    RuleCase(
+        99992402,
+        "pathway_of_another_level",
+        lambda w: {"info": {"target_job_level": level_and_pathways(w)[0], "target_pathway": UNKNOWN_ID}},
+        lambda w: {"info": {"target_job_level": level_and_pathways(w)[0], "target_pathway": level_and_pathways(w)[1]}},
+    ),
+    RuleCase(
+        99992402,
+        "service_company_disabled_later",
+        with_department_change(target("target_service_company", id_of("companies", "active"))),
+        with_department_change(target("target_service_company", id_of("companies", "other"))),
+        arrange=lambda w: w.in_transaction(
+            lambda tx: COMPANY.amend(
+                tx, w.named["companies"]["active"]["id"], add_days(w.today(), 30), {"active": False}
+            )
+        ),
     ),
     RuleCase(1160201, "pending_offboarding", for_employment("leaver"), for_employment("active_2")),
     RuleCase(1160202, "later_change", for_pending_change(-1), for_pending_change(0)),
@@ -595,7 +749,7 @@ CASES = [
     RuleCase(1163020, "cost_center_disabled", shares(("disabled", 100)), shares(("leaf", 100))),
     RuleCase(1163020, "cost_center_starts_later", shares(("future", 100)), shares(("leaf", 100))),
     RuleCase(1163026, "cost_center_disabled_later", shares(("disabled_next_month", 100)), shares(("leaf", 100))),
-    RuleCase(1165001, "gap_between_contracts", contract(2, 400, "contract"), contract(1, 400, "contract")),
+    RuleCase(1165001, "contract_after_the_end", contract(1, 400, "contract"), contract(0, 400, "contract")),
     RuleCase(
         1165002,
         "probation_ends_before",
@@ -648,6 +802,7 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
         rule.name for rule in CREATE.rules if rule.code == case.code and callable(rule.raised_by)
     }
     assert world.fingerprint() == before
+    case.between(world)
     create_job_change(world, case.allowed(world)).assert_ok()
 
 

@@ -92,7 +92,7 @@ def test_everything_a_change_touched_is_as_before_after_it_was_revoked(world):
         "target_contract_end_date": "2031-12-31",
         "target_probation_end_date": "2026-09-30",
         "probation_exist": True,
-        "target_employment_change": {"employee_number": "E-777"},
+        "target_employment_change": {"employee_number": "E777"},
     }
     change = world.create_job_change(active["id"], info).data
     assert change["status"] == 2

@@ -1,6 +1,6 @@
 """Concurrent commands: one succeeds, the others get a documented error, and nothing happens twice."""
 
-from tests.world import COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH
+from tests.world import APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH
 
 
 def count(world, sql_table, **where):
@@ -159,16 +159,25 @@ def test_one_headcount_two_people(world):
     assert sorted(x.code for x in world.concurrently(calls)) == [0, 1163012]
 
 
-def test_a_transfer_key_expires_after_a_day(world):
-    """Within 24 hours a create with the same key is a repetition; after them it is a new one and the row is pruned."""
+def test_a_transfer_key_belongs_to_its_job_change_for_good(world):
+    employment_id = world.employment("active")["id"]
+    info = {"target_department": world.named["departments"]["other"]["id"]}
+    first = world.create_job_change(employment_id, info, transfer_key="k").data
+    world.advance(days=400)
+    world.await_(world.installation.prune())
+    assert world.create_job_change(employment_id, info, transfer_key="k").data == first
+    world.revoke(first["job_change_id"])
+    repeated = world.create_job_change(employment_id, info, transfer_key="k").data
+    assert (repeated["job_change_id"], repeated["status"]) == (first["job_change_id"], 4)
+    assert count(world, "job_change", employment_id=employment_id, transfer_key="k") == 1
+
+
+def test_a_transfer_key_is_of_one_app(world):
     employment_id = world.employment("active")["id"]
     info = {"target_department": world.named["departments"]["other"]["id"]}
     first = world.create_job_change(employment_id, info, transfer_key="k").data["job_change_id"]
-    world.advance(hours=23)
-    world.await_(world.installation.prune())
-    assert world.create_job_change(employment_id, info, transfer_key="k").data["job_change_id"] == first
-    world.advance(hours=2)
-    assert count(world, "idempotency", app_id="cli_a000000000000001") == 1
-    world.await_(world.installation.prune())
-    assert count(world, "idempotency", app_id="cli_a000000000000001") == 0
-    assert world.create_job_change(employment_id, info, transfer_key="k").code == 1160601
+    other_app = world.sandbox("POST", "apps", {"name": "another"})
+    APP_SECRETS[other_app["app_id"]] = other_app["app_secret"]
+    other = {"target_department": world.named["departments"]["active"]["id"]}
+    second = world.create_job_change(employment_id, other, transfer_key="k", app=other_app["app_id"])
+    assert second.data["job_change_id"] != first

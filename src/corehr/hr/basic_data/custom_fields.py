@@ -1,6 +1,7 @@
 """Records of custom fields: the definitions of a company, by the form they belong to."""
 
 from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -19,10 +20,20 @@ custom_field = tenant_table(
 
 _INSERT = insert_into(custom_field)
 _SELECT_BY_FORM = statement(
-    sa.select(custom_field.c.name, custom_field.c.definition)
+    sa.select(custom_field.c.name, custom_field.c.definition, custom_field.c.name_zh, custom_field.c.name_en)
     .where(*matches(custom_field, "form"))
     .order_by(custom_field.c.name)
 )
+
+_KEY_PREFIX: Final = "custom_fields."
+
+
+class CustomField(NamedTuple):
+    """A custom field of a form: its definition and its names in Chinese and English."""
+
+    definition: FieldDefinition
+    name_zh: str
+    name_en: str
 
 
 def create(tx: Tx, form: str, field: FieldDefinition, name_zh: str, name_en: str) -> None:
@@ -30,6 +41,27 @@ def create(tx: Tx, form: str, field: FieldDefinition, name_zh: str, name_en: str
     tx.execute(_INSERT, form=form, name=field.name, name_zh=name_zh, name_en=name_en, definition=field)
 
 
-def get_definitions(tx: Tx, form: str) -> Mapping[str, FieldDefinition]:
+def get_fields(tx: Tx, form: str) -> Mapping[str, CustomField]:
     """Return the custom fields of the form, by name."""
-    return {row["name"]: row["definition"] for row in tx.fetch_all(_SELECT_BY_FORM, form=form)}
+    rows = tx.fetch_all(_SELECT_BY_FORM, form=form)
+    return {row["name"]: CustomField(row["definition"], row["name_zh"], row["name_en"]) for row in rows}
+
+
+def get_definitions(tx: Tx, form: str) -> Mapping[str, FieldDefinition]:
+    """Return the definitions of the custom fields of the form, by name."""
+    return {name: field.definition for name, field in get_fields(tx, form).items()}
+
+
+def key_of(name: str) -> str:
+    """Return the key under which the body of a version has the value of a custom field, one key for each field."""
+    return _KEY_PREFIX + name
+
+
+def is_key(key: str) -> bool:
+    """Return whether a key of a body is that of a custom field."""
+    return key.startswith(_KEY_PREFIX)
+
+
+def name_of(key: str) -> str:
+    """Return the name of the custom field with this key; the key of a built-in field is its name."""
+    return key.removeprefix(_KEY_PREFIX)

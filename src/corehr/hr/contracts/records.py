@@ -7,7 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from corehr.engines import versions
-from corehr.engines.timeline import Cause, Entry, version_as_of
+from corehr.engines.timeline import Cause, Entry, Timeline, version_as_of
 from corehr.hr.contracts import events
 from corehr.kernel.clock import IsoDate, next_day
 from corehr.kernel.db import Tx
@@ -85,21 +85,33 @@ def retract(tx: Tx, id: str, cause: Cause) -> None:
     if signing_cause != cause:
         tx.emit(events.updated(id))
         return
+    tx.emit(events.deleted(id))
     for entry in versions.list_entries(tx, KIND, id):
         _reassign_entry(tx, id, entry)
-    tx.emit(events.deleted(id))
 
 
 def apply_terms(tx: Tx, employment_id: str, day: IsoDate, patch: Mapping[str, Any], cause: Cause) -> None:
-    """Apply contract terms from `day` on. If no contract is in force, or `patch` starts one later than it, insert a new
-    contract (a renewal), to which `contract_in_force` carries over the fields that `patch` does not set; otherwise
-    amend the contract in force.
-    """
-    target = contract_in_force(tx, list_ids(tx, employment_id), day)
-    if target is None or _is_renewal(target, patch):
-        sign(tx, employment_id, day, {"contract_start_date": day, **patch}, cause)
+    """Apply contract terms from `day` on: amend the contract in force, or insert a new one, as `place_terms` says."""
+    ids = list_ids(tx, employment_id)
+    id, patch = place_terms(versions.timelines(tx, ids), ids, day, patch)
+    if id is None:
+        sign(tx, employment_id, day, patch, cause)
     else:
-        amend(tx, target.id, day, patch, cause)
+        amend(tx, id, day, patch, cause)
+
+
+def place_terms(
+    timelines: Mapping[tuple[str, str], Timeline], ids: Sequence[str], day: IsoDate, patch: Mapping[str, Any]
+) -> tuple[str | None, Mapping[str, Any]]:
+    """Return the id of the contract that these terms amend from `day` on, and the patch.
+
+    If no contract is in force, or `patch` starts one later than it, the terms are a contract of their own (a renewal):
+    the id is None, the patch has a start, and `contract_in_force` carries over what the patch does not set.
+    """
+    target = find_in_force(timelines, ids, day)
+    if target is None or _is_renewal(target, patch):
+        return None, {"contract_start_date": day, **patch}
+    return target.id, patch
 
 
 def _is_renewal(target: Contract, patch: Mapping[str, Any]) -> bool:
@@ -134,11 +146,15 @@ def list_ids(tx: Tx, employment_id: str) -> Sequence[str]:
 
 
 def contract_in_force(tx: Tx, ids: Sequence[str], day: IsoDate) -> Contract | None:
+    """Return the contract in force on `day`, of those with the given ids."""
+    return find_in_force(versions.timelines(tx, ids), ids, day)
+
+
+def find_in_force(timelines: Mapping[tuple[str, str], Timeline], ids: Sequence[str], day: IsoDate) -> Contract | None:
     """Return the contract in force on `day`: of the given contracts that started by then, the one that started last.
 
     Fields that it does not set carry over from the contracts before it, except the start and end dates.
     """
-    timelines = versions.timelines(tx, ids)
     started = []
     for id in ids:
         version = version_as_of(timelines.get((KIND, id), ()), day)

@@ -8,10 +8,12 @@ from corehr.engines.effective_dating import DailyJob
 from corehr.engines.feature import Feature
 from corehr.engines.record_views import view_row
 from corehr.hr.job_changes import commands, recipes, records, transfer_types
+from corehr.hr.job_changes.events import WIRE_TO_FIELD
 from corehr.hr.job_changes.records import Status
 from corehr.hr.job_changes.row import JobChange
-from corehr.hr.job_changes.rules.case import CreateJobChange
+from corehr.hr.job_changes.rules import custom_values
 from corehr.hr.job_changes.rules.create import CREATE
+from corehr.hr.job_changes.rules.request import CreateJobChange
 from corehr.hr.job_changes.rules.revoke import REVOKE
 from corehr.kernel.clock import IsoDate, epoch_millis, parse_timestamp
 from corehr.kernel.db import Tx, to_row
@@ -27,38 +29,6 @@ STATUS_CODES: Final = {
 }
 """The statuses as numbered in responses of version 1."""
 
-WIRE_TO_FIELD: Final[Mapping[str, str]] = {
-    "department": "department_id",
-    "work_location": "work_location_id",
-    "direct_manager": "direct_manager_id",
-    "dotted_manager": "dotted_manager_id",
-    "job": "job_id",
-    "job_family": "job_family_id",
-    "job_level": "job_level_id",
-    "workforce_type": "employee_type_id",
-    "employee_subtype": "employee_subtype_id",
-    "company": "company_id",
-    "contract_number": "contract_number",
-    "contract_type": "contract_type",
-    "duration_type": "duration_type",
-    "signing_type": "signing_type",
-    "contract_start_date": "contract_start_date",
-    "contract_end_date": "contract_end_date",
-    "working_hours_type": "working_hours_type_id",
-    "working_calendar": "working_calendar_id",
-    "probation_end_date": "probation_end_date",
-    "weekly_working_hours": "weekly_working_hours",
-    "work_shift": "work_shift",
-    "cost_center_rate": "cost_center_rates",
-    "job_grade": "job_grade_id",
-    "compensation_type": "compensation_type",
-    "service_company": "service_company_id",
-    "position": "position_id",
-    "social_security_city": "social_security_city_id",
-    "pathway": "pathway_id",
-}
-"""Maps the page's name of a field, without `original_` or `target_`, to our name."""
-
 _FIELDS_BY_SIDE: Final = {
     side: [(f"{side}_{wire}", field) for wire, field in WIRE_TO_FIELD.items()] for side in ("original", "target")
 }
@@ -68,26 +38,25 @@ def create_v1(tx: Tx, call: Call) -> JsonObject:
     """POST v1/job_changes."""
     body = call.body
     info = body["transfer_info"]
-    clears_dotted_manager = info.get("target_dotted_manager_clean")
-    targets = _read_side(info, "target")
-    if clears_dotted_manager:
-        targets.pop("dotted_manager_id", None)
+    custom_targets, custom_originals = (custom_values.read(tx, info, side) for side in ("target", "original"))
     request = CreateJobChange(
         mode=body["transfer_mode"],
         employment_id=body.get("employment_id"),
         transfer_type=body.get("transfer_type_unique_identifier"),
         effective_date=body["effective_date"],
         flow_id=body.get("flow_id"),
-        targets=targets,
-        originals=_read_side(info, "original"),
+        targets={**_read_side(info, "target"), **custom_values.by_key(custom_targets)},
+        originals={**_read_side(info, "original"), **custom_values.by_key(custom_originals)},
         remark=info.get("remark"),
         offer_info=info.get("offer_info"),
-        dotted_manager_clean=clears_dotted_manager,
+        dotted_manager_clean=info.get("target_dotted_manager_clean"),
         probation_exist=info.get("probation_exist"),
+        app_id=call.app_id,
         transfer_key=body.get("transfer_key"),
-        initiator_id=body.get("initiator_id"),
+        initiator_id=body.get("initiator_id") or None,
+        custom_values=(*custom_targets, *custom_originals),
     )
-    return _to_response(commands.create(tx, request, call.data_range))
+    return _to_response(tx, commands.create(tx, request, call.data_range))
 
 
 def revoke_v2(tx: Tx, call: Call) -> JsonObject:
@@ -108,13 +77,17 @@ def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | 
 
 
 def _read_side(info: Mapping[str, Any], side: str) -> dict[str, Any]:
-    """Return the fields of one side (`original` or `target`); empty text and empty lists count as absent."""
+    """Return the fields of one side (`original` or `target`); empty text and empty lists count as absent.
+
+    Custom fields are read by `custom_values`.
+    """
     values = {field: v for wire, field in _FIELDS_BY_SIDE[side] if (v := info.get(wire)) not in (None, "", [])}
-    values.update((f, v) for f, v in (info.get(f"{side}_employment_change") or {}).items() if v not in (None, "", []))
+    employment_change = info.get(f"{side}_employment_change") or {}
+    values.update((f, v) for f in records.EMPLOYMENT_FIELDS if (v := employment_change.get(f)) not in (None, ""))
     return values
 
 
-def _to_response(job_change: JobChange) -> JsonObject:
+def _to_response(tx: Tx, job_change: JobChange) -> JsonObject:
     return {
         "job_change_id": job_change.id,
         "employment_id": job_change.employment_id,
@@ -124,11 +97,11 @@ def _to_response(job_change: JobChange) -> JsonObject:
         "process_id": job_change.process_id or "",
         "effective_date": job_change.effective_date,
         "created_time": epoch_millis(parse_timestamp(job_change.created_at)),
-        "transfer_info": _transfer_info(job_change),
+        "transfer_info": _transfer_info(tx, job_change),
     }
 
 
-def _transfer_info(job_change: JobChange) -> JsonObject:
+def _transfer_info(tx: Tx, job_change: JobChange) -> JsonObject:
     texts = {"remark": job_change.remark, "offer_info": job_change.offer_info}
     info: JsonObject = {name: text for name, text in texts.items() if text is not None}
     if job_change.dotted_manager_clean is not None:
@@ -136,8 +109,11 @@ def _transfer_info(job_change: JobChange) -> JsonObject:
     if job_change.probation_exist is not None:
         info["probation_exist"] = bool(job_change.probation_exist)
     for side, values in (("original", job_change.originals), ("target", job_change.targets)):
-        info.update((wire, values[field]) for wire, field in _FIELDS_BY_SIDE[side] if field in values)
+        # None: the change empties the field
+        info.update((wire, values[field] or "") for wire, field in _FIELDS_BY_SIDE[side] if field in values)
         employment_change = {f: v for f, v in values.items() if f in records.EMPLOYMENT_FIELDS}
+        if rendered := custom_values.render(tx, values):
+            employment_change["custom_fields"] = rendered
         if employment_change:
             info[f"{side}_employment_change"] = employment_change
     return info

@@ -1,9 +1,6 @@
 """Commands on job changes. Each public function runs in the transaction of one command."""
 
-from collections.abc import Mapping
 from typing import Any
-
-from msgspec.structs import replace
 
 from corehr.apps.scopes import DataRange
 from corehr.engines import versions
@@ -14,13 +11,14 @@ from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records
 from corehr.hr.job_changes.records import Status
 from corehr.hr.job_changes.row import JobChange
-from corehr.hr.job_changes.rules.case import Case, CreateJobChange
+from corehr.hr.job_changes.rules.case import Case
 from corehr.hr.job_changes.rules.create import CREATE
+from corehr.hr.job_changes.rules.fit import still_fits
+from corehr.hr.job_changes.rules.request import CreateJobChange
 from corehr.hr.job_changes.rules.revoke import REVOKE, RevokeCase
 from corehr.hr.organization import locations
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
-from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel.clock import local_date
 from corehr.kernel.db import Tx
 
@@ -29,14 +27,19 @@ APPROVAL_SUBJECT = "job_change"
 
 
 def create(tx: Tx, request: CreateJobChange, data_range: DataRange) -> JobChange:
-    """Create a job change: it waits for its approvers or its effective date, or takes effect at once."""
+    """Create a job change: it waits for its approvers or its effective date, or takes effect at once.
+
+    A repeated request, with the transfer key of a job change of the same app, returns that job change as it is now.
+    """
+    if request.app_id and request.transfer_key:
+        existing = records.lock_and_find_by_key(tx, request.app_id, request.transfer_key)
+        if existing is not None:
+            return existing
     case = _lock_and_load(tx, request, data_range)
     CREATE.check(case)
-    job_change, is_approved = _new_job_change(case), False
-    if request.mode == records.MODE_APPROVAL:
-        job_change, is_approved = _start_approval(case, job_change)
+    job_change = _new_job_change(case)
     records.insert(tx, job_change)
-    if is_approved:
+    if job_change.process_id and _start_approval(case, job_change, job_change.process_id) is ProcessStatus.FINISHED:
         job_change = records.set_status(tx, job_change, Status.APPROVED)
     return _apply_if_due(tx, job_change, case.employment)
 
@@ -45,7 +48,7 @@ def on_decided(tx: Tx, id: str, approved: bool) -> None:
     """Set the status that the approval decided and apply the change if due. The caller has locked the employment."""
     job_change = records.get_existing(tx, id)
     job_change = records.set_status(tx, job_change, Status.APPROVED if approved else Status.REJECTED)
-    _apply_if_due(tx, job_change, employments.get_existing(tx, job_change.employment_id))
+    _apply_if_it_still_fits(tx, job_change, employments.get_existing(tx, job_change.employment_id))
 
 
 def apply_due(tx: Tx, id: str) -> None:
@@ -53,7 +56,7 @@ def apply_due(tx: Tx, id: str) -> None:
     employment = employments.lock(tx, records.get_existing(tx, id).employment_id)
     assert employment is not None
     job_change = records.get_existing(tx, id)  # read again under the lock
-    _apply_if_due(tx, job_change, employment)
+    _apply_if_it_still_fits(tx, job_change, employment)
 
 
 def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> None:
@@ -68,10 +71,8 @@ def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> None:
     )
     case = RevokeCase(tx, job_change, employment, data_range, operator_id, managers_above)
     REVOKE.check(case)
+    _withdraw(tx, case.job_change, operator_id)
     _retract(tx, case.job_change, case.job_change.employment_id)
-    if case.job_change.process_id:
-        processes.cancel(tx, case.job_change.process_id)
-    records.mark_revoked(tx, case.job_change, operator_id)
 
 
 def _managers_above_without(tx: Tx, job_change: JobChange, employment: employments.Employment) -> frozenset[str]:
@@ -86,24 +87,22 @@ def _managers_above_without(tx: Tx, job_change: JobChange, employment: employmen
 
 
 def _lock_and_load(tx: Tx, request: CreateJobChange, data_range: DataRange) -> Case:
-    """Lock what the command depends on and return the case: employment, reporting lines, workforce plans."""
+    """Lock the employment and its reporting lines, on which the command depends, and return the case."""
     employment = employments.lock(tx, request.employment_id) if isinstance(request.employment_id, str) else None
     if employment is None:
-        return Case(tx, request, None, data_range, {}, ())
+        return Case(tx, request, None, data_range, {})
     managers_above = {
         line: employments.lock_manager_chain(tx, line, employment.id, manager, request.effective_date)
         for line in employments.REPORTING_LINES
         if (manager := request.targets.get(line))
     }
-    department = request.targets.get("department_id")
-    plans = workforce_plans.lock_in_force(tx, department, request.effective_date) if department else ()
-    return Case(tx, request, employment, data_range, managers_above, plans)
+    return Case(tx, request, employment, data_range, managers_above)
 
 
 def _new_job_change(case: Case) -> JobChange:
     tx, request = case.tx, case.request
     is_direct = request.mode == records.MODE_DIRECT
-    originals = {**request.originals, **{f: v for f in request.targets if (v := case.current.get(f)) is not None}}
+    originals = {**request.originals, **{f: v for f in case.targets if (v := case.current.get(f)) is not None}}
     return JobChange(
         tenant=tx.tenant,
         id=tx.new_id(),
@@ -113,19 +112,21 @@ def _new_job_change(case: Case) -> JobChange:
         transfer_type=request.transfer_type,
         transfer_reason=None,
         flow_id=None if is_direct else request.flow_id,
-        process_id=None,
+        process_id=None if is_direct else tx.new_id(),
         effective_date=request.effective_date,
         # the effective date begins in the time zone of the work location before the change
         zone=locations.time_zone_of(tx, case.referenced_body("work_location_id", case.current)),
+        app_id=request.app_id,
         transfer_key=request.transfer_key,
+        transfer_key_hash=records.hash_of_key(request.transfer_key) if request.transfer_key else None,
         initiator_id=request.initiator_id,
         remark=request.remark,
         offer_info=request.offer_info,
         dotted_manager_clean=_to_int(request.dotted_manager_clean),
         probation_exist=_to_int(request.probation_exist),
-        targets=dict(request.targets),
+        targets=dict(case.targets),
         originals=originals,
-        target_department_id=request.targets.get("department_id"),
+        target_department_id=case.targets.get("department_id"),
         created_at=tx.recorded_at,
         updated_at=tx.recorded_at,
         revoked_by=None,
@@ -133,10 +134,10 @@ def _new_job_change(case: Case) -> JobChange:
     )
 
 
-def _start_approval(case: Case, job_change: JobChange) -> tuple[JobChange, bool]:
-    """Start the approval of a new job change; return it with its process, and whether nobody needs to approve it."""
+def _start_approval(case: Case, job_change: JobChange, process_id: str) -> ProcessStatus:
+    """Start the approval of a new job change; return its status, FINISHED if nobody needs to approve it."""
     assert case.flow is not None
-    process_id, status = processes.start(
+    _, status = processes.start(
         case.tx,
         case.request.flow_id or "",
         case.flow,
@@ -144,47 +145,83 @@ def _start_approval(case: Case, job_change: JobChange) -> tuple[JobChange, bool]
         case.employment.id,
         case.current.get(employments.DIRECT_MANAGER),
         case.request.initiator_id,
+        id=process_id,
     )
-    return replace(job_change, process_id=process_id), status is ProcessStatus.FINISHED
+    return status
 
 
 def _to_int(value: bool | None) -> int | None:
     return None if value is None else int(value)
 
 
+def _apply_if_it_still_fits(tx: Tx, job_change: JobChange, employment: employments.Employment) -> None:
+    """Apply the change if it is due; withdraw it instead if its values do not fit the employee any more.
+
+    That happens when a change was revoked on which this one was built (ADR 0038).
+    """
+    if _is_due(tx, job_change) and not still_fits(_case_of(tx, job_change, employment)):
+        _withdraw(tx, job_change, None)
+    else:
+        _apply_if_due(tx, job_change, employment)
+
+
+def _is_due(tx: Tx, job_change: JobChange) -> bool:
+    """Return whether the change is ready and its effective date has begun in its time zone."""
+    return job_change.status in records.READY_STATUSES and job_change.effective_date <= local_date(
+        tx.now, job_change.zone
+    )
+
+
+def _case_of(tx: Tx, job_change: JobChange, employment: employments.Employment) -> Case:
+    """Return the case of a waiting change, as its targets are today."""
+    request = CreateJobChange(
+        mode=job_change.mode,
+        employment_id=job_change.employment_id,
+        transfer_type=job_change.transfer_type,
+        effective_date=job_change.effective_date,
+        flow_id=job_change.flow_id,
+        targets=job_change.targets,
+        originals={},
+        remark=job_change.remark,
+        offer_info=job_change.offer_info,
+        dotted_manager_clean=None,
+        probation_exist=None,
+        app_id=job_change.app_id,
+        transfer_key=job_change.transfer_key,
+        initiator_id=job_change.initiator_id,
+    )
+    return Case(tx, request, employment, DataRange(everyone=True), {}, waits=True)
+
+
+def _withdraw(tx: Tx, job_change: JobChange, operator_id: str | None) -> None:
+    """Cancel the change and its process; `operator_id` is None if nobody asked for it."""
+    records.mark_revoked(tx, job_change, operator_id)
+    if job_change.process_id:
+        processes.cancel(tx, job_change.process_id)
+
+
 def _apply_if_due(tx: Tx, job_change: JobChange, employment: employments.Employment) -> JobChange:
     """Apply the change if it is ready and its effective date has begun in its time zone; return the job change."""
-    has_begun = job_change.effective_date <= local_date(tx.now, job_change.zone)
-    if job_change.status not in records.READY_STATUSES or not has_begun:
+    if not _is_due(tx, job_change):
         return job_change
+    job_change = records.set_status(tx, job_change, Status.TRANSFORMED)
     _apply(tx, job_change, employment)
-    return records.mark_effective(tx, job_change, employment.job_data_id)
+    records.complete(tx, job_change, employment.job_data_id)
+    return job_change
 
 
 def _apply(tx: Tx, job_change: JobChange, employment: employments.Employment) -> None:
     """Append the target values to job data, employment, probation and contract, all under one cause."""
     day, cause = job_change.effective_date, records.cause_of(job_change.id)
-    patches = _patches_by_entity(job_change)
-    reason = {"assignment_start_reason": "job_change"}
-    job_datas.append(tx, employment.job_data_id, employment.id, day, patches["job_data"] | reason, cause)
-    if patches["employment"]:
-        employments.amend(tx, employment.id, day, patches["employment"], cause)
-    if patches["probation"]:
-        probation.amend(tx, employment.id, day, patches["probation"], cause)
-    if patches["contract"]:
-        contracts.apply_terms(tx, employment.id, day, patches["contract"], cause)
-
-
-def _patches_by_entity(job_change: JobChange) -> Mapping[str, dict[str, Any]]:
-    targets = records.target_values(job_change)
-    fields_by_entity = {
-        "contract": records.CONTRACT_FIELDS,
-        "employment": records.EMPLOYMENT_FIELDS,
-        "probation": records.PROBATION_FIELDS,
-    }
-    not_job_data = frozenset().union(*fields_by_entity.values())
-    patches = {entity: {f: v for f, v in targets.items() if f in fields} for entity, fields in fields_by_entity.items()}
-    return {**patches, "job_data": {f: v for f, v in targets.items() if f not in not_job_data}}
+    patches = records.patches_by_kind(job_change)
+    job_data = {**patches.get(job_datas.KIND, {}), "assignment_start_reason": "job_change"}
+    job_datas.append(tx, employment.job_data_id, employment.id, day, job_data, cause)
+    if patch := patches.get(employments.KIND):
+        employments.amend(tx, employment.id, day, patch, cause)
+    if patch := patches.get(probation.KIND):
+        probation.amend(tx, employment.id, day, patch, cause)
+    if patch := patches.get(contracts.KIND):
+        contracts.apply_terms(tx, employment.id, day, patch, cause)
 
 
 def _retract(tx: Tx, job_change: JobChange, employment_id: str) -> None:

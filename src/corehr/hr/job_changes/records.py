@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Final
 
 import sqlalchemy as sa
 from msgspec.structs import replace
 
 from corehr.engines.timeline import Cause
+from corehr.hr.basic_data import custom_fields
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
+from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import events
 from corehr.hr.job_changes.row import JobChange
+from corehr.hr.probation import records as probation
 from corehr.kernel.clock import FOREVER, IsoDate
 from corehr.kernel.db import Row, Tx, to_row
 from corehr.kernel.statements import (
@@ -47,12 +51,16 @@ PENDING_STATUSES: Final = (Status.APPROVING, *READY_STATUSES)
 ACTIVE_STATUSES: Final = (*PENDING_STATUSES, Status.TRANSFORMED)
 MODE_DIRECT, MODE_APPROVAL = 1, 2
 
-EMPLOYMENT_FIELDS: Final = frozenset(
-    {"regular_employee_start_date", "seniority_date", "employee_number", "custom_fields"}
-)
-PROBATION_FIELDS: Final = frozenset({"probation_end_date"})
+EMPLOYMENT_FIELDS: Final = frozenset({"regular_employee_start_date", "seniority_date", "employee_number"})
+PROBATION_FIELDS: Final = frozenset({"probation_start_date", "probation_end_date"})
 CONTRACT_FIELDS: Final = contracts.FIELDS
-"""Targets outside these three sets are fields of job data."""
+"""Targets outside these three sets are custom fields of the employment, or fields of job data."""
+
+_FIELDS_BY_KIND: Final = {
+    employments.KIND: EMPLOYMENT_FIELDS,
+    probation.KIND: PROBATION_FIELDS,
+    contracts.KIND: CONTRACT_FIELDS,
+}
 
 job_change = tenant_table(
     "job_change",
@@ -66,7 +74,9 @@ job_change = tenant_table(
     text_column("process_id", optional=True),
     text_column("effective_date"),
     text_column("zone"),
+    text_column("app_id", optional=True),
     text_column("transfer_key", optional=True),
+    text_column("transfer_key_hash", optional=True),
     text_column("initiator_id", optional=True),
     text_column("remark", optional=True),
     text_column("offer_info", optional=True),
@@ -83,6 +93,8 @@ job_change = tenant_table(
 _is_pending = in_constants(job_change.c.status, PENDING_STATUSES)
 _is_ready = in_constants(job_change.c.status, READY_STATUSES)
 sa.Index("job_change_by_employment", job_change.c.tenant, job_change.c.employment_id, job_change.c.id)
+# a key may have any length, an index entry may not
+sa.Index("job_change_by_key", *(job_change.c[c] for c in ("tenant", "app_id", "transfer_key_hash")), unique=True)
 for _name, _condition, _columns in (
     ("job_change_ready", "status IN ('Approved', 'NoNeedApproval')", ("tenant", "zone", "effective_date")),
     (
@@ -100,19 +112,39 @@ for _name, _condition, _columns in (
 
 _INSERT = insert_into(job_change)
 _SELECT = select_by(job_change, "id")
+_SELECT_BY_KEY = select_by(job_change, "app_id", "transfer_key_hash")
 _SELECT_BY_EMPLOYMENT = statement(
     sa.select(job_change.c.id, job_change.c.status, job_change.c.effective_date)
     .where(*matches(job_change, "employment_id"))
     .order_by(job_change.c.id)
+)
+_SELECT_AGREED = statement(
+    sa.select(job_change)
+    .where(*matches(job_change, "employment_id"), _is_ready)
+    .order_by(job_change.c.effective_date, job_change.c.id)
 )
 _SELECT_DUE = statement(
     sa.select(job_change.c.id)
     .where(*matches(job_change, "zone"), _is_ready, job_change.c.effective_date <= bind("day"))
     .order_by(job_change.c.effective_date, job_change.c.id)
 )
-_SELECT_PENDING_TARGETS_INTO = statement(
-    sa.select(job_change.c.employment_id, job_change.c.targets).where(
-        *matches(job_change, "target_department_id"), _is_pending, job_change.c.employment_id != bind("excluding")
+_waiting = sa.select(
+    job_change.c.id,
+    job_change.c.employment_id,
+    job_change.c.status,
+    job_change.c.effective_date,
+    job_change.c.targets,
+).where(_is_pending, job_change.c.employment_id != bind("excluding"))
+_assignment = job_datas.assignment
+_SELECT_WAITING_INTO = statement(_waiting.where(*matches(job_change, "target_department_id")))
+_SELECT_WAITING_WITHIN = statement(
+    _waiting.join(
+        _assignment,
+        sa.and_(_assignment.c.tenant == job_change.c.tenant, _assignment.c.employment_id == job_change.c.employment_id),
+    ).where(
+        *matches(_assignment, "department_id"),
+        _assignment.c.valid_from <= bind("day"),
+        _assignment.c.valid_to > bind("day"),
     )
 )
 _UPDATE_STATUS = update_columns(job_change, "status", "process_id", "updated_at")
@@ -137,6 +169,24 @@ def get_existing(tx: Tx, id: str) -> JobChange:
     return job_change
 
 
+def lock_and_find_by_key(tx: Tx, app_id: str, transfer_key: str) -> JobChange | None:
+    """Lock a transfer key of an app until the command ends, and return the job change that has it, or None."""
+    key_hash = hash_of_key(transfer_key)
+    tx.lock_names([f"transfer_key/{app_id}/{key_hash}"])
+    row = tx.fetch_one(_SELECT_BY_KEY, app_id=app_id, transfer_key_hash=key_hash)
+    return JobChange(**row) if row else None
+
+
+def hash_of_key(transfer_key: str) -> str:
+    """Return a digest of fixed length."""
+    return sha256(transfer_key.encode(errors="surrogatepass")).hexdigest()
+
+
+def list_agreed(tx: Tx, employment_id: str) -> Sequence[JobChange]:
+    """Return the employment's job changes that are agreed and wait for their day, in the order they take effect."""
+    return [JobChange(**row) for row in tx.fetch_all(_SELECT_AGREED, employment_id=employment_id)]
+
+
 def list_by_employment(tx: Tx, employment_id: str) -> Sequence[Row]:
     """Return the employment's job changes, oldest first: rows `{id, status, effective_date}`."""
     return tx.fetch_all(_SELECT_BY_EMPLOYMENT, employment_id=employment_id)
@@ -150,14 +200,20 @@ def list_due(tx: Tx, zone: str, day: IsoDate) -> Sequence[str]:
     return [row["id"] for row in tx.fetch_all(_SELECT_DUE, zone=zone, day=day)]
 
 
-def list_pending_targets_into(tx: Tx, department_id: str, excluding: str) -> Sequence[Mapping[str, Any]]:
-    """Return the targets of pending changes into a department, without those of the employment `excluding`."""
-    rows = tx.fetch_all(_SELECT_PENDING_TARGETS_INTO, target_department_id=department_id, excluding=excluding)
-    return [row["targets"] for row in rows]
+def list_waiting_around(tx: Tx, department_id: str, day: IsoDate, excluding: str) -> Sequence[Row]:
+    """Return the pending changes into a department, and those of employees who are in it on `day`.
+
+    Rows `{id, employment_id, status, effective_date, targets}` in the order they take effect, without those of the
+    employment `excluding`.
+    """
+    into = tx.fetch_all(_SELECT_WAITING_INTO, target_department_id=department_id, excluding=excluding)
+    within = tx.fetch_all(_SELECT_WAITING_WITHIN, department_id=department_id, day=day, excluding=excluding)
+    found = {row["id"]: row for row in (*into, *within)}
+    return sorted(found.values(), key=lambda row: (row["effective_date"], int(row["id"])))
 
 
 def insert(tx: Tx, job_change: JobChange) -> None:
-    """Insert a job change. Its target reporting lines count from now on, as if it were approved."""
+    """Insert a job change. Its target reporting lines and employee number count from now on, as if it were approved."""
     tx.execute(_INSERT, **to_row(job_change))
     employments.insert_reporting_lines(
         tx,
@@ -174,20 +230,15 @@ def insert(tx: Tx, job_change: JobChange) -> None:
             if job_change.targets.get(line)
         ],
     )
-    _emit_status_changed(tx, job_change)
-    tx.emit(
-        events.employee_domain_event(
-            job_change,
-            events.JOB_CHANGE_ADDED,
-            job_change.initiator_id,
-            tx.recorded_at,
-            sorted(target_values(job_change)),
-        )
-    )
+    if number := job_change.targets.get(employments.EMPLOYEE_NUMBER):
+        employments.hold_numbers(tx, job_change.id, job_change.employment_id, [number])
+    _emit_status_changed(tx, job_change, None)
+    _emit_domain_event(tx, job_change, events.JOB_CHANGE_ADDED, job_change.initiator_id)
 
 
 def set_status(tx: Tx, job_change: JobChange, status: Status) -> JobChange:
-    """Set the status; a change that is no longer pending loses its target reporting lines."""
+    """Set the status; a change that will not take effect loses its target reporting lines and employee number."""
+    original_status = job_change.status
     job_change = replace(job_change, status=status.value, updated_at=tx.recorded_at)
     tx.execute(
         _UPDATE_STATUS,
@@ -196,21 +247,21 @@ def set_status(tx: Tx, job_change: JobChange, status: Status) -> JobChange:
         process_id=job_change.process_id,
         updated_at=tx.recorded_at,
     )
-    if status not in PENDING_STATUSES:
-        employments.delete_reporting_lines(tx, job_change.id)
-    _emit_status_changed(tx, job_change)
+    if status not in ACTIVE_STATUSES:
+        _release_targets(tx, job_change)
+    _emit_status_changed(tx, job_change, original_status)
     return job_change
 
 
-def mark_effective(tx: Tx, job_change: JobChange, job_data_id: str) -> JobChange:
-    """Mark the job change as in effect: its values are part of the job data now."""
-    job_change = set_status(tx, job_change, Status.TRANSFORMED)
+def complete(tx: Tx, job_change: JobChange, job_data_id: str) -> None:
+    """End the effect of a job change: its values, reporting lines and number among them, are those of the employee."""
+    _release_targets(tx, job_change)
     tx.emit(events.job_data_changed(job_change, job_data_id))
-    return job_change
 
 
-def mark_revoked(tx: Tx, job_change: JobChange, operator_id: str) -> JobChange:
-    """Mark the job change as revoked, with the operator and the time."""
+def mark_revoked(tx: Tx, job_change: JobChange, operator_id: str | None) -> JobChange:
+    """Mark the job change as revoked, with the time and the operator, None if it was the system."""
+    original_status = job_change.status
     job_change = replace(
         job_change,
         status=Status.CANCELLED.value,
@@ -226,29 +277,43 @@ def mark_revoked(tx: Tx, job_change: JobChange, operator_id: str) -> JobChange:
         revoked_by=job_change.revoked_by,
         revoked_at=job_change.revoked_at,
     )
-    employments.delete_reporting_lines(tx, job_change.id)
-    _emit_status_changed(tx, job_change)
-    tx.emit(
-        events.employee_domain_event(
-            job_change, events.JOB_CHANGE_REVOKED, operator_id, tx.recorded_at, sorted(target_values(job_change))
-        )
-    )
+    _release_targets(tx, job_change)
+    _emit_status_changed(tx, job_change, original_status)
+    _emit_domain_event(tx, job_change, events.JOB_CHANGE_REVOKED, operator_id)
     return job_change
 
 
-def target_values(job_change: JobChange) -> dict[str, Any]:
-    """Return the value that the change gives to each of its fields; None where it clears the field."""
-    values = dict(job_change.targets)
-    if job_change.dotted_manager_clean:
-        values[employments.DOTTED_MANAGER] = None
-    if job_change.probation_exist == 0:
-        values["probation_end_date"] = None
-    return values
+def patches_by_kind(job_change: JobChange) -> Mapping[str, Mapping[str, Any]]:
+    """Return what the change sets, by the kind of entity that it belongs to; kinds without a target are absent."""
+    patches: dict[str, dict[str, Any]] = {}
+    for field, value in job_change.targets.items():
+        patches.setdefault(_kind_of(field), {})[field] = value
+    return patches
 
 
-def _emit_status_changed(tx: Tx, job_change: JobChange) -> None:
-    for event in events.status_changed(job_change):
+def _kind_of(field: str) -> str:
+    """Return the kind of entity that a target belongs to."""
+    if custom_fields.is_key(field):
+        return employments.KIND
+    return next((kind for kind, fields in _FIELDS_BY_KIND.items() if field in fields), job_datas.KIND)
+
+
+def _release_targets(tx: Tx, job_change: JobChange) -> None:
+    """Release what a pending change holds: its target reporting lines and employee number."""
+    employments.delete_reporting_lines(tx, job_change.id)
+    if job_change.targets.get(employments.EMPLOYEE_NUMBER):
+        employments.release_numbers(tx, job_change.id)
+
+
+def _emit_status_changed(tx: Tx, job_change: JobChange, original_status: str | None) -> None:
+    fields = events.field_names(job_change.targets)
+    for event in events.status_changed(job_change, original_status, fields):
         tx.emit(event)
+
+
+def _emit_domain_event(tx: Tx, job_change: JobChange, sub_event_type: int, operator_id: str | None) -> None:
+    fields = events.field_names(job_change.targets)
+    tx.emit(events.employee_domain_event(job_change, sub_event_type, operator_id, tx.recorded_at, fields))
 
 
 _STATUS_EVENTS: Final = ("corehr.job_change.status_updated_v2", "corehr.job_change.updated_v1")
@@ -257,6 +322,6 @@ EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {
     "insert": ("corehr.employee.domain_event_v2", *_STATUS_EVENTS),
     "set_status": _STATUS_EVENTS,
     "mark_revoked": ("corehr.employee.domain_event_v2", *_STATUS_EVENTS),
-    "mark_effective": (*_STATUS_EVENTS, "corehr.job_data.changed_v1"),
+    "complete": ("corehr.job_data.changed_v1",),
 }
 """The events that each function above emits when it changes rows; the other functions emit none."""

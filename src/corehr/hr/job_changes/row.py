@@ -24,7 +24,9 @@ class JobChange(Record, frozen=True):
     process_id: str | None
     effective_date: IsoDate
     zone: str
+    app_id: str | None
     transfer_key: str | None
+    transfer_key_hash: str | None
     initiator_id: str | None
     remark: str | None
     offer_info: str | None

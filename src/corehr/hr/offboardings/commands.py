@@ -92,25 +92,23 @@ def _apply_if_due(tx: Tx, offboarding: Offboarding) -> None:
     if day >= local_date(tx.now, time_zone):
         return
     cause = records.cause_of(offboarding.id)
+    records.mark_offboarded(tx, offboarding)
     employments.terminate(tx, employment_id, day, cause)
     contract = contracts.contract_in_force(tx, contracts.list_ids(tx, employment_id), day)
     if contract and not contract.body.get(contracts.ACTUAL_END_DATE):
         contracts.close(tx, contract, day, cause)
-    records.mark_offboarded(tx, offboarding)
 
 
 def _withdraw(tx: Tx, offboarding: Offboarding, operator_id: str | None) -> None:
-    """Retract what the offboarding changed of employment and contract, cancel its processes and mark it withdrawn."""
+    """Mark the offboarding withdrawn, cancel its processes and retract what it changed of employment and contract."""
+    records.mark_withdrawn(tx, offboarding, operator_id)
+    if offboarding.process_id:
+        processes.cancel(tx, offboarding.process_id)
+    if offboarding.checklist_status == Checklist.RUNNING and offboarding.checklist_process_id:
+        processes.cancel(tx, offboarding.checklist_process_id)
     cause = records.cause_of(offboarding.id)
     for kind, entity_id in versions.list_entities_of_cause(tx, cause):
         if kind == employments.KIND:
             employments.retract(tx, entity_id, cause)
         else:
             contracts.retract(tx, entity_id, cause)
-    if offboarding.process_id:
-        processes.cancel(tx, offboarding.process_id)
-    if offboarding.checklist_status == Checklist.RUNNING:
-        if offboarding.checklist_process_id:
-            processes.cancel(tx, offboarding.checklist_process_id)
-        offboarding = records.set_checklist_status(tx, offboarding, Checklist.WITHDRAWN)
-    records.mark_withdrawn(tx, offboarding, operator_id)

@@ -36,6 +36,11 @@ EVENT_CHECKLIST_STATUS_CODES: Final = {
 
 OFFBOARDING_APPROVED, OFFBOARDING_REVOKED = 7001, 7002
 _EMPLOYEE_OFFBOARDED = 7
+_SCENES_AND_DESCRIPTIONS: Final = {
+    OFFBOARDING_APPROVED: ("OpenAPIAddOffboarding", "离职通过"),
+    OFFBOARDING_REVOKED: ("OpenAPIRevokeOffboarding", "撤销离职"),
+}
+"""The scene of each sub-event, and the name that its page gives it."""
 
 
 def status_updated(offboarding: Offboarding) -> Event:
@@ -98,7 +103,7 @@ def checklist_updated(offboarding: Offboarding) -> Event:
 
 def employee_domain_event(offboarding: Offboarding, sub_event_type: int) -> Event:
     """Return the domain event of an approved or revoked offboarding, as `sub_event_type` says."""
-    is_approved = sub_event_type == OFFBOARDING_APPROVED
+    scene, description = _SCENES_AND_DESCRIPTIONS[sub_event_type]
     return Event(
         "corehr.employee.domain_event_v2",
         offboarding.employment_id,
@@ -106,18 +111,18 @@ def employee_domain_event(offboarding: Offboarding, sub_event_type: int) -> Even
             "event_type": _EMPLOYEE_OFFBOARDED,
             "sub_event_type": sub_event_type,
             "operator_user_id": offboarding.updated_by or "",
-            "opt_scene": "OpenAPIAddOffboarding" if is_approved else "OpenAPIRevokeOffboarding",
-            "opt_desc": "offboarding approved" if is_approved else "offboarding revoked",
+            "opt_scene": scene,
+            "opt_desc": description,
             "opt_time": str(int(parse_timestamp(offboarding.updated_at).timestamp())),
             "opt_id": offboarding.id,
             "employment_id": offboarding.employment_id,
             "data": [
                 {
                     "id": offboarding.id,
-                    "entity": "offboarding",
+                    "entity": "offboarding_info",
                     "agg_entity": "employment",
                     "agg_entity_id": offboarding.employment_id,
-                    "opt_type": 1 if is_approved else 3,
+                    "opt_type": 1 if sub_event_type == OFFBOARDING_APPROVED else 3,
                     "fields": ["status"],
                 }
             ],

@@ -287,10 +287,10 @@ def insert(
 def set_decision(tx: Tx, offboarding: Offboarding, status: Status) -> Offboarding:
     """Set the status that the approval led to; an approved one sets the end date of the employment."""
     offboarding = _update(tx, replace(offboarding, status=status.value), None)
-    if status in APPROVED_STATUSES:
-        employments.set_end_date(tx, offboarding.employment_id, offboarding.offboarding_date)
-        tx.emit(events.employee_domain_event(offboarding, events.OFFBOARDING_APPROVED))
     _emit_status_changed(tx, offboarding)
+    if status in APPROVED_STATUSES:
+        tx.emit(events.employee_domain_event(offboarding, events.OFFBOARDING_APPROVED))
+        employments.set_end_date(tx, offboarding.employment_id, offboarding.offboarding_date)
     return offboarding
 
 
@@ -308,9 +308,9 @@ def edit(tx: Tx, offboarding: Offboarding, values: Mapping[str, Value], operator
     if not fields:
         return offboarding
     offboarding = _update(tx, replace(offboarding, offboarding_date=date, info=info), operator_id)
+    tx.emit(events.updated(offboarding, fields))
     if date_changed:
         employments.set_end_date(tx, offboarding.employment_id, date)
-    tx.emit(events.updated(offboarding, fields))
     return offboarding
 
 
@@ -343,14 +343,28 @@ def set_checklist_status(
 
 
 def mark_withdrawn(tx: Tx, offboarding: Offboarding, operator_id: str | None) -> Offboarding:
-    """Set the status Withdrawn with operator and time; give the employment back the end date it had before."""
-    if offboarding.status in APPROVED_STATUSES:
-        employments.set_end_date(tx, offboarding.employment_id, offboarding.previous_end_date)
-    changed = replace(offboarding, status=Status.WITHDRAWN.value, revoked_at=tx.recorded_at, revoked_by=operator_id)
+    """Set the status Withdrawn with operator and time; give the employment back the end date it had before.
+
+    A hand-over that is running is withdrawn too.
+    """
+    was_approved = offboarding.status in APPROVED_STATUSES
+    ends_checklist = offboarding.checklist_status == Checklist.RUNNING
+    checklist_status = Checklist.WITHDRAWN.value if ends_checklist else offboarding.checklist_status
+    changed = replace(
+        offboarding,
+        status=Status.WITHDRAWN.value,
+        checklist_status=checklist_status,
+        revoked_at=tx.recorded_at,
+        revoked_by=operator_id,
+    )
     offboarding = _update(tx, changed, operator_id)
-    tx.emit(events.updated(offboarding, ["status"]))
+    tx.emit(events.updated(offboarding, ["checklist_status", "status"] if ends_checklist else ["status"]))
     _emit_status_changed(tx, offboarding)
     tx.emit(events.employee_domain_event(offboarding, events.OFFBOARDING_REVOKED))
+    if ends_checklist:
+        tx.emit(events.checklist_updated(offboarding))
+    if was_approved:
+        employments.set_end_date(tx, offboarding.employment_id, offboarding.previous_end_date)
     return offboarding
 
 
@@ -377,6 +391,11 @@ EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {
     "edit": ("corehr.employment.updated_v1", "corehr.offboarding.updated_v2"),
     "set_checklist_status": ("corehr.offboarding.checklist_updated_v2",),
     "mark_offboarded": _STATUS_EVENTS,
-    "mark_withdrawn": (*_APPROVAL_EVENTS, *_STATUS_EVENTS, "corehr.offboarding.updated_v2"),
+    "mark_withdrawn": (
+        *_APPROVAL_EVENTS,
+        *_STATUS_EVENTS,
+        "corehr.offboarding.checklist_updated_v2",
+        "corehr.offboarding.updated_v2",
+    ),
 }
 """The events that each function above emits when it changes rows; the other functions emit none."""

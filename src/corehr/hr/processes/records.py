@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import sqlalchemy as sa
@@ -145,15 +146,17 @@ def start(
     manager_id: str | None,
     initiator_id: str | None,
     *,
+    id: str | None = None,
     properties: int = NORMAL,
 ) -> tuple[str, ProcessStatus]:
     """Start a process about `subject` (kind, id); return its id and status, FINISHED if there is no approver.
 
-    `properties` is NORMAL, REVOCATION or CORRECTION.
+    A subject that has to be stored before its approval starts passes the `id` that it stored. `properties` is NORMAL,
+    REVOCATION or CORRECTION.
     """
     process = Process(
         tenant=tx.tenant,
-        id=tx.new_id(),
+        id=id or tx.new_id(),
         flow_id=flow_id,
         subject_kind=subject[0],
         subject_id=subject[1],
@@ -220,7 +223,7 @@ def answer_task(
 ) -> ProcessStatus:
     """Answer one task and return the resulting status of the process."""
     tx.execute(_UPDATE_TASK_ANSWER, id=task_id, answered_at=tx.recorded_at, reason=reason, by_system=int(by_system))
-    return _apply_decision(tx, process, tasks, approvals.answer(tasks, task_id, approve=approve))
+    return _apply_decision(tx, process, tasks, approvals.answer(tasks, task_id, approve=approve), is_answer=True)
 
 
 def cancel(tx: Tx, process_id: str) -> None:
@@ -240,35 +243,57 @@ def _approver_ids(node: Node, manager_id: str | None) -> list[str]:
     return list(dict.fromkeys(a for a in approver_ids if a))
 
 
-def _apply_decision(tx: Tx, process: Process, before: Sequence[Task], decision: Decision) -> ProcessStatus:
+def _apply_decision(
+    tx: Tx, process: Process, before: Sequence[Task], decision: Decision, *, is_answer: bool = False
+) -> ProcessStatus:
     previous_statuses = {t.id: t.status for t in before}
     tx.execute_many(
         _UPDATE_TASK_STATUS,
         [{"id": t.id, "status": int(t.status)} for t in decision.tasks if t.status != previous_statuses[t.id]],
     )
-    return _set_status(tx, process, before, decision)
+    return _set_status(tx, process, before, decision, is_answer=is_answer)
 
 
-def _set_status(tx: Tx, process: Process, before: Sequence[Task], decision: Decision) -> ProcessStatus:
-    """Set the decided status, emit every change since `before` and return the status."""
+def _set_status(
+    tx: Tx, process: Process, before: Sequence[Task], decision: Decision, *, is_answer: bool = False
+) -> ProcessStatus:
+    """Set the decided status, emit every change since `before` and return the status.
+
+    An answer is reported from its task up to the process, the end of a process from the process down to its tasks, and
+    what starts from the node down.
+    """
+    status_events = []
     if decision.status != process.status:
         process = replace(process, status=int(decision.status), completed_at=tx.recorded_at)
         tx.execute(_UPDATE_STATUS, id=process.id, status=process.status, completed_at=process.completed_at)
-        tx.emit(events.status_changed(process))
-    _emit_changes(tx, process, before, decision)
+        status_events.append(events.status_changed(process))
+    tasks, nodes = _changes(before, decision)
+    task_events = {task: events.approver_updated(process, task) for task in tasks}
+    node_events = {(node, status): events.node_updated(process, node, status) for node, status in nodes}
+    ends = [
+        [event for task, event in task_events.items() if task.status is not TaskStatus.PENDING],
+        [event for (_, status), event in node_events.items() if status is not TaskStatus.PENDING],
+        status_events,
+    ]
+    starts = [
+        [event for (_, status), event in node_events.items() if status is TaskStatus.PENDING],
+        [event for task, event in task_events.items() if task.status is TaskStatus.PENDING],
+    ]
+    for event in chain(*(ends if is_answer else reversed(ends)), *starts, [events.updated(process)]):
+        tx.emit(event)
     return decision.status
 
 
-def _emit_changes(tx: Tx, process: Process, before: Sequence[Task], decision: Decision) -> None:
-    previous_statuses: Mapping[str, TaskStatus] = {t.id: t.status for t in before}
-    changed_tasks = [t for t in decision.tasks if t.status != previous_statuses[t.id]]
-    for changed_task in changed_tasks:
-        tx.emit(events.approver_updated(process, changed_task))
-    for node in sorted({t.node for t in changed_tasks}):
-        status = _node_status([t for t in decision.tasks if t.node == node])
-        if status is not _node_status([t for t in before if t.node == node]):
-            tx.emit(events.node_updated(process, node, status))
-    tx.emit(events.updated(process))
+def _changes(before: Sequence[Task], decision: Decision) -> tuple[Sequence[Task], Sequence[tuple[int, TaskStatus]]]:
+    """Return the tasks whose status changed, answered ones before cancelled ones, and the nodes with their status."""
+    previous_statuses = {t.id: t.status for t in before}
+    tasks = [t for t in decision.tasks if t.status != previous_statuses[t.id]]
+    tasks.sort(key=lambda t: t.status is TaskStatus.CANCELLED)
+    statuses = {
+        node: tuple(_node_status([t for t in side if t.node == node]) for side in (before, decision.tasks))
+        for node in sorted({t.node for t in tasks})
+    }
+    return tasks, [(node, after) for node, (earlier, after) in statuses.items() if after is not earlier]
 
 
 def _node_status(tasks: Sequence[Task]) -> TaskStatus:

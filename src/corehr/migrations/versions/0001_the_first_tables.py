@@ -132,6 +132,15 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
     )
     op.create_index("department_by_department_id", "department", ["tenant", "department_id"], unique=True)
     op.create_table(
+        "employee_number",
+        sa.Column("tenant", TEXT, nullable=False),
+        sa.Column("number", TEXT, nullable=False),
+        sa.Column("source_id", TEXT, nullable=False),
+        sa.Column("employment_id", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "number", "source_id"),
+    )
+    op.create_index("employee_number_by_source", "employee_number", ["tenant", "source_id"], unique=False)
+    op.create_table(
         "employment",
         sa.Column("tenant", TEXT, nullable=False),
         sa.Column("id", TEXT, nullable=False),
@@ -205,7 +214,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("process_id", TEXT, nullable=True),
         sa.Column("effective_date", TEXT, nullable=False),
         sa.Column("zone", TEXT, nullable=False),
+        sa.Column("app_id", TEXT, nullable=True),
         sa.Column("transfer_key", TEXT, nullable=True),
+        sa.Column("transfer_key_hash", TEXT, nullable=True),
         sa.Column("initiator_id", TEXT, nullable=True),
         sa.Column("remark", TEXT, nullable=True),
         sa.Column("offer_info", TEXT, nullable=True),
@@ -221,6 +232,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_index("job_change_by_employment", "job_change", ["tenant", "employment_id", "id"], unique=False)
+    op.create_index("job_change_by_key", "job_change", ["tenant", "app_id", "transfer_key_hash"], unique=True)
     op.create_index(
         "job_change_pending",
         "job_change",

@@ -1,11 +1,13 @@
-"""Employments: how the sandbox shows them. They have no operations yet."""
+"""Employments and their custom fields: how the sandbox shows them. They have no operations yet."""
 
+from dataclasses import asdict
 from typing import Final
 
 from corehr.apps.handlers import JsonObject
 from corehr.engines import versions
 from corehr.engines.feature import Feature
 from corehr.engines.record_views import without_tenant
+from corehr.hr.basic_data import custom_fields
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records
 from corehr.hr.employees.job_datas import records as job_datas
@@ -30,7 +32,7 @@ def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | 
         **row,
         **(versions.to_record(timeline, as_of) or {}),
         "job_data": versions.to_record(job_data, as_of),
-        "probation": versions.to_record(probation_timeline, as_of),
+        "probation": versions.to_record(probation.with_starts(probation_timeline), as_of),
         "contract_ids": [
             contract_id
             for contract_id in contracts.list_ids(tx, id)
@@ -40,4 +42,14 @@ def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | 
     }
 
 
-FEATURE = Feature("employments", record_views={"employments": view_record}, events=records.EVENTS_BY_PRIMITIVE)
+def view_field_definition(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:
+    """Return the definition of the custom field named `id`, or None."""
+    definition = custom_fields.get_definitions(tx, records.FORM).get(id)
+    return {**asdict(definition), "options": sorted(definition.options)} if definition else None
+
+
+FEATURE = Feature(
+    "employments",
+    record_views={"employments": view_record, "employment_fields": view_field_definition},
+    events=records.EVENTS_BY_PRIMITIVE,
+)

@@ -1,12 +1,13 @@
 """Records of employments: the table, the effective-dated fields, and the reporting lines with their dates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline, changed_fields, version_as_of
+from corehr.hr.basic_data import custom_fields
 from corehr.hr.employees.employments import events
 from corehr.kernel.clock import FOREVER, IsoDate, next_day
 from corehr.kernel.db import Row, Tx
@@ -27,10 +28,16 @@ from corehr.kernel.statements import (
 )
 
 KIND: Final = "employment"
+FORM: Final = "employment"
+"""The form of the custom fields of employments; the body of a version has their values by `custom_fields.key_of`."""
+
 DIRECT_MANAGER: Final = "direct_manager_id"
 DOTTED_MANAGER: Final = "dotted_manager_id"
 REPORTING_LINES: Final = (DIRECT_MANAGER, DOTTED_MANAGER)
 """The kinds of reporting line, each named as the job-data field that holds the manager. Each kind has its own lock."""
+
+EMPLOYEE_NUMBER: Final = "employee_number"
+"""A field of an employment that one employment only may have."""
 
 TERMINATED: Final = "terminated"
 """`employment_status` of an employment that has ended; an employment without the field has not ended."""
@@ -56,6 +63,13 @@ reporting_line = tenant_table(
     text_column("valid_to"),
     text_column("manager_id"),
     sa.Index("reporting_line_by_source", "tenant", "source_id"),
+)
+employee_number = tenant_table(
+    "employee_number",
+    text_column("number", key=True),
+    text_column("source_id", key=True),
+    text_column("employment_id"),
+    sa.Index("employee_number_by_source", "tenant", "source_id"),
 )
 
 
@@ -85,6 +99,13 @@ _SELECT_BY_PEOPLE_ADMIN_IDS = statement(
 _UPDATE_END_DATE = update_columns(employment, "end_date")
 _INSERT_LINES = insert_into(reporting_line)
 _DELETE_LINES = delete_by(reporting_line, "source_id")
+_INSERT_NUMBERS = insert_into(employee_number)
+_DELETE_NUMBERS = delete_by(employee_number, "source_id")
+_SELECT_OTHER_HOLDER = statement(
+    sa.select(employee_number.c.employment_id)
+    .where(*matches(employee_number, "number"), employee_number.c.employment_id != bind("employment_id"))
+    .limit(1)
+)
 
 
 def _managers_above() -> sa.Select[Any]:
@@ -128,7 +149,8 @@ def create(tx: Tx, employment: Employment, body: Mapping[str, Any]) -> None:
     """Insert an employment; `body` holds its effective-dated fields, valid from the onboarding date."""
     row = {name: getattr(employment, name) for name in Employment._fields if name != "tenant"}
     tx.execute(_INSERT, **row)
-    versions.append(tx, KIND, employment.id, employment.onboarding_date, body, ("onboarding", employment.id))
+    after = versions.append(tx, KIND, employment.id, employment.onboarding_date, body, ("onboarding", employment.id))
+    _hold_numbers_of(tx, employment.id, after)
     tx.emit(events.created(employment.id))
 
 
@@ -182,12 +204,15 @@ def amend(tx: Tx, id: str, day: IsoDate, patch: Mapping[str, Any], cause: Cause)
     """Apply `patch` to the employment from `day` on."""
     before = versions.timeline(tx, KIND, id)
     after = versions.append(tx, KIND, id, day, patch, cause)
+    if EMPLOYEE_NUMBER in patch:
+        _hold_numbers_of(tx, id, after)
     _emit_updated(tx, id, before, after)
 
 
 def retract(tx: Tx, id: str, cause: Cause) -> None:
     """Retract every entry of `cause` on the employment."""
     before, after = versions.retract(tx, KIND, id, cause)
+    _hold_numbers_of(tx, id, after)
     _emit_updated(tx, id, before, after)
 
 
@@ -200,14 +225,44 @@ def terminate(tx: Tx, id: str, last_day: IsoDate, cause: Cause) -> None:
 def _emit_updated(tx: Tx, id: str, before: Timeline, after: Timeline) -> None:
     """Emit the fields that differ on any day. Only days on which a version begins need to be compared."""
     days = {version.valid_from for version in (*before, *after)}
-    fields = {field for day in days for field in changed_fields(_body_as_of(before, day), _body_as_of(after, day))}
+    fields = {
+        field for day in days for field in changed_fields(*(_fields_as_of(side, day) for side in (before, after)))
+    }
     if fields:
         tx.emit(events.updated(id, sorted(fields)))
 
 
-def _body_as_of(timeline: Timeline, day: IsoDate) -> Mapping[str, Any]:
+def _fields_as_of(timeline: Timeline, day: IsoDate) -> Mapping[str, Any]:
+    """Return the fields of an employment on a day by their names in events, where a custom field has its own."""
     version = version_as_of(timeline, day)
-    return version.body if version else {}
+    return {custom_fields.name_of(key): value for key, value in version.body.items()} if version else {}
+
+
+def hold_numbers(tx: Tx, source_id: str, employment_id: str, numbers: Iterable[str]) -> None:
+    """Let the employment hold these employee numbers, because of `source_id`: itself or a pending job change."""
+    tx.execute_many(
+        _INSERT_NUMBERS,
+        [{"number": number, "source_id": source_id, "employment_id": employment_id} for number in numbers],
+    )
+
+
+def release_numbers(tx: Tx, source_id: str) -> None:
+    """Release the employee numbers that are held because of `source_id`."""
+    tx.execute(_DELETE_NUMBERS, source_id=source_id)
+
+
+def is_number_of_another(tx: Tx, number: str, employment_id: str) -> bool:
+    """Lock the employee number until the command ends, and return whether another employment holds it.
+
+    An employment holds every number that it has had, has or will have, also after it has ended.
+    """
+    tx.lock_names([f"employee_number/{number}"])
+    return tx.fetch_one(_SELECT_OTHER_HOLDER, number=number, employment_id=employment_id) is not None
+
+
+def _hold_numbers_of(tx: Tx, id: str, timeline: Timeline) -> None:
+    release_numbers(tx, id)
+    hold_numbers(tx, id, id, {number for v in timeline if (number := v.body.get(EMPLOYEE_NUMBER))})
 
 
 def insert_reporting_lines(tx: Tx, source_id: str, lines: Sequence[Mapping[str, Any]]) -> None:

@@ -34,12 +34,17 @@ PLAIN_FIELDS: Final = (
 )
 ENUM_FIELDS: Final = ("assignment_start_reason", "work_shift", "compensation_type", "job_data_reason")
 
-REASON_NAMES: Final[Mapping[str, tuple[str, str]]] = {
+ENUM_NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "onboarding": ("入职", "Onboarding"),
     "job_change": ("异动", "Job change"),
     "offboarding": ("离职", "Offboarding"),
     "conversion_after_probation_period": ("转正", "Probation conversion"),
     "organization_adjustment": ("组织调整", "Organisation adjustment"),
+    "work_shift": ("排班", "Shift work"),
+    "non_work_shift": ("不排班", "No shift work"),
+    "salary": ("月薪", "Salary"),
+    "hourly": ("时薪", "Hourly"),
+    "daily": ("日薪", "Daily"),
 }
 """The Chinese and English display names of enum values; any other value is displayed as it is."""
 
@@ -93,6 +98,7 @@ def _items(tx: Tx, call: Call, day: IsoDate, ids: Sequence[str]) -> list[JsonObj
         id: _select_versions(call.body, timelines.get((records.KIND, p.job_data_id), ()), day)
         for id, p in employment_by_id.items()
     }
+    probations = {id: probation.with_starts(timelines.get((probation.KIND, id), ())) for id in versions_by_id}
     managers = employments.get_many(
         tx,
         sorted(
@@ -108,10 +114,7 @@ def _items(tx: Tx, call: Call, day: IsoDate, ids: Sequence[str]) -> list[JsonObj
     return [
         {
             "employment_id": id,
-            "job_datas": [
-                _job_data(employment_by_id[id], v, timelines.get((probation.KIND, id), ()), managers)
-                for v in versions_by_id[id]
-            ],
+            "job_datas": [_job_data(employment_by_id[id], v, probations[id], managers) for v in versions_by_id[id]],
         }
         for id in sorted(versions_by_id)
         if versions_by_id[id]
@@ -178,7 +181,7 @@ def _manager(manager: employments.Employment) -> JsonObject:
 
 
 def _enum(name: str) -> JsonObject:
-    zh, en = REASON_NAMES.get(name, (name, name))
+    zh, en = ENUM_NAMES.get(name, (name, name))
     return {"enum_name": name, "display": encode_i18n({"zh-CN": zh, "en-US": en})}
 
 

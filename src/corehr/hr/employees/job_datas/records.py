@@ -7,7 +7,9 @@ import sqlalchemy as sa
 
 from corehr.apps.scopes import DataRange
 from corehr.engines import versions
+from corehr.engines.custom_fields import FieldDefinition, FieldType
 from corehr.engines.timeline import Cause, Timeline
+from corehr.hr.basic_data import custom_fields
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import events
 from corehr.hr.organization import departments
@@ -26,6 +28,16 @@ from corehr.kernel.statements import (
 )
 
 KIND: Final = "job_data"
+FORM: Final = "job_data"
+OPTION_FIELDS: Final[Mapping[str, FieldDefinition]] = {
+    name: FieldDefinition(name, FieldType.OPTION, options=options)
+    for name, options in (
+        ("work_shift", ("work_shift", "non_work_shift")),
+        ("compensation_type", ("salary", "hourly", "daily")),
+    )
+}
+"""The fields with options that every company has, by name. A company's own definition of a field replaces it."""
+
 HEADCOUNT_FIELDS: Final = (
     "department_id",
     "work_location_id",
@@ -93,6 +105,12 @@ _SELECT_BY_EMPLOYMENTS = statement(
     .where(in_tenant(assignment), in_list(assignment.c.employment_id, "employment_ids"))
     .order_by(assignment.c.employment_id, assignment.c.valid_from)
 )
+
+
+def get_option_fields(tx: Tx) -> Mapping[str, FieldDefinition]:
+    """Return the definitions of `OPTION_FIELDS`, with the options of the company."""
+    own = custom_fields.get_definitions(tx, FORM)
+    return {name: own.get(name, definition) for name, definition in OPTION_FIELDS.items()}
 
 
 def create(tx: Tx, id: str, employment_id: str, day: IsoDate, body: Mapping[str, Any]) -> None:

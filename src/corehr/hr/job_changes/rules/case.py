@@ -1,4 +1,4 @@
-"""The request to create a job change, and the facts that its rules read."""
+"""The facts that the rules of a new job change read."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,15 @@ from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records, transfer_types
+from corehr.hr.job_changes.agreed import AgreedTimelines, apply_agreed
+from corehr.hr.job_changes.rules.dependants import find_dependants
+from corehr.hr.job_changes.rules.request import CreateJobChange
 from corehr.hr.job_management.job_families import JOB_FAMILY
 from corehr.hr.job_management.job_grades import JOB_GRADE
 from corehr.hr.job_management.job_levels import JOB_LEVEL
 from corehr.hr.job_management.jobs import JOB
 from corehr.hr.job_management.positions import POSITION
+from corehr.hr.leave.work_calendars import WORK_CALENDAR
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.organization.companies import COMPANY
@@ -29,7 +33,7 @@ from corehr.hr.organization.departments import DEPARTMENT
 from corehr.hr.organization.locations import LOCATION
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
-from corehr.kernel.clock import IsoDate
+from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.ids import is_digits
 
@@ -46,6 +50,7 @@ REFERENCES: Final[Mapping[str, str]] = {
     "company_id": COMPANY.kind,
     "service_company_id": COMPANY.kind,
     "position_id": POSITION.kind,
+    "working_calendar_id": WORK_CALENDAR.kind,
 }
 """The entity kind that each reference field refers to."""
 
@@ -54,34 +59,10 @@ COMPARED_FIELDS: Final = ("job_id", "job_family_id", "job_level_id", "employee_t
 
 
 @dataclass(frozen=True)
-class CreateJobChange:
-    """A request to create a job change. `targets` and `originals` have our own field names as keys; ids are CoreHR ids.
-
-    Values that the rules check are as received: `employment_id`, `transfer_type`, `targets["weekly_working_hours"]`
-    and `targets["cost_center_rates"]` may be of any JSON type.
-    """
-
-    mode: int
-    employment_id: Any
-    transfer_type: Any
-    effective_date: IsoDate
-    flow_id: str | None
-    targets: Mapping[str, Any]
-    originals: Mapping[str, Any]
-    remark: str | None
-    offer_info: str | None
-    dotted_manager_clean: bool | None
-    probation_exist: bool | None
-    transfer_key: str | None
-    initiator_id: str | None
-
-
-@dataclass(frozen=True)
 class Case:
     """What the rules may read about one request; a fact is loaded when the first rule reads it.
 
-    `managers_above` are, by reporting line, the ids of all managers who would be above the employee;
-    `workforce_plans` are those of the target department. All of them are locked.
+    `managers_above` are, by reporting line, the ids of all managers who would be above the employee; all are locked.
     """
 
     tx: Tx
@@ -89,7 +70,8 @@ class Case:
     employment_or_none: employments.Employment | None
     data_range: DataRange
     managers_above: Mapping[str, frozenset[str]]
-    workforce_plans: Sequence[Row]
+    waits: bool = False
+    """Whether the change is itself among the waiting ones, and is judged again because its day has come."""
 
     @property
     def employment(self) -> employments.Employment:
@@ -130,63 +112,76 @@ class Case:
         ids.update(v for f in REFERENCES if isinstance(v := self.request.targets.get(f), str))
         # the originals are usually the current values, which then need no second query
         ids.update(v for f in COMPARED_FIELDS if isinstance(v := self.request.originals.get(f), str))
-        ids.update(
-            share["cost_center_id"] for share in self.cost_center_shares if is_digits(share.get("cost_center_id"))
-        )
+        shares = self._shares_of(self.request.targets.get("cost_center_rates"))
+        ids.update(share["cost_center_id"] for share in shares if is_digits(share.get("cost_center_id")))
         return versions.timelines(self.tx, ids)
 
     def timeline_of(self, kind: str, id: str) -> Timeline:
         return self.timelines.get((kind, id), ())
 
     @cached_property
-    def job_data(self) -> Timeline:
-        return self.timeline_of(job_datas.KIND, self.employment.job_data_id)
+    def agreed(self) -> AgreedTimelines:
+        """The timelines, with every agreed change that takes effect before this one."""
+        is_waiting = not self.waits and any(r["status"] in records.READY_STATUSES for r in self.job_changes)
+        waiting = records.list_agreed(self.tx, self.employment.id) if is_waiting else ()
+        return apply_agreed(self.employment, self.timelines, self.contract_ids, waiting)
 
     @cached_property
-    def contract(self) -> contracts.Contract | None:
-        return contracts.contract_in_force(self.tx, self.contract_ids, self.request.effective_date)
+    def job_data(self) -> Timeline:
+        return self.agreed.timelines.get((job_datas.KIND, self.employment.job_data_id), ())
 
     @cached_property
     def current(self) -> Mapping[str, Any]:
-        """The employment's values in force on the effective date, without this change."""
-        day = self.request.effective_date
-        versions_in_force = (
-            version_as_of(self.job_data, day),
-            version_as_of(self.timeline_of(employments.KIND, self.employment.id), day),
-            version_as_of(self.timeline_of(probation.KIND, self.employment.id), day),
-        )
-        merged: dict[str, Any] = dict(self.contract.body) if self.contract else {}
-        for version in versions_in_force:
+        """The employment's values on the effective date, as agreed, without this change."""
+        day, (timelines, contract_ids) = self.request.effective_date, self.agreed
+        contract = contracts.find_in_force(timelines, contract_ids, day)
+        merged: dict[str, Any] = dict(contract.body) if contract else {}
+        for timeline in (
+            self.job_data,
+            timelines.get((employments.KIND, self.employment.id), ()),
+            probation.with_starts(timelines.get((probation.KIND, self.employment.id), ())),
+        ):
+            version = version_as_of(timeline, day)
             merged.update(version.body if version else {})
         return merged
 
     @cached_property
-    def values_after(self) -> Mapping[str, Any]:
-        """The employment's values as they would be with the change."""
-        return {**self.current, **self.request.targets}
+    def targets(self) -> Mapping[str, Any]:
+        """What the change sets: the targets of the request, and what follows from them and from its flags."""
+        values = {**self.current, **self.request.targets}
+        employee_type, level = (self.referenced_body(f, values) for f in ("employee_type_id", "job_level_id"))
+        return {**self.request.targets, **find_dependants(self.request, self.current, employee_type, level)}
 
     @cached_property
-    def changed_fields(self) -> frozenset[str]:
-        """The fields whose value would differ from the current one."""
-        fields = {f for f, v in self.request.targets.items() if not is_same_value(f, v, self.current.get(f))}
-        if self.request.dotted_manager_clean and self.current.get(employments.DOTTED_MANAGER):
-            fields.add(employments.DOTTED_MANAGER)
-        end = self.current.get("probation_end_date")
-        if self.request.probation_exist is not None and self.request.probation_exist != bool(
-            end and end >= self.request.effective_date
-        ):
-            fields.add("probation_end_date")
-        return frozenset(fields)
+    def new_values(self) -> Mapping[str, Any]:
+        """The targets that differ from the current values; a value that is given but not different is no change."""
+        return {f: v for f, v in self.targets.items() if not is_same_value(f, v, self.current.get(f))}
+
+    @cached_property
+    def values_after(self) -> Mapping[str, Any]:
+        """The employment's values as they would be with the change."""
+        return {**self.current, **self.targets}
 
     @cached_property
     def managers(self) -> Mapping[str, employments.Employment]:
-        ids = [self.request.targets[line] for line in employments.REPORTING_LINES if self.request.targets.get(line)]
+        ids = [id for line in employments.REPORTING_LINES if (id := self.new_values.get(line))]
         return employments.get_many(self.tx, ids) if ids else {}
 
     @cached_property
+    def workforce_plans(self) -> Sequence[Row]:
+        """The plans, locked, of the department in which the employee would be; none if the change is not about it."""
+        department = self.values_after.get("department_id")
+        if not department or self.new_values.keys().isdisjoint(job_datas.HEADCOUNT_FIELDS):
+            return ()
+        return workforce_plans.lock_in_force(self.tx, department, self.request.effective_date)
+
+    @cached_property
     def cost_center_shares(self) -> Sequence[Mapping[str, Any]]:
-        """The objects in the list of target cost centres; empty when the target is not a list."""
-        value = self.request.targets.get("cost_center_rates")
+        """The objects in the list of new cost centres; empty when it is not a list."""
+        return self._shares_of(self.new_values.get("cost_center_rates"))
+
+    @staticmethod
+    def _shares_of(value: Any) -> Sequence[Mapping[str, Any]]:
         return [share for share in value if isinstance(share, dict)] if isinstance(value, list) else []
 
     @cached_property
@@ -194,8 +189,8 @@ class Case:
         return [share["cost_center_id"] for share in self.cost_center_shares]
 
     def status_of(self, field: str) -> EntityStatus | None:
-        """Return the status, on the effective date, of the entity that the target refers to; None without a target."""
-        id = self.request.targets.get(field)
+        """Return the status, on the effective date, of the entity that a new value refers to; None without one."""
+        id = self.new_values.get(field)
         if not id:
             return None
         return status_as_of(self.timeline_of(REFERENCES[field], id), self.request.effective_date)
@@ -218,10 +213,10 @@ class Case:
 
 
 def is_same_value(field: str, a: Any, b: Any) -> bool:
-    """Return whether two values of a field are equal: hours as numbers, list fields in any order, "" as None."""
+    """Return whether two values of a field are equal: hours as numbers, lists in any order, "" as None."""
     if field == "weekly_working_hours" and a and b:
         return parse_hours(a) == parse_hours(b)
-    if field in ("cost_center_rates", "custom_fields") and isinstance(a, list) and isinstance(b, list):
+    if isinstance(a, list) and isinstance(b, list):
         return sorted(map(repr, a)) == sorted(map(repr, b))
     return a == b or (a in (None, "") and b in (None, ""))
 

@@ -1,18 +1,26 @@
 """Rules of POST /open-apis/corehr/v1/job_changes: its documented error table, row by row."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from corehr.engines.entity import EntityStatus, status_as_of
-from corehr.engines.rulebook import Rule, Rulebook, with_name
+from corehr.engines.rulebook import Rule, Rulebook
 from corehr.engines.timeline import has_version_after
 from corehr.hr.employees.employments import records as employments
-from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records
 from corehr.hr.job_changes.rules.case import Case, is_same_value, parse_hours
+from corehr.hr.job_changes.rules.fit import (
+    contract_ends_before_it_starts,
+    family_and_level_have_no_common_pathway,
+    job_does_not_allow,
+    subtype_does_not_belong_to_type,
+)
+from corehr.hr.job_changes.rules.flags import dotted_manager_is_cleared_and_set, probation_flag_is_contradictory
+from corehr.hr.job_changes.rules.headcount import headcount_is_exhausted
 from corehr.hr.job_changes.rules.targets import (
     job_family_is_not_selectable,
+    level_is_not_of_the_pathway,
     location_lacks_usage,
     manager_is_missing_or_left,
     manager_is_not_onboarded,
@@ -21,15 +29,17 @@ from corehr.hr.job_changes.rules.targets import (
     reference_is_missing_or_inactive,
     reference_is_not_active,
     reporting_line_is_circular,
-    subtype_does_not_belong_to_type,
 )
-from corehr.hr.job_management import job_families, jobs
+from corehr.hr.job_changes.rules.values import (
+    custom_field_is_given_twice,
+    custom_field_is_not_settable,
+    custom_field_is_unknown,
+    custom_value_is_invalid,
+    option_is_unknown,
+)
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.organization import cost_centers, locations
-from corehr.hr.violations import employment_is_missing, employment_is_outside_data_range
-from corehr.hr.workforce_plans import records as workforce_plans
-from corehr.kernel.clock import next_day
-from corehr.kernel.db import Row
+from corehr.hr.violations import employment_is_missing, employment_is_outside_data_range, is_employed_today
 from corehr.kernel.errors import INVALID_FIELD, GatewayReason
 from corehr.kernel.ids import is_digits
 
@@ -37,9 +47,6 @@ FIELDS_NOT_CHANGED_ALONE: Final = frozenset(
     {"probation_end_date", "contract_type", "signing_type", "duration_type", "contract_end_date"}
 )
 """Fields that may change only together with another field."""
-
-MATCHED_FIELDS: Final = ("job_id", "job_family_id", "job_level_id")
-
 
 # -- required fields ---------------------------------------------------------------------------------------------
 
@@ -58,14 +65,22 @@ def flow_is_missing(c: Case) -> Mapping[str, str] | None:
     return None
 
 
+def flow_is_not_of_the_type(c: Case) -> Mapping[str, str] | None:
+    if c.request.mode != records.MODE_APPROVAL or c.flow is None or c.transfer_type is None:
+        return None
+    if c.request.flow_id == c.transfer_type.flow_id:
+        return None
+    return {"field": "flow_id", "description": "flow_id is not the flow of transfer_type_unique_identifier"}
+
+
 # -- employment --------------------------------------------------------------------------------------------------
 
 
-def initiator_is_unknown(c: Case) -> Mapping[str, str] | None:
+def initiator_is_not_employed(c: Case) -> Mapping[str, str] | None:
     id = c.request.initiator_id
-    if id is None or employments.exists(c.tx, id):
+    if not id or (employments.exists(c.tx, id) and is_employed_today(c.tx, id)):
         return None
-    return {"field": "initiator_id", "description": "initiator_id is not a valid id or does not exist"}
+    return {"field": "initiator_id", "description": "initiator_id is not the id of an employee who is employed now"}
 
 
 # -- state and effective date ------------------------------------------------------------------------------------
@@ -73,6 +88,10 @@ def initiator_is_unknown(c: Case) -> Mapping[str, str] | None:
 
 def has_pending_offboarding(c: Case) -> bool:
     return any(r.status in offboardings.PENDING_STATUSES for r in c.offboardings)
+
+
+def has_unfinished_approval(c: Case) -> bool:
+    return any(r["status"] == records.Status.APPROVING for r in c.job_changes)
 
 
 def has_later_job_change(c: Case) -> bool:
@@ -116,23 +135,23 @@ def has_no_target(c: Case) -> bool:
 
 
 def changes_no_value(c: Case) -> bool:
-    return c.changed_fields <= FIELDS_NOT_CHANGED_ALONE
+    return c.new_values.keys() <= FIELDS_NOT_CHANGED_ALONE
 
 
 # -- hours and cost centres --------------------------------------------------------------------------------------
 
 
 def hours_are_out_of_range(c: Case) -> bool:
-    if "weekly_working_hours" not in c.request.targets:
+    if "weekly_working_hours" not in c.new_values:
         return False
-    value = parse_hours(c.request.targets["weekly_working_hours"])
+    value = parse_hours(c.new_values["weekly_working_hours"])
     return value is None or not 0 < value <= 168
 
 
 def cost_centers_are_malformed(c: Case) -> bool:
-    if "cost_center_rates" not in c.request.targets:
+    if "cost_center_rates" not in c.new_values:
         return False
-    value = c.request.targets["cost_center_rates"]
+    value = c.new_values["cost_center_rates"]
     return not isinstance(value, list) or not all(_is_share(share) for share in value)
 
 
@@ -193,60 +212,36 @@ def cost_center_is_disabled_later(c: Case) -> bool:
 # -- contract and probation --------------------------------------------------------------------------------------
 
 
-def contract_leaves_a_gap(c: Case) -> bool:
-    start = c.request.targets.get("contract_start_date")
-    end = c.request.originals.get("contract_end_date") or c.current.get("contract_end_date")
-    return bool(start and end and start > next_day(end))
+def contract_starts_after_current_one_ends(c: Case) -> bool:
+    start = c.new_values.get("contract_start_date")
+    end = c.current.get("contract_end_date")
+    return bool(start and end and start > end)
 
 
 def probation_ends_before_effect(c: Case) -> bool:
-    end = c.request.targets.get("probation_end_date")
+    end = c.new_values.get("probation_end_date")
     return bool(end and end < c.request.effective_date)
 
 
 def contract_ends_before_effect(c: Case) -> bool:
-    end = c.request.targets.get("contract_end_date")
+    end = c.new_values.get("contract_end_date")
     return bool(end and end < c.request.effective_date)
 
 
-def contract_ends_before_it_starts(c: Case) -> bool:
-    end, start = c.request.targets.get("contract_end_date"), c.values_after.get("contract_start_date")
-    return bool(end and start and end < start)
+# -- the employee number -----------------------------------------------------------------------------------------
 
 
-# -- fit and headcount -------------------------------------------------------------------------------------------
+def employee_number_is_taken(c: Case) -> Mapping[str, str] | None:
+    number = c.new_values.get(employments.EMPLOYEE_NUMBER)
+    if not number or not employments.is_number_of_another(c.tx, number, c.employment.id):
+        return None
+    return {
+        "field": "transfer_info.target_employment_change.employee_number",
+        "description": "employee_number is held by another employee, or by a job change of one",
+    }
 
 
-def _changes_job_fit(c: Case) -> bool:
-    return any(field in c.changed_fields for field in MATCHED_FIELDS)
-
-
-def job_does_not_allow(field: str, label: str) -> Callable[[Case], bool]:
-    def violation(c: Case) -> bool:
-        job, id = c.referenced_body("job_id", c.values_after), c.values_after.get(field)
-        return _changes_job_fit(c) and job is not None and bool(id) and not jobs.allows(job, f"{field}s", str(id))
-
-    return with_name(violation, f"job_does_not_allow_{label}")
-
-
-def family_and_level_have_no_common_pathway(c: Case) -> bool:
-    family, level = (c.referenced_body(f, c.values_after) for f in ("job_family_id", "job_level_id"))
-    return bool(_changes_job_fit(c) and family and level) and not job_families.share_pathway(family or {}, level or {})
-
-
-def headcount_is_exhausted(c: Case) -> bool:
-    for plan in c.workforce_plans:
-        if not workforce_plans.counts(plan, c.values_after) or workforce_plans.counts(plan, c.current):
-            continue
-        occupied = job_datas.count_employments(c.tx, plan, c.request.effective_date, c.employment.id)
-        if plan["value"] <= occupied + _reserved_headcount(c, plan):
-            return True
-    return False
-
-
-def _reserved_headcount(c: Case, plan: Row) -> int:
-    pending_targets = records.list_pending_targets_into(c.tx, plan["department_id"], c.employment.id)
-    return sum(1 for targets in pending_targets if workforce_plans.counts(plan, {**plan, **targets}))
+# -- approval ----------------------------------------------------------------------------------------------------
 
 
 def flow_cannot_be_started(c: Case) -> bool:
@@ -261,15 +256,36 @@ CREATE: Rulebook[Case] = Rulebook(
             1160100, transfer_type_is_system_only, "the type is reorganisation, handover or probation conversion", "doc"
         ),
         Rule(INVALID_FIELD, flow_is_missing, "`flow_id` is missing although mode 2 needs it", "doc"),
+        Rule(INVALID_FIELD, flow_is_not_of_the_type, "the flow belongs to another transfer type, or to none"),
         Rule(1160200, employment_is_missing, "`employment_id` is missing, empty or names no employment", "doc"),
         Rule(1160200, employment_is_outside_data_range, "the employment is outside the app's data range"),
-        Rule(INVALID_FIELD, initiator_is_unknown, "`initiator_id` names no employment"),
+        Rule(INVALID_FIELD, initiator_is_not_employed, "`initiator_id` names nobody who is employed today"),
         Rule(1160201, has_pending_offboarding, "an offboarding is Approving, Approved or NoNeedApproval", "doc"),
+        Rule(
+            1160202,
+            has_unfinished_approval,
+            "a job change is being approved, and must be decided first, as the checks of version 2 say",
+        ),
         Rule(1160202, has_later_job_change, "a job change, not rejected nor cancelled, takes effect later", "doc"),
         Rule(1160501, is_before_onboarding, "it takes effect before the day of onboarding", "doc"),
         Rule(1160502, is_after_offboarding, "it takes effect after the last day of an offboarded employee", "doc"),
         Rule(1164003, is_after_end_date, "it takes effect after an end date that no offboarding set"),
         Rule(1162002, has_later_job_data, "a version of the job data begins later", "doc"),
+        Rule(INVALID_FIELD, dotted_manager_is_cleared_and_set, "the flag empties it, a target sets it", "doc"),
+        Rule(INVALID_FIELD, probation_flag_is_contradictory, "true without an end date, or false with one", "doc"),
+        Rule(INVALID_FIELD, custom_field_is_unknown, "employments have no custom field of this name"),
+        Rule(INVALID_FIELD, custom_field_is_given_twice, "one custom field twice among the targets or the originals"),
+        Rule(
+            INVALID_FIELD,
+            custom_field_is_not_settable,
+            "of a type for which the guide has no value in a job change, such as a lookup, or read-only",
+            "doc",
+        ),
+        Rule(
+            INVALID_FIELD,
+            custom_value_is_invalid,
+            "no value of the field: text length, link, number, option, date; an empty text empties the field",
+        ),
         Rule(1160600, has_no_target, "no target field and no flag is given", "doc"),
         Rule(1160700, originals_are_stale, "a given original is not the value in force on the effective date", "doc"),
         Rule(1160601, changes_no_value, "every target has its current value or may not change alone"),
@@ -302,8 +318,8 @@ CREATE: Rulebook[Case] = Rulebook(
         ),
         Rule(
             INVALID_FIELD,
-            reference_is_invalid_field("service_company_id", "target_service_company"),
-            "it does not exist or is disabled",
+            reference_is_invalid_field("service_company_id", "target_service_company", disabled_later=True),
+            "it does not exist, or is disabled on that day or later, as the checks of version 2 say",
         ),
         Rule(
             INVALID_FIELD,
@@ -315,6 +331,13 @@ CREATE: Rulebook[Case] = Rulebook(
             reference_is_invalid_field("position_id", "target_position"),
             "it does not exist or is disabled",
         ),
+        Rule(
+            INVALID_FIELD,
+            reference_is_invalid_field("working_calendar_id", "target_working_calendar"),
+            "it does not exist or is disabled",
+        ),
+        Rule(INVALID_FIELD, option_is_unknown("work_shift"), "not an option of `work_shift` of job data"),
+        Rule(INVALID_FIELD, option_is_unknown("compensation_type"), "not an option of `compensation_type` of job data"),
         Rule(1163000, reference_is_not_active("department_id", "department"), "it is disabled on that day or later"),
         Rule(
             1163001, reference_is_not_active("work_location_id", "work_location"), "it is disabled on that day or later"
@@ -373,13 +396,21 @@ CREATE: Rulebook[Case] = Rulebook(
         Rule(1163023, cost_center_has_children, "it has active children on that day", "doc"),
         Rule(1163020, cost_center_is_not_in_force, "it is not in force on that day", "doc"),
         Rule(1163026, cost_center_is_disabled_later, "it is in force on that day and disabled later"),
-        Rule(1165001, contract_leaves_a_gap, "it starts later than the day after the contract in force ends"),
+        Rule(
+            1165001, contract_starts_after_current_one_ends, "it starts after the last day of the one in force", "doc"
+        ),
         Rule(1165002, probation_ends_before_effect, "a given end before the effective date", "doc"),
         Rule(1165005, contract_ends_before_effect, "a given end before the effective date", "doc"),
         Rule(1165006, contract_ends_before_it_starts, "a given end before the resulting start", "doc"),
+        Rule(
+            INVALID_FIELD,
+            employee_number_is_taken,
+            "another employment has, had or will have it, as the checks of version 2 say",
+        ),
         Rule(1163004, job_does_not_allow("job_family_id", "family"), "the job lists families without this one"),
         Rule(1163005, job_does_not_allow("job_level_id", "level"), "the job lists levels without this one"),
         Rule(1163010, family_and_level_have_no_common_pathway, "both name pathways and share none"),
+        Rule(INVALID_FIELD, level_is_not_of_the_pathway, "the level lists pathways without the given one"),
         Rule(1163012, headcount_is_exhausted, "a workforce plan that would count one more employee has no place left"),
         Rule(1160500, flow_cannot_be_started, "the flow is unknown or disabled"),
         Rule(1160500, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),

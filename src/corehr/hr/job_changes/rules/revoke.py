@@ -10,7 +10,7 @@ from corehr.hr.employees.employments import records as employments
 from corehr.hr.job_changes import records
 from corehr.hr.job_changes.row import JobChange
 from corehr.hr.processes import records as processes
-from corehr.hr.violations import employment_is_outside_data_range
+from corehr.hr.violations import employment_is_outside_data_range, is_employed_today
 from corehr.kernel.db import Tx
 from corehr.kernel.errors import SUCCESS, GatewayReason
 
@@ -47,6 +47,10 @@ def operator_is_unknown(c: RevokeCase) -> bool:
     return not employments.exists(c.tx, c.operator_id)
 
 
+def operator_is_not_employed(c: RevokeCase) -> bool:
+    return not is_employed_today(c.tx, c.operator_id)
+
+
 def is_already_final(c: RevokeCase) -> bool:
     return c.job_change.status not in records.ACTIVE_STATUSES
 
@@ -66,6 +70,7 @@ REVOKE: Rulebook[RevokeCase] = Rulebook(
         Rule(1160001, job_change_is_unknown, "no job change has this id", "doc"),
         Rule(1160001, employment_is_outside_data_range, "its employment is outside the app's data range"),
         Rule(1160001, operator_is_unknown, "`operator_id` is missing, empty or names no employment", "doc"),
+        Rule(1160001, operator_is_not_employed, "the operator has left, or has not begun yet"),
         Rule(1160001, GatewayReason.MALFORMED, "a parameter does not have the documented shape", "doc"),
         Rule(
             SUCCESS,

@@ -24,11 +24,16 @@ def reference_is_missing_or_inactive(field: str, label: str) -> Callable[[Case],
     return with_name(lambda c: c.status_of(field) in refused_statuses, f"{label}_is_unknown_or_disabled")
 
 
-def reference_is_invalid_field(field: str, wire: str) -> Callable[[Case], Mapping[str, str] | None]:
+def reference_is_invalid_field(
+    field: str, wire: str, *, disabled_later: bool = False
+) -> Callable[[Case], Mapping[str, str] | None]:
     """Make a violation for a reference that the page has no code for: it gives the platform's field violation."""
+    refused_statuses = {EntityStatus.MISSING, EntityStatus.INACTIVE}
+    if disabled_later:
+        refused_statuses.add(EntityStatus.DISABLED_LATER)
 
     def violation(c: Case) -> Mapping[str, str] | None:
-        if c.status_of(field) in (EntityStatus.MISSING, EntityStatus.INACTIVE):
+        if c.status_of(field) in refused_statuses:
             return {"field": f"transfer_info.{wire}", "description": f"{wire} does not exist or is disabled"}
         return None
 
@@ -36,21 +41,21 @@ def reference_is_invalid_field(field: str, wire: str) -> Callable[[Case], Mappin
 
 
 def job_family_is_not_selectable(c: Case) -> bool:
-    body = c.referenced_body("job_family_id", c.request.targets)
+    body = c.referenced_body("job_family_id", c.new_values)
     return body is not None and body.get("selectable") is False
 
 
-def subtype_does_not_belong_to_type(c: Case) -> bool:
-    subtype = c.request.targets.get("employee_subtype_id")
-    if not subtype:
-        return False
-    body = c.referenced_body("employee_type_id", c.values_after)
-    return body is None or subtype not in body.get("subtype_ids", ())
+def level_is_not_of_the_pathway(c: Case) -> Mapping[str, str] | None:
+    level, pathway = c.referenced_body("job_level_id", c.values_after), c.new_values.get("pathway_id")
+    pathways = (level or {}).get("pathway_ids") or ()
+    if not pathway or not pathways or pathway in pathways:
+        return None
+    return {"field": "transfer_info.target_pathway", "description": "target_pathway is not a pathway of the job level"}
 
 
 def location_lacks_usage(field: str, usages: frozenset[str], label: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
-        body = c.referenced_body(field, c.request.targets)
+        body = c.referenced_body(field, c.new_values)
         return body is not None and not locations.has_usage(body, usages)
 
     return with_name(violation, f"is_not_a_{label}")
@@ -61,7 +66,7 @@ def location_lacks_usage(field: str, usages: frozenset[str], label: str) -> Call
 
 def manager_is_not_onboarded(line: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
-        manager = c.managers.get(c.request.targets.get(line) or "")
+        manager = c.managers.get(c.new_values.get(line) or "")
         return manager is not None and manager.onboarding_date > c.request.effective_date
 
     return with_name(violation, f"{line.removesuffix('_id')}_is_not_onboarded")
@@ -69,7 +74,7 @@ def manager_is_not_onboarded(line: str) -> Callable[[Case], bool]:
 
 def manager_is_missing_or_left(line: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
-        id = c.request.targets.get(line)
+        id = c.new_values.get(line)
         if not id:
             return False
         manager = c.managers.get(id)

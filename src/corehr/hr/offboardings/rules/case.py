@@ -125,7 +125,7 @@ class EditCase(Case):
 
     @property
     def probation_start(self) -> IsoDate | None:
-        timeline = self.timelines.get((probation.KIND, self.employment.id))
+        timeline = probation.with_starts(self.timelines.get((probation.KIND, self.employment.id), ()))
         return timeline[-1].body.get("probation_start_date") if timeline else None
 
     @cached_property

@@ -1,0 +1,54 @@
+"""Violations of values that must fit each other: job, family and level; type and subtype; both ends of a contract."""
+
+from collections.abc import Callable
+from typing import Final
+
+from corehr.engines.rulebook import with_name
+from corehr.hr.job_changes.rules.case import Case
+from corehr.hr.job_management import job_families, jobs
+
+MATCHED_FIELDS: Final = ("job_id", "job_family_id", "job_level_id")
+
+
+def subtype_does_not_belong_to_type(c: Case) -> bool:
+    subtype = c.new_values.get("employee_subtype_id")
+    if not subtype:
+        return False
+    body = c.referenced_body("employee_type_id", c.values_after)
+    return body is None or subtype not in body.get("subtype_ids", ())
+
+
+def contract_ends_before_it_starts(c: Case) -> bool:
+    end, start = c.new_values.get("contract_end_date"), c.values_after.get("contract_start_date")
+    return bool(end and start and end < start)
+
+
+def _changes_job_fit(c: Case) -> bool:
+    return any(field in c.new_values for field in MATCHED_FIELDS)
+
+
+def job_does_not_allow(field: str, label: str) -> Callable[[Case], bool]:
+    def violation(c: Case) -> bool:
+        job, id = c.referenced_body("job_id", c.values_after), c.values_after.get(field)
+        return _changes_job_fit(c) and job is not None and bool(id) and not jobs.allows(job, f"{field}s", str(id))
+
+    return with_name(violation, f"job_does_not_allow_{label}")
+
+
+def family_and_level_have_no_common_pathway(c: Case) -> bool:
+    family, level = (c.referenced_body(f, c.values_after) for f in ("job_family_id", "job_level_id"))
+    return bool(_changes_job_fit(c) and family and level) and not job_families.share_pathway(family or {}, level or {})
+
+
+_FITS: Final = (
+    subtype_does_not_belong_to_type,
+    contract_ends_before_it_starts,
+    job_does_not_allow("job_family_id", "family"),
+    job_does_not_allow("job_level_id", "level"),
+    family_and_level_have_no_common_pathway,
+)
+
+
+def still_fits(c: Case) -> bool:
+    """Return whether a job change whose day has come fits what the employee has become since it was agreed."""
+    return not any(violation(c) for violation in _FITS)

@@ -1,0 +1,1 @@
+"""The chapter on leave, of which only the work calendars are here."""

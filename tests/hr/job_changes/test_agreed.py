@@ -1,0 +1,196 @@
+"""A change that is agreed for the future is a fact about that day: for every rule, and for what a response tells."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from tests.world import World
+
+
+def in_days(world: World, days: int) -> str:
+    return (date.fromisoformat(world.today()) + timedelta(days=days)).isoformat()
+
+
+def move(world: World, employment_id: str, department: str, days: int, **info: Any) -> Any:
+    """Create a direct change to a named department, effective in some days."""
+    target = {"target_department": world.named["departments"][department]["id"]}
+    return world.create_job_change(employment_id, target | info, effective_date=in_days(world, days))
+
+
+def revoke(world: World, response: Any) -> None:
+    assert world.revoke(response.data["job_change_id"]).data["result"] is True
+
+
+def status_of(world: World, response: Any) -> str:
+    return str(world.sandbox("GET", f"records/job_changes/{response.data['job_change_id']}")["status"])
+
+
+def department_on(world: World, employment_id: str, day: str) -> str:
+    return str(world.job_data(employment_id, day)["department_id"])
+
+
+@pytest.fixture
+def person(world: World) -> Any:
+    [hired] = world.hire(1)
+    return hired
+
+
+@pytest.fixture
+def home(world: World, person: Any) -> str:
+    return department_on(world, person["id"], world.today())
+
+
+def test_back_after_an_agreed_move_is_a_change(world, person, home):
+    move(world, person["id"], "other", 10).assert_ok()
+    back = world.create_job_change(person["id"], {"target_department": home}, effective_date=in_days(world, 20))
+    assert back.data["transfer_info"]["original_department"] == world.named["departments"]["other"]["id"]
+    world.advance(days=21)
+    assert department_on(world, person["id"], in_days(world, -5)) == world.named["departments"]["other"]["id"]
+    assert department_on(world, person["id"], world.today()) == home
+
+
+def test_to_where_an_agreed_move_leads_is_no_change(world, person):
+    move(world, person["id"], "other", 10).assert_ok()
+    before = world.fingerprint()
+    assert move(world, person["id"], "other", 20).code == 1160601
+    assert world.fingerprint() == before
+
+
+def test_an_original_is_that_of_the_effective_date(world, person, home):
+    move(world, person["id"], "other", 10).assert_ok()
+    other = world.named["departments"]["other"]["id"]
+    assert move(world, person["id"], "active", 20, original_department=home).code == 1160700
+    move(world, person["id"], "active", 20, original_department=other).assert_ok()
+
+
+def test_queries_tell_what_has_taken_effect(world, person, home):
+    move(world, person["id"], "other", 10).assert_ok()
+    assert department_on(world, person["id"], in_days(world, 15)) == home
+
+
+def test_after_the_first_is_revoked_the_second_still_gives_its_values(world, person, home):
+    first = move(world, person["id"], "other", 10)
+    back = world.create_job_change(
+        person["id"],
+        {"target_department": home, "target_weekly_working_hours": "33"},
+        effective_date=in_days(world, 20),
+    )
+    revoke(world, first)
+    world.advance(days=21)
+    assert status_of(world, back) == "Transformed"
+    assert department_on(world, person["id"], world.today()) == home
+
+
+def test_a_change_that_fits_no_more_is_cancelled_when_its_day_comes(world, person):
+    """The level fits the family of the first change only; without it the second cannot take effect."""
+    family, level = world.named["job_families"]["active"], world.named["job_levels"]["other"]
+    compatible_family = world.named["job_families"]["other"]["id"]
+    current = world.job_data(person["id"], world.today())
+    assert current["job_family_id"] != compatible_family
+    to_family = world.create_job_change(
+        person["id"],
+        {"target_job_family": family["id"], "target_job_level": world.named["job_levels"]["active"]["id"]},
+        effective_date=in_days(world, 5),
+    )
+    to_family.assert_ok()
+    refused = world.create_job_change(
+        person["id"], {"target_job_level": level["id"]}, effective_date=in_days(world, 20)
+    )
+    assert refused.code == 1163010  # the agreed family has no pathway in common with the level
+    first = world.create_job_change(
+        person["id"], {"target_job_family": compatible_family}, effective_date=in_days(world, 10)
+    )
+    second = world.create_job_change(person["id"], {"target_job_level": level["id"]}, effective_date=in_days(world, 20))
+    second.assert_ok()
+    revoke(world, first)
+    world.advance(days=21)
+    assert status_of(world, second) == "Cancelled"
+    assert world.job_data(person["id"], world.today())["job_level_id"] == world.named["job_levels"]["active"]["id"]
+    last = world.all_events("corehr.job_change.status_updated_v2")[-1]["event"]
+    assert (last["job_change_id"], last["status"]) == (second.data["job_change_id"], 2)
+
+
+def test_a_change_that_still_fits_takes_effect(world, person):
+    level = world.named["job_levels"]["other"]["id"]
+    compatible_family = world.named["job_families"]["other"]["id"]
+    world.create_job_change(
+        person["id"], {"target_job_family": compatible_family}, effective_date=in_days(world, 10)
+    ).assert_ok()
+    second = world.create_job_change(person["id"], {"target_job_level": level}, effective_date=in_days(world, 20))
+    world.advance(days=21)
+    assert status_of(world, second) == "Transformed"
+
+
+def test_an_agreed_contract_is_the_one_in_force_on_its_day(world, person):
+    start, end = in_days(world, 10), in_days(world, 375)
+    move(world, person["id"], "other", 10, target_contract_start_date=start, target_contract_end_date=end).assert_ok()
+    later = {"target_contract_start_date": in_days(world, 376), "target_contract_end_date": in_days(world, 700)}
+    assert move(world, person["id"], "active", 20, **later).code == 1165001
+    later["target_contract_start_date"] = end
+    assert move(world, person["id"], "active", 20, **later).data["transfer_info"]["original_contract_end_date"] == end
+
+
+def test_an_agreed_move_into_another_time_zone_decides_where_the_next_day_begins(world, person):
+    zones = {r["zone"]: r["id"] for r in world.named["locations"].values() if r.get("zone")}
+    there = next((id for zone, id in zones.items() if zone != "Asia/Shanghai"), None)
+    if there is None:
+        pytest.skip("the demo company has one time zone")
+    move(world, person["id"], "other", 10, target_work_location=there).assert_ok()
+    second = move(world, person["id"], "active", 20)
+    zone = world.sandbox("GET", f"records/job_changes/{second.data['job_change_id']}")["zone"]
+    assert zones[zone] == there
+
+
+# -- headcount ------------------------------------------------------------------------------------------------------
+
+
+def plan_of(world: World, department: str, value: int) -> None:
+    from corehr.hr.workforce_plans import records as workforce_plans
+
+    id = world.named["departments"][department]["id"]
+    world.in_transaction(
+        lambda tx: workforce_plans.create(tx, tx.new_id(), {"department_id": id}, value, "2000-01-01", "9999-12-31")
+    )
+
+
+def test_who_is_agreed_to_leave_a_department_frees_a_place_from_that_day_on(world):
+    leaver, joiner = world.hire(2)
+    move(world, leaver["id"], "other", 0).assert_ok()
+    occupied = len(world.in_transaction(lambda tx: people_in(tx, world.named["departments"]["other"]["id"], world)))
+    plan_of(world, "other", occupied)
+    move(world, leaver["id"], "active", 10).assert_ok()
+    assert move(world, joiner["id"], "other", 9).code == 1163012
+    move(world, joiner["id"], "other", 10).assert_ok()
+
+
+def test_who_is_agreed_to_join_holds_the_place_from_now_on(world):
+    first, second = world.hire(2)
+    occupied = len(world.in_transaction(lambda tx: people_in(tx, world.named["departments"]["other"]["id"], world)))
+    plan_of(world, "other", occupied + 1)
+    joining = move(world, first["id"], "other", 30)
+    assert move(world, second["id"], "other", 5).code == 1163012
+    revoke(world, joining)
+    move(world, second["id"], "other", 5).assert_ok()
+
+
+def test_a_new_job_inside_a_department_counts_against_its_plan(world, person, home):
+    from corehr.hr.workforce_plans import records as workforce_plans
+
+    job = world.named["jobs"]["other"]["id"]
+    dimensions = {"department_id": home, "job_id": job}
+    world.in_transaction(lambda tx: workforce_plans.create(tx, tx.new_id(), dimensions, 1, "2000-01-01", "9999-12-31"))
+    [colleague] = world.hire(1)
+    world.create_job_change(colleague["id"], {"target_job": job}, effective_date=in_days(world, 30)).assert_ok()
+    to_job = {"target_job": job}
+    assert world.create_job_change(person["id"], to_job, effective_date=in_days(world, 5)).code == 1163012
+    world.create_job_change(
+        person["id"], {"target_job": world.named["jobs"]["active"]["id"]}, effective_date=in_days(world, 5)
+    ).assert_ok()
+
+
+def people_in(tx: Any, department_id: str, world: World) -> Any:
+    from corehr.hr.employees.job_datas import records as job_datas
+
+    today = world.today()
+    return range(job_datas.count_employments(tx, {"department_id": department_id}, today, ""))
