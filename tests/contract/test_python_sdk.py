@@ -130,6 +130,32 @@ def test_a_documented_error_is_read_by_the_sdk(server, names):
     assert response.get_log_id() == json.loads(response.raw.content)["error"]["log_id"]
 
 
+@pytest.mark.parametrize(
+    ("id_type", "code"),
+    [
+        ("open_id", 99992351),
+        ("union_id", 99992364),
+        ("user_id", 99992360),
+        ("people_admin_id", 1160200),
+        ("people_corehr_id", 1160200),
+    ],
+)
+def test_an_unknown_employment_has_the_code_of_its_id_type(server, names, id_type, code):
+    response = create(client(server), names, id_type=id_type, employment_id="nobody")
+    assert (response.code, response.raw.status_code) == (code, 400)
+    if code != 1160200:
+        [violation] = json.loads(response.raw.content)["error"]["field_violations"]
+        assert (violation["field"], violation["value"]) == ("employment_id", "nobody")
+        assert f"not a valid {{{id_type}}} or not exists" in response.msg
+
+
+def test_an_open_id_of_another_app_is_read_by_the_sdk(server, names):
+    open_ids = names["employments"]["active"]["open_ids"]
+    response = create(client(server), names, employment_id=open_ids[APP_STORE])
+    assert (response.code, response.msg, response.raw.status_code) == (99992361, "open_id cross app", 400)
+    assert create(client(server), names, employment_id=open_ids[APP_ALL]).success()
+
+
 def test_custom_fields_are_merged_and_come_back_with_names_and_types(server, names):
     sdk, fields = client(server), names["employment_fields"]
     today = server.sandbox("GET", "clock")["now"][:10]
@@ -154,11 +180,6 @@ def test_custom_fields_are_merged_and_come_back_with_names_and_types(server, nam
     assert shown == [(*number, "120.00"), (*number, "125.50")]
     assert change(text="Ada").code == 1160601
     assert change(enum="option_3").code == 99992402
-
-
-def test_an_unknown_employment_in_every_id_type_is_the_operations_own_code(server, names):
-    for id_type in ("open_id", "union_id", "user_id", "people_admin_id", "people_corehr_id"):
-        assert create(client(server), names, id_type=id_type, employment_id="nobody").code == 1160200
 
 
 def test_revoking_an_unknown_job_change(server, names):

@@ -1,6 +1,7 @@
 """Custom fields: valid texts survive decoding and encoding, invalid texts have a reason."""
 
 import json
+from dataclasses import replace
 from datetime import date, datetime
 
 import msgspec
@@ -8,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corehr.engines.custom_fields import FieldDefinition, FieldType, InvalidValue, decode, encode, referenced_ids
+from corehr.engines.custom_fields import (
+    FieldDefinition,
+    FieldType,
+    InvalidValue,
+    decode,
+    encode,
+    referenced_ids,
+    stands_for,
+)
 from corehr.kernel.db import encode_json
 
 OPTIONS = ("option_1", "option_2", "项")
@@ -59,8 +68,8 @@ CANONICAL = st.one_of(
     st.tuples(
         st.just(MONEY), st.decimals(-999999, 999999, places=2, allow_nan=False).map(lambda d: f"{d or abs(d):f}")
     ),
-    st.tuples(st.just(SINGLE_LINE), st.text(st.characters(codec="utf-8"), max_size=255)),
-    st.tuples(st.just(MULTI_LINE), st.text(st.characters(codec="utf-8"), max_size=600)),
+    st.tuples(st.just(SINGLE_LINE), st.text(st.characters(codec="utf-8"), min_size=1, max_size=255)),
+    st.tuples(st.just(MULTI_LINE), st.text(st.characters(codec="utf-8"), min_size=1, max_size=600)),
     st.tuples(st.just(FLAG), st.sampled_from(["true", "false"])),
     st.tuples(st.just(ONE_OPTION), st.sampled_from(sorted(OPTIONS))),
     st.tuples(st.just(OPTION_LIST), json_lists_of(st.sampled_from(sorted(OPTIONS)))),
@@ -103,9 +112,7 @@ def test_attachments_and_read_only_fields_accept_no_text(definition, text):
         (URL, "https://:80/", InvalidValue.NOT_A_URL),
         (URL, "https://a b", InvalidValue.NOT_A_URL),
         (URL, "javascript:alert(1)", InvalidValue.NOT_A_URL),
-        (URL, "", InvalidValue.NOT_A_URL),
         (FLAG, "True", InvalidValue.NOT_A_BOOLEAN),
-        (FLAG, "", InvalidValue.NOT_A_BOOLEAN),
         (WHOLE, "1.0", InvalidValue.NOT_A_NUMBER),
         (WHOLE, "1" * 19, InvalidValue.NOT_A_NUMBER),
         (WHOLE, "１", InvalidValue.NOT_A_NUMBER),
@@ -115,12 +122,11 @@ def test_attachments_and_read_only_fields_accept_no_text(definition, text):
         (MONEY, "1e3", InvalidValue.NOT_A_NUMBER),
         (MONEY, "+1", InvalidValue.NOT_A_NUMBER),
         (MONEY, "NaN", InvalidValue.NOT_A_NUMBER),
-        (MONEY, "", InvalidValue.NOT_A_NUMBER),
         (ONE_OPTION, "option_3", InvalidValue.NOT_AN_OPTION),
         (ONE_OPTION, '["option_1"]', InvalidValue.NOT_AN_OPTION),
-        (ONE_OPTION, "", InvalidValue.NOT_AN_OPTION),
+        (ONE_OPTION, "[]", InvalidValue.NOT_AN_OPTION),
         (OPTION_LIST, "option_1", InvalidValue.NOT_AN_OPTION),
-        (OPTION_LIST, "[]", InvalidValue.NOT_AN_OPTION),
+        (OPTION_LIST, '[""]', InvalidValue.NOT_AN_OPTION),
         (OPTION_LIST, '["option_1", 2]', InvalidValue.NOT_AN_OPTION),
         (OPTION_LIST, '{"option_1": true}', InvalidValue.NOT_AN_OPTION),
         (OPTION_LIST, "[" * 100_000, InvalidValue.NOT_AN_OPTION),
@@ -131,7 +137,6 @@ def test_attachments_and_read_only_fields_accept_no_text(definition, text):
         (DAY, "2026-02-01 10:00:00", InvalidValue.NOT_A_DATE),
         (TIME, "2026-02-01T10:00:00", InvalidValue.NOT_A_DATE),
         (TIME, "2026-02-01 10:60:00", InvalidValue.NOT_A_DATE),
-        (EMPLOYMENT, "", InvalidValue.NOT_A_REFERENCE),
         (EMPLOYMENT_LIST, "7", InvalidValue.NOT_A_REFERENCE),
         (EMPLOYMENT_LIST, '["7", ""]', InvalidValue.NOT_A_REFERENCE),
     ],
@@ -149,11 +154,43 @@ def test_an_invalid_text_has_a_reason(definition, text, expected):
         (OPTION_LIST, ' ["option_2", "option_1", "option_2"] ', ["option_2", "option_1"]),
         (TIME, "2026-02-01", "2026-02-01 00:00:00"),
         (SINGLE_LINE, '"quoted"', '"quoted"'),
-        (SINGLE_LINE, "", ""),
     ],
 )
 def test_one_value_has_one_form(definition, text, value):
     assert decode(definition, text) == value
+
+
+@pytest.mark.parametrize("definition", ALL_DEFINITIONS, ids=lambda definition: definition.name)
+@pytest.mark.parametrize("text", ["", "[]", " [ ] "])
+def test_an_empty_text_and_the_empty_list_of_a_list_field_empty_what_is_not_mandatory(definition, text):
+    can_be_set = definition not in (FILE, DERIVED)
+    empties = can_be_set and (not text or definition.is_list)
+    assert (decode(definition, text) is None) == empties
+    mandatory = replace(definition, required=True)
+    assert (decode(mandatory, text) is InvalidValue.IS_EMPTY) == empties
+    assert encode(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("definition", "text", "value", "expected"),
+    [
+        (MONEY, "2334", "2334.00", True),
+        (MONEY, "2334.000", "2334.000", True),  # a number of a time when the field had more decimals
+        (MONEY, "2335", "2334.00", False),
+        (MONEY, "", None, True),
+        (MONEY, "", "0.00", False),
+        (FLAG, "false", None, False),
+        (ONE_OPTION, "withdrawn_option", "withdrawn_option", True),
+        (ONE_OPTION, "option_1", "withdrawn_option", False),
+        (OPTION_LIST, '[ "withdrawn_option" ]', ["withdrawn_option"], True),
+        (OPTION_LIST, '["option_2", "option_1"]', ["option_1", "option_2"], False),
+        (OPTION_LIST, "[]", None, True),
+        (OPTION_LIST, "option_1", None, False),
+        (TIME, "2026-02-01", "2026-02-01 00:00:00", True),
+    ],
+)
+def test_a_text_stands_for_the_present_value_even_if_the_field_no_longer_takes_it(definition, text, value, expected):
+    assert stands_for(definition, text, value) is expected
 
 
 def test_referenced_ids_of_a_value():

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -148,6 +148,14 @@ class FakeIdDirectory:
     def external_ids_of_departments(self, tx: Tx, id_type: str, ids: Any) -> Mapping[str, str]:
         self.lookups.append((id_type, *ids))
         return {LEGAL: "legal"} if LEGAL in ids else {}
+
+    def existing_employments(self, tx: Tx, ids: Any) -> Collection[str]:
+        self.lookups.append(("existing employments", *ids))
+        return {ANN, BOB} & set(ids)
+
+    def existing_departments(self, tx: Tx, ids: Any) -> Collection[str]:
+        self.lookups.append(("existing departments", *ids))
+        return {LEGAL} & set(ids)
 
 
 async def no_catch_up(tenant: str) -> None:

@@ -459,8 +459,9 @@ def test_a_token_of_another_tenants_app_has_another_signature(store):
     other_app = asyncio.run(api.apps.get(app_id))
     assert other_app is not None
     assert other_app.tenant == "2"
-    assert api.call("POST /open-apis/toy/v1/notes", {"employment_id": "x"}, app=other_app).json["code"] == 0
-    assert api.call(CALL, app=other_app).json["data"]["items"] == ["unknown"]
+    create = "POST /open-apis/toy/v1/notes?user_id_type=people_corehr_id"
+    assert api.call(create, {"employment_id": "7"}, app=other_app).json["code"] == 0
+    assert api.call(CALL, app=other_app).json["data"]["items"] == ["7"]
     assert api.call(CALL).json["data"]["items"] == []
 
 

@@ -73,6 +73,7 @@ class ModelOffboarding:
     employment_id: str
     offboarding_date: str
     status: str
+    explanation: str | None = None
 
 
 @dataclass
@@ -114,15 +115,17 @@ class Model:
             if offboarding.status in READY_STATUSES and offboarding.offboarding_date < self.today:
                 offboarding.status = "Offboarded"
 
-    def edit_error_code(self, offboarding: ModelOffboarding, day: str | None) -> int:
-        if day and offboarding.status == "Offboarded":
+    def edit_error_code(self, offboarding: ModelOffboarding, day: str, explanation: str | None) -> int:
+        moves = day != offboarding.offboarding_date
+        if moves and offboarding.status == "Offboarded":
             return 1160631
         if offboarding.status in ("Approving", "Rejected", "Withdrawn"):
             return 1160623
         job_changes = [c for c in self.job_changes if c.employment_id == offboarding.employment_id]
-        if any(c.status == "Approving" for c in job_changes):
+        changes = moves or explanation != offboarding.explanation
+        if changes and any(c.status == "Approving" for c in job_changes):
             return 1160200
-        if day and any(day < c.effective_date for c in job_changes if c.status in ACTIVE_STATUSES - {"Approving"}):
+        if moves and any(day < c.effective_date for c in job_changes if c.status in ACTIVE_STATUSES - {"Approving"}):
             return 1160603
         return 0
 
@@ -210,13 +213,19 @@ class OperationsAgainstModel(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 5), days=st.sampled_from([-1, 0, 5, 40]), changes_date=st.booleans())
     def edit_offboarding(self, which: int, days: int, changes_date: bool) -> None:
-        offboarding, day = self.model.offboardings[which], self.day(days)
-        update = ("offboarding_date", day) if changes_date else ("reason_explanation", f"edited {days} times")
-        body = {"offboarding_id": offboarding.id, "update_data": [{"field_name": update[0], "value": update[1]}]}
+        """Edit the last day or the explanation, and send the other one unchanged."""
+        offboarding = self.model.offboardings[which]
+        day = self.day(days) if changes_date else offboarding.offboarding_date
+        explanation = offboarding.explanation if changes_date else f"edited {days} times"
+        fields = {"offboarding_date": day} | ({"reason_explanation": explanation} if explanation else {})
+        updates = [{"field_name": name, "value": value} for name, value in fields.items()]
+        body = {"offboarding_id": offboarding.id, "update_data": updates}
         response = self.world.call("POST", EDIT_PATH, body, user_id_type=USER_ID_TYPE)
-        assert response.code == self.model.edit_error_code(offboarding, day if changes_date else None), response.body
-        if response.code == 0 and changes_date:
-            offboarding.offboarding_date = self.model.end_dates[offboarding.employment_id] = day
+        assert response.code == self.model.edit_error_code(offboarding, day, explanation), response.body
+        if response.code == 0:
+            offboarding.explanation = explanation
+            if day != offboarding.offboarding_date:
+                offboarding.offboarding_date = self.model.end_dates[offboarding.employment_id] = day
             self.model.apply_due()
 
     @rule(which=st.integers(0, 5))

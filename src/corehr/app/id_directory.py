@@ -1,6 +1,6 @@
 """The ids a company gave its people and departments, for the gateway, which does not import HR."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from corehr.apps.scopes import DataRange
 from corehr.hr.employees.employments import records as employments
@@ -25,6 +25,12 @@ class HrIdDirectory:
 
     def external_ids_of_departments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
         return {row["id"]: row[id_type] for row in departments.list_by_ids(tx, ids)}
+
+    def existing_employments(self, tx: Tx, ids: Sequence[str]) -> Collection[str]:
+        return employments.get_many(tx, ids)
+
+    def existing_departments(self, tx: Tx, ids: Sequence[str]) -> Collection[str]:
+        return [row["id"] for row in departments.list_by_ids(tx, ids)]
 
     def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:
         return job_datas.is_in_data_range(tx, data_range, employment_id, day)

@@ -1,6 +1,6 @@
 """The ids that a company gave its people and departments, as the gateway and delivery look them up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from corehr.apps.scopes import DataRange
@@ -25,6 +25,14 @@ class IdDirectory(Protocol):
 
     def external_ids_of_departments(self, tx: Tx, id_type: str, ids: Sequence[str]) -> Mapping[str, str]:
         """Return ids of type department_id by CoreHR department id."""
+        ...
+
+    def existing_employments(self, tx: Tx, ids: Sequence[str]) -> Collection[str]:
+        """Return those of the CoreHR ids that are ids of employments."""
+        ...
+
+    def existing_departments(self, tx: Tx, ids: Sequence[str]) -> Collection[str]:
+        """Return those of the CoreHR ids that are ids of departments."""
         ...
 
     def is_in_data_range(self, tx: Tx, data_range: DataRange, employment_id: str, day: IsoDate) -> bool:

@@ -1,10 +1,10 @@
 """Opaque ids: open_id, union_id and open_department_id, encoded from CoreHR ids by a keyed permutation.
 
-They need neither a table nor a read: an opaque id is AES of one block, the id's number in 8 bytes and 8 zero bytes. A
-block that decrypts without the zero bytes was not encoded here. Only single blocks are encrypted, so AES serves as a
+They need neither a table nor a read: an opaque id is AES of one block, the id's number in 8 bytes and a tag of 8 bytes.
+A block that decrypts without the tag was not encoded here. The tag of an open_id is of its app, so that the open_id of
+another app is recognized (ADR 0037); other tags are zero. Only single blocks are encrypted, so AES serves as a
 pseudo-random permutation of numbers, not as a cipher of messages: the same id must give the same text every time. The
-key is derived from the tenant's server key and the purpose, and for an open_id from the app as well; the open_id of
-another app is therefore unknown.
+key is derived from the tenant's server key and the purpose.
 """
 
 import hmac
@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from corehr.kernel.ids import UNKNOWN_ID
 
-_PADDING = bytes(8)
+_TAG_BYTES = 8
+_ZEROS = bytes(3)
+"""The end of every tag: a block that was not encoded here has it once in 16 million."""
 _HEX_DIGITS = frozenset("0123456789abcdef")
 _INT64_END = 1 << 63
 
@@ -23,9 +25,10 @@ _INT64_END = 1 << 63
 class OpaqueIdCodec(threading.local):
     """Encodes and decodes one type of opaque id; each thread has its own AES context, which is not thread-safe."""
 
-    def __init__(self, prefix: str, key: bytes) -> None:
+    def __init__(self, prefix: str, key: bytes, tag: bytes) -> None:
         cipher = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305 - exactly one block, see the module docstring
         self._prefix = prefix
+        self._tag = tag
         self._encrypt = cipher.encryptor().update
         self._decrypt = cipher.decryptor().update
 
@@ -33,26 +36,37 @@ class OpaqueIdCodec(threading.local):
         """Return the opaque id: the prefix and 32 hexadecimal digits. Text that is no CoreHR id is returned as is."""
         if not is_corehr_id(id):
             return id
-        return self._prefix + self._encrypt(int(id).to_bytes(8, "big") + _PADDING).hex()
+        return self._prefix + self._encrypt(int(id).to_bytes(8, "big") + self._tag).hex()
 
     def decode(self, opaque_id: str) -> str:
-        """Return the CoreHR id, or UNKNOWN_ID when `opaque_id` was not encoded with this codec's key."""
+        """Return the CoreHR id, or UNKNOWN_ID when `opaque_id` was not encoded by this codec."""
+        number, tag = self._decrypt_block(opaque_id)
+        return str(number) if tag == self._tag and number < _INT64_END else UNKNOWN_ID
+
+    def is_of_another_app(self, opaque_id: str) -> bool:
+        """Return whether `opaque_id` was encoded with this codec's key and another tag."""
+        number, tag = self._decrypt_block(opaque_id)
+        return tag.endswith(_ZEROS) and tag != self._tag and number < _INT64_END
+
+    def _decrypt_block(self, opaque_id: str) -> tuple[int, bytes]:
+        """Return the number and the tag that were encrypted; the tag is empty when the text has another form."""
         digits = opaque_id.removeprefix(self._prefix)
         if len(digits) != 32 or len(opaque_id) != 35 or not _HEX_DIGITS.issuperset(digits):
-            return UNKNOWN_ID
+            return 0, b""
         block = self._decrypt(bytes.fromhex(digits))
-        number = int.from_bytes(block[:8], "big")
-        return str(number) if block[8:] == _PADDING and number < _INT64_END else UNKNOWN_ID
+        return int.from_bytes(block[:8], "big"), block[8:]
 
 
 @lru_cache(maxsize=1024)
-def _codec(server_key: str, prefix: str, purpose: str) -> OpaqueIdCodec:
-    return OpaqueIdCodec(prefix, hmac.digest(server_key.encode(), purpose.encode(), "sha256"))
+def _codec(server_key: str, prefix: str, purpose: str, app_id: str | None = None) -> OpaqueIdCodec:
+    key = hmac.digest(server_key.encode(), purpose.encode(), "sha256")
+    tag = b"" if app_id is None else hmac.digest(key, app_id.encode(), "sha256")[: _TAG_BYTES - len(_ZEROS)]
+    return OpaqueIdCodec(prefix, key, tag.ljust(_TAG_BYTES, b"\0"))
 
 
 def open_id_codec(server_key: str, app_id: str) -> OpaqueIdCodec:
     """Return the codec for the open ids of the tenant's employees in one of its apps."""
-    return _codec(server_key, "ou_", f"open_id {app_id}")
+    return _codec(server_key, "ou_", "open_id", app_id)
 
 
 def union_id_codec(server_key: str) -> OpaqueIdCodec:

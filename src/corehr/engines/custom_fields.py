@@ -1,7 +1,7 @@
 """Custom fields: decodes a field's text from the API into a value of the field's type, and encodes it again.
 
-Pure. Scalars are plain text, lists are JSON. Whether a referenced record exists is checked by the feature that uses
-the field.
+Pure. Scalars are plain text, lists are JSON; the empty text, and the empty list of a list field, stand for no value.
+Whether a referenced record exists is checked by the feature that uses the field.
 """
 
 import re
@@ -46,6 +46,7 @@ class InvalidValue(Enum):
     NOT_A_DATE = "it is not a calendar day, or not a time of day, in the format of the field"
     IS_ATTACHMENT = "a file cannot be given as text"
     READ_ONLY = "the system itself fills in the field"
+    IS_EMPTY = "the field is mandatory, and the text empties it"
 
 
 READ_ONLY_TYPES: Final = frozenset(
@@ -60,7 +61,8 @@ class FieldDefinition:
     """The definition of one field of a form; attributes that do not concern its type keep their defaults.
 
     `options` are the active ones; `target_kind` is the kind of entity that a lookup refers to; with `is_list` the value
-    is a list of options or ids; `digits` counts those before and after the decimal point; `locked` means read-only.
+    is a list of options or ids; `digits` counts those before and after the decimal point; `locked` means read-only;
+    a `required` field cannot be emptied.
     """
 
     name: str
@@ -74,6 +76,7 @@ class FieldDefinition:
     is_list: bool = False
     with_time: bool = False
     locked: bool = False
+    required: bool = False
 
     @property
     def editable(self) -> bool:
@@ -88,20 +91,33 @@ _DECIMAL_CONTEXT = Context(prec=100)
 _decode_texts = msgspec.json.Decoder(list[str]).decode
 
 
-def decode(definition: FieldDefinition, text: str) -> Value | InvalidValue:
-    """Return the value of a text, or why the text is invalid."""
+def decode(definition: FieldDefinition, text: str) -> Value | InvalidValue | None:
+    """Return the value of a text, None when the text empties the field, or why the text is invalid."""
+    if definition.type in _SETTABLE_TYPES and (not text or (definition.is_list and _decode_list(text) == [])):
+        return InvalidValue.IS_EMPTY if definition.required else None
     return _DECODERS[definition.type](definition, text)
 
 
-def encode(value: Value) -> str:
-    """Return a value as the API's text; `decode` returns the same value for it."""
+def encode(value: Value | None) -> str:
+    """Return a value as the API's text, the empty text for None; `decode` returns the same value for it."""
+    if value is None or isinstance(value, str):
+        return value or ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return msgspec.json.encode(value).decode()
 
 
-def referenced_ids(value: Value | InvalidValue) -> Sequence[str]:
-    """Return the ids in the value of a lookup field; none for an invalid value."""
+def stands_for(definition: FieldDefinition, text: str, value: Value | None) -> bool:
+    """Return whether a text says `value`, the present one of a field, even if the field no longer takes it."""
+    return (
+        text == encode(value)
+        or decode(definition, text) == value
+        or (definition.is_list and value is not None and _decode_list(text) == value)
+    )
+
+
+def referenced_ids(value: Value | InvalidValue | None) -> Sequence[str]:
+    """Return the ids in the value of a lookup field; none for an empty or an invalid value."""
     if isinstance(value, list):
         return value
     return [value] if isinstance(value, str) else []
@@ -133,24 +149,24 @@ def _decode_number(definition: FieldDefinition, text: str) -> Value | InvalidVal
 
 def _decode_option(definition: FieldDefinition, text: str) -> Value | InvalidValue:
     chosen = _decode_list(text) if definition.is_list else [text]
-    if not chosen or not set(definition.options).issuperset(chosen):
+    if chosen is None or not set(definition.options).issuperset(chosen):
         return InvalidValue.NOT_AN_OPTION
     return chosen if definition.is_list else text
 
 
 def _decode_lookup(definition: FieldDefinition, text: str) -> Value | InvalidValue:
     ids = _decode_list(text) if definition.is_list else [text]
-    if not ids or not all(ids):
+    if ids is None or not all(ids):
         return InvalidValue.NOT_A_REFERENCE
     return ids if definition.is_list else text
 
 
-def _decode_list(text: str) -> list[str]:
-    """Return the texts of a JSON list, without duplicates; none when `text` is not such a list."""
+def _decode_list(text: str) -> list[str] | None:
+    """Return the texts of a JSON list, without duplicates, or None when `text` is not such a list."""
     try:
         return list(dict.fromkeys(_decode_texts(text)))
     except (msgspec.DecodeError, UnicodeError):
-        return []
+        return None
 
 
 def _decode_date(definition: FieldDefinition, text: str) -> Value | InvalidValue:
@@ -182,3 +198,5 @@ _DECODERS: Final[Mapping[FieldType, Callable[[FieldDefinition, str], Value | Inv
     FieldType.ATTACHMENT: _reject_attachment,
     **dict.fromkeys(READ_ONLY_TYPES, _reject_read_only),
 }
+
+_SETTABLE_TYPES: Final = frozenset(_DECODERS) - READ_ONLY_TYPES - {FieldType.ATTACHMENT}

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from corehr.engines.timeline import Cause, Entry, Timeline, Version, apply, build, build_without, version_as_of
-from corehr.kernel.clock import FOREVER, IsoDate
+from corehr.kernel.clock import FOREVER, LAST_DAY, IsoDate
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
     bind,
@@ -281,6 +281,6 @@ def _version_to_dict(version: Version) -> dict[str, Any]:
     return {
         "id": version.id,
         "valid_from": version.valid_from,
-        "valid_to": version.valid_to,
+        "valid_to": min(version.valid_to, LAST_DAY),
         "body": dict(version.body),
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from corehr.gateway.endpoints import Endpoint
 from corehr.gateway.headers import RATE_LIMIT_LIMIT, RATE_LIMIT_RESET
+from corehr.gateway.id_errors import ID_ERRORS, InvalidIdError
 from corehr.gateway.responses import Response
 from corehr.gateway.validator import ValidationError
 from corehr.kernel.db import encode_json
@@ -38,6 +39,7 @@ PLATFORM_ERRORS: Mapping[int, tuple[int, str]] = {
     MISSING_SCOPE: (400, "Access denied."),
     APP_UNAUTHORIZED: (400, "unauthorized app"),
     INVALID_FIELD: (400, "field validation failed"),
+    **ID_ERRORS,
 }
 """HTTP status and message of the codes that every operation may respond with."""
 
@@ -94,6 +96,8 @@ def _refusal(error: Exception, endpoint: Endpoint) -> PlatformError | BusinessEr
             error_members = {"field_violations": error.field_violations} if error.field_violations else {}
             return PlatformError(error.code, "request_is_malformed", error.msg, error_members)
         error = BusinessError(endpoint.operation.id, endpoint.malformed_code, "request_is_malformed")
+    if isinstance(error, InvalidIdError):
+        return PlatformError(error.code, error.refused_by, error.msg, error.error_members)
     if isinstance(error, PlatformError):
         return error
     if isinstance(error, BusinessError) and _is_documented(endpoint.operation, error.code):

@@ -141,6 +141,8 @@ def check_idempotency_key(tx: Tx, request: RequestContext) -> None:
 def resolve_ids(tx: Tx, request: RequestContext) -> None:
     if request.data is None:
         arguments = request.endpoint.id_translator.resolve(tx, request.app, request.arguments)
+        if not request.endpoint.writes:
+            _require_existing_ids(tx, request)
         operation, app = request.endpoint.operation, request.app
         request.call = Call(
             operation, app.app_id, app.data_range, app.pre_hires, arguments.path, arguments.query, arguments.body
@@ -149,10 +151,20 @@ def resolve_ids(tx: Tx, request: RequestContext) -> None:
 
 def run_handler(tx: Tx, request: RequestContext) -> None:
     if request.data is None:
-        request.data = data = request.endpoint.handler(tx, request.call)
+        try:
+            request.data = data = request.endpoint.handler(tx, request.call)
+        except BusinessError:
+            _require_existing_ids(
+                tx, request
+            )  # the rules refuse such an id, and the platform's error comes before theirs
+            raise
         key = _idempotency_key(request)
         if key is not None:
             idempotency.store_result(tx, request.app.app_id, request.endpoint.operation.id, key, data)
+
+
+def _require_existing_ids(tx: Tx, request: RequestContext) -> None:
+    request.endpoint.id_translator.require_existing(tx, request.app, request.arguments)
 
 
 def filter_fields(tx: Tx, request: RequestContext) -> None:

@@ -11,7 +11,11 @@ from zoneinfo import ZoneInfo
 IsoDate = str
 """A calendar day as ISO text, `YYYY-MM-DD`; text order is date order."""
 
-FOREVER: IsoDate = "9999-12-31"
+LAST_DAY: IsoDate = "9999-12-31"
+"""The last calendar day there is; the wire also says it of what has no end."""
+
+FOREVER: IsoDate = "infinity"
+"""The end of what has no end: in text order after every day, so that a request may name LAST_DAY like any other."""
 
 
 def real_now() -> datetime:
@@ -68,4 +72,7 @@ def is_iso_date(text: str) -> bool:
 
 
 def next_day(day: IsoDate) -> IsoDate:
+    """Return the day after `day`, FOREVER after the last one."""
+    if day == LAST_DAY:
+        return FOREVER
     return (date.fromisoformat(day) + timedelta(days=1)).isoformat()

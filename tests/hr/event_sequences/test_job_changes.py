@@ -198,7 +198,7 @@ def test_a_new_contract_is_revoked_and_another_changes_terms_fall_to_the_contrac
 
 
 def test_fields_that_are_emptied_are_reported(trace):
-    """Emptying the dotted-line manager and ending the probation are both listed as changed."""
+    """Emptying the dotted-line manager and removing the probation are both listed as changed."""
     world, employment = trace.world, trace.world.employment("intern")
     info = {"target_dotted_manager_clean": True, "probation_exist": False}
     id = world.create_job_change(
@@ -206,7 +206,10 @@ def test_fields_that_are_emptied_are_reported(trace):
     ).data["job_change_id"]
     domain = next(body for type, body in trace.new_events() if type == "employee.domain_event_v2")
     assert domain == job_change_added(
-        id, employment, MONDAY_10, ["target_department", "target_dotted_manager", "target_probation_end_date"]
+        id,
+        employment,
+        MONDAY_10,
+        ["probation_exist", "target_department", "target_dotted_manager", "target_probation_end_date"],
     )
 
 
@@ -225,7 +228,7 @@ def test_what_differs_on_past_days_is_reported(trace):
 
 def test_a_custom_field_is_reported_by_its_own_name(trace):
     world, employment = trace.world, trace.world.employment("active")
-    name = "custom_field_9__c"
+    name = "custom_field_99__c"
     definition = FieldDefinition(name, FieldType.TEXT)
     world.in_transaction(lambda tx: custom_fields.create(tx, "employment", definition, "昵称", "Nickname"))
     value = {"custom_api_name": name, "value": '"Lily"'}

@@ -64,7 +64,7 @@ def test_an_original_is_that_of_the_effective_date(world, person, home):
     move(world, person["id"], "active", 20, original_department=other).assert_ok()
 
 
-def test_queries_tell_what_has_taken_effect(world, person, home):
+def test_queries_answer_what_has_taken_effect(world, person, home):
     move(world, person["id"], "other", 10).assert_ok()
     assert department_on(world, person["id"], in_days(world, 15)) == home
 

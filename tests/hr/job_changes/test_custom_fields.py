@@ -2,6 +2,9 @@
 
 import pytest
 
+from corehr.engines.custom_fields import FieldDefinition, FieldType
+from corehr.hr.basic_data import custom_fields as definitions
+from corehr.hr.employees.job_datas import records as job_datas
 from tests.world import CREATE_JOB_CHANGE_PATH
 
 TARGETS = "transfer_info.target_employment_change.custom_fields"
@@ -279,6 +282,15 @@ def test_an_option_that_the_field_does_not_have_is_refused(world, field, allowed
     world.create_job_change(active, {f"target_{field}": allowed}).assert_ok()
     assert world.job_data(active, world.today())[field]["enum_name"] == allowed
     assert world.job_data(active, world.today())[field]["display"][0]["value"] != allowed
+
+
+def test_a_company_may_have_options_of_its_own(world):
+    active = world.employment("active")["id"]
+    own = FieldDefinition("compensation_type", FieldType.OPTION, options=("salary", "weekly"))
+    world.in_transaction(lambda tx: definitions.create(tx, job_datas.FORM, own, "薪资类型", "Compensation type"))
+    response = world.create_job_change(active, {"target_compensation_type": "hourly"})
+    assert_invalid(world, response, "transfer_info.target_compensation_type", "compensation_type_is_unknown")
+    world.create_job_change(active, {"target_compensation_type": "weekly"}).assert_ok()
 
 
 def test_a_work_calendar_must_be_one_in_force(world):

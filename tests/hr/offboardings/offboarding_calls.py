@@ -2,6 +2,10 @@
 
 from datetime import date, timedelta
 
+from corehr.demo import people
+from corehr.demo.plans import PersonSeed
+from corehr.engines import versions
+from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Status
 from tests.world import APP_ALL
@@ -22,9 +26,9 @@ def edit(world, id, fields, *, operator=None, app=APP_ALL, **query):
     return world.call("POST", EDIT, body, app=app, **query)
 
 
-def edit_ok(world, id, fields, **more):
-    """Edit the offboarding, which must succeed, and return its record."""
-    assert edit(world, id, fields, **more).data == {"data": update_data(fields)}
+def edit_ok(world, id, fields, *, stored=None, **more):
+    """Edit the offboarding, which must succeed and return `fields`, or `stored`, and return its record."""
+    assert edit(world, id, fields, **more).data == {"data": update_data(stored or fields)}
     return record(world, id)
 
 
@@ -80,6 +84,18 @@ def event_statuses(world, id, type=STATUS):
 def last_update_event(world, id):
     """Return the last event of changed fields of an offboarding."""
     return [e["event"] for e in world.all_events(UPDATED) if e["subject"] == id][-1]
+
+
+def hire_without_contract(world):
+    """Create an employment like `active`, but without any contract, and return its id."""
+
+    def create(tx):
+        job_data = versions.timeline(tx, job_datas.KIND, world.employment("active")["job_data_id"])[-1].body
+        plan = PersonSeed("无合同", "u990001", "2025-01-06", job_data["department_id"], None, None, [], None)
+        people.hire(tx, plan, dict(job_data), world.today(), "")
+        return plan.id
+
+    return world.in_transaction(create)
 
 
 def employment_record(world, id):

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from corehr.engines.custom_fields import FieldDefinition, FieldType
+from corehr.hr.basic_data import custom_fields
 from corehr.hr.offboardings import records
 from corehr.hr.offboardings.records import Status
+from corehr.hr.organization.companies import COMPANY
 from corehr.spec import loader
 from tests.hr.offboardings import offboarding_calls
 from tests.hr.offboardings.offboarding_calls import (
@@ -122,6 +125,47 @@ def revoke_job_change(w: World) -> None:
     assert w.revoke(w.named["job_changes"]["approving_change"]["id"]).data["result"] is True
 
 
+def operated_by(name: str) -> BodyFactory:
+    """Return a factory of bodies with the named employment as operator."""
+    return lambda w: edit_body(w, name="NoNeedApproval", operator_id=w.employment(name)["id"])
+
+
+def pass_last_day(w: World) -> None:
+    """Advance to the day after the last day of `leaver`."""
+    w.advance(days=31)
+
+
+def left_employment_id(w: World) -> str:
+    return str(w.employment("left")["id"])
+
+
+def disabled_company_id(w: World) -> str:
+    return str(w.named["companies"]["disabled"]["id"])
+
+
+def disable_company_10_days_after_last_day(w: World) -> None:
+    day = add_days(fact_of(w, "Approved", "offboarding_date"), 11)
+    w.in_transaction(lambda tx: COMPANY.amend(tx, company_id(w), day, {"active": False}))
+
+
+def add_mandatory_text(w: World) -> None:
+    """Add a text field that the company requires to the form, and fill it in."""
+    field = FieldDefinition("custom_field_99__c", FieldType.TEXT, required=True)
+    w.in_transaction(lambda tx: custom_fields.create(tx, records.FORM, field, "工号", "Badge"))
+    assert send_edit(w, edit_body(w, {field.name: "5"})).code == 0
+
+
+def add_offboarding_without_contract(w: World) -> None:
+    id = create_offboarding(w, offboarding_calls.hire_without_contract(w), day_from_today(w, 30))
+    w.named["offboardings"]["without_contract"] = {"id": id}
+
+
+def block(w: World) -> None:
+    """Put the person of `Approved` on the block list."""
+    fields = {"add_block_list": "true", "block_reason": "other", "block_reason_explanation": "took the till"}
+    assert send_edit(w, edit_body(w, fields)).code == 0
+
+
 def do_nothing(w: World) -> None:
     pass
 
@@ -219,20 +263,31 @@ CASES = [
         RuleCase(1160623, name, built_in_field(**{name: "1"}), VALID)
         for name in ("wk_id", "type", "hrbp_ids", "status", "sign_type", "social_insurance_end_date")
     ),
-    RuleCase(1160623, "filled_in_by_the_system", custom_field("auto_number", "7"), custom_field("number", "7")),
+    RuleCase(1160623, "filled_in_by_the_system", custom_field("auto_number", "7"), custom_field("auto_number", "")),
     RuleCase(
         1160624,
         "operator_unknown",
         valid_except(operator_id=UNKNOWN_ID),
         lambda w: valid_except(operator_id=any_employment_id(w))(w),
     ),
+    *(
+        RuleCase(1160624, f"operator_{name}", operated_by(name), operated_by("process_admin"))
+        for name in ("left", "future_hire", "fixed_end")
+    ),
+    RuleCase(1160624, "operator_who_will_have_left", operated_by("leaver"), operated_by("manager"), pass_last_day),
     RuleCase(1160624, "operator_no_id", valid_except(operator_id="ou_nobody"), valid_except(operator_id="")),
     RuleCase(1160624, "operator_of_wrong_json_type", valid_except(operator_id=5), VALID),
     RuleCase(1160637, "attachment", custom_field("attachment", "file"), custom_field("text", "file")),
     RuleCase(1160637, "signature", built_in_field(signature_file="file"), VALID),
     RuleCase(1160638, "not_a_date", custom_field("date", "2026-02-30"), custom_field("date", "2028-02-29")),
     RuleCase(1160638, "another_date_format", custom_field("date", "2026/02/01"), custom_field("date", "2026-02-01")),
-    RuleCase(1160638, "empty", custom_field("date", ""), custom_field("date", "1900-01-01")),
+    RuleCase(1160638, "day_before_1900", custom_field("date", "1899-12-31"), custom_field("date", "1900-01-01")),
+    RuleCase(
+        1160638,
+        "last_day_emptied",
+        built_in_field(offboarding_date=""),
+        built_in_field(expected_offboarding_date="", last_attendance_date=""),
+    ),
     RuleCase(1160638, "last_day_not_a_date", built_in_field(offboarding_date="soon"), new_date_of("Approved", 20)),
     RuleCase(
         1160638,
@@ -288,6 +343,19 @@ CASES = [
         custom_field("multi_enum", '["option_1","option_3"]'),
         custom_field("multi_enum", '["option_2", "option_1"]'),
     ),
+    RuleCase(
+        1160619,
+        "reason_emptied",
+        built_in_field(reason_for_offboarding=""),
+        built_in_field(employee_reason="", reason_explanation=""),
+    ),
+    RuleCase(
+        1160102,
+        "mandatory_text_emptied",
+        built_in_field(custom_field_99__c=""),
+        built_in_field(custom_field_99__c="7"),
+        add_mandatory_text,
+    ),
     RuleCase(1160619, "reason", built_in_field(reason="bored"), built_in_field(reason="involuntary")),
     RuleCase(
         1160636, "unknown_employment", custom_field("person", UNKNOWN_ID), custom_field("person", any_employment_id)
@@ -295,7 +363,7 @@ CASES = [
     RuleCase(
         1160636, "no_employment_id", custom_field("person", "ou_nobody"), custom_field("person", any_employment_id)
     ),
-    RuleCase(1160636, "empty", custom_field("person", ""), custom_field("person", any_employment_id)),
+    RuleCase(1160636, "one_is_empty", custom_field("people", '[""]'), custom_field("person", left_employment_id)),
     RuleCase(
         1160636,
         "one_for_several",
@@ -309,6 +377,20 @@ CASES = [
         custom_field("people", lambda w: f'["{any_employment_id(w)}", "{w.employment("top")["id"]}"]'),
     ),
     RuleCase(1160304, "company", built_in_field(noncompete_agreement_company=UNKNOWN_ID), noncompete(1, 90)),
+    RuleCase(1160304, "empty_company", custom_field("company", " "), custom_field("company", "")),
+    RuleCase(
+        1160304,
+        "company_disabled_before_the_last_day",
+        custom_field("company", disabled_company_id),
+        custom_field("company", company_id),
+    ),
+    RuleCase(
+        1160304,
+        "company_disabled_when_the_agreement_starts",
+        noncompete(11, 90),
+        noncompete(10, 90),
+        disable_company_10_days_after_last_day,
+    ),
     RuleCase(
         1160304, "company_in_a_custom_field", custom_field("company", UNKNOWN_ID), custom_field("company", company_id)
     ),
@@ -329,6 +411,34 @@ CASES = [
         "explanation_without_blocking",
         built_in_field(block_reason_explanation="took the till", add_block_list="false"),
         built_in_field(add_block_list="false"),
+    ),
+    RuleCase(
+        1160710,
+        "off_the_list_with_its_reason",
+        built_in_field(add_block_list="false", block_reason="other"),
+        built_in_field(add_block_list="false", block_reason=""),
+        block,
+    ),
+    RuleCase(
+        1160710,
+        "reason_emptied_while_blocked",
+        built_in_field(block_reason=""),
+        built_in_field(block_reason_explanation=""),
+        block,
+    ),
+    RuleCase(
+        1160700,
+        "no_longer_enforced_with_its_period",
+        noncompete(5, 300, "false"),
+        built_in_field(enforce_noncompete_agreement="false"),
+        with_noncompete(5),
+    ),
+    RuleCase(
+        1160700,
+        "end_emptied_while_enforced",
+        built_in_field(noncompete_agreement_end_date=""),
+        built_in_field(noncompete_agreement_end_date="2030-01-01"),
+        with_noncompete(5),
     ),
     RuleCase(1160700, "without_company", built_in_field(enforce_noncompete_agreement="true"), noncompete(1, 90)),
     RuleCase(1160700, "ends_before_it_starts", noncompete(10, 9), noncompete(10, 10)),
@@ -351,6 +461,13 @@ CASES = [
         1160300, "department_closed", new_date_of("department_closing", 35), new_date_of("department_closing", 34)
     ),
     RuleCase(1160205, "actually_ends_that_day", new_date_of("contract_ended", 100), edit_of("contract_ended")),
+    RuleCase(
+        1160203,
+        "without_any_contract",
+        new_date_of("without_contract", 40),
+        new_date_of("without_contract", 30),
+        add_offboarding_without_contract,
+    ),
     RuleCase(
         1160204, "another_contract_follows", new_date_of("contract_future", 60), new_date_of("contract_future", 61)
     ),
@@ -382,7 +499,8 @@ def test_refused_with_nothing_changed_and_its_neighbour_allowed(world, case):
     assert world.fingerprint() == before
     case.between(world)
     body = case.allowed(world)
-    assert send_edit(world, body).data == {"data": body["update_data"]}
+    returned = send_edit(world, body).data["data"]
+    assert [update["field_name"] for update in returned] == [update["field_name"] for update in body["update_data"]]
 
 
 @pytest.mark.parametrize("code", [1160103, 1161000])

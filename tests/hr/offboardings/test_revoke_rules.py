@@ -31,6 +31,10 @@ def with_operator(w: World) -> Body:
     return {**VALID(w), "operator_id": w.employment("no_admin")["id"]}
 
 
+def operated_by(name: str) -> BodyFactory:
+    return lambda w: {**VALID(w), "operator_id": w.employment(name)["id"]}
+
+
 def add_offboarding_without_employment(w: World) -> None:
     w.named["offboardings"]["without_employment"] = {
         "id": create_offboarding(w, UNKNOWN_ID, day_from_today(w, 10), Status.APPROVING)
@@ -75,6 +79,10 @@ CASES = [
     RuleCase(1160102, "id_no_number_in_ascii", valid_except(offboarding_id="７"), VALID),
     RuleCase(1160102, "id_of_wrong_json_type", valid_except(offboarding_id=5), VALID),
     RuleCase(1160102, "operator_unknown", valid_except(operator_id=UNKNOWN_ID), with_operator),
+    *(
+        RuleCase(1160102, f"operator_{name}", operated_by(name), operated_by("leaver"))
+        for name in ("left", "future_hire", "fixed_end")
+    ),
     RuleCase(1160102, "operator_of_wrong_json_type", valid_except(operator_id=5), valid_except(operator_id="")),
     RuleCase(1160102, "rejected", revoke_of("Rejected"), revoke_of("NoNeedApproval")),
     RuleCase(1160201, "id_unknown", valid_except(offboarding_id=UNKNOWN_ID), VALID),

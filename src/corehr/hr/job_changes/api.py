@@ -83,7 +83,7 @@ def _read_side(info: Mapping[str, Any], side: str) -> dict[str, Any]:
     """
     values = {field: v for wire, field in _FIELDS_BY_SIDE[side] if (v := info.get(wire)) not in (None, "", [])}
     employment_change = info.get(f"{side}_employment_change") or {}
-    values.update((f, v) for f in records.EMPLOYMENT_FIELDS if (v := employment_change.get(f)) not in (None, ""))
+    values.update((f, v) for f, v in employment_change.items() if f in records.EMPLOYMENT_FIELDS and v)
     return values
 
 

@@ -44,7 +44,7 @@ def _about_employment(context: RecipeContext) -> dict[int, RecipeCall]:
     return {
         INVALID_FIELD: create(context, transfer_mode=2),  # without the flow_id that an approval needs
         1160100: create(context, transfer_type_unique_identifier=context.fact("transfer_types", "system_only")),
-        1160200: create(context, employment_id="ou_nobody"),
+        1160200: create(context, employment_id=UNKNOWN_RECORD_ID) | {"query": {"user_id_type": "people_corehr_id"}},
         1160201: create_for("leaver"),
         1160202: create_for("job_change_NoNeedApproval"),
         1160500: create(context, transfer_mode=2, flow_id=UNKNOWN_RECORD_ID),

@@ -7,6 +7,7 @@ from corehr.engines.custom_fields import encode
 from corehr.engines.effective_dating import DailyJob
 from corehr.engines.feature import Feature
 from corehr.hr.offboardings import commands, recipes, records
+from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.offboardings.rules.edit import EDIT
 from corehr.hr.offboardings.rules.revoke import REVOKE
 from corehr.kernel.clock import IsoDate
@@ -14,11 +15,16 @@ from corehr.kernel.db import Tx, to_row
 
 
 def edit_v2(tx: Tx, call: Call) -> JsonObject:
-    """Handle POST v2/offboardings/edit."""
+    """Handle POST v2/offboardings/edit. The response has the values as stored, under the names of the request."""
     body = call.body
-    update_data = body.get("update_data")
-    commands.edit(tx, body.get("offboarding_id"), body.get("operator_id"), update_data, call.data_range)
-    return {"data": [{name: item[name] for name in ("field_name", "value")} for item in update_data or ()]}
+    offboarding_id, update_data = body.get("offboarding_id"), body.get("update_data")
+    offboarding = commands.edit(tx, offboarding_id, body.get("operator_id"), update_data, call.data_range)
+    names = [item["field_name"] for item in update_data or ()]
+    return {"data": [{"field_name": name, "value": _encoded_value(offboarding, name)} for name in names]}
+
+
+def _encoded_value(offboarding: Offboarding, name: str) -> str:
+    return encode(records.value_of(offboarding, records.FIELD_ALIASES.get(name, name)))
 
 
 def revoke_v2(tx: Tx, call: Call) -> JsonObject:

@@ -4,7 +4,6 @@ from typing import Any
 
 from corehr.apps.scopes import DataRange
 from corehr.engines import versions
-from corehr.engines.custom_fields import Value
 from corehr.hr.contracts import records as contracts
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.offboardings import records
@@ -18,12 +17,14 @@ from corehr.kernel.clock import local_date
 from corehr.kernel.db import Tx
 
 
-def edit(tx: Tx, id: Any, operator_id: Any, update_data: Any, data_range: DataRange) -> None:
-    """Edit the fields of an offboarding, all or none. EDIT checks the arguments, which may be anything."""
-    offboarding, employment = _lock_and_load(tx, id)
-    case = EditCase(tx, id, operator_id, offboarding, employment, data_range, update_data)
+def edit(tx: Tx, id: Any, operator_id: Any, update_data: Any, data_range: DataRange) -> Offboarding:
+    """Edit fields of an offboarding, all or none, and return it. EDIT checks the arguments, which may be anything."""
+    record_or_none, employment = _lock_and_load(tx, id)
+    case = EditCase(tx, id, operator_id, record_or_none, employment, data_range, update_data)
     EDIT.check(case)
-    _apply_if_due(tx, records.edit(tx, case.offboarding, case.valid_values, operator_id or None))
+    offboarding = records.edit(tx, case.offboarding, case.valid_values, operator_id or None)
+    _apply_if_due(tx, offboarding)
+    return offboarding
 
 
 def revoke(tx: Tx, id: Any, operator_id: Any, data_range: DataRange) -> None:
@@ -47,7 +48,7 @@ def on_modification_decided(tx: Tx, id: str, approved: bool) -> None:
     A new last day is dropped when the employee has left, every field when the offboarding is no longer approved.
     """
     offboarding = records.get_existing(tx, id)
-    proposed: dict[str, Value] = dict(offboarding.proposal or {})
+    proposed = dict(records.with_emptied_dependants(offboarding.proposal or {}))
     offboarding = records.clear_proposal(tx, offboarding)
     if offboarding.status == Status.OFFBOARDED:
         proposed.pop(records.OFFBOARDING_DATE, None)

@@ -72,6 +72,15 @@ FORM: Final = "offboarding_info"
 OFFBOARDING_DATE: Final = "offboarding_date"
 EXPLANATION_FIELDS: Final = ("reason_explanation", "employee_reason_explanation")
 FIELD_ALIASES: Final[Mapping[str, str]] = {"reason_for_offboarding": "reason"}
+DEPENDANTS_BY_FLAG: Final[Mapping[str, Sequence[str]]] = {
+    "add_block_list": ("block_reason", "block_reason_explanation"),
+    "enforce_noncompete_agreement": (
+        "noncompete_agreement_company",
+        "noncompete_agreement_start_date",
+        "noncompete_agreement_end_date",
+    ),
+}
+"""The fields that mean something only while a flag is true."""
 
 _REASONS = (
     "voluntary",
@@ -134,12 +143,12 @@ _READ_ONLY_FIELDS = (
 BUILT_IN_FIELDS: Final[Mapping[str, FieldDefinition]] = {
     definition.name: definition
     for definition in (
-        FieldDefinition(OFFBOARDING_DATE, FieldType.DATE),
+        FieldDefinition(OFFBOARDING_DATE, FieldType.DATE, required=True),
         FieldDefinition("expected_offboarding_date", FieldType.DATE),
         FieldDefinition("last_attendance_date", FieldType.DATE),
         FieldDefinition("apply_initiating_time", FieldType.DATE, with_time=True),
         FieldDefinition("apply_finish_time", FieldType.DATE, with_time=True),
-        FieldDefinition("reason", FieldType.OPTION, options=_REASONS),
+        FieldDefinition("reason", FieldType.OPTION, options=_REASONS, required=True),
         FieldDefinition("employee_reason", FieldType.OPTION, options=_REASONS),
         *(FieldDefinition(name, FieldType.TEXT, multi_line=True) for name in EXPLANATION_FIELDS),
         FieldDefinition("add_block_list", FieldType.BOOL),
@@ -294,27 +303,42 @@ def set_decision(tx: Tx, offboarding: Offboarding, status: Status) -> Offboardin
     return offboarding
 
 
-def edit(tx: Tx, offboarding: Offboarding, values: Mapping[str, Value], operator_id: str | None) -> Offboarding:
-    """Set the fields in `values`; a new last day also becomes the end date of the employment.
+def value_of(offboarding: Offboarding, name: str) -> Value | None:
+    """Return the value of a form field, or None when it is empty."""
+    value: Value | None = offboarding.offboarding_date if name == OFFBOARDING_DATE else offboarding.info.get(name)
+    return value
+
+
+def with_emptied_dependants(values: Mapping[str, Value | None]) -> Mapping[str, Value | None]:
+    """Return the values together with what they empty: the dependants of a flag that is switched off, if not given."""
+    emptied = {
+        name: None
+        for flag, names in DEPENDANTS_BY_FLAG.items()
+        if flag in values and values[flag] is not True
+        for name in names
+    }
+    return {**emptied, **values}
+
+
+def edit(tx: Tx, offboarding: Offboarding, values: Mapping[str, Value | None], operator_id: str | None) -> Offboarding:
+    """Set the fields in `values`, or remove those that are None; a new last day becomes the employment's end date.
 
     The event lists the fields that changed; without a change there is none, and the offboarding stays as it is.
     """
-    date = str(values.get(OFFBOARDING_DATE, offboarding.offboarding_date))
-    info = {**offboarding.info, **{name: value for name, value in values.items() if name != OFFBOARDING_DATE}}
-    date_changed = date != offboarding.offboarding_date
-    fields = sorted(
-        [OFFBOARDING_DATE] * date_changed + [name for name in info if info[name] != offboarding.info.get(name)]
-    )
+    fields = sorted(name for name, value in values.items() if value != value_of(offboarding, name))
     if not fields:
         return offboarding
+    form = {**offboarding.info, OFFBOARDING_DATE: offboarding.offboarding_date, **values}
+    date = str(form.pop(OFFBOARDING_DATE))
+    info = {name: value for name, value in form.items() if value is not None}
     offboarding = _update(tx, replace(offboarding, offboarding_date=date, info=info), operator_id)
     tx.emit(events.updated(offboarding, fields))
-    if date_changed:
+    if OFFBOARDING_DATE in fields:
         employments.set_end_date(tx, offboarding.employment_id, date)
     return offboarding
 
 
-def propose(tx: Tx, offboarding: Offboarding, values: Mapping[str, Value]) -> Offboarding:
+def propose(tx: Tx, offboarding: Offboarding, values: Mapping[str, Value | None]) -> Offboarding:
     """Store the values that the MODIFICATION approval now starting proposes."""
     return _update(tx, replace(offboarding, proposal=dict(values)), None)
 

@@ -10,6 +10,7 @@ from corehr.kernel.db import Record
 class Offboarding(Record, frozen=True):
     """An offboarding, field by field as its table holds it; `info` and `proposal` are values by form field.
 
+    `info` has the fields that are not empty; a None in `proposal` empties a field.
     `status` is a value of `records.Status`, `checklist_status` one of `records.Checklist`.
     """
 
@@ -21,7 +22,7 @@ class Offboarding(Record, frozen=True):
     offboarding_date: IsoDate
     previous_end_date: IsoDate | None
     info: Mapping[str, Value]
-    proposal: Mapping[str, Value] | None
+    proposal: Mapping[str, Value | None] | None
     process_id: str | None
     checklist_status: str
     checklist_process_id: str | None

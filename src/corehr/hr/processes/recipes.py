@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from corehr.engines.recipes import RecipeCall, RecipeContext, Recipes
+from corehr.engines.recipes import UNKNOWN_RECORD_ID, RecipeCall, RecipeContext, Recipes
 
 
 def answer_task(context: RecipeContext, process: str = "waiting", **body: Any) -> RecipeCall:
@@ -33,7 +33,7 @@ def list_tasks(context: RecipeContext, query: Mapping[str, str] | None = None) -
 def refused_lists(context: RecipeContext) -> dict[int, RecipeCall]:
     """Return by code the requests for lists that are refused."""
     return {
-        1160001: list_tasks(context, {"user_id": "ou_nobody"}),
+        1160001: list_tasks(context, {"user_id": UNKNOWN_RECORD_ID, "user_id_type": "people_corehr_id"}),
         1160101: list_tasks(context, {"page_token": "no page"}),
         1160121: list_tasks(context, {"approver_status": "99"}),
     }

@@ -12,12 +12,11 @@ from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import recipes, records, rules
 from corehr.hr.probation import records as probation
 from corehr.kernel import tenants
-from corehr.kernel.clock import IsoDate
+from corehr.kernel.clock import LAST_DAY, IsoDate
 from corehr.kernel.db import Tx
 from corehr.kernel.ids import is_digits
 
 MIN_DATE: Final[IsoDate] = "1900-01-01"
-MAX_DATE: Final[IsoDate] = "9999-12-30"
 
 PLAIN_FIELDS: Final = (
     "employee_type_id",
@@ -86,7 +85,7 @@ def _candidate_ids(tx: Tx, call: Call, day: IsoDate, after_id: str, limit: int) 
     employment_ids = call.body.get("employment_ids")
     if employment_ids:
         return sorted(id for id in set(employment_ids) if id > after_id)[:limit]
-    since, until = (MIN_DATE, MAX_DATE) if call.body.get("get_all_version") else (day, day)
+    since, until = (MIN_DATE, LAST_DAY) if call.body.get("get_all_version") else (day, day)
     return records.list_employment_ids(tx, call.body.get("department_id"), since, until, after_id, limit)
 
 
@@ -151,7 +150,7 @@ def _job_data(
         "employment_id": employment.id,
         "primary_job_data": True,
         "effective_time": f"{version.valid_from} 00:00:00",
-        "expiration_time": f"{version.valid_to} 00:00:00",
+        "expiration_time": f"{min(version.valid_to, LAST_DAY)} 00:00:00",
     }
     data.update((name, body[name]) for name in PLAIN_FIELDS if body.get(name))
     data.update((name, _enum(body[name])) for name in ENUM_FIELDS if body.get(name))

@@ -37,7 +37,7 @@ def read(tx: Tx, transfer_info: Mapping[str, Any], side: str) -> Sequence[Custom
     found = []
     for index, item in enumerate(items):
         definition, text = definitions.get(item["custom_api_name"]), _unquote(item["value"])
-        value = _decode(definition, text) if definition else None
+        value = decode(definition, text) if definition else None
         found.append(
             CustomValue(f"{path}[{index}]", side == "target", item["custom_api_name"], text, definition, value)
         )
@@ -67,13 +67,8 @@ def _render(field: custom_fields.CustomField, value: Value | None) -> dict[str, 
         "custom_api_name": field.definition.name,
         "name": {"zh_cn": field.name_zh, "en_us": field.name_en},
         "type": int(field.definition.type),
-        "value": "" if value is None else _quote_if_needed(encode(value)),
+        "value": _quote_if_needed(encode(value)),
     }
-
-
-def _decode(definition: FieldDefinition, text: str) -> Value | InvalidValue | None:
-    is_empty = text == "" or (definition.is_list and text == "[]")
-    return None if is_empty else decode(definition, text)
 
 
 def _unquote(text: str) -> str:

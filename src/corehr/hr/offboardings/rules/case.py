@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from corehr.apps.scopes import DataRange
 from corehr.engines import versions
-from corehr.engines.custom_fields import FieldDefinition, InvalidValue, Value, decode
+from corehr.engines.custom_fields import FieldDefinition, InvalidValue, Value, decode, stands_for
 from corehr.engines.entity import EntityStatus, status_as_of
 from corehr.engines.timeline import Timeline
 from corehr.hr.contracts import records as contracts
@@ -19,6 +19,7 @@ from corehr.hr.offboardings.row import Offboarding
 from corehr.hr.organization.departments import DEPARTMENT
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
+from corehr.hr.violations import is_employed_today
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row, Tx
 
@@ -85,29 +86,38 @@ class EditCase(Case):
         return records.get_definitions(self.tx)
 
     @cached_property
-    def value_by_field(self) -> Mapping[str, Value | InvalidValue]:
-        """The decoded values by field name, or why a text is invalid."""
-        return {name: decode(self.definitions[name], text) for name, text in self.text_by_field.items()}
+    def value_by_field(self) -> Mapping[str, Value | InvalidValue | None]:
+        """The requested values by field name, or why a text is invalid; a text that says the present value is valid."""
+        return {name: self._value_of_text(name, text) for name, text in self.text_by_field.items()}
+
+    def _value_of_text(self, name: str, text: str) -> Value | InvalidValue | None:
+        definition, present_value = self.definitions[name], records.value_of(self.offboarding, name)
+        return present_value if stands_for(definition, text, present_value) else decode(definition, text)
 
     @cached_property
-    def valid_values(self) -> Mapping[str, Value]:
-        """The decoded values by field name, without the invalid ones."""
-        return {name: value for name, value in self.value_by_field.items() if not isinstance(value, InvalidValue)}
+    def changes(self) -> Mapping[str, Value | InvalidValue | None]:
+        """The requested values that differ from the present ones, by field name, and why a text is invalid."""
+        return {n: value for n, value in self.value_by_field.items() if value != records.value_of(self.offboarding, n)}
+
+    @cached_property
+    def valid_values(self) -> Mapping[str, Value | None]:
+        """The valid requested values by field name, and what they empty."""
+        valid = {name: value for name, value in self.value_by_field.items() if not isinstance(value, InvalidValue)}
+        return records.with_emptied_dependants(valid)
 
     def value_after(self, name: str) -> Value | None:
         """Return the value of a field after this edit."""
-        stored: Value | None = self.offboarding.info.get(name)
-        return self.valid_values.get(name, stored)
+        return self.valid_values.get(name, records.value_of(self.offboarding, name))
 
     @property
     def changes_offboarding_date(self) -> bool:
-        """Whether a new last day is requested."""
-        return records.OFFBOARDING_DATE in self.text_by_field
+        """Whether another last day is requested than the present one."""
+        return records.OFFBOARDING_DATE in self.changes
 
     @property
     def last_day(self) -> IsoDate:
         """The last day after this edit."""
-        return str(self.valid_values.get(records.OFFBOARDING_DATE, self.offboarding.offboarding_date))
+        return str(self.value_after(records.OFFBOARDING_DATE))
 
     @property
     def employment(self) -> employments.Employment:
@@ -158,10 +168,12 @@ def is_under_withdrawal(c: Case) -> bool:
 
 
 def operator_is_unknown(c: Case) -> bool:
-    id = c.operator_id
-    if id is None or id == "":
-        return False
-    return not employments.exists(c.tx, id)
+    return bool(c.operator_id) and not employments.exists(c.tx, c.operator_id)
+
+
+def operator_is_not_employed(c: Case) -> bool:
+    """The operator has left, or has not begun yet."""
+    return bool(c.operator_id) and not is_employed_today(c.tx, c.operator_id)
 
 
 def is_department_in_force(c: Case, last_day: IsoDate, as_of: IsoDate) -> bool:
