@@ -149,15 +149,10 @@ def _functions(package: Path) -> frozenset[str]:
     return frozenset(node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef))
 
 
-def find_recipe_fact(facts: Mapping[str, Any], subject: Subject, resource: str, demo: Path) -> str:
-    """Return the expression by which a recipe names a record of the demo company: its own name, or a fact of `active`.
-
-    An employment is named by an id of the type that the request has if it gives none.
-    """
+def find_recipe_fact(subject: Subject, resource: str, demo: Path) -> str:
+    """Return the expression by which a recipe names a record of the demo company: its own name, or a fact of `active`."""
     if subject.is_employment:
-        defaults = [parameter.get("default") for parameter in facts["query"] if parameter["name"] == "user_id_type"]
-        key = "open_id" if "open_id" in defaults else "id"
-        return f'context.fact("employments", "active", "{key}")'
+        return 'context.fact("employments", "active")'
     names = [path.name for path in demo.glob("*.py")]
     is_named = any(f'"{resource}"' in text for text in _texts(demo, *names))
     if not is_named and any(f'"{subject.field}"' in text for text in _texts(demo, "named_facts.py")):
@@ -361,7 +356,7 @@ def main(arguments: list[str]) -> None:
         is_versioned=sum(id.partition(".")[2] == own_name for id in operations) > 1,
         subject=subject,
         existing_functions=_functions(folder),
-        recipe_fact=find_recipe_fact(facts, subject, resource, package / "demo") if subject else "",
+        recipe_fact=find_recipe_fact(subject, resource, package / "demo") if subject else "",
     )
     import_spec.main([str(options.facts), "--operation", options.id, "--out", str(spec)])
     if operation.is_read and is_module:

@@ -288,10 +288,12 @@ def recipe_functions(operation: Operation, function: str) -> tuple[str, str]:
     The unknown record has a request if no row of the page is about it; codes of rows have one when they are decided.
     """
     subject, path, parameter, about = operation.subject, operation.path, "", ""
-    body = "{}" if operation.facts["body"] else "None"
+    body, query = "{}" if operation.facts["body"] else "None", "{}"
     if subject:
         about = f", about the {subject.words} with this id or else one of the demo company"
         parameter = f", {subject.field}: str | None = None"
+        if any(parameter["name"] == "user_id_type" for parameter in operation.facts["query"]):
+            query = '{"user_id_type": "people_corehr_id"}'
         record = f"{subject.field} or {operation.recipe_fact}"
         if subject.in_path:
             path = path.replace(f":{subject.field}", f"{{{record}}}")
@@ -300,7 +302,7 @@ def recipe_functions(operation: Operation, function: str) -> tuple[str, str]:
     valid = f'''def {function}(context: RecipeContext{parameter}) -> RecipeCall:
     """Return a valid request{about}."""
     path = {"f" if "{" in path else ""}"{path}"
-    return {{"method": "{operation.method}", "path": path, "query": {{}}, "body": {body}}}
+    return {{"method": "{operation.method}", "path": path, "query": {query}, "body": {body}}}
 '''
     if not operation.rows and not operation.refuses_unknown_field:
         return valid, f"Recipes({function})"
