@@ -150,7 +150,7 @@ def _functions(package: Path) -> frozenset[str]:
 
 
 def find_recipe_fact(subject: Subject, resource: str, demo: Path) -> str:
-    """Return the expression by which a recipe names a record of the demo company: its own name, or a fact of `active`."""
+    """Return how a recipe names the record of the demo company: by its own name, or as a fact of `active`."""
     if subject.is_employment:
         return 'context.fact("employments", "active")'
     names = [path.name for path in demo.glob("*.py")]
