@@ -17,13 +17,22 @@ HERE := $(VENV)/here-$(firstword $(shell printf %s '$(CURDIR)' | cksum))
 RUNTIME := $(VENV)/installed-runtime
 TEST := $(VENV)/installed-test
 CHECK := $(VENV)/installed-check
+# An environment that is a link, as in a worktree, or that SKIP_SETUP=1 declares complete, is used as it is.
+SKIP_SETUP ?= $(shell test -L $(VENV) && echo 1)
+ifeq ($(SKIP_SETUP),1)
+RUNTIME :=
+TEST :=
+CHECK :=
+# an editable install names the folder that it was made in
+export PYTHONPATH := $(CURDIR)/src
+endif
 
 # Tests run on every core; JOBS=0 runs them in one process, as a debugger needs it.
 JOBS ?= auto
 ARGS ?=
 
-# The facts of the documented pages, as tools/import_spec.py reads them.
-FACTS ?= ../shared/spec
+# The folder with the facts of the documented pages; CONTRIBUTING.md, "Add an operation", describes them.
+FACTS ?=
 ID ?=
 RESOURCE ?=
 
@@ -56,9 +65,9 @@ floors: $(CHECK)
 fresh: $(RUNTIME)
 	@$(BIN)/python -m corehr.reference.generate --check
 
-operation: $(CHECK) ## the first files of an operation: make operation ID=v2.job_grade.query
-	@test -n "$(ID)" || { echo "operation: name it, as in  make operation ID=v2.job_grade.query" >&2; exit 1; }
-	@test -d "$(FACTS)/operations" || { echo "operation: no operations/ in $(FACTS); name the folder of facts with FACTS=…" >&2; exit 1; }
+operation: $(CHECK) ## the first files of an operation: make operation ID=v2.job_grade.query FACTS=folder
+	@test -n "$(ID)" || { echo "operation: name it, as in  make operation ID=v2.job_grade.query FACTS=folder" >&2; exit 1; }
+	@test -d "$(FACTS)/operations" || { echo "operation: name the folder of facts with FACTS=…, it has operations/; CONTRIBUTING.md says what is in it" >&2; exit 1; }
 	@$(BIN)/python tools/make_operation.py $(FACTS) $(ID) $(if $(RESOURCE),--resource $(RESOURCE))
 
 bench: $(RUNTIME) $(TEST) ## the benchmarks
@@ -88,6 +97,7 @@ $(HERE):
 	rm -rf $(VENV); \
 	"$$found" -m venv $(VENV) && touch $@
 
+ifneq ($(SKIP_SETUP),1)
 $(RUNTIME): $(HERE) requirements/build.txt requirements/runtime.txt pyproject.toml
 	@echo "installing the program into $(VENV)" >&2
 	@$(PIP) install --require-hashes -r requirements/build.txt -r requirements/runtime.txt
@@ -103,3 +113,4 @@ $(CHECK): $(TEST) requirements/check.txt
 	@echo "installing what its checks need" >&2
 	@$(PIP) install --require-hashes -r requirements/check.txt
 	@touch $@
+endif

@@ -35,7 +35,7 @@ from tests.world import APP_ALL, APP_SECRETS, World
 KEYS: Final = {"encrypt_key": "密钥 of the subscriber", "verification_token": "a token of the subscriber"}
 WRONG: Final = {name: f"not {value}" for name, value in KEYS.items()}
 EVENTS: Final = loader.load().events
-CAUSED: Final = frozenset(coverage._emitting_features(EVENTS))
+CAUSED: Final = frozenset(coverage.emitting_features())
 """The event types that a feature emits."""
 
 CUSTOMIZED: Final = {"corehr.onboarding_qr_code.inactive_v2"}

@@ -1,4 +1,4 @@
-"""The documented rate limits of the five operations, called until they refuse."""
+"""The documented rate limits of job changes, offboardings and pre-hires, called until they refuse."""
 
 from collections.abc import Iterator
 

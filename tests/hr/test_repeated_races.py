@@ -1,4 +1,4 @@
-"""Races of the five operations, a hundred times each, with one documented outcome every time."""
+"""Races of commands on job changes, offboardings and pre-hires, a hundred times each, with one outcome every time."""
 
 from tests.hr.offboardings.offboarding_calls import (
     EDIT,

@@ -115,6 +115,23 @@ def test_an_employment_is_read_with_its_timelines(world):
     assert contract["version"]["body"]["contract_end_date"] == active["contract_end_date"]
 
 
+def test_a_deleted_contract_is_listed_as_known_before_alone(world):
+    id = world.employment("active")["id"]
+    before = world.sandbox("GET", f"records/employments/{id}")["contract_ids"]
+    renewal = world.create_job_change(id, {"target_contract_start_date": world.today()}).data["job_change_id"]
+    signed = world.sandbox("GET", f"records/employments/{id}")["contract_ids"]
+    world.advance(hours=1)
+    known = world.sandbox("GET", "clock")["now"]
+    world.advance(hours=1)
+    world.revoke(renewal).assert_ok()
+
+    assert world.sandbox("GET", f"records/employments/{id}")["contract_ids"] == before
+    assert world.sandbox("GET", f"records/employments/{id}", known=known)["contract_ids"] == signed
+    for contract_id in signed:
+        found = world.request("GET", f"/sandbox/records/contracts/{contract_id}").status == 200
+        assert found == (contract_id in before)
+
+
 def test_an_unknown_record_or_kind_is_not_found(world):
     for path in ("employments/1", "dragons/1", "employments/%00", "employments", ""):
         assert world.request("GET", f"/sandbox/records/{path}").status == 404

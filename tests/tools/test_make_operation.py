@@ -3,6 +3,8 @@
 import json
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -33,6 +35,7 @@ FACTS = {
     **{section: [] for section in ("path_params", "query", "body", "response")},
     "errors": ERRORS,
 }
+PATH_OF_ONE = "/open-apis/corehr/v1/widgets/:widget_id"
 WIDGETS = Path("src/corehr/hr/basic_data/widgets")
 
 
@@ -43,6 +46,9 @@ def facts(tmp_path: Path) -> Path:
         FACTS | {"id": "v1.widget.create", "path": "/open-apis/corehr/v1/widgets"},
         FACTS | {"id": "v1.widget.get", "path": "/open-apis/corehr/v1/widgets/:id", "method": "GET", "errors": []},
         FACTS | {"id": "v1.widget.list", "path": "/open-apis/corehr/v1/widgets", "method": "GET", "errors": []},
+        FACTS | {"id": "v1.widget.delete", "path": PATH_OF_ONE, "method": "DELETE", "errors": []},
+        FACTS | {"id": "v1.widget.close", "path": PATH_OF_ONE, "errors": ERRORS},
+        FACTS | {"id": "v2.widget.list", "path": "/open-apis/corehr/v2/widgets", "method": "GET", "errors": []},
     ]
     contents = {"operations/widgets.json": operations, "enums.json": {}, "errors.json": {}}
     for name, content in contents.items():
@@ -55,7 +61,8 @@ def facts(tmp_path: Path) -> Path:
 def root(tmp_path: Path) -> Path:
     spec = tmp_path / "tree" / "src" / "corehr" / "spec"
     spec.mkdir(parents=True)
-    rows = [f'"v1.widget.{verb}" = {{ chapter = "basic_data" }}' for verb in ("create", "get", "list")]
+    ids = [f"v1.widget.{verb}" for verb in ("create", "get", "list", "delete", "close")]
+    rows = [f'"{id}" = {{ chapter = "basic_data" }}' for id in (*ids, "v2.widget.list")]
     (spec / "inventory.toml").write_text("\n".join(["[operations]", *rows]), "utf-8")
     return tmp_path / "tree"
 
@@ -64,9 +71,9 @@ def make(facts: Path, root: Path, id: str, *options: str) -> None:
     make_operation.main([str(facts), id, "--root", str(root), *options])
 
 
-def run_module(path: Path) -> dict[str, object]:
+def run_module(path: Path) -> dict[str, Any]:
     """Return the names that a module defines."""
-    names: dict[str, object] = {"__name__": "made_operation"}
+    names: dict[str, Any] = {"__name__": "made_operation"}
     exec(compile(path.read_text("utf-8"), path, "exec", dont_inherit=True), names)
     return names
 
@@ -101,7 +108,7 @@ def test_each_row_is_a_rule_in_the_usual_order_that_is_not_decided(facts, root):
 
 def test_each_row_has_a_test_that_fails(facts, root):
     make(facts, root, "v1.widget.create")
-    module = run_module(root / "tests" / "hr" / "widgets" / "test_create_v1_rules.py")
+    module = run_module(root / "tests" / "hr" / "widgets" / "test_create_rules.py")
     tests = [value for name, value in module.items() if name.startswith("test_")]
     assert len(tests) == len(ERRORS) + 1
     for test in tests:
@@ -130,7 +137,7 @@ def test_a_file_that_exists_is_kept_and_the_text_for_it_is_printed(facts, root, 
     printed = capsys.readouterr().out
     assert f"kept {WIDGETS}/rules.py; add to it:" in printed
     assert "GET: Rulebook[GetCase] = Rulebook(" in printed
-    assert (root / "tests" / "hr" / "widgets" / "test_get_v1_rules.py").exists()
+    assert (root / "tests" / "hr" / "widgets" / "test_get_rules.py").exists()
 
 
 def test_rules_of_several_files_get_one_more(facts, root):
@@ -183,7 +190,7 @@ def test_a_read_of_a_resource_of_one_module_is_added_to_it(facts, root, capsys):
     assert list(feature.recipes) == ["v1.widget.get"]
     assert list(feature.record_views) == ["widgets"]
     assert [(rule.code, rule.name, rule.evidence) for rule in book.rules] == [
-        (INVALID_FIELD, "id_is_unknown", "inferred")
+        (INVALID_FIELD, "widget_is_unknown", "inferred")
     ]
 
 
@@ -197,11 +204,86 @@ def test_a_second_read_is_added_beside_the_first(facts, root):
     feature = names["FEATURE"]
     assert isinstance(feature, Feature)
     assert list(feature.queries) == list(feature.recipes) == ["v1.widget.get", "v1.widget.list"]
-    assert feature.rulebooks == (names["GET"], names["LIST"])
+    assert feature.rulebooks == (names["GET"], names["LIST_V1"])
+
+
+RECORDS = '''"""Records of widgets, each of an employment: `employment_id`."""
+
+
+class Widget:
+    """A widget."""
+
+
+def get(tx: Tx, id: str) -> Widget | None:
+    """Return the widget, or None."""
+'''
+
+
+@pytest.fixture
+def package(root: Path) -> Path:
+    """Return the package of widgets, which belong to employments and have one operation."""
+    folder = root / WIDGETS
+    folder.mkdir(parents=True)
+    for name, text in {"__init__": "", "records": RECORDS, "api": "FEATURE = Feature()\n"}.items():
+        (folder / f"{name}.py").write_text(text, "utf-8")
+    return folder
+
+
+def test_a_command_locks_the_employment_of_its_record_and_checks_the_data_range(facts, root, package, capsys):
+    make(facts, root, "v1.widget.delete")
+    commands = (package / "commands.py").read_text("utf-8")
+    assert "def delete(tx: Tx, widget_id: str, data_range: DataRange) -> None:" in commands
+    assert commands.index("employments.lock(tx, widget.employment_id)") < commands.index("return records.get(tx, id)")
+    rules = (package / "rules.py").read_text("utf-8")
+    assert rules.index('invalid_field(widget_is_unknown, "widget_id")') < rules.index(
+        'invalid_field(employment_is_outside_data_range, "widget_id")'
+    )
+    printed = capsys.readouterr().out
+    assert 'commands.delete(tx, call.path["widget_id"], call.data_range)\n        return {}' in printed
+    assert "def delete(tx: Tx, widget: Widget) -> None:" in printed
+    assert "def get(" not in printed
+
+
+def test_an_employment_outside_the_data_range_gets_the_code_of_the_row_for_an_unknown_one(facts, root, package):
+    make(facts, root, "v1.widget.close")
+    rules = (package / "rules.py").read_text("utf-8")
+    assert "INVALID_FIELD" not in rules
+    unknown = 'Rule(33, employee_is_not_exist_or_has_offboarded, ""),'
+    assert rules.partition(unknown)[2].split()[:3] == ["Rule(", "33,", "employment_is_outside_data_range,"]
+
+
+def test_a_recipe_sends_an_unknown_id_and_a_body_only_where_the_page_has_one(facts, root, package):
+    make(facts, root, "v1.widget.delete")
+    recipes = run_module(package / "recipes.py")["RECIPES"]["v1.widget.delete"]
+    context = SimpleNamespace(fact=lambda kind, name: f"the {name} one of {kind}")
+    request: dict[str, Any] = {"method": "DELETE", "query": {}, "body": None}
+    path = PATH_OF_ONE.removesuffix(":widget_id")
+    assert recipes.valid(context) == {**request, "path": f"{path}the active one of widgets"}
+    assert recipes.refused(context) == {INVALID_FIELD: {**request, "path": f"{path}1"}}
+
+
+def test_only_steps_that_are_left_are_printed(facts, root, package, capsys):
+    make(facts, root, "v1.widget.delete")
+    printed = capsys.readouterr().out
+    assert "run_scenarios" in printed
+    assert (
+        'and to its FEATURE, into the members that it has:\n\n    commands={"v1.widget.delete": delete_v1}' in printed
+    )
+    for text in ("FEATURE = ", "pyproject", "features.py", "interpretation"):
+        assert text not in printed
+
+
+def test_names_have_a_version_if_another_page_has_the_same_verb(facts, root):
+    make(facts, root, "v1.widget.list")
+    make(facts, root, "v2.widget.list")
+    rules = (root / WIDGETS / "rules.py").read_text("utf-8")
+    assert "class ListV1Case:" in rules
+    assert "LIST_V1: Rulebook[ListV1Case] = Rulebook(" in rules
+    assert (root / "tests" / "hr" / "widgets" / "test_list_v2_rules.py").exists()
 
 
 def test_what_cannot_be_made(facts, root):
-    with pytest.raises(SystemExit, match=r"v1\.widget\.drop: not among the 3 operations"):
+    with pytest.raises(SystemExit, match=r"drop: not among the 6 operations.* those of widget are v1\.widget\.close"):
         make(facts, root, "v1.widget.drop")
     make(facts, root, "v1.widget.create")
     with pytest.raises(

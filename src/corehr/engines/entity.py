@@ -22,7 +22,10 @@ class EntityStatus(Enum):
 
 @dataclass(frozen=True)
 class Entity:
-    """A kind of effective-dated entity; its body has at least `active` and `name`."""
+    """A kind of effective-dated entity; its body has at least `active` and `name`, and mostly `code`.
+
+    `name` is a text by language, such as `{"zh-CN": "职级", "en-US": "Level"}`; `code` is the company's own id of it.
+    """
 
     kind: str
 
@@ -50,3 +53,8 @@ def status_as_of(timeline: Timeline | None, as_of: IsoDate) -> EntityStatus:
     if any(v.valid_from > as_of and not v.body["active"] for v in timeline):
         return EntityStatus.DISABLED_LATER
     return EntityStatus.ACTIVE
+
+
+def encode_i18n(text_by_language: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return a text by language, such as the `name` of a body, as it is on the wire: `[{"lang", "value"}]`."""
+    return [{"lang": language, "value": text} for language, text in text_by_language.items()]

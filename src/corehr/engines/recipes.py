@@ -34,7 +34,8 @@ def nothing_refused(context: RecipeContext) -> Mapping[int, RecipeCall]:
 class Recipes:
     """The recipes of one operation: a valid request, and by code the requests that the state refuses.
 
-    A documented code that no state raises needs no request of its own: a fault turns the valid one into it.
+    A documented code that no state raises needs no request of its own: a fault turns the valid one into it. A code
+    that a violation raises although the page does not have it, such as INVALID_FIELD, needs one.
     """
 
     valid: Callable[[RecipeContext], RecipeCall]

@@ -1,11 +1,11 @@
-"""The catalogue of recipes: for every documented code of an operation, a request that gets it.
+"""The catalogue of recipes: for every code that is documented or bound to a violation, a request that gets it.
 
 A recipe works in a new demo company; where no state raises a code, it sets a fault first.
 """
 
 from typing import Any
 
-from corehr.app.features import RECIPES
+from corehr.app.features import RECIPES, RULEBOOKS
 from corehr.demo.dates import add_days
 from corehr.demo.demo_build import NamedRecords
 from corehr.engines.recipes import RecipeCall
@@ -37,13 +37,20 @@ def build_recipes(named_records: NamedRecords, spec: Spec, today: IsoDate) -> di
     by_operation: dict[str, dict[str, Recipe]] = {}
     for operation, recipes in RECIPES.items():
         refused = recipes.refused(context)
+        codes = published_codes(operation, spec)
+        assert refused.keys() <= codes, f"{operation} does not return {sorted(refused.keys() - codes)}"
         by_operation[operation] = {
             str(code): _by_state(refused[code])
             if code in refused
             else _by_fault(operation, code, recipes.valid(context))
-            for code in sorted(spec.operations[operation].errors)
+            for code in sorted(codes)
         }
     return by_operation
+
+
+def published_codes(operation: str, spec: Spec) -> frozenset[int]:
+    """Return the codes of an operation that have a recipe: those of its page, and others that a violation raises."""
+    return RULEBOOKS[operation].violation_codes() | spec.operations[operation].errors.keys()
 
 
 def _by_state(call: RecipeCall) -> Recipe:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from corehr.engines.recipes import UNKNOWN_RECORD_ID, RecipeCall, RecipeContext, Recipes
 from corehr.kernel.clock import next_day
+from corehr.kernel.errors import INVALID_FIELD
 
 
 def create(context: RecipeContext, info: Mapping[str, Any] | None = None, **body: Any) -> RecipeCall:
@@ -41,6 +42,7 @@ def _about_employment(context: RecipeContext) -> dict[int, RecipeCall]:
         "target_department": context.fact("departments", "other"),
     }
     return {
+        INVALID_FIELD: create(context, transfer_mode=2),  # without the flow_id that an approval needs
         1160100: create(context, transfer_type_unique_identifier=context.fact("transfer_types", "system_only")),
         1160200: create(context, employment_id=UNKNOWN_RECORD_ID) | {"query": {"user_id_type": "people_corehr_id"}},
         1160201: create_for("leaver"),

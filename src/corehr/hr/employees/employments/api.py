@@ -33,7 +33,11 @@ def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | 
         **(versions.to_record(timeline, as_of) or {}),
         "job_data": versions.to_record(job_data, as_of),
         "probation": versions.to_record(probation.with_starts(probation_timeline), as_of),
-        "contract_ids": contracts.list_ids(tx, id),
+        "contract_ids": [
+            contract_id
+            for contract_id in contracts.list_ids(tx, id)
+            if versions.timeline_known_at(tx, contracts.KIND, contract_id, known_at)
+        ],
         "offboarding_ids": [r.id for r in offboardings.list_by_employment(tx, id)],
     }
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from corehr.apps.handlers import Call, JsonObject
 from corehr.engines import versions
+from corehr.engines.entity import encode_i18n
 from corehr.engines.feature import Feature
 from corehr.engines.timeline import Timeline, Version, version_as_of
 from corehr.hr.employees.employments import records as employments
@@ -188,7 +189,7 @@ def _manager(manager: employments.Employment) -> JsonObject:
 
 def _enum(name: str) -> JsonObject:
     zh, en = ENUM_NAMES.get(name, (name, name))
-    return {"enum_name": name, "display": [{"lang": "zh-CN", "value": zh}, {"lang": "en-US", "value": en}]}
+    return {"enum_name": name, "display": encode_i18n({"zh-CN": zh, "en-US": en})}
 
 
 def view_record(tx: Tx, id: str, as_of: IsoDate, known_at: str) -> JsonObject | None:

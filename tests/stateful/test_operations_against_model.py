@@ -1,4 +1,4 @@
-"""All five operations and the clock, driven at random beside a naive model: responses and records agree with it."""
+"""Commands and the clock, driven at random beside a naive model: responses and records agree with it."""
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -130,7 +130,7 @@ class Model:
         return 0
 
 
-class FiveOperations(RuleBasedStateMachine):
+class OperationsAgainstModel(RuleBasedStateMachine):
     template: Template
 
     @initialize()
@@ -298,12 +298,10 @@ def modelled_fields(body: Any) -> Body:
 
 
 @pytest.mark.parametrize(("store", "examples", "steps"), [("sqlite", 40, 60), ("postgres", 4, 40)])
-def test_five_operations_agree_with_the_model(
-    store: str, examples: int, steps: int, request: pytest.FixtureRequest
-) -> None:
+def test_operations_agree_with_the_model(store: str, examples: int, steps: int, request: pytest.FixtureRequest) -> None:
     template = request.getfixturevalue(f"{store}_template")
     run_state_machine_as_test(
-        type("Machine", (FiveOperations,), {"template": template}),
+        type("Machine", (OperationsAgainstModel,), {"template": template}),
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
