@@ -8,7 +8,7 @@ import msgspec
 from bench.company import CUSTOM_FIELD, EFFECTIVE_DATE, BenchData, add_days
 from corehr.apps.opaque_ids import encode_open_id
 from corehr.hr.basic_data import custom_fields
-from corehr.hr.job_changes.api import WIRE_TO_FIELD
+from corehr.hr.job_changes.events import WIRE_TO_FIELD
 from corehr.hr.job_changes.records import EMPLOYMENT_FIELDS
 
 APP, SECRET = "cli_a000000000000001", "demo-secret-all"
