@@ -15,11 +15,14 @@ from bench import bodies, company, deliveries, load, report, rows, servers
 from bench.operations import OTHER_OPERATIONS, Operation
 
 HANDLER_COMMANDS = {"corehr": servers.COREHR_COMMAND, "baseline": servers.BASELINE_COMMAND}
-EMPLOYEES, REQUESTS_PER_EMPLOYEE = 300, 4
-"""Employees whose job is changed in one measurement, and requests for each: the same for every size of company.
+EMPLOYEES, WARM_UP = 500, 100
+"""Employees whose job is changed in one measurement, each once, and how many of them warm the server up.
 
-As many other employees leave, with as many requests for each; every employee has one more request to warm up.
+The numbers are the same for every size of company.
 """
+
+LEAVERS, OFFBOARDINGS_PER_LEAVER = 200, 7
+"""Other employees, who leave; the first offboarding of each warms the server up."""
 
 DEFAULT_ROUNDS = 5
 
@@ -104,13 +107,13 @@ def _variants(arguments: argparse.Namespace, stack: ExitStack, folder: Path) -> 
         _print("no PostgreSQL was found: it is left out")
     for size in arguments.sqlite:
         _print(f"preparing {size:,} people on SQLite")
-        source = company.prepare(size, EMPLOYEES, REQUESTS_PER_EMPLOYEE + 1)
+        source = company.prepare(size, EMPLOYEES, LEAVERS, OFFBOARDINGS_PER_LEAVER)
         bench_data = company.load_bench_data(source, EMPLOYEES)
         yield Variant(size, "SQLite", bench_data, partial(company.copy_database, source, folder / "company.db"))
     for size in arguments.postgres if server else ():
         assert server is not None
         _print(f"preparing {size:,} people on PostgreSQL")
-        source = company.prepare(size, EMPLOYEES, REQUESTS_PER_EMPLOYEE + 1)
+        source = company.prepare(size, EMPLOYEES, LEAVERS, OFFBOARDINGS_PER_LEAVER)
         template = server.create(f"template_{size}")
         stack.callback(server.drop, f"template_{size}")
         company.copy_to_postgres(source, template)
@@ -132,13 +135,13 @@ def _copy_template(server: servers.Postgres, size: int) -> str:
 
 
 def _measure(variant: Variant, handler: str, run: str, connections: int) -> None:
-    """Start the server, warm it up with requests for the same employees, then measure its time and CPU."""
+    """Start the server, warm it up, then measure its time and CPU."""
     url = variant.copy()
     with servers.running_server(HANDLER_COMMANDS[handler], url) as (process, port):
         token = servers.get_token(port) if handler == "corehr" else "t-none"
-        warm_up_requests = list(bodies.messages(variant.bench_data, token, 1, f"{run}-warm"))
-        measured_requests = list(bodies.messages(variant.bench_data, token, REQUESTS_PER_EMPLOYEE, run))
-        load.run_load(port, warm_up_requests, connections=connections)
+        requests = list(bodies.messages(variant.bench_data, token, run))
+        measured_requests = requests[WARM_UP:]
+        load.run_load(port, requests[:WARM_UP], connections=connections)
         before = rows.count_rows(url)
         measurement = _measure_requests(variant, process, port, measured_requests, connections)
         measurement = replace(measurement, rows=rows.per_request(before, rows.count_rows(url), len(measured_requests)))
@@ -151,13 +154,13 @@ def _measure_other(variant: Variant, operation: Operation, connections: int) -> 
     """Measure another operation: every request has a record of its own, and must have changed it in the database."""
     url = variant.copy()
     ids = variant.bench_data.record_ids[operation.kind]
-    if len(ids) != EMPLOYEES * (REQUESTS_PER_EMPLOYEE + 1):
+    if len(ids) != LEAVERS * OFFBOARDINGS_PER_LEAVER:
         raise SystemExit(f"{variant.name} has {len(ids)} records for {operation.name}")
     with servers.running_server(HANDLER_COMMANDS["corehr"], url) as (process, port):
         messages = list(operation.messages(variant.bench_data, servers.get_token(port), ids))
         before = rows.query_numbers(url, operation.count_query)[0]
-        load.run_load(port, messages[:EMPLOYEES], connections=connections)
-        measurement = _measure_requests(variant, process, port, messages[EMPLOYEES:], connections)
+        load.run_load(port, messages[:LEAVERS], connections=connections)
+        measurement = _measure_requests(variant, process, port, messages[LEAVERS:], connections)
         changed_records = rows.query_numbers(url, operation.count_query)[0] - before
     if changed_records != len(messages):
         raise SystemExit(

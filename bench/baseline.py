@@ -17,8 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from corehr.app.stores import open_store
-from corehr.gateway.idempotency import idempotency
-from corehr.hr.employees.employments.records import REPORTING_LINES, reporting_line
+from corehr.hr.employees.employments.records import REPORTING_LINES, employee_number, reporting_line
 from corehr.hr.job_changes.records import job_change
 from corehr.hr.processes.records import process, task
 from corehr.kernel.clock import FOREVER, Clock
@@ -46,7 +45,7 @@ _INSERT_JOB_CHANGE, _BLANK_JOB_CHANGE = insert_into(job_change), _blank_row(job_
 _INSERT_REPORTING_LINE, _BLANK_REPORTING_LINE = insert_into(reporting_line), _blank_row(reporting_line)
 _INSERT_PROCESS, _BLANK_PROCESS = insert_into(process), _blank_row(process)
 _INSERT_TASK, _BLANK_TASK = insert_into(task), _blank_row(task)
-_INSERT_IDEMPOTENCY_KEY = insert_into(idempotency)
+_INSERT_EMPLOYEE_NUMBER = insert_into(employee_number)
 _JOB_CHANGE_EVENT_TYPES = (
     "corehr.job_change.updated_v1",
     "corehr.job_change.status_updated_v2",
@@ -75,7 +74,9 @@ def write_rows(body: dict[str, Any], tx: Tx) -> bytes:
         "process_id": process_id,
         "effective_date": body["effective_date"],
         "zone": "Asia/Shanghai",
+        "app_id": "cli_a000000000000001",
         "transfer_key": key,
+        "transfer_key_hash": key,
         "initiator_id": body["initiator_id"],
         "remark": info["remark"],
         "offer_info": info["offer_info"],
@@ -103,6 +104,8 @@ def write_rows(body: dict[str, Any], tx: Tx) -> bytes:
             for line in REPORTING_LINES
         ],
     )
+    number = info["target_employment_change"]["employee_number"]
+    tx.execute(_INSERT_EMPLOYEE_NUMBER, number=number, source_id=id, employment_id=employment_id)
     _insert_process(tx, process_id, id, body)
     _emit_events(tx, id, process_id, body)
     data = {
@@ -116,20 +119,11 @@ def write_rows(body: dict[str, Any], tx: Tx) -> bytes:
         "created_time": "1767574800000",
         "transfer_info": info,
     }
-    encoded_data = _encode(data)
-    tx.execute(
-        _INSERT_IDEMPOTENCY_KEY,
-        app_id="cli_a000000000000001",
-        operation="v1.job_change.create",
-        key=key,
-        result=encoded_data.decode(),
-        recorded_at=recorded_at,
-    )
-    return b'{"code":0,"msg":"success","data":' + encoded_data + b"}"
+    return b'{"code":0,"msg":"success","data":' + _encode(data) + b"}"
 
 
-def _side(info: dict[str, Any], side: str) -> str:
-    return _encode({name: value for name, value in info.items() if name.startswith(side)}).decode()
+def _side(info: dict[str, Any], side: str) -> dict[str, Any]:
+    return {name: value for name, value in info.items() if name.startswith(side)}
 
 
 def _insert_process(tx: Tx, process_id: str, subject_id: str, body: dict[str, Any]) -> None:

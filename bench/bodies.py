@@ -17,12 +17,13 @@ _FIELDS_NOT_ON_PAGE = ("social_security_city", "pathway")
 _PAGE_FIELDS = {wire: field for wire, field in WIRE_TO_FIELD.items() if wire not in _FIELDS_NOT_ON_PAGE}
 
 
-def messages(bench_data: BenchData, token: str, per_employee: int, run: str) -> Iterator[bytes]:
-    """Yield encoded HTTP requests, `per_employee` for every employee, round robin; `run` makes their keys unique."""
-    for round_number in range(per_employee):
-        for index in range(len(bench_data.employees)):
-            body = _body(bench_data, index, f"{run}-{round_number}-{index}")
-            yield http_post(PATH, msgspec.json.encode(body), token)
+def messages(bench_data: BenchData, token: str, run: str) -> Iterator[bytes]:
+    """Yield an encoded HTTP request for every employee, who may have one unfinished approval at a time.
+
+    `run` makes the keys of the requests unique.
+    """
+    for index in range(len(bench_data.employees)):
+        yield http_post(PATH, msgspec.json.encode(_body(bench_data, index, f"{run}-{index}")), token)
 
 
 def http_post(path: str, body: bytes, token: str) -> bytes:
@@ -42,7 +43,7 @@ def _body(bench_data: BenchData, index: int, key: str) -> dict[str, Any]:
         "offer_info": "offer info",
         # true would end the dotted line, and its rules would not be measured
         "target_dotted_manager_clean": False,
-        "probation_exist": False,
+        "probation_exist": True,
     }
     for wire, field_name in _PAGE_FIELDS.items():
         info[f"original_{wire}"] = employee.current[field_name]

@@ -108,14 +108,13 @@ class BenchData:
 # ------------------------------------------------------------------------------------------------------- preparing
 
 
-def prepare(size: int, employees: int, per_employee: int) -> Path:
+def prepare(size: int, employees: int, leavers: int, per_leaver: int) -> Path:
     """Return the SQLite file of a company of this size, cached until the code that builds it changes.
 
-    Besides the `employees` it has as many leavers, each with `per_employee` offboardings, and as many pre-hires as
-    offboardings.
+    Besides the `employees` it has `leavers`, each with `per_leaver` offboardings, and as many pre-hires as these.
     """
     folder = CACHE / _fingerprint()
-    path = folder / f"{size}-{employees}-{per_employee}.db"
+    path = folder / f"{size}-{employees}-{leavers}-{per_leaver}.db"
     if path.exists():
         return path
     if CACHE.exists():
@@ -129,7 +128,7 @@ def prepare(size: int, employees: int, per_employee: int) -> Path:
     schema.upgrade(url)
     demo.prepare(url, employees=size, now=NOW)
     with open_database(url) as store:
-        _seed_records(store, employees, per_employee)
+        _seed_records(store, employees, leavers, per_leaver)
     new_path.rename(path)
     return path
 
@@ -156,7 +155,7 @@ def open_database(url: str) -> Iterator[Store]:
         store.close()
 
 
-def _seed_records(store: Store, count: int, per_employee: int) -> None:
+def _seed_records(store: Store, count: int, leaver_count: int, per_leaver: int) -> None:
     """Give the employees, from today on, a value for every field of the request that demo employees may lack.
 
     The leavers are other employees: no job of a leaver is changed.
@@ -167,11 +166,13 @@ def _seed_records(store: Store, count: int, per_employee: int) -> None:
         store.command_sync(
             tenants.DEFAULT_TENANT_ID, partial(_complete_job_data, sampled_ids[start : start + 100]), at=NOW
         )
-    leavers = store.command_sync(tenants.DEFAULT_TENANT_ID, partial(_leaver_ids, count, frozenset(sampled_ids)), at=NOW)
-    if len(leavers) < count:
-        raise SystemExit(f"the company has {len(leavers)} people who can leave, and {count} are needed")
+    leavers = store.command_sync(
+        tenants.DEFAULT_TENANT_ID, partial(_leaver_ids, leaver_count, frozenset(sampled_ids)), at=NOW
+    )
+    if len(leavers) < leaver_count:
+        raise SystemExit(f"the company has {len(leavers)} people who can leave, and {leaver_count} are needed")
     offboardings.prepare(
-        partial(store.command_sync, tenants.DEFAULT_TENANT_ID, at=NOW), leavers, per_employee, OFFBOARDING_DATES
+        partial(store.command_sync, tenants.DEFAULT_TENANT_ID, at=NOW), leavers, per_leaver, OFFBOARDING_DATES
     )
 
 

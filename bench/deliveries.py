@@ -24,7 +24,9 @@ from corehr.kernel.tenants import DEFAULT_TENANT_ID
 from corehr.spec import loader
 
 COMPANY_SIZE = 10_000
-EMPLOYEES, REQUESTS_PER_EMPLOYEE = 300, 5
+EMPLOYEES, WARM_UP = 1500, 300
+"""Employees whose job is changed, each once, and how many of them warm the server up."""
+
 REPLAY_BATCH_SIZE = 1000
 PAUSE_SECONDS = 0.02
 """Seconds a caller waits between two requests, so that it causes little load."""
@@ -53,7 +55,7 @@ class DrainResult:
 
 def measure(events: int, postgres: str | None, *, sqlite: Sequence[int], on_postgres: Sequence[int]) -> None:
     """Queue this many events, start the server, measure, and print a table; on each store for which sizes are given."""
-    source = company.prepare(COMPANY_SIZE, EMPLOYEES, REQUESTS_PER_EMPLOYEE)
+    source = company.prepare(COMPANY_SIZE, EMPLOYEES, 0, 0)
     bench_data = company.load_bench_data(source, EMPLOYEES)
     folder = Path(tempfile.mkdtemp(prefix="corehr-bench-"))
     with ExitStack() as stack:
@@ -80,8 +82,8 @@ def _measure(store: str, url: str, bench_data: company.BenchData, events: int) -
     command = (*servers.COREHR_COMMAND, "--allow-webhook-host", "127.0.0.0/8")
     with _running_subscriber() as port:
         with servers.running_server(command, url) as (_, api_port):
-            messages = bodies.messages(bench_data, servers.get_token(api_port), REQUESTS_PER_EMPLOYEE, "run")
-            load.run_load(api_port, [next(messages) for _ in range(EMPLOYEES)], connections=4)
+            messages = bodies.messages(bench_data, servers.get_token(api_port), "run")
+            load.run_load(api_port, [next(messages) for _ in range(WARM_UP)], connections=4)
             idle = [_measure_latency(api_port, next(messages)) for _ in range(IDLE_REQUESTS)]
         queued = _queue_events(url, f"http://127.0.0.1:{port}/events", events)
         with servers.running_server(command, url) as (_, api_port):

@@ -6,7 +6,7 @@ from pathlib import Path
 import apsw
 import psycopg
 
-TABLES = ("job_change", "reporting_line", "process", "process_task", "event", "idempotency")
+TABLES = ("job_change", "reporting_line", "process", "process_task", "event", "employee_number")
 """The tables that a create writes."""
 
 _COUNT = "SELECT " + ", ".join(f"(SELECT count(*) FROM {table})" for table in TABLES)
