@@ -1,13 +1,13 @@
 """Custom fields: valid texts survive decoding and encoding, invalid texts have a reason."""
 
 import json
-from dataclasses import replace
 from datetime import date, datetime
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from corehr.engines.custom_fields import (
     FieldDefinition,

@@ -6,7 +6,6 @@ Whether a referenced record exists is checked by the feature that uses the field
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Context, Decimal
 from enum import Enum, IntEnum
@@ -56,8 +55,7 @@ MAX_SINGLE_LINE_CHARS, MAX_MULTI_LINE_CHARS = 255, 6000
 """The maximum length of a text, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldDefinition:
+class FieldDefinition(msgspec.Struct, frozen=True):
     """The definition of one field of a form; attributes that do not concern its type keep their defaults.
 
     `options` are the active ones; `target_kind` is the kind of entity that a lookup refers to; with `is_list` the value

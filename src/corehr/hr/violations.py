@@ -1,12 +1,13 @@
 """Violations that the rules of several resources share."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from corehr.apps.scopes import DataRange
-from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.employments.records import Employment
 from corehr.hr.employees.job_datas import records as job_datas
+from corehr.kernel.clock import FOREVER, local_date
 from corehr.kernel.db import Tx
 
 
@@ -42,8 +43,10 @@ def employment_is_outside_data_range(c: DataRangeCase) -> bool:
     return any(not job_datas.is_in_data_range(c.tx, c.data_range, id, day) for id, day in days.items())
 
 
-def is_employed_today(tx: Tx, employment_id: str) -> bool:
-    """Return whether the employment, which must exist, has begun and has not ended, on today's day where they work."""
-    employment = employments.get_existing(tx, employment_id)
-    [today] = job_datas.days_at(tx, [employment_id], tx.now).values()
-    return employment.onboarding_date <= today and (employment.end_date is None or today <= employment.end_date)
+def is_employed_today(tx: Tx, employment: Employment) -> bool:
+    """Return whether the employment has begun and has not ended, on today's day where they work."""
+    yesterday, tomorrow = (local_date(tx.now + timedelta(days=days), "UTC") for days in (-1, 1))
+    if employment.onboarding_date <= yesterday and (employment.end_date or FOREVER) >= tomorrow:
+        return True  # in every time zone
+    [today] = job_datas.days_at(tx, [employment.id], tx.now).values()
+    return employment.onboarding_date <= today <= (employment.end_date or FOREVER)

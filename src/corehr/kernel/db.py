@@ -42,7 +42,7 @@ class Connection(Protocol):
 class Tx:
     """A transaction of one tenant: its connection, one fixed world time, new ids and the events emitted so far."""
 
-    __slots__ = ("_after_events", "_connection", "_events", "_ids", "now", "recorded_at", "tenant", "timelines")
+    __slots__ = ("_after_events", "_connection", "_events", "_ids", "kept", "now", "recorded_at", "tenant", "timelines")
 
     def __init__(
         self, connection: Connection, tenant: str, now: datetime, ids: Ids, after_events: Sequence[Statement] = ()
@@ -56,6 +56,8 @@ class Tx:
         self.recorded_at = to_timestamp(now)
         # the current timelines of each entity that was read, by kind: engines.versions reads and writes them
         self.timelines: dict[str, dict[str, Any]] = {}
+        # what else was read and cannot change before the transaction ends, under names of those who read it
+        self.kept: dict[str, Any] = {}
 
     def fetch_all(self, statement: Statement, **params: Any) -> list[Row]:
         """Return every row, as dictionaries by column name."""

@@ -38,13 +38,18 @@ class CustomField(NamedTuple):
 
 def create(tx: Tx, form: str, field: FieldDefinition, name_zh: str, name_en: str) -> None:
     """Insert a field into a form, for example `offboarding_info`. A field named as a built-in one replaces it."""
+    tx.kept.pop(f"custom_fields/{form}", None)
     tx.execute(_INSERT, form=form, name=field.name, name_zh=name_zh, name_en=name_en, definition=field)
 
 
 def get_fields(tx: Tx, form: str) -> Mapping[str, CustomField]:
-    """Return the custom fields of the form, by name."""
-    rows = tx.fetch_all(_SELECT_BY_FORM, form=form)
-    return {row["name"]: CustomField(row["definition"], row["name_zh"], row["name_en"]) for row in rows}
+    """Return the custom fields of the form, by name; a transaction reads them once."""
+    key = f"custom_fields/{form}"
+    if key not in tx.kept:
+        rows = tx.fetch_all(_SELECT_BY_FORM, form=form)
+        tx.kept[key] = {r["name"]: CustomField(r["definition"], r["name_zh"], r["name_en"]) for r in rows}
+    fields: Mapping[str, CustomField] = tx.kept[key]
+    return fields
 
 
 def get_definitions(tx: Tx, form: str) -> Mapping[str, FieldDefinition]:

@@ -1,6 +1,6 @@
 """The operations on offboardings, and how the sandbox shows their records."""
 
-from dataclasses import asdict
+from msgspec.structs import asdict
 
 from corehr.apps.handlers import Call, JsonObject
 from corehr.engines.custom_fields import encode

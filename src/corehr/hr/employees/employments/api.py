@@ -1,7 +1,8 @@
 """Employments and their custom fields: how the sandbox shows them. They have no operations yet."""
 
-from dataclasses import asdict
 from typing import Final
+
+from msgspec.structs import asdict
 
 from corehr.apps.handlers import JsonObject
 from corehr.engines import versions

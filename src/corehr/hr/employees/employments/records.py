@@ -159,9 +159,9 @@ def get(tx: Tx, id: str) -> Employment | None:
     return Employment(**row) if row else None
 
 
-def exists(tx: Tx, id: Any) -> bool:
-    """Return whether `id`, which may be anything, is the id of an employment."""
-    return isinstance(id, str) and id not in ("", UNKNOWN_ID) and get(tx, id) is not None
+def find(tx: Tx, id: Any) -> Employment | None:
+    """Return the employment with this id, which may be anything, or None."""
+    return get(tx, id) if isinstance(id, str) and id not in ("", UNKNOWN_ID) else None
 
 
 def get_existing(tx: Tx, id: str) -> Employment:

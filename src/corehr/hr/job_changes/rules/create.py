@@ -78,7 +78,8 @@ def flow_is_not_of_the_type(c: Case) -> Mapping[str, str] | None:
 
 def initiator_is_not_employed(c: Case) -> Mapping[str, str] | None:
     id = c.request.initiator_id
-    if not id or (employments.exists(c.tx, id) and is_employed_today(c.tx, id)):
+    initiator = employments.find(c.tx, id)
+    if not id or (initiator is not None and is_employed_today(c.tx, initiator)):
         return None
     return {"field": "initiator_id", "description": "initiator_id is not the id of an employee who is employed now"}
 

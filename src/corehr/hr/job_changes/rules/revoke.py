@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from corehr.apps.scopes import DataRange
@@ -34,6 +35,10 @@ class RevokeCase:
         assert self.record_or_none is not None, "an earlier rule checks that the job change exists"
         return self.record_or_none
 
+    @cached_property
+    def operator(self) -> employments.Employment | None:
+        return employments.find(self.tx, self.operator_id)
+
     @property
     def employment_ids(self) -> Sequence[str]:
         return [self.job_change.employment_id]
@@ -44,11 +49,11 @@ def job_change_is_unknown(c: RevokeCase) -> bool:
 
 
 def operator_is_unknown(c: RevokeCase) -> bool:
-    return not employments.exists(c.tx, c.operator_id)
+    return c.operator is None
 
 
 def operator_is_not_employed(c: RevokeCase) -> bool:
-    return not is_employed_today(c.tx, c.operator_id)
+    return c.operator is not None and not is_employed_today(c.tx, c.operator)
 
 
 def is_already_final(c: RevokeCase) -> bool:

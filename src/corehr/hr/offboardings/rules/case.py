@@ -47,6 +47,10 @@ class Case:
         assert self.record_or_none is not None, "the rulebook checks the offboarding first"
         return self.record_or_none
 
+    @cached_property
+    def operator(self) -> employments.Employment | None:
+        return employments.find(self.tx, self.operator_id)
+
     @property
     def employment_ids(self) -> Sequence[str]:
         return [self.offboarding.employment_id]
@@ -178,12 +182,12 @@ def is_under_withdrawal(c: Case) -> bool:
 
 
 def operator_is_unknown(c: Case) -> bool:
-    return bool(c.operator_id) and not employments.exists(c.tx, c.operator_id)
+    return bool(c.operator_id) and c.operator is None
 
 
 def operator_is_not_employed(c: Case) -> bool:
     """The operator has left, or has not begun yet."""
-    return bool(c.operator_id) and not is_employed_today(c.tx, c.operator_id)
+    return c.operator is not None and not is_employed_today(c.tx, c.operator)
 
 
 def is_department_in_force(c: Case, last_day: IsoDate, as_of: IsoDate) -> bool:
