@@ -40,7 +40,8 @@ async def create_until_killed(server, bodies, kill_after):
 
 def test_nothing_acknowledged_is_lost_and_nothing_is_stored_in_part(db):
     with running_server(db) as server:
-        employments = list(server.sandbox("POST", "world/employees", {"count": 50})["employments"].values())
+        hired = [server.sandbox("POST", "world/employees", {"count": 50})["employments"] for _ in range(CREATES // 50)]
+        employments = [employment for batch in hired for employment in batch.values()]
         names = server.sandbox("GET", "world")
         today = server.sandbox("GET", "clock")["now"][:10]
         flow = names["transfer_types"]["internal_transfer"]["flow_id"]
@@ -48,7 +49,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_stored_in_part(db):
             {
                 "transfer_mode": 2,
                 "flow_id": flow,
-                "employment_id": employments[n % 50]["id"],
+                "employment_id": employments[n]["id"],
                 "transfer_type_unique_identifier": "internal_transfer",
                 "effective_date": today,
                 "transfer_key": f"key-{n}",

@@ -30,7 +30,8 @@ def test_a_repeated_create_answers_in_the_id_type_of_the_repetition(world):
         employment["id"], {"target_department": world.named["departments"]["other"]["id"]}, transfer_key="k"
     )
     first = world.call("POST", CREATE_JOB_CHANGE_PATH, body, **COREHR_ID_TYPES).data
-    repeated = world.call("POST", CREATE_JOB_CHANGE_PATH, body | {"transfer_info": {}}, user_id_type="open_id").data
+    body |= {"transfer_info": {}, "employment_id": employment["open_id"]}
+    repeated = world.call("POST", CREATE_JOB_CHANGE_PATH, body, user_id_type="open_id").data
     assert repeated["job_change_id"] == first["job_change_id"]
     assert (first["employment_id"], repeated["employment_id"]) == (employment["id"], employment["open_id"])
 
@@ -172,12 +173,12 @@ def test_a_transfer_key_belongs_to_its_job_change_for_good(world):
     assert count(world, "job_change", employment_id=employment_id, transfer_key="k") == 1
 
 
-def test_a_transfer_key_is_of_one_app(world):
+def test_a_transfer_key_is_of_one_app(world, monkeypatch):
     employment_id = world.employment("active")["id"]
     info = {"target_department": world.named["departments"]["other"]["id"]}
     first = world.create_job_change(employment_id, info, transfer_key="k").data["job_change_id"]
     other_app = world.sandbox("POST", "apps", {"name": "another"})
-    APP_SECRETS[other_app["app_id"]] = other_app["app_secret"]
+    monkeypatch.setitem(APP_SECRETS, other_app["app_id"], other_app["app_secret"])
     other = {"target_department": world.named["departments"]["active"]["id"]}
     second = world.create_job_change(employment_id, other, transfer_key="k", app=other_app["app_id"])
     assert second.data["job_change_id"] != first

@@ -1,15 +1,25 @@
 """Rules of POST /open-apis/corehr/v1/job_changes: its documented error table, row by row."""
 
-import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from corehr.engines.entity import EntityStatus, status_as_of
 from corehr.engines.rulebook import Rule, Rulebook
 from corehr.engines.timeline import has_version_after
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.job_changes import records
 from corehr.hr.job_changes.rules.case import Case, is_same_value, parse_hours
+from corehr.hr.job_changes.rules.cost_shares import (
+    cost_center_has_children,
+    cost_center_is_disabled_later,
+    cost_center_is_not_in_force,
+    cost_center_is_unknown,
+    cost_centers_are_malformed,
+    rate_is_below_1,
+    rate_is_not_an_integer_up_to_100,
+    share_is_incomplete,
+    shares_repeat,
+    total_is_not_100,
+)
 from corehr.hr.job_changes.rules.fit import (
     contract_ends_before_it_starts,
     family_and_level_have_no_common_pathway,
@@ -22,11 +32,12 @@ from corehr.hr.job_changes.rules.targets import (
     job_family_is_not_selectable,
     level_is_not_of_the_pathway,
     location_lacks_usage,
-    manager_is_missing_or_left,
+    manager_has_left,
     manager_is_not_onboarded,
+    manager_is_unknown,
+    reference_is_inactive,
     reference_is_invalid_field,
     reference_is_missing,
-    reference_is_missing_or_inactive,
     reference_is_not_active,
     reporting_line_is_circular,
 )
@@ -38,10 +49,9 @@ from corehr.hr.job_changes.rules.values import (
     option_is_unknown,
 )
 from corehr.hr.offboardings import records as offboardings
-from corehr.hr.organization import cost_centers, locations
+from corehr.hr.organization import locations
 from corehr.hr.violations import employment_is_missing, employment_is_outside_data_range, is_employed_today
 from corehr.kernel.errors import INVALID_FIELD, GatewayReason
-from corehr.kernel.ids import is_digits
 
 FIELDS_NOT_CHANGED_ALONE: Final = frozenset(
     {"probation_end_date", "contract_type", "signing_type", "duration_type", "contract_end_date"}
@@ -52,6 +62,10 @@ FIELDS_NOT_CHANGED_ALONE: Final = frozenset(
 
 
 def transfer_type_is_missing(c: Case) -> bool:
+    return c.request.transfer_type in (None, "")
+
+
+def transfer_type_is_unknown(c: Case) -> bool:
     return c.transfer_type is None
 
 
@@ -74,6 +88,10 @@ def flow_is_not_of_the_type(c: Case) -> Mapping[str, str] | None:
 
 
 # -- employment --------------------------------------------------------------------------------------------------
+
+
+def employment_id_is_missing(c: Case) -> bool:
+    return c.request.employment_id in (None, "")
 
 
 def initiator_is_not_employed(c: Case) -> Mapping[str, str] | None:
@@ -139,7 +157,7 @@ def changes_no_value(c: Case) -> bool:
     return c.new_values.keys() <= FIELDS_NOT_CHANGED_ALONE
 
 
-# -- hours and cost centres --------------------------------------------------------------------------------------
+# -- hours -------------------------------------------------------------------------------------------------------
 
 
 def hours_are_out_of_range(c: Case) -> bool:
@@ -147,67 +165,6 @@ def hours_are_out_of_range(c: Case) -> bool:
         return False
     value = parse_hours(c.new_values["weekly_working_hours"])
     return value is None or not 0 < value <= 168
-
-
-def cost_centers_are_malformed(c: Case) -> bool:
-    if "cost_center_rates" not in c.new_values:
-        return False
-    value = c.new_values["cost_center_rates"]
-    return not isinstance(value, list) or not all(_is_share(share) for share in value)
-
-
-def _is_share(share: Any) -> bool:
-    if not isinstance(share, dict):
-        return False
-    id, rate = share.get("cost_center_id"), share.get("rate")
-    return (id in (None, "") or is_digits(id)) and (rate is None or _is_numeric(rate))
-
-
-def _is_numeric(rate: Any) -> bool:
-    if isinstance(rate, str):
-        return bool(re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", rate))
-    return isinstance(rate, int | float) and not isinstance(rate, bool)
-
-
-def share_is_incomplete(c: Case) -> bool:
-    return any(not share.get("cost_center_id") or share.get("rate") is None for share in c.cost_center_shares)
-
-
-def rate_is_not_an_integer_up_to_100(c: Case) -> bool:
-    return any(type(share["rate"]) is not int or share["rate"] > 100 for share in c.cost_center_shares)
-
-
-def rate_is_below_1(c: Case) -> bool:
-    return any(share["rate"] < 1 for share in c.cost_center_shares)
-
-
-def shares_repeat_or_total_is_not_100(c: Case) -> bool:
-    if not c.cost_center_shares:
-        return False
-    repeated = len(set(c.cost_center_ids)) < len(c.cost_center_ids)
-    return repeated or sum(share["rate"] for share in c.cost_center_shares) != 100
-
-
-def _has_cost_center_with_status(c: Case, status: EntityStatus) -> bool:
-    kind = cost_centers.COST_CENTER.kind
-    return any(status_as_of(c.timeline_of(kind, id), c.request.effective_date) is status for id in c.cost_center_ids)
-
-
-def cost_center_is_unknown(c: Case) -> bool:
-    return _has_cost_center_with_status(c, EntityStatus.MISSING)
-
-
-def cost_center_has_children(c: Case) -> bool:
-    ids = list(c.cost_center_ids)
-    return bool(ids) and bool(cost_centers.with_active_children(c.tx, ids, c.request.effective_date))
-
-
-def cost_center_is_not_in_force(c: Case) -> bool:
-    return _has_cost_center_with_status(c, EntityStatus.INACTIVE)
-
-
-def cost_center_is_disabled_later(c: Case) -> bool:
-    return _has_cost_center_with_status(c, EntityStatus.DISABLED_LATER)
 
 
 # -- contract and probation --------------------------------------------------------------------------------------
@@ -252,13 +209,15 @@ def flow_cannot_be_started(c: Case) -> bool:
 CREATE: Rulebook[Case] = Rulebook(
     "v1.job_change.create",
     [
-        Rule(1160100, transfer_type_is_missing, "`transfer_type_unique_identifier` is missing, empty or unknown"),
+        Rule(1160100, transfer_type_is_missing, "`transfer_type_unique_identifier` is missing or empty", "doc"),
+        Rule(1160100, transfer_type_is_unknown, "there is no such transfer type; the page has no other code for it"),
         Rule(
             1160100, transfer_type_is_system_only, "the type is reorganisation, handover or probation conversion", "doc"
         ),
         Rule(INVALID_FIELD, flow_is_missing, "`flow_id` is missing although mode 2 needs it", "doc"),
         Rule(INVALID_FIELD, flow_is_not_of_the_type, "the flow belongs to another transfer type, or to none"),
-        Rule(1160200, employment_is_missing, "`employment_id` is missing, empty or names no employment", "doc"),
+        Rule(1160200, employment_id_is_missing, "`employment_id` is missing or empty", "doc"),
+        Rule(1160200, employment_is_missing, "`employment_id` names no employment; the page has no other code for it"),
         Rule(1160200, employment_is_outside_data_range, "the employment is outside the app's data range"),
         Rule(INVALID_FIELD, initiator_is_not_employed, "`initiator_id` names nobody who is employed today"),
         Rule(1160201, has_pending_offboarding, "an offboarding is Approving, Approved or NoNeedApproval", "doc"),
@@ -289,7 +248,12 @@ CREATE: Rulebook[Case] = Rulebook(
         ),
         Rule(1160600, has_no_target, "no target field and no flag is given", "doc"),
         Rule(1160700, originals_are_stale, "a given original is not the value in force on the effective date", "doc"),
-        Rule(1160601, changes_no_value, "every target has its current value or may not change alone"),
+        Rule(
+            1160601,
+            changes_no_value,
+            "every target has its value already, as agreed for that day, or may not change alone: the list of checks",
+            "doc",
+        ),
         Rule(1160300, reference_is_missing("department_id", "department"), "the target department does not exist"),
         Rule(
             1160301,
@@ -298,18 +262,26 @@ CREATE: Rulebook[Case] = Rulebook(
         ),
         Rule(1160302, reference_is_missing("job_id", "job"), "the target job does not exist"),
         Rule(1160303, reference_is_missing("job_family_id", "job_family"), "the target job family does not exist"),
+        Rule(1160306, reference_is_missing("working_hours_type_id", "working_hours_type"), "it does not exist", "doc"),
         Rule(
             1160306,
-            reference_is_missing_or_inactive("working_hours_type_id", "working_hours_type"),
-            "it does not exist or is disabled",
+            reference_is_inactive("working_hours_type_id", "working_hours_type"),
+            "not in force on that day",
+            "doc",
         ),
+        Rule(1160307, reference_is_missing("job_level_id", "job_level"), "it does not exist", "doc"),
         Rule(
-            1160307, reference_is_missing_or_inactive("job_level_id", "job_level"), "it does not exist or is disabled"
+            1160307,
+            reference_is_inactive("job_level_id", "job_level"),
+            "not in force on that day",
+            "doc",
         ),
+        Rule(1160308, reference_is_missing("employee_type_id", "employee_type"), "it does not exist", "doc"),
         Rule(
             1160308,
-            reference_is_missing_or_inactive("employee_type_id", "employee_type"),
-            "it does not exist or is disabled",
+            reference_is_inactive("employee_type_id", "employee_type"),
+            "not in force on that day",
+            "doc",
         ),
         Rule(1160308, subtype_does_not_belong_to_type, "the subtype does not belong to the resulting employee type"),
         Rule(
@@ -359,16 +331,17 @@ CREATE: Rulebook[Case] = Rulebook(
             "not a social-security city; the field is not on the page, the code is",
         ),
         Rule(1164000, manager_is_not_onboarded(employments.DIRECT_MANAGER), "the manager's first day is later", "doc"),
+        Rule(1164001, manager_has_left(employments.DIRECT_MANAGER), "the manager's last day is earlier", "doc"),
         Rule(
             1164001,
-            manager_is_missing_or_left(employments.DIRECT_MANAGER),
-            "no such manager, or their last day is earlier",
-            "doc",
+            manager_is_unknown(employments.DIRECT_MANAGER),
+            "no such manager; there is no other code",
         ),
         Rule(
             1160400,
             reporting_line_is_circular(employments.DIRECT_MANAGER),
-            "the manager is the employee, or reports to the employee on some day",
+            "the manager is the employee, or reports to the employee; that any day counts is ours",
+            "doc",
         ),
         Rule(
             1164002,
@@ -376,13 +349,15 @@ CREATE: Rulebook[Case] = Rulebook(
             "the dotted-line manager's first day is later",
             "doc",
         ),
+        Rule(1165000, manager_has_left(employments.DOTTED_MANAGER), "the manager's last day is earlier", "doc"),
         Rule(
             1165000,
-            manager_is_missing_or_left(employments.DOTTED_MANAGER),
-            "no such manager, or their last day is earlier",
-            "doc",
+            manager_is_unknown(employments.DOTTED_MANAGER),
+            "no such manager; there is no other code",
         ),
-        Rule(1160401, reporting_line_is_circular(employments.DOTTED_MANAGER), "as 1160400, along the dotted line"),
+        Rule(
+            1160401, reporting_line_is_circular(employments.DOTTED_MANAGER), "as 1160400, along the dotted line", "doc"
+        ),
         Rule(
             1163024,
             cost_centers_are_malformed,
@@ -390,13 +365,14 @@ CREATE: Rulebook[Case] = Rulebook(
             "doc",
         ),
         Rule(1163022, share_is_incomplete, "only the cost centre or only the rate is given", "doc"),
-        Rule(1163021, rate_is_not_an_integer_up_to_100, "a rate above 100 or not an integer"),
-        Rule(1163018, rate_is_below_1, "a rate below 1"),
-        Rule(1163019, shares_repeat_or_total_is_not_100, "a cost centre twice, or rates that do not add up to 100"),
+        Rule(1163021, rate_is_not_an_integer_up_to_100, "above 100, or not an integer; as 1163018"),
+        Rule(1163018, rate_is_below_1, "below 1; 1163021 has the same sentence"),
+        Rule(1163019, shares_repeat, "a cost centre twice, as the sentence says", "doc"),
+        Rule(1163019, total_is_not_100, "rates that do not add up to 100, as the advice says", "doc"),
         Rule(1163025, cost_center_is_unknown, "it does not exist", "doc"),
         Rule(1163023, cost_center_has_children, "it has active children on that day", "doc"),
         Rule(1163020, cost_center_is_not_in_force, "it is not in force on that day", "doc"),
-        Rule(1163026, cost_center_is_disabled_later, "it is in force on that day and disabled later"),
+        Rule(1163026, cost_center_is_disabled_later, "it is in force on that day and disabled later", "doc"),
         Rule(
             1165001, contract_starts_after_current_one_ends, "it starts after the last day of the one in force", "doc"
         ),

@@ -48,6 +48,10 @@ def job_change_is_unknown(c: RevokeCase) -> bool:
     return c.record_or_none is None or c.employment_or_none is None
 
 
+def operator_is_missing(c: RevokeCase) -> bool:
+    return c.operator_id in (None, "")
+
+
 def operator_is_unknown(c: RevokeCase) -> bool:
     return c.operator is None
 
@@ -74,7 +78,8 @@ REVOKE: Rulebook[RevokeCase] = Rulebook(
     [
         Rule(1160001, job_change_is_unknown, "no job change has this id", "doc"),
         Rule(1160001, employment_is_outside_data_range, "its employment is outside the app's data range"),
-        Rule(1160001, operator_is_unknown, "`operator_id` is missing, empty or names no employment", "doc"),
+        Rule(1160001, operator_is_missing, "`operator_id`, which is required, is missing or empty", "doc"),
+        Rule(1160001, operator_is_unknown, "`operator_id` names no employment"),
         Rule(1160001, operator_is_not_employed, "the operator has left, or has not begun yet"),
         Rule(1160001, GatewayReason.MALFORMED, "a parameter does not have the documented shape", "doc"),
         Rule(

@@ -6,6 +6,7 @@ from corehr.engines.entity import EntityStatus
 from corehr.engines.rulebook import with_name
 from corehr.hr.job_changes.rules.case import Case
 from corehr.hr.organization import locations
+from corehr.kernel.clock import FOREVER
 
 # -- references of the targets -----------------------------------------------------------------------------------
 
@@ -19,9 +20,8 @@ def reference_is_not_active(field: str, label: str) -> Callable[[Case], bool]:
     return with_name(lambda c: c.status_of(field) in refused_statuses, f"{label}_is_not_in_force")
 
 
-def reference_is_missing_or_inactive(field: str, label: str) -> Callable[[Case], bool]:
-    refused_statuses = (EntityStatus.MISSING, EntityStatus.INACTIVE)
-    return with_name(lambda c: c.status_of(field) in refused_statuses, f"{label}_is_unknown_or_disabled")
+def reference_is_inactive(field: str, label: str) -> Callable[[Case], bool]:
+    return with_name(lambda c: c.status_of(field) is EntityStatus.INACTIVE, f"{label}_is_disabled")
 
 
 def reference_is_invalid_field(
@@ -72,15 +72,20 @@ def manager_is_not_onboarded(line: str) -> Callable[[Case], bool]:
     return with_name(violation, f"{line.removesuffix('_id')}_is_not_onboarded")
 
 
-def manager_is_missing_or_left(line: str) -> Callable[[Case], bool]:
+def manager_has_left(line: str) -> Callable[[Case], bool]:
+    def violation(c: Case) -> bool:
+        manager = c.managers.get(c.new_values.get(line) or "")
+        return manager is not None and (manager.end_date or FOREVER) < c.request.effective_date
+
+    return with_name(violation, f"{line.removesuffix('_id')}_has_left")
+
+
+def manager_is_unknown(line: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
         id = c.new_values.get(line)
-        if not id:
-            return False
-        manager = c.managers.get(id)
-        return manager is None or (manager.end_date is not None and manager.end_date < c.request.effective_date)
+        return bool(id) and id not in c.managers
 
-    return with_name(violation, f"{line.removesuffix('_id')}_is_unknown_or_has_left")
+    return with_name(violation, f"{line.removesuffix('_id')}_is_unknown")
 
 
 def reporting_line_is_circular(line: str) -> Callable[[Case], bool]:
