@@ -230,45 +230,45 @@ class Model:
 
     def create_error_code(self, request: Request) -> int:
         """Return the code of the first rule, in the order of the rulebook, that refuses a job change, or 0."""
-        person, day = request.person, request.day
+        return self.day_error_code(request.person, request.day) or self.values_error_code(request)
+
+    def day_error_code(self, person: Person, day: str) -> int:
+        """Return the code of the rule by which nothing of this person may change on that day, or 0."""
         if self.offboardings_of(person, *PENDING):
             return 1160201
         if self.changes_of(person, "Approving") or any(c.day > day for c in self.changes_of(person, *ACTIVE)):
             return 1160202
         if day < person.first_day:
             return 1160501
-        end_date = self.end_date(person)
-        if end_date and day > end_date:
+        if day > (self.end_date(person) or day):
             return 1160502 if self.offboardings_of(person, "Offboarded") else 1164003
-        if any(entry.day > day for entry in person.entries[JOB_DATA]):
-            return 1162002
-        gives_end = bool(request.targets.get("probation_end_date"))
-        if request.probation_exist is not None and request.probation_exist != gives_end:
+        return 1162002 if any(entry.day > day for entry in person.entries[JOB_DATA]) else 0
+
+    def values_error_code(self, request: Request) -> int:
+        """Return the code of the rule that refuses what is given, or 0."""
+        person, day, flag = request.person, request.day, request.probation_exist
+        if flag is not None and flag != bool(request.targets.get("probation_end_date")):
             return 99992402
-        if not request.targets and request.probation_exist is None:
+        if not request.targets and flag is None:
             return 1160600
         current = self.agreed(person, day)
         if any(not is_same(name, value, current.get(name)) for name, value in request.originals.items()):
             return 1160700
-        targets = self.with_dependants(current, request.targets, request.probation_exist)
-        changed = {name for name, value in targets.items() if not is_same(name, value, current.get(name))}
-        if changed <= {"probation_end_date"}:
+        targets = self.with_dependants(current, request.targets, flag)
+        changed = {name: value for name, value in targets.items() if not is_same(name, value, current.get(name))}
+        ends_probation = flag is False and current.get("probation_end_date")
+        if not ends_probation and changed.keys() <= {"probation_end_date"}:
             return 1160601
-        if "probation_end_date" in changed and (targets["probation_end_date"] or day) < day:
+        if (changed.get("probation_end_date") or day) < day:
             return 1165002
-        if "employee_number" in changed and any(
-            targets["employee_number"] in self.numbers_of(other)
-            for other in self.people.values()
-            if other is not person
-        ):
-            return 99992402
-        return self.misfit(current, targets) or (
-            0 if self.has_place(person, day, current, current | targets) else 1163012
-        )
-
-    def has_place(self, person: Person, day: str, current: Body, after: Body) -> bool:
-        """Return whether each plan that would count this person from a day on has a place left."""
         others = [other for other in self.people.values() if other is not person]
+        if any(changed.get("employee_number") in self.numbers_of(other) for other in others):
+            return 99992402
+        has_place = self.has_place(others, day, current, current | targets)
+        return self.misfit(current, targets) or (0 if has_place else 1163012)
+
+    def has_place(self, others: Sequence[Person], day: str, current: Body, after: Body) -> bool:
+        """Return whether each plan that would count one more person from a day on has a place left beside others."""
         return all(
             sum(self.holds_place(plan, other, day) for other in others) < plan.places
             for plan in self.plans

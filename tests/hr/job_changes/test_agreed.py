@@ -171,6 +171,18 @@ def test_who_is_agreed_to_join_holds_the_place_from_now_on(world):
     move(world, second["id"], "other", 5).assert_ok()
 
 
+def test_who_is_agreed_to_join_and_to_leave_again_holds_the_place_in_between(world):
+    """Also before either change has taken effect, when the employee is still elsewhere."""
+    passing, joiner = world.hire(2)
+    occupied = len(world.in_transaction(lambda tx: people_in(tx, world.named["departments"]["other"]["id"], world)))
+    plan_of(world, "other", occupied + 1)
+    move(world, passing["id"], "other", 10).assert_ok()
+    move(world, passing["id"], "active", 20).assert_ok()
+    for days in (5, 10, 19):
+        assert move(world, joiner["id"], "other", days).code == 1163012
+    move(world, joiner["id"], "other", 20).assert_ok()
+
+
 def test_a_new_job_inside_a_department_counts_against_its_plan(world, person, home):
     from corehr.hr.workforce_plans import records as workforce_plans
 
