@@ -132,7 +132,9 @@ _SELECT_DUE = statement(
 _assignment = job_datas.assignment
 _waiting_into = sa.select(job_change.c.employment_id).where(_is_pending, *matches(job_change, "target_department_id"))
 _waiting_within = sa.select(_assignment.c.employment_id).where(
-    *matches(_assignment, "department_id"), _assignment.c.valid_from <= bind("day"), _assignment.c.valid_to > bind("day")
+    *matches(_assignment, "department_id"),
+    _assignment.c.valid_from <= bind("day"),
+    _assignment.c.valid_to > bind("day"),
 )
 _SELECT_WAITING_AROUND = statement(
     sa.select(
@@ -151,6 +153,8 @@ _SELECT_WAITING_AROUND = statement(
     .order_by(job_change.c.effective_date, job_change.c.id)
 )
 _UPDATE_STATUS = update_columns(job_change, "status", "process_id", "updated_at")
+_UPDATE_TARGETS = update_columns(job_change, "targets")
+_UPDATE_ZONE = update_columns(job_change, "zone")
 _UPDATE_REVOKED = update_columns(job_change, "status", "updated_at", "revoked_by", "revoked_at")
 
 
@@ -258,6 +262,20 @@ def set_status(tx: Tx, job_change: JobChange, status: Status) -> JobChange:
         _release_targets(tx, job_change)
     _emit_status_changed(tx, job_change, original_status)
     return job_change
+
+
+def set_targets(tx: Tx, job_change: JobChange, targets: Mapping[str, Any]) -> JobChange:
+    """Add to the targets what follows from them by now; targets that the change has already keep their values."""
+    if targets.keys() == job_change.targets.keys():
+        return job_change
+    tx.execute(_UPDATE_TARGETS, id=job_change.id, targets=dict(targets))
+    return replace(job_change, targets=dict(targets))
+
+
+def set_zone(tx: Tx, job_change: JobChange, zone: str) -> JobChange:
+    """Set the time zone in which the effective date begins."""
+    tx.execute(_UPDATE_ZONE, id=job_change.id, zone=zone)
+    return replace(job_change, zone=zone)
 
 
 def complete(tx: Tx, job_change: JobChange, job_data_id: str) -> None:
