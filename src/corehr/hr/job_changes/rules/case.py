@@ -28,12 +28,14 @@ from corehr.hr.job_management.positions import POSITION
 from corehr.hr.leave.work_calendars import WORK_CALENDAR
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.row import Offboarding
+from corehr.hr.organization import locations
 from corehr.hr.organization.companies import COMPANY
 from corehr.hr.organization.departments import DEPARTMENT
 from corehr.hr.organization.locations import LOCATION
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.hr.workforce_plans import records as workforce_plans
+from corehr.kernel.clock import previous_day
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.ids import is_digits
 
@@ -70,8 +72,8 @@ class Case:
     employment_or_none: employments.Employment | None
     data_range: DataRange
     managers_above: Mapping[str, frozenset[str]]
-    waits: bool = False
-    """Whether the change is itself among the waiting ones, and is judged again because its day has come."""
+    waiting_id: str | None = None
+    """The id of the change, if it is among the waiting ones already and is judged again."""
 
     @property
     def employment(self) -> employments.Employment:
@@ -122,8 +124,11 @@ class Case:
     @cached_property
     def agreed(self) -> AgreedTimelines:
         """The timelines, with every agreed change that takes effect before this one."""
-        waiting = () if self.waits else records.list_agreed_of(self.tx, self.job_changes)
-        return apply_agreed(self.employment, self.timelines, self.contract_ids, waiting)
+        agreed = records.list_agreed_of(self.tx, self.job_changes)
+        if self.waiting_id:
+            order = (self.request.effective_date, self.waiting_id)
+            agreed = [c for c in agreed if (c.effective_date, c.id) < order]
+        return apply_agreed(self.employment, self.timelines, self.contract_ids, agreed)
 
     @cached_property
     def job_data(self) -> Timeline:
@@ -143,6 +148,19 @@ class Case:
             version = version_as_of(timeline, day)
             merged.update(version.body if version else {})
         return merged
+
+    @cached_property
+    def zone(self) -> str:
+        """The time zone in which the effective date begins: that of the work location on the day before, as agreed.
+
+        So changes of one day, which may move the employee, all begin in one time zone and take effect in their order.
+        """
+        day = self.request.effective_date
+        recorded = self.timeline_of(job_datas.KIND, self.employment.job_data_id)
+        version = version_as_of(self.job_data, previous_day(day)) or version_as_of(recorded, day)
+        location = version.body.get("work_location_id") if version else None
+        [zone] = locations.time_zones_as_of(self.tx, [(location, day)])
+        return zone
 
     @cached_property
     def targets(self) -> Mapping[str, Any]:

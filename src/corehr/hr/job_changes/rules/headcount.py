@@ -36,13 +36,19 @@ def _count_occupied(c: Case, plan: Row) -> int:
 
 
 def _holds_place(plan: Row, values: Mapping[str, Any], waiting: Sequence[Row], day: IsoDate) -> bool:
-    """Return whether someone with these values and waiting changes keeps or reserves a place of the plan."""
+    """Return whether someone with these values is in the plan on a day as agreed, or would be by a waiting change.
+
+    Each waiting change reserves the place that it leads to, also when a later one leads away again.
+    """
     agreed, requested = dict(values), dict(values)
+    is_reserved = False
     for row in waiting:
         requested.update(row["targets"])
         if row["status"] in records.READY_STATUSES and row["effective_date"] <= day:
             agreed.update(row["targets"])
-    return workforce_plans.counts(plan, agreed) or workforce_plans.counts(plan, requested)
+        elif workforce_plans.counts(plan, requested):
+            is_reserved = True
+    return is_reserved or workforce_plans.counts(plan, agreed)
 
 
 def _assigned_as_of(c: Case, ids: Sequence[str], day: IsoDate) -> Mapping[str, Mapping[str, Any]]:
