@@ -42,12 +42,29 @@ class Connection(Protocol):
 class Tx:
     """A transaction of one tenant: its connection, one fixed world time, new ids and the events emitted so far."""
 
-    __slots__ = ("_after_events", "_connection", "_events", "_ids", "kept", "now", "recorded_at", "tenant", "timelines")
+    __slots__ = (
+        "_after_events",
+        "_clock",
+        "_connection",
+        "_events",
+        "_ids",
+        "kept",
+        "now",
+        "recorded_at",
+        "tenant",
+        "timelines",
+    )
 
     def __init__(
-        self, connection: Connection, tenant: str, now: datetime, ids: Ids, after_events: Sequence[Statement] = ()
+        self,
+        connection: Connection,
+        tenant: str,
+        now: datetime,
+        ids: Ids,
+        after_events: Sequence[Statement] = (),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self._connection = connection
+        self._connection, self._clock = connection, clock
         self._after_events = after_events
         self._ids = ids
         self._events: list[Event] = []
@@ -89,6 +106,16 @@ class Tx:
         """
         keys = sorted({_lock_key(self.tenant, name) for name in names})
         return bool(keys) and self._connection.lock(keys, shared=shared)
+
+    def take_instant(self) -> None:
+        """Take the present instant as that of the command, which has waited for the lock of what it changes.
+
+        What it records is then later than what the commands before it have recorded. A command that runs as of a given
+        instant keeps it, and so does every command on SQLite, where commands do not wait for each other's locks.
+        """
+        if self._clock is not None:
+            self.now = self._clock()
+            self.recorded_at = to_timestamp(self.now)
 
     def new_id(self) -> str:
         return str(self._ids.next())

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Awaitable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -104,7 +105,8 @@ class PostgresStore:
         connection = self._connection()
         connection.raw.execute("BEGIN")
         try:
-            tx = Tx(connection, tenant, at or self.clock.now(tenant), ids, self._after_events)
+            clock = None if at else partial(self.clock.now, tenant)
+            tx = Tx(connection, tenant, at or self.clock.now(tenant), ids, self._after_events, clock)
             result = work(tx)
             tx.flush_events()
         except BaseException:

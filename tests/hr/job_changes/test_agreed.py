@@ -186,6 +186,54 @@ def test_an_agreed_move_into_another_time_zone_decides_where_the_next_day_begins
     assert record["zone"] == "Pacific/Auckland"
 
 
+# -- what belongs together -------------------------------------------------------------------------------------------
+
+
+def test_a_subtype_of_another_type_is_refused_also_when_it_is_the_present_one(world, person):
+    """The subtype is given and not different, but the type beside it is another."""
+    current, other = world.job_data(person["id"], world.today()), world.named["employee_types"]["other"]
+    info = {"target_workforce_type": other["id"], "target_employee_subtype": current["employee_subtype_id"]}
+    before = world.fingerprint()
+    assert world.create_job_change(person["id"], info).code == 1160308
+    assert world.fingerprint() == before
+    info["target_employee_subtype"] = other["subtype_ids"][0]
+    world.create_job_change(person["id"], info).assert_ok()
+
+
+def test_a_pathway_that_the_new_level_does_not_list_is_refused_also_when_it_is_the_present_one(world, person):
+    current = world.job_data(person["id"], world.today())
+    info = {
+        "target_job_level": world.named["job_levels"]["other"]["id"],
+        "target_job_family": world.named["job_families"]["other"]["id"],
+        "target_pathway": current["pathway_id"],
+    }
+    assert world.create_job_change(person["id"], info).code == 99992402
+    followed = world.create_job_change(person["id"], info | {"target_pathway": ""})
+    assert followed.data["transfer_info"]["target_pathway"] != current["pathway_id"]
+
+
+def test_a_change_that_names_neither_type_nor_subtype_leaves_them(world, person):
+    """A waiting change of the subtype will be cancelled, since the change of the type before it was revoked."""
+    other, subtype = world.named["employee_types"]["other"], world.job_data(person["id"], world.today())
+    to_type = world.create_job_change(
+        person["id"], {"target_workforce_type": other["id"]}, effective_date=in_days(world, 1)
+    )
+    world.create_job_change(
+        person["id"], {"target_employee_subtype": other["subtype_ids"][1]}, effective_date=in_days(world, 3)
+    ).assert_ok()
+    revoke(world, to_type)
+    moved = move(world, person["id"], "other", 4)
+    assert "target_employee_subtype" not in moved.data["transfer_info"]
+    world.advance(days=5)
+    assert world.job_data(person["id"], world.today())["employee_subtype_id"] == subtype["employee_subtype_id"]
+
+
+def test_a_probation_is_not_ended_alone(world):
+    person = world.employment("on_probation")["id"]
+    assert world.create_job_change(person, {"probation_exist": False}).code == 1160601
+    move(world, person, "other", 0, probation_exist=False).assert_ok()
+
+
 # -- headcount ------------------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,8 @@
 """Concurrent commands: one succeeds, the others get a documented error, and nothing happens twice."""
 
+from corehr.engines.versions import version
+from corehr.kernel.event_log import event
+from corehr.kernel.statements import select_by
 from tests.world import APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH
 
 
@@ -171,6 +174,33 @@ def test_a_transfer_key_belongs_to_its_job_change_for_good(world):
     repeated = world.create_job_change(employment_id, info, transfer_key="k").data
     assert (repeated["job_change_id"], repeated["status"]) == (first["job_change_id"], 4)
     assert count(world, "job_change", employment_id=employment_id, transfer_key="k") == 1
+
+
+def test_a_transfer_key_is_not_given_to_a_change_of_another_employee(world):
+    info = {"target_department": world.named["departments"]["other"]["id"]}
+    world.create_job_change(world.employment("active")["id"], info, transfer_key="k").assert_ok()
+    before = world.fingerprint()
+    refused = world.create_job_change(world.employment("active_2")["id"], info, transfer_key="k")
+    assert refused.json["error"]["field_violations"][0]["field"] == "transfer_key"
+    assert world.fingerprint() == before
+    world.create_job_change(world.employment("active_2")["id"], info, transfer_key="k2").assert_ok()
+
+
+def test_what_waits_for_a_lock_is_recorded_when_it_has_it(world):
+    """Simultaneous changes of one employee are recorded in the order in which they are made."""
+    employment = world.employment("active")
+    bodies = [
+        world.job_change_body(employment["id"], {"target_weekly_working_hours": str(hours)}) for hours in range(10, 34)
+    ]
+    responses = world.concurrently([("POST", CREATE_JOB_CHANGE_PATH, body, COREHR_ID_TYPES) for body in bodies])
+    assert {response.code for response in responses} == {0}
+    by_job = {"entity_id": employment["job_data_id"]}
+    rows = world.in_transaction(lambda tx: tx.fetch_all(select_by(version, *by_job), **by_job))
+    assert all(row["recorded_at"] <= row["superseded_at"] for row in rows if row["superseded_at"])
+    created = {"type": "corehr.job_change.updated_v1"}
+    events = world.in_transaction(lambda tx: tx.fetch_all(select_by(event, *created), **created))
+    times = [row["recorded_at"] for row in sorted(events, key=lambda row: row["seq"])]
+    assert times == sorted(times)
 
 
 def test_a_transfer_key_is_of_one_app(world, monkeypatch):

@@ -1,5 +1,6 @@
 """Commands on job changes. Each public function runs in the transaction of one command."""
 
+from dataclasses import replace
 from typing import Any
 
 from corehr.apps.scopes import DataRange
@@ -30,11 +31,12 @@ def create(tx: Tx, request: CreateJobChange, data_range: DataRange) -> JobChange
 
     A repeated request, with the transfer key of a job change of the same app, returns that job change as it is now.
     """
+    key_holder = None
     if request.app_id and request.transfer_key:
-        existing = records.lock_and_find_by_key(tx, request.app_id, request.transfer_key)
-        if existing is not None:
-            return existing
-    case = _lock_and_load(tx, request, data_range)
+        key_holder = records.lock_and_find_by_key(tx, request.app_id, request.transfer_key)
+        if key_holder is not None and key_holder.employment_id == request.employment_id:
+            return key_holder
+    case = replace(_lock_and_load(tx, request, data_range), key_holder=key_holder)
     CREATE.check(case)
     job_change = _new_job_change(case)
     records.insert(tx, job_change)

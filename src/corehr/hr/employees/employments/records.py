@@ -174,9 +174,11 @@ def get_existing(tx: Tx, id: str) -> Employment:
 def lock(tx: Tx, id: str) -> Employment | None:
     """Lock the employment until the command ends and return it, or None.
 
-    Every command about an employment begins with this lock; timelines that were read before it are read again.
+    Every command about an employment begins with this lock. Timelines that were read before it are read again, and the
+    command happens now, not when it began to wait.
     """
     row = tx.fetch_one(_SELECT_FOR_UPDATE, id=id)
+    tx.take_instant()
     versions.forget_timelines(tx)
     return Employment(**row) if row else None
 

@@ -18,6 +18,7 @@ from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records, transfer_types
 from corehr.hr.job_changes.agreed import AgreedTimelines, apply_agreed
+from corehr.hr.job_changes.row import JobChange
 from corehr.hr.job_changes.rules.dependants import find_dependants
 from corehr.hr.job_changes.rules.request import CreateJobChange
 from corehr.hr.job_management.job_families import JOB_FAMILY
@@ -72,6 +73,8 @@ class Case:
     employment_or_none: employments.Employment | None
     data_range: DataRange
     managers_above: Mapping[str, frozenset[str]]
+    key_holder: JobChange | None = None
+    """The job change, of another employee, that the app gave this transfer key to."""
     waiting_id: str | None = None
     """The id of the change, if it is among the waiting ones already and is judged again."""
 
