@@ -182,7 +182,8 @@ class Model:
         """Return when the last agreed probation begins: on its given start, or with the change that brought it."""
         more = [Entry(c.id, c.day, part_of(c.targets, PROBATION)) for c in self.changes_of(person, *READY)]
         entries = [*person.entries[PROBATION], *(e for e in more if e.patch)]
-        start = end = None
+        start: str | None = None
+        end: str | None = None
         days = sorted(entry.day for entry in entries)
         for day in each_day(days[0], days[-1]) if days else ():
             values = replay(entries, day)
@@ -191,7 +192,7 @@ class Model:
                 start = None
             elif start is None:
                 start = values.get("probation_start_date") or day
-            elif end != end_before and end_before < day:
+            elif end_before and end_before < day and end != end_before:
                 start = day
         return start
 
@@ -264,7 +265,8 @@ class Model:
         others = [other for other in self.people.values() if other is not person]
         if any(changed.get("employee_number") in self.numbers_of(other) for other in others):
             return 99992402
-        has_place = self.has_place(others, day, current, current | targets)
+        taken_from = max(day, self.today(self.zone_of_day(person, day)))
+        has_place = self.has_place(others, taken_from, current, current | targets)
         return self.misfit(current, targets) or (0 if has_place else 1163012)
 
     def has_place(self, others: Sequence[Person], day: str, current: Body, after: Body) -> bool:
@@ -276,13 +278,14 @@ class Model:
         )
 
     def holds_place(self, plan: Plan, person: Person, day: str) -> bool:
-        """Return whether a person is in the plan on that day, or has requested to be in it from then on or later."""
+        """Return whether a person is in the plan on that day as agreed, or one of the waiting changes leads into it."""
         if (self.end_date(person) or day) < day:
             return False
         requested = self.changes_of(person, *PENDING)
-        days = {c.day for c in requested if c.day >= day or c.status == "Approving"}
         return plan.counts(self.agreed(person, day)) or any(
-            plan.counts(self.values(person, max(d, day), requested)) for d in days
+            plan.counts(self.values(person, max(c.day, day), requested[: n + 1]))
+            for n, c in enumerate(requested)
+            if c.day > day or c.status == "Approving"
         )
 
     def record(self, request: Request, id: str, process_id: str, tasks: int) -> JobChange:

@@ -97,6 +97,9 @@ TARGETS = (
 
 JOB_TARGETS = [target for target in TARGETS if target[0] in ("job_id", "job_family_id", "job_level_id")]
 
+NARROW_JOB = [("job_family_id", "active"), ("job_level_id", "active")]
+"""A family and a level with one pathway, so that not every level and family fits."""
+
 Chosen = list[tuple[str, Any]]
 DayChoice = tuple[bool, int]
 """Whether to count the days from the last job change of the person, or from today; and how many days."""
@@ -149,6 +152,8 @@ class OperationsAgainstModel(RuleBasedStateMachine):
             self.model.offboardings.append(self.read_offboarding(id, people[employment_id]))
         self.model.pre_hires = {named["pre_hires"][n]["id"]: n for n in PRE_HIRE_NAMES}
         self.keys: dict[str, tuple[JobChange, Body]] = {}
+        for which in (0, 1):
+            self.create(which, (True, -7), NARROW_JOB)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -194,6 +199,12 @@ class OperationsAgainstModel(RuleBasedStateMachine):
     )
     def change_job(self, which: int, day: DayChoice, chosen: Chosen) -> None:
         self.create(which, day, chosen)
+
+    @rule(which=st.integers(0, 1), days=st.sampled_from([1, 2, 5]), key=KEYS)
+    def widen_job(self, which: int, days: int, key: str) -> None:
+        """Change the family, and later the level to one that fits the new family only."""
+        self.create(which, (True, days), [("job_family_id", "other")], key=key)
+        self.create(which, (True, days), [("job_level_id", "other"), ("weekly_working_hours", "30")])
 
     @rule(
         which=st.sampled_from([0, 2, 3, 5]),
@@ -286,7 +297,20 @@ class OperationsAgainstModel(RuleBasedStateMachine):
     def revoke_job_change(self, which: int, only_active: bool) -> None:
         active = [c for c in self.model.job_changes if c.status in ACTIVE]
         found = active if only_active and active else self.model.job_changes
-        job_change = found[which % len(found)]
+        self.revoke(found[which % len(found)])
+
+    @precondition(lambda self: self.built_upon())
+    @rule(which=st.integers(0, 20))
+    def revoke_what_others_are_built_upon(self, which: int) -> None:
+        found = self.built_upon()
+        self.revoke(found[which % len(found)])
+
+    def built_upon(self) -> list[JobChange]:
+        """Return the waiting changes of people for whom a later one waits."""
+        waiting = [self.model.changes_of(person, *PENDING) for person in self.model.people.values()]
+        return [job_change for changes in waiting for job_change in changes[:-1]]
+
+    def revoke(self, job_change: JobChange) -> None:
         assert self.world.revoke(job_change.id).data["result"] is (job_change.status in ACTIVE)
         if job_change.status in ACTIVE:
             self.model.revoke_job_change(job_change)
@@ -368,20 +392,19 @@ class OperationsAgainstModel(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         model = self.model
-        found = self.world.in_transaction(
+        found: Any = self.world.in_transaction(
             lambda tx: (
                 {row["id"]: row["status"] for row in tx.fetch_all(_SELECT_JOB_CHANGES)},
                 {row["id"]: (row["status"], row["offboarding_date"]) for row in tx.fetch_all(_SELECT_OFFBOARDINGS)},
                 {row["id"]: row["end_date"] for row in tx.fetch_all(_SELECT_EMPLOYMENTS)},
             )
         )
-        expected = (
+        expected: Any = (
             {c.id: c.status for c in model.job_changes},
             {o.id: (o.status, o.last_day) for o in model.offboardings},
             {person.id: model.end_date(person) for person in model.people.values()},
         )
-        for rows, modelled in zip(found, expected, strict=True):
-            assert {id: rows[id] for id in modelled} == modelled
+        assert [{id: found[n][id] for id in modelled} for n, modelled in enumerate(expected)] == list(expected)
 
     # -- the end -----------------------------------------------------------------------------------------------
 
@@ -496,7 +519,8 @@ class OperationsAgainstModel(RuleBasedStateMachine):
 
     def processes(self) -> list[JobChange | Offboarding]:
         """Return what waits for its approvers."""
-        return [s for s in (*self.model.job_changes, *self.model.offboardings) if s.status == "Approving"]
+        subjects: list[JobChange | Offboarding] = [*self.model.job_changes, *self.model.offboardings]
+        return [subject for subject in subjects if subject.status == "Approving"]
 
     def tasks(self, process_id: str) -> Any:
         return self.world.sandbox("GET", f"records/processes/{process_id}")["tasks"]

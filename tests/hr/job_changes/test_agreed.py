@@ -278,6 +278,18 @@ def test_who_is_agreed_to_join_and_to_leave_again_holds_the_place_in_between(wor
     move(world, joiner["id"], "other", 20).assert_ok()
 
 
+def test_a_change_of_the_past_needs_a_place_today(world):
+    """Who has joined since its effective date holds a place; who has left since then does not."""
+    first, second = world.hire(2)
+    occupied = len(world.in_transaction(lambda tx: people_in(tx, world.named["departments"]["other"]["id"], world)))
+    plan_of(world, "other", occupied + 1)
+    move(world, first["id"], "other", 0).assert_ok()
+    assert move(world, second["id"], "other", -5).code == 1163012
+    world.advance(days=5)
+    move(world, first["id"], "active", 0).assert_ok()
+    move(world, second["id"], "other", -2).assert_ok()
+
+
 def test_a_new_job_inside_a_department_counts_against_its_plan(world, person, home):
     from corehr.hr.workforce_plans import records as workforce_plans
 

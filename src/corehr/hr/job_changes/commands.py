@@ -74,7 +74,7 @@ def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> None:
     REVOKE.check(case)
     _withdraw(tx, case.job_change, operator_id)
     _retract(tx, case.job_change, case.job_change.employment_id)
-    _settle_waiting(tx, case.employment)
+    _find_zones_again(tx, case.employment)
 
 
 def _managers_above_without(tx: Tx, job_change: JobChange, employment: employments.Employment) -> frozenset[str]:
@@ -167,10 +167,10 @@ def _apply_if_it_still_fits(tx: Tx, job_change: JobChange, employment: employmen
         _apply_if_due(tx, records.set_targets(tx, job_change, case.targets), employment)
     else:
         _withdraw(tx, job_change, None)
-        _settle_waiting(tx, employment)
+        _find_zones_again(tx, employment)
 
 
-def _settle_waiting(tx: Tx, employment: employments.Employment) -> None:
+def _find_zones_again(tx: Tx, employment: employments.Employment) -> None:
     """Let the days of waiting changes begin where the employee works now that a change is revoked, and apply the due.
 
     The revoked change may have moved the employee into another time zone.

@@ -36,7 +36,7 @@ from corehr.hr.organization.locations import LOCATION
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.hr.workforce_plans import records as workforce_plans
-from corehr.kernel.clock import previous_day
+from corehr.kernel.clock import IsoDate, local_date, previous_day
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.ids import is_digits
 
@@ -193,7 +193,12 @@ class Case:
         department = self.values_after.get("department_id")
         if not department or self.new_values.keys().isdisjoint(job_datas.HEADCOUNT_FIELDS):
             return ()
-        return workforce_plans.lock_in_force(self.tx, department, self.request.effective_date)
+        return workforce_plans.lock_in_force(self.tx, department, self.headcount_day)
+
+    @property
+    def headcount_day(self) -> IsoDate:
+        """The day from which on the change takes a place: its effective date, or today if that is past."""
+        return max(self.request.effective_date, local_date(self.tx.now, self.zone))
 
     @cached_property
     def cost_center_shares(self) -> Sequence[Mapping[str, Any]]:

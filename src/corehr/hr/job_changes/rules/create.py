@@ -402,7 +402,11 @@ CREATE: Rulebook[Case] = Rulebook(
         Rule(1163005, job_does_not_allow("job_level_id", "level"), "the job lists levels without this one"),
         Rule(1163010, family_and_level_have_no_common_pathway, "both name pathways and share none"),
         Rule(INVALID_FIELD, level_is_not_of_the_pathway, "the level lists pathways without the given one"),
-        Rule(1163012, headcount_is_exhausted, "a workforce plan that would count one more employee has no place left"),
+        Rule(
+            1163012,
+            headcount_is_exhausted,
+            "a workforce plan that would count one more employee has no place left on that day, or today if it is past",
+        ),
         Rule(1160500, flow_cannot_be_started, "the flow is unknown or disabled"),
         Rule(1160500, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],
