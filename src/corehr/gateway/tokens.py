@@ -72,8 +72,8 @@ class TokenIssuer:
 
     async def authenticate(self, authorization: str) -> App:
         """Return the enabled app that an Authorization header authenticates; raise PlatformError when there is none."""
-        scheme, _, token = authorization.partition(" ")
-        if scheme != "Bearer" or not token:
+        token = bearer_token(authorization)
+        if not token:
             raise PlatformError(MISSING_TOKEN, "token_is_missing")
         if token.startswith(("eyJ", "u-")):
             raise PlatformError(INVALID_USER_TOKEN, "token_is_a_users")
@@ -106,6 +106,16 @@ class TokenIssuer:
             self._verified.clear()
         self._verified[token] = (app.app_id, expiry)
         return app
+
+
+def bearer_token(authorization: str) -> str:
+    """Return the token of an Authorization value as RFC 9110 reads it, or "" when its scheme is not Bearer.
+
+    White space around the value is not part of it, the scheme's case does not matter, and more than one space may
+    follow it.
+    """
+    scheme, _, token = authorization.strip(" \t").partition(" ")
+    return token.lstrip(" ") if scheme.lower() == "bearer" else ""
 
 
 def _sign(app: App, body: bytes) -> bytes:
