@@ -49,6 +49,7 @@ class Sandbox:
             route("/sandbox/events", {"GET": partial(events.list_events, installation)}),
             route("/sandbox/events/{id}/redeliver", {"POST": partial(subscribers.redeliver, installation)}),
             route("/sandbox/apps", {"POST": partial(apps.create_app, installation)}),
+            route("/sandbox/apps/{app_id}/tokens/revoke", {"POST": partial(apps.revoke_tokens, installation)}),
             route("/sandbox/apps/{app_id}/webhook", webhook),
             route("/sandbox/apps/{app_id}/replay", {"POST": partial(subscribers.replay, installation)}),
             route("/sandbox/world", {"GET": partial(world.get_world, installation)}),
