@@ -67,7 +67,11 @@ class Installation:
         )
         self.tokens = tokens = TokenIssuer(self.apps)
         self.token_endpoints = TokenEndpoints(
-            self.apps, tokens, is_valid_ticket=is_valid_ticket, resend_ticket=self.ticket_pusher.schedule_push
+            self.apps,
+            tokens,
+            is_valid_ticket=is_valid_ticket,
+            resend_ticket=self.ticket_pusher.schedule_push,
+            hook=hook,
         )
         self.gateway = Gateway(
             spec,
