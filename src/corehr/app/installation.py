@@ -65,9 +65,13 @@ class Installation:
             self._subscriber,
             lambda subscriber, body: self.webhooks.post(subscriber.url, body, subscriber.encrypt_key),
         )
-        tokens = TokenIssuer(self.apps)
+        self.tokens = tokens = TokenIssuer(self.apps)
         self.token_endpoints = TokenEndpoints(
-            self.apps, tokens, is_valid_ticket=is_valid_ticket, resend_ticket=self.ticket_pusher.schedule_push
+            self.apps,
+            tokens,
+            is_valid_ticket=is_valid_ticket,
+            resend_ticket=self.ticket_pusher.schedule_push,
+            hook=hook,
         )
         self.gateway = Gateway(
             spec,

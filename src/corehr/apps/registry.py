@@ -39,6 +39,7 @@ app_table = tenant_table(
     text_column("pre_hires"),
     integer_column("enabled"),
     text_column("created_at"),
+    text_column("tokens_revoked_at", optional=True),
 )
 
 _with_tenant_keys = sa.select(app_table, tenant.c.server_key, tenant.c.tenant_key).join(
@@ -49,6 +50,7 @@ _SELECT_ALL = statement(_with_tenant_keys.where(in_tenant(app_table)).order_by(a
 # the only query without a tenant: a request names its app before its tenant is known
 _SELECT_OF_ALL_TENANTS = statement(_with_tenant_keys)
 _UPDATE_SECRET = update_columns(app_table, "secret_hash", by=("app_id",))
+_UPDATE_TOKENS_REVOKED_AT = update_columns(app_table, "tokens_revoked_at", by=("app_id",))
 _UPDATE_ENABLED = update_columns(app_table, "enabled", by=("app_id",))
 
 
@@ -57,7 +59,7 @@ class App:
     """An app of one tenant. `app_id` is unique in the installation: `cli_` and 16 hexadecimal digits.
 
     `scopes` are the names of its scopes, or ALL_SCOPES; `created_at` is a timestamp of real time; `tenant_key` is the
-    platform's id of the tenant.
+    platform's id of the tenant. Tokens issued before `tokens_revoked_at`, a timestamp of real time, are not valid.
     """
 
     tenant: str
@@ -70,6 +72,7 @@ class App:
     pre_hires: PreHireAccess
     enabled: bool
     created_at: str
+    tokens_revoked_at: str | None = field(default=None, kw_only=True)
     secret_hash: str = field(repr=False)
     server_key: str = field(repr=False)
 
@@ -120,6 +123,7 @@ def create_app(
         pre_hires=pre_hires,
         enabled=1,
         created_at=created_at or to_timestamp(real_now()),
+        tokens_revoked_at=None,
     )
     return app_id, app_secret
 
@@ -135,6 +139,14 @@ def rotate_secret(tx: Tx, app_id: str) -> str | None:
     return (
         new_secret if tx.execute(_UPDATE_SECRET, app_id=app_id, secret_hash=_hash_secret(app_id, new_secret)) else None
     )
+
+
+def revoke_tokens(tx: Tx, app_id: str, at: str) -> bool:
+    """Revoke the tokens that were issued to an app before the timestamp `at`, and return whether the app exists.
+
+    Tokens are dated by the second, so the present one must be later than that in which the last token began.
+    """
+    return tx.execute(_UPDATE_TOKENS_REVOKED_AT, app_id=app_id, tokens_revoked_at=at) == 1
 
 
 def set_enabled(tx: Tx, app_id: str, *, enabled: bool) -> bool:
@@ -156,19 +168,20 @@ class AppRegistry:
         age = monotonic() - self._refreshed_at
         # one caller refreshes early; the others wait for a refresh only when the cache is a second old
         if age > _MAX_AGE_SECONDS or (age > _REFRESH_AFTER_SECONDS and not self._running_refreshes):
-            await self._refresh()
+            await self.refresh()
         app = self._apps.get(app_id)
         if app is None:
-            await self._refresh()
+            await self.refresh()
             app = self._apps.get(app_id)
         return app
 
     async def list_enabled_store_apps(self) -> Sequence[App]:
         """Return the enabled store apps of every tenant, read from the database now."""
-        await self._refresh()
+        await self.refresh()
         return [app for app in self._apps.values() if app.type == "store" and app.enabled]
 
-    async def _refresh(self) -> None:
+    async def refresh(self) -> None:
+        """Read all apps again."""
         started_at = monotonic()
         self._running_refreshes += 1
         try:

@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 from starlette.types import Receive, Scope, Send
 
 from corehr.gateway.headers import CONTENT_LENGTH, CONTENT_TYPE, LOG_ID, REQUEST_ID
-from corehr.gateway.responses import NOT_FOUND, Response
+from corehr.gateway.responses import Response
 
 MAX_BODY_BYTES: Final = 10 * 2**20
 _MAX_DRAINED_BYTES = 4 * MAX_BODY_BYTES
@@ -54,16 +54,28 @@ def parse_query(query: bytes) -> list[tuple[str, str]]:
     return found
 
 
-async def send_response(send: Send, response: Response, log_id: str, request_id: str) -> None:
-    """Send the response with its content type, length, log id and request id."""
-    content_type = b"text/plain" if response is NOT_FOUND else b"application/json; charset=utf-8"
+async def send_response(send: Send, response: Response, log_id: str, request_id: str, *, cut: bool = False) -> None:
+    """Send the response with its content type, length, log id and request id; only half of its body if it is `cut`.
+
+    A server closes the connection of an app that returns before its response is complete.
+    """
     headers = [
-        (CONTENT_TYPE, content_type),
+        (CONTENT_TYPE, response.content_type),
         (LOG_ID, log_id.encode()),
         (REQUEST_ID, request_id.encode()),
         (CONTENT_LENGTH, b"%d" % len(response.body)),
         *response.headers,
     ]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if cut:
+        await send({"type": "http.response.body", "body": response.body[: len(response.body) // 2], "more_body": True})
+    else:
+        await send({"type": "http.response.body", "body": response.body})
+
+
+async def send_bare_response(send: Send, response: Response) -> None:
+    """Send the response with its content type and length only, as a proxy does that did not get one from us."""
+    headers = [(CONTENT_TYPE, response.content_type), (CONTENT_LENGTH, b"%d" % len(response.body)), *response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
 
@@ -78,3 +90,18 @@ async def abort_connection(send: Send) -> None:
     with suppress(RuntimeError):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"\0", b"")]})
         raise ConnectionResetError("dropped on purpose")
+
+
+RESET_CONNECTION: Final = "corehr.reset_connection"
+"""The member of a scope with a function that resets the request's connection, where the server can."""
+
+
+async def reset_connection(scope: Scope, receive: Receive, send: Send) -> None:
+    """Reset the connection (TCP RST) without sending a byte of a response; where the server cannot, close it."""
+    reset = scope.get(RESET_CONNECTION)
+    if reset is None:
+        await abort_connection(send)
+        return
+    reset()
+    while (await receive())["type"] != "http.disconnect":
+        """The server has to notice, or it would respond for an app that returns without a response."""

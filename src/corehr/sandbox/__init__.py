@@ -12,7 +12,7 @@ from corehr.sandbox.clock import ClockRoutes
 from corehr.sandbox.faults import Faults
 from corehr.sandbox.hook import SandboxHook
 from corehr.sandbox.requests import RequestLog
-from corehr.sandbox.router import SandboxRouter
+from corehr.sandbox.router import Handler, SandboxRouter
 from corehr.sandbox.snapshots import Snapshots
 from corehr.spec.loader import Spec
 
@@ -36,7 +36,11 @@ class Sandbox:
             "PUT": partial(subscribers.set_subscription, installation),
             "DELETE": partial(subscribers.delete_subscription, installation),
         }
-        faults = {"GET": self.faults.list_faults, "PUT": self.faults.set_faults, "DELETE": self.faults.delete_faults}
+        faults: dict[str, Handler] = {
+            "GET": self.faults.list_faults,
+            "PUT": partial(self.faults.set_faults, installation),
+            "DELETE": self.faults.delete_faults,
+        }
         return [
             route("/sandbox/clock", {"GET": clock.get_clock, "PUT": clock.set_clock}),
             route("/sandbox/clock/advance", {"POST": clock.advance}),
@@ -49,6 +53,7 @@ class Sandbox:
             route("/sandbox/events", {"GET": partial(events.list_events, installation)}),
             route("/sandbox/events/{id}/redeliver", {"POST": partial(subscribers.redeliver, installation)}),
             route("/sandbox/apps", {"POST": partial(apps.create_app, installation)}),
+            route("/sandbox/apps/{app_id}/tokens/revoke", {"POST": partial(apps.revoke_tokens, installation)}),
             route("/sandbox/apps/{app_id}/webhook", webhook),
             route("/sandbox/apps/{app_id}/replay", {"POST": partial(subscribers.replay, installation)}),
             route("/sandbox/world", {"GET": partial(world.get_world, installation)}),

@@ -22,6 +22,7 @@ from corehr.kernel.clock import Clock
 from corehr.reference import openapi
 from corehr.sandbox import Sandbox
 from corehr.server import health, home
+from corehr.server.resets import with_resets
 from corehr.spec import loader
 
 
@@ -52,7 +53,8 @@ def open_application(settings: Settings) -> Application:
     ]
     if sandbox:
         routes += sandbox.routes(installation)
-    return Application(installation, canonical_headers(_build_root_app(installation, hook, routes)))
+    asgi = canonical_headers(_build_root_app(installation, hook, routes))
+    return Application(installation, with_resets(asgi) if sandbox else asgi)
 
 
 def _build_root_app(installation: Installation, hook: RequestHook | None, routes: list[BaseRoute]) -> "RootApp":
