@@ -81,7 +81,7 @@ def test_the_python_sdk_returns_the_errors_of_the_platform(server, python, paths
         set_fault(server, operation="*", code=code)
         response = python()
         assert (response.code, response.raw.status_code) == (code, 429 if code == 99991400 else 400)
-    assert response.get_log_id()
+        assert response.get_log_id()
     assert python().success()
     assert paths().count(TASKS) == 9
 

@@ -88,10 +88,11 @@ class Harness:
             await self.connections.websocket(scope, receive, send)
         else:
             host = dict(scope["headers"])[b"host"].decode()
+            body = asgi_io.RequestBody(scope, receive)
             issued = await self.connections.connect_endpoint.issue_address(
-                await asgi_io.read_body(receive) or b"", host, scope["scheme"]
+                await body.read(1000) or b"", host, scope["scheme"]
             )
-            await asgi_io.send_response(send, Response(200, issued.code, issued.body), "log", "request")
+            await asgi_io.send_response(send, Response(200, issued.code, issued.body), body, "log", "request")
 
     async def send(self, event_id: str, event_type: str = UPDATED, event: Any = None) -> AttemptResult:
         header = {

@@ -214,7 +214,7 @@ def test_a_client_that_disconnects_gets_no_response(api):
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [],
+        "headers": [(b"authorization", f"Bearer {api.token()}".encode())],
     }
     asyncio.run(api.asgi(scope, receive, send))
 

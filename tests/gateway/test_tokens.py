@@ -10,6 +10,7 @@ import pytest
 from corehr.apps import registry
 from corehr.apps.registry import AppRegistry
 from corehr.apps.tickets import HOUR_SECONDS, current_ticket
+from corehr.gateway.asgi_io import RequestBody
 from corehr.gateway.exchange import Exchange
 from corehr.gateway.token_endpoints import (
     RESEND_TICKET_PATH,
@@ -165,7 +166,9 @@ class StoreApp:
         async def receive():
             return {"type": "http.request", "body": raw}
 
-        response = asyncio.run(self.api.token_endpoints.respond(exchange, {"path": path}, receive))
+        response = asyncio.run(
+            self.api.token_endpoints.respond(exchange, {"path": path}, RequestBody({"headers": []}, receive))
+        )
         assert response.status == 200
         decoded = json.loads(response.body)
         assert decoded["code"] == response.code

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from corehr.kernel.tenants import DEFAULT_TENANT_ID
 
+DEFAULT_MAX_CONNECTIONS = 1000
+"""Connections that may be open at the same time, long ones not counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -19,3 +22,4 @@ class Settings:
     sandbox_token: str | None = None
     rate_limits: bool = True
     webhook_hosts: tuple[str, ...] = ()
+    max_connections: int = DEFAULT_MAX_CONNECTIONS

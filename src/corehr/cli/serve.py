@@ -13,7 +13,7 @@ import click
 
 from corehr.app import schema
 from corehr.app.installation import Installation
-from corehr.app.settings import Settings
+from corehr.app.settings import DEFAULT_MAX_CONNECTIONS, Settings
 from corehr.app.sole_writer import sole_writer
 from corehr.cli.options import DatabaseURL, OnOff, Timestamp
 from corehr.cli.stores import DATABASE_OPTION, with_database_errors
@@ -98,6 +98,12 @@ def demo(
 @SANDBOX_TOKEN_OPTION
 @RATE_LIMITS_OPTION
 @WEBHOOK_HOST_OPTION
+@click.option(
+    "--max-connections",
+    type=click.IntRange(min=1),
+    default=DEFAULT_MAX_CONNECTIONS,
+    help="Connections that may be open at the same time, long ones not counted.",
+)
 @click.option("--no-worker", is_flag=True, help="Leave background work to another process.")
 def serve(
     *,
@@ -109,6 +115,7 @@ def serve(
     sandbox_token: str | None,
     rate_limits: bool,
     webhook_hosts: tuple[str, ...],
+    max_connections: int,
     no_worker: bool,
 ) -> None:
     """Serve a company."""
@@ -122,7 +129,12 @@ def serve(
     if no_worker:
         raise click.UsageError("this version has no other process for background work: leave --no-worker out")
     settings = Settings(
-        db, sandbox=sandbox, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_hosts=webhook_hosts
+        db,
+        sandbox=sandbox,
+        sandbox_token=sandbox_token,
+        rate_limits=rate_limits,
+        webhook_hosts=webhook_hosts,
+        max_connections=max_connections,
     )
     with with_database_errors(db):
         schema.require_current(db)
@@ -184,4 +196,9 @@ def _serve(
         prepare()
         application = open_application(settings)
         installation, url = application.installation, run.base_url(bound_socket)
-        run.run(application.asgi, bound_socket, lambda: on_listening(installation, url))
+        run.run(
+            application.asgi,
+            bound_socket,
+            lambda: on_listening(installation, url),
+            max_connections=settings.max_connections,
+        )

@@ -6,10 +6,11 @@ from starlette.types import Receive, Scope, Send
 
 from corehr.apps.log_ids import sanitize_request_id
 from corehr.gateway import asgi_io
+from corehr.gateway.asgi_io import RequestBody
 from corehr.gateway.exchange import Exchange, RequestHook
 from corehr.gateway.responses import Response
 
-Respond = Callable[[Exchange, Scope, Receive], Awaitable[Response]]
+Respond = Callable[[Exchange, Scope, RequestBody], Awaitable[Response]]
 """Returns the response to a request, and sets in the Exchange what it finds out about the request."""
 
 
@@ -22,8 +23,9 @@ class HttpApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope["method"], scope["path"])
+        body = RequestBody(scope, receive)
         try:
-            response = await self._respond(exchange, scope, receive)
+            response = await self._respond(exchange, scope, body)
         except asgi_io.ClientDisconnected:
             return
         response = exchange.replacement or response
@@ -42,4 +44,4 @@ class HttpApp:
         request_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
         request_id = sanitize_request_id(request_id, exchange.log_id)
         cut = exchange.interruption == "cut"
-        await asgi_io.send_response(send, response, exchange.log_id, request_id, cut=cut)
+        await asgi_io.send_response(send, response, body, exchange.log_id, request_id, cut=cut)

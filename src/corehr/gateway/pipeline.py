@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
 from corehr.apps.handlers import Call, Handler
 from corehr.apps.id_directory import IdDirectory
 from corehr.apps.registry import App
 from corehr.gateway import asgi_io, errors, idempotency
+from corehr.gateway.asgi_io import MAX_BODY_BYTES, RequestBody
 from corehr.gateway.endpoints import Endpoint
 from corehr.gateway.errors import PlatformError, error_response
 from corehr.gateway.exchange import Exchange, RequestHook
@@ -39,25 +40,31 @@ class RequestContext:
         "headers",
         "path_params",
         "query_string",
+        "request_body",
     )  # fmt: skip
 
     app: App
     arguments: Arguments
     """The validated arguments, with ids as they were sent."""
+    body: bytes
     call: Call
     """The call passed to the handler, with CoreHR ids."""
     data: Mapping[str, Any] | None
 
     def __init__(
-        self, exchange: Exchange, endpoint: Endpoint, path_params: Mapping[str, str], scope: Scope, body: bytes | None
+        self,
+        exchange: Exchange,
+        endpoint: Endpoint,
+        path_params: Mapping[str, str],
+        scope: Scope,
+        request_body: RequestBody,
     ) -> None:
         self.exchange = exchange
         self.endpoint = endpoint
         self.path_params = path_params
         self.query_string: bytes = scope["query_string"]
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        self.body = body
-        """None when it exceeds `asgi_io.MAX_BODY_BYTES`."""
+        self.request_body = request_body
 
 
 # ------------------------------------------------------------------------------------------- before the transaction
@@ -86,10 +93,15 @@ async def check_rate_limit(gateway: "Gateway", request: RequestContext) -> None:
         raise PlatformError(errors.RATE_LIMITED, "limit_is_exceeded", headers=errors.rate_limit_headers(*exceeded))
 
 
-async def validate(gateway: "Gateway", request: RequestContext) -> None:
-    if request.body is None:
-        violation = {"field": "body", "description": f"the max len is {asgi_io.MAX_BODY_BYTES}"}
+async def read_body(gateway: "Gateway", request: RequestContext) -> None:
+    body = await request.request_body.read(MAX_BODY_BYTES)
+    if body is None:
+        violation = {"field": "body", "description": f"the max len is {MAX_BODY_BYTES}"}
         raise PlatformError(INVALID_FIELD, "body_is_too_long", error_members={"field_violations": [violation]})
+    request.body = request.exchange.request_body = body
+
+
+async def validate(gateway: "Gateway", request: RequestContext) -> None:
     query = asgi_io.parse_query(request.query_string) if request.query_string else ()
     arguments = request.endpoint.schema.parse(request.path_params, query, request.body)
     # PostgreSQL's text type has no NUL character, so no field accepts one
@@ -105,7 +117,15 @@ async def check_value_scopes(gateway: "Gateway", request: RequestContext) -> Non
             require_scope(request.app, needed, "value_scope_is_missing")
 
 
-PRE_TRANSACTION_STEPS = (authenticate, check_app_type, check_scopes, check_rate_limit, validate, check_value_scopes)
+PRE_TRANSACTION_STEPS = (
+    authenticate,
+    check_app_type,
+    check_scopes,
+    check_rate_limit,
+    read_body,  # not earlier: nothing is kept in memory for a client without a valid token
+    validate,
+    check_value_scopes,
+)
 
 
 def _reject_nul(arguments: Arguments) -> None:
@@ -235,7 +255,7 @@ class Gateway:
                     operation, handler, gateway_codes.get(id, {}), id_translator, writes=writes
                 )
 
-    async def respond(self, exchange: Exchange, scope: Scope, receive: Receive) -> Response:
+    async def respond(self, exchange: Exchange, scope: Scope, body: RequestBody) -> Response:
         """Return the response to a request; that of an unknown path is NOT_FOUND."""
         found = self._routes.match(exchange.method, asgi_io.raw_path(scope))
         endpoint = self._endpoints.get(found[0].id) if found is not None else None
@@ -243,8 +263,6 @@ class Gateway:
             exchange.refused_by = "path_is_unknown"
             return NOT_FOUND
         exchange.operation = endpoint.operation.id
-        body = await asgi_io.read_body(receive)
-        exchange.request_body = body or b""
         request = RequestContext(exchange, endpoint, found[1], scope, body)
         try:
             for step in PRE_TRANSACTION_STEPS:
@@ -252,6 +270,8 @@ class Gateway:
             if self.hook is not None:
                 await self.hook.before_transaction(exchange)
             await self._run_transaction(request)
+        except asgi_io.ClientDisconnected:
+            raise
         except Exception as error:  # noqa: BLE001 - on any exception the client gets a response
             response, exchange.refused_by = error_response(error, endpoint, exchange.log_id)
             return response

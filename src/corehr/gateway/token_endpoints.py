@@ -5,10 +5,10 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
 from corehr.apps.registry import App, AppRegistry
-from corehr.gateway import asgi_io
+from corehr.gateway.asgi_io import MAX_TOKEN_BODY_BYTES, RequestBody
 from corehr.gateway.errors import INTERNAL_ERROR, PLATFORM_ERRORS, RATE_LIMITED, PlatformError
 from corehr.gateway.exchange import Exchange, RequestHook
 from corehr.gateway.responses import Response
@@ -121,11 +121,11 @@ class TokenEndpoints:
             RESEND_TICKET_PATH: self._schedule_ticket,
         }
 
-    async def respond(self, exchange: Exchange, scope: Scope, receive: Receive) -> Response:
+    async def respond(self, exchange: Exchange, scope: Scope, body: RequestBody) -> Response:
         """Return the flat response; its status is HTTP 200 for success and error alike."""
         path = scope["path"].removesuffix("/")
         exchange.operation = OPERATION_IDS[path]
-        exchange.request_body = await asgi_io.read_body(receive) or b""
+        exchange.request_body = await body.read(MAX_TOKEN_BODY_BYTES) or b""
         try:
             request = _parse_body(exchange.request_body)
             return Response(200, 0, encode_json(await self._by_path[path](exchange, request)))

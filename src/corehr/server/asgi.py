@@ -14,6 +14,7 @@ from corehr.app.installation import Installation, open_installation
 from corehr.app.settings import Settings
 from corehr.delivery.connect_endpoint import ENDPOINT_PATH, ConnectEndpoint
 from corehr.gateway import asgi_io, token_endpoints
+from corehr.gateway.asgi_io import MAX_TOKEN_BODY_BYTES, RequestBody
 from corehr.gateway.exchange import Exchange, RequestHook
 from corehr.gateway.headers import canonical_headers
 from corehr.gateway.http_app import HttpApp
@@ -77,12 +78,14 @@ def _build_root_app(installation: Installation, hook: RequestHook | None, routes
     )
 
 
-async def _issue_address(endpoint: ConnectEndpoint, exchange: Exchange, scope: Scope, receive: Receive) -> Response:
+async def _issue_address(endpoint: ConnectEndpoint, exchange: Exchange, scope: Scope, body: RequestBody) -> Response:
     """Respond with an address to which the client can open its long connection."""
-    exchange.request_body = await asgi_io.read_body(receive) or b""
+    exchange.request_body = await body.read(MAX_TOKEN_BODY_BYTES) or b""
     host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-    body, code, exchange.refused_by = await endpoint.issue_address(exchange.request_body, host, scope["scheme"])
-    return Response(200, code, body)
+    response_body, code, exchange.refused_by = await endpoint.issue_address(
+        exchange.request_body, host, scope["scheme"]
+    )
+    return Response(200, code, response_body)
 
 
 class RootApp:

@@ -1,5 +1,6 @@
 """Serves an application on a port until a signal stops it."""
 
+import asyncio
 import errno
 import gc
 import logging
@@ -8,28 +9,37 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from corehr.kernel.clock import to_timestamp
 from corehr.kernel.errors import CommandFailed
+from corehr.server.http_protocol import ConnectionLimits, Connections, HttpProtocol
+
+if sys.platform != "win32":
+    import resource
 
 BACKLOG = 2048
 """Connections that may wait to be accepted, so that a burst waits for a moment instead of being refused."""
 
-KEEP_ALIVE_SECONDS = 75
-"""Seconds an idle connection stays open: longer than the minute after which proxies and clients' pools close it, so
-that none of them writes into a connection that the server is just closing."""
+RESERVED_FILES = 256
+"""Open files that are left for the database, webhooks and long connections when the system allows few of them."""
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 2**16
 """Maximum size of a received websocket message; an acknowledgement has a few hundred bytes."""
 
 SHUTDOWN_TIMEOUT_SECONDS = 30
 """Seconds that running requests may take to finish after a signal."""
+
+TICKS_PER_SECOND = 10
+"""How often uvicorn's main loop calls `on_tick`."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -69,14 +79,19 @@ def base_url(bound_socket: socket.socket) -> str:
 class _Server(uvicorn.Server):
     """Calls `on_listening` when it listens, and stops on a signal without raising the signal again."""
 
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None], connections: Connections) -> None:
         super().__init__(config)
         self._on_listening = on_listening
+        self._connections = connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        _freeze_gc()
         self._on_listening()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_PER_SECOND == 0:
+            self._connections.close_late(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit and sig == signal.SIGINT
@@ -93,16 +108,24 @@ def _freeze_gc() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def run(asgi: ASGIApp, bound_socket: socket.socket, on_listening: Callable[[], None]) -> None:
-    """Serve the app until SIGTERM or SIGINT; then accept nothing new, finish running requests and close the store.
+def _fit_open_files(max_connections: int) -> int:
+    """Raise the process's limit of open files as far as it may; return how many connections fit below it."""
+    if sys.platform == "win32":  # it has no such limit
+        return max_connections
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems allow less than their hard limit says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return max_connections if soft < 0 else max(1, min(max_connections, soft - RESERVED_FILES))
 
-    `on_listening` is called once, when the port accepts connections. CommandFailed if the start fails; the log has the
-    reason.
-    """
+
+def make_server(asgi: ASGIApp, on_listening: Callable[[], None], limits: ConnectionLimits) -> uvicorn.Server:
+    """Return the server of an app, which does not run yet."""
+    connections = Connections(limits)
     config = uvicorn.Config(
         asgi,
         loop="auto",  # uvloop where there is one
-        http="httptools",
+        http=cast("type[asyncio.Protocol]", partial(HttpProtocol, open_connections=connections)),
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         ws_ping_interval=None,  # clients send the pings
@@ -112,10 +135,25 @@ def run(asgi: ASGIApp, bound_socket: socket.socket, on_listening: Callable[[], N
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=int(limits.idle_seconds),
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
     )
-    server = _Server(config, on_listening)
+    return _Server(config, on_listening, connections)
+
+
+def run(asgi: ASGIApp, bound_socket: socket.socket, on_listening: Callable[[], None], *, max_connections: int) -> None:
+    """Serve the app until SIGTERM or SIGINT; then accept nothing new, finish running requests and close the store.
+
+    `on_listening` is called once, when the port accepts connections. CommandFailed if the start fails; the log has the
+    reason.
+    """
+    limits = ConnectionLimits(max_connections=_fit_open_files(max_connections))
+
+    def listening() -> None:
+        _freeze_gc()
+        on_listening()
+
+    server = make_server(asgi, listening, limits)
     try:
         server.run(sockets=[bound_socket])
     except SystemExit:
