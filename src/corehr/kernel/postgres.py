@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -44,15 +44,21 @@ class PostgresConnection:
         with self.raw.cursor() as cursor:
             cursor.executemany(compiled.sql.encode(), [compiled.bind(row) for row in rows])
 
-    def lock(self, keys: Sequence[int], *, shared: bool) -> bool:
-        self.raw.execute(_LOCK[shared], (list(keys),))
+    def lock(self, exclusive: Set[int], shared: Set[int]) -> bool:
+        keys = sorted(exclusive | shared)
+        self.raw.execute(_LOCK, (keys, [key in shared for key in keys]))
         return True
 
+    def savepoint(self) -> None:
+        self.raw.execute("SAVEPOINT locks")
 
-_LOCK = {
-    shared: f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(key) FROM unnest(%s::bigint[]) AS key".encode()
-    for shared in (True, False)
-}
+    def roll_back_to_savepoint(self) -> None:
+        self.raw.execute("ROLLBACK TO SAVEPOINT locks")
+
+
+_LOCK = b"""\
+SELECT CASE WHEN shared THEN pg_advisory_xact_lock_shared(key) ELSE pg_advisory_xact_lock(key) END
+FROM unnest(%s::bigint[], %s::bool[]) AS wanted (key, shared)"""
 
 
 class PostgresStore:

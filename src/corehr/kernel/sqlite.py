@@ -3,7 +3,7 @@
 import asyncio
 import queue
 import threading
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -50,8 +50,12 @@ class SqliteConnection:
         compiled = statement.sqlite
         self.raw.executemany(compiled.sql, [compiled.bind(row) for row in rows])
 
-    def lock(self, keys: Sequence[int], *, shared: bool) -> bool:
+    def lock(self, exclusive: Set[int], shared: Set[int]) -> bool:
         return False  # commands run one at a time
+
+    def savepoint(self) -> None: ...
+
+    def roll_back_to_savepoint(self) -> None: ...
 
 
 class _Job:
