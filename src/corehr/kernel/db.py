@@ -1,6 +1,7 @@
 """Transactions: a command is one transaction, and uses the database, the time and ids only through its `Tx`."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
@@ -36,7 +37,7 @@ class Connection(Protocol):
 
     def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None: ...
 
-    def lock(self, exclusive: Set[int], shared: Set[int]) -> bool: ...
+    def lock(self, exclusive: AbstractSet[int], shared: AbstractSet[int]) -> bool: ...
 
     def savepoint(self) -> None: ...
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -44,7 +45,7 @@ class PostgresConnection:
         with self.raw.cursor() as cursor:
             cursor.executemany(compiled.sql.encode(), [compiled.bind(row) for row in rows])
 
-    def lock(self, exclusive: Set[int], shared: Set[int]) -> bool:
+    def lock(self, exclusive: AbstractSet[int], shared: AbstractSet[int]) -> bool:
         keys = sorted(exclusive | shared)
         self.raw.execute(_LOCK, (keys, [key in shared for key in keys]))
         return True

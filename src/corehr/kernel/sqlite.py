@@ -3,7 +3,8 @@
 import asyncio
 import queue
 import threading
-from collections.abc import Awaitable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -50,7 +51,7 @@ class SqliteConnection:
         compiled = statement.sqlite
         self.raw.executemany(compiled.sql, [compiled.bind(row) for row in rows])
 
-    def lock(self, exclusive: Set[int], shared: Set[int]) -> bool:
+    def lock(self, exclusive: AbstractSet[int], shared: AbstractSet[int]) -> bool:
         return False  # commands run one at a time
 
     def savepoint(self) -> None: ...
