@@ -117,7 +117,7 @@ _SELECT_OTHER_HOLDER = statement(
 )
 
 
-def _managers_above() -> sa.Select[Any]:
+def _select_managers_above() -> sa.Select[Any]:
     """Select the ids of a manager and of all managers above, following one line over the days that its links share.
 
     The walk stops at `employment_id`. Lines of pending job changes count beside the current ones, since a change may
@@ -151,7 +151,7 @@ def _managers_above() -> sa.Select[Any]:
     return sa.select(chain.c.manager_id).distinct()
 
 
-_SELECT_MANAGERS_ABOVE = statement(_managers_above())
+_SELECT_MANAGERS_ABOVE = statement(_select_managers_above())
 
 
 def create(tx: Tx, employment: Employment, body: Mapping[str, Any]) -> None:
