@@ -79,13 +79,14 @@ def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> None:
 
 def _managers_above_without(tx: Tx, job_change: JobChange, employment: employments.Employment) -> frozenset[str]:
     """Lock the reporting lines that revoking this change would restore, and return all managers above on them."""
-    managers: frozenset[str] = frozenset()
-    for line in job_datas.reporting_lines_without(
+    restored = job_datas.reporting_lines_without(
         tx, employment.job_data_id, employment.id, records.cause_of(job_change.id)
-    ):
-        days = (line["valid_from"], line["valid_to"])
-        managers |= employments.lock_manager_chain(tx, line["line"], employment.id, line["manager_id"], *days)
-    return managers
+    )
+    links = [
+        employments.ReportingLink(line["line"], line["manager_id"], line["valid_from"], line["valid_to"])
+        for line in restored
+    ]
+    return frozenset[str]().union(*employments.lock_managers_above(tx, employment.id, links))
 
 
 def _lock_and_load(tx: Tx, request: CreateJobChange, data_range: DataRange) -> Case:
@@ -93,12 +94,14 @@ def _lock_and_load(tx: Tx, request: CreateJobChange, data_range: DataRange) -> C
     employment = employments.lock(tx, request.employment_id) if isinstance(request.employment_id, str) else None
     if employment is None:
         return Case(tx, request, None, data_range, {})
-    managers_above = {
-        line: employments.lock_manager_chain(tx, line, employment.id, manager, request.effective_date)
+    links = [
+        employments.ReportingLink(line, manager, request.effective_date)
         for line in employments.REPORTING_LINES
         if (manager := request.targets.get(line))
-    }
-    return Case(tx, request, employment, data_range, managers_above)
+    ]
+    managers_above = employments.lock_managers_above(tx, employment.id, links)
+    by_line = {link.line: managers for link, managers in zip(links, managers_above, strict=True)}
+    return Case(tx, request, employment, data_range, by_line)
 
 
 def _new_job_change(case: Case) -> JobChange:
