@@ -36,28 +36,34 @@ _CONNECTION_DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
-"""Parameters of a connection that the URL may override; together they end one whose server has vanished within
-a minute."""
+"""Parameters that the URL may override. They end a connection whose server has vanished within a minute."""
 
-_OPTION_DEFAULTS = (
-    "-c synchronous_commit=on -c lock_timeout=20s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
-)
-"""Settings that the options of the URL may override; those of the role and of the database do not count."""
+_DURABLE = "-c synchronous_commit=on"
+_TIMEOUTS = "-c lock_timeout=20s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+
+_PLANS = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off"
+"""Every statement has an index: a plan made while a table was small must not scan it once it is large."""
 
 _log = logging.getLogger(__name__)
 
-_OPTIONS = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off"
-"""Every statement has an index: a plan made while a table was small must not scan it once it is large."""
+
+def connect(url: str, defaults: str = "", settings: str = "", **parameters: Any) -> psycopg.Connection:
+    """Return a connection whose commits are durable, and that ends if its server has vanished.
+
+    The options of the URL override `defaults` and durability, and `settings` override them; what role and database
+    are set to does not count.
+    """
+    given = conninfo_to_dict(url)
+    options = f"{_DURABLE} {defaults} {given.pop('options', None) or ''} {settings}"
+    merged: dict[str, Any] = {**_CONNECTION_DEFAULTS, **given, **parameters}
+    return psycopg.connect(**merged, options=options)
 
 
 class PostgresConnection:
     """Runs compiled statements on one psycopg connection."""
 
     def __init__(self, url: str) -> None:
-        given = conninfo_to_dict(url)
-        options = f"{_OPTION_DEFAULTS} {given.get('options') or ''} {_OPTIONS}"
-        parameters: dict[str, Any] = {**_CONNECTION_DEFAULTS, **given, "options": options}
-        self.raw = psycopg.connect(**parameters, prepare_threshold=0, autocommit=True)
+        self.raw = connect(url, _TIMEOUTS, _PLANS, prepare_threshold=0, autocommit=True)
 
     def fetch_all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
         compiled = statement.postgresql
@@ -124,7 +130,7 @@ class PostgresStore:
         raise AssertionError("unreachable")
 
     def execute_script(self, sql: Sequence[str]) -> None:
-        with psycopg.connect(self.url, autocommit=True) as raw:
+        with connect(self.url, autocommit=True) as raw:
             for statement in sql:
                 raw.execute(statement.encode())
 
