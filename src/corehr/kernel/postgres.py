@@ -5,7 +5,7 @@ import threading
 from collections.abc import Awaitable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import errors
@@ -66,6 +66,7 @@ class PostgresStore:
         self._workers = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="corehr-pg")
         self._local = threading.local()
         self._open_connections: list[PostgresConnection] = []
+        self.has_failed = False
 
     def command(self, tenant: str, work: TxFunction[T], at: datetime | None = None) -> Awaitable[T]:
         loop = asyncio.get_running_loop()
@@ -81,6 +82,9 @@ class PostgresStore:
             except (errors.DeadlockDetected, errors.SerializationFailure):
                 if attempt == MAX_ATTEMPTS:
                     raise
+            except psycopg.Error:
+                self.has_failed = True
+                raise
         raise AssertionError("unreachable")
 
     def execute_script(self, sql: Sequence[str]) -> None:
@@ -96,13 +100,26 @@ class PostgresStore:
     def _connection(self) -> PostgresConnection:
         connection: PostgresConnection | None = getattr(self._local, "connection", None)
         if connection is None or connection.raw.closed:
+            if connection is not None:
+                self._open_connections.remove(connection)
             connection = self._local.connection = PostgresConnection(self.url)
             self._open_connections.append(connection)
         return connection
 
-    def _write(self, tenant: str, work: TxFunction[T], at: datetime | None, ids: Ids) -> T:
+    def _begin(self, statement: LiteralString) -> PostgresConnection:
+        """Begin a transaction on this thread's connection, and on a new one if PostgreSQL has ended that meanwhile."""
         connection = self._connection()
-        connection.raw.execute("BEGIN")
+        try:
+            connection.raw.execute(statement)
+        except psycopg.OperationalError:
+            if not connection.raw.closed:
+                raise
+            connection = self._connection()
+            connection.raw.execute(statement)
+        return connection
+
+    def _write(self, tenant: str, work: TxFunction[T], at: datetime | None, ids: Ids) -> T:
+        connection = self._begin("BEGIN")
         try:
             tx = Tx(connection, tenant, at or self.clock.now(tenant), ids, self._after_events)
             result = work(tx)
@@ -115,8 +132,7 @@ class PostgresStore:
         return result
 
     def _read(self, tenant: str, work: TxFunction[T]) -> T:
-        connection = self._connection()
-        connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection = self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             return work(Tx(connection, tenant, self.clock.now(tenant), self.ids))
         finally:

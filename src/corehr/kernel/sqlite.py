@@ -101,6 +101,7 @@ class SqliteStore:
         self._local = threading.local()
         self._reader_connections: list[SqliteConnection] = []
         self._closed = False
+        self.has_failed = False
         self._writer = threading.Thread(target=self._write, name="corehr-writer", daemon=True)
         self._writer.start()
 
@@ -157,6 +158,7 @@ class SqliteStore:
                 closing = self._run_group(jobs)
             except Exception as error:  # noqa: BLE001  # the commit failed: so has every command of the group
                 closing = False
+                self.has_failed = True
                 for job in jobs:
                     job.error = error
                 if self._connection.raw.in_transaction:
@@ -197,6 +199,7 @@ class SqliteStore:
             tx.flush_events()
         except Exception as error:  # noqa: BLE001  # any error is raised in the caller
             job.error = error
+            self.has_failed |= isinstance(error, apsw.Error)
             raw.execute("ROLLBACK TO command")
         raw.execute("RELEASE command")
 
