@@ -50,9 +50,9 @@ def locked_by_another_process(url: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_second_process_is_refused_until_the_first_has_ended(db):
-    with locked_by_another_process(db), pytest.raises(UsageError, match="in use by another corehr process"):
-        with sole_writer(db):
-            pass
+    in_use = pytest.raises(UsageError, match="in use by another corehr process")
+    with locked_by_another_process(db), in_use, sole_writer(db):
+        pass
     with sole_writer(db):
         pass
 
@@ -161,7 +161,7 @@ def test_a_lock_whose_session_was_ended_is_taken_again(postgres_db, monkeypatch)
 def test_a_process_whose_lock_another_one_got_stops(postgres_db, monkeypatch, caplog):
     signals: list[int] = []
     monkeypatch.setattr(sole_writer_module, "CHECK_SECONDS", 0.05)
-    monkeypatch.setattr(sole_writer_module.os, "kill", lambda process, number: signals.append(number))
+    monkeypatch.setattr(os, "kill", lambda process, number: signals.append(number))
     with sole_writer(postgres_db), psycopg.connect(postgres_db, autocommit=True) as other:
         waiting = sole_writer_module._LOCK.replace("pg_try_advisory_lock", "pg_advisory_lock")
         queued = threading.Thread(target=lambda: other.execute(f"SELECT {waiting}".encode()))
