@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import re
+from time import monotonic
 
 import pytest
 
@@ -463,6 +464,15 @@ def test_a_disabled_app_is_refused_within_a_second(api):
 def test_an_app_created_by_another_process_is_seen_at_once(api):
     assert api.call(CALL).json["code"] == 0
     assert api.call(CALL, app=new_app(api.store)).json["code"] == 0
+
+
+def test_an_unknown_app_costs_no_read_of_all_apps(api):
+    assert api.call(CALL).json["code"] == 0
+    refreshed_at = api.apps._refreshed_at = monotonic() + 1000  # nothing is refreshed because of its age
+    unknown = base64.b32encode(bytes(8) + b"\xff" * 4 + b"\x01" + bytes(12)).decode()
+    assert api.call(CALL, token=f"t-{unknown}").json["code"] == 99991663
+    assert request_token(api, {"app_id": "cli_00000000000000ff", "app_secret": "x"})["code"] == 10014
+    assert api.apps._refreshed_at == refreshed_at
 
 
 def test_a_token_of_another_tenants_app_has_another_signature(store):

@@ -13,6 +13,7 @@ from corehr.kernel.clock import real_now, to_timestamp
 from corehr.kernel.db import Row, Store, Tx, decode_json, encode_json
 from corehr.kernel.ids import random_hex
 from corehr.kernel.statements import (
+    bind,
     in_tenant,
     insert_into,
     integer_column,
@@ -47,8 +48,14 @@ _with_tenant_keys = sa.select(app_table, tenant.c.server_key, tenant.c.tenant_ke
 )
 _INSERT = insert_into(app_table)
 _SELECT_ALL = statement(_with_tenant_keys.where(in_tenant(app_table)).order_by(app_table.c.app_id))
-# the only query without a tenant: a request names its app before its tenant is known
+# the only queries without a tenant: a request names its app before its tenant is known
 _SELECT_OF_ALL_TENANTS = statement(_with_tenant_keys)
+_SELECT_ONE_OF_ALL_TENANTS = statement(
+    _with_tenant_keys.where(
+        app_table.c.tenant.in_(sa.select(tenant.c.tenant)),  # so that it is found by the primary key
+        app_table.c.app_id == bind("app_id"),
+    )
+)
 _UPDATE_SECRET = update_columns(app_table, "secret_hash", by=("app_id",))
 _UPDATE_TOKENS_REVOKED_AT = update_columns(app_table, "tokens_revoked_at", by=("app_id",))
 _UPDATE_ENABLED = update_columns(app_table, "enabled", by=("app_id",))
@@ -164,21 +171,28 @@ class AppRegistry:
         self._running_refreshes = 0
 
     async def get(self, app_id: str) -> App | None:
-        """Return the app, or None. A cached app is at most a second old; an unknown id always re-reads the database."""
+        """Return the app, or None. A cached app is at most a second old; of an unknown id one row is read."""
         age = monotonic() - self._refreshed_at
         # one caller refreshes early; the others wait for a refresh only when the cache is a second old
         if age > _MAX_AGE_SECONDS or (age > _REFRESH_AFTER_SECONDS and not self._running_refreshes):
             await self.refresh()
         app = self._apps.get(app_id)
-        if app is None:
-            await self.refresh()
-            app = self._apps.get(app_id)
-        return app
+        return app if app is not None else await self._read(app_id)
 
     async def list_enabled_store_apps(self) -> Sequence[App]:
         """Return the enabled store apps of every tenant, read from the database now."""
         await self.refresh()
         return [app for app in self._apps.values() if app.type == "store" and app.enabled]
+
+    async def _read(self, app_id: str) -> App | None:
+        """Return an app that is not cached, such as one created a moment ago, or None."""
+        row = await self._store.query(
+            DEFAULT_TENANT_ID, lambda tx: tx.fetch_one(_SELECT_ONE_OF_ALL_TENANTS, app_id=app_id)
+        )
+        if row is None:
+            return None
+        app = self._apps[app_id] = _from_row(row)
+        return app
 
     async def refresh(self) -> None:
         """Read all apps again."""

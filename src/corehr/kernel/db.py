@@ -169,7 +169,12 @@ TxFunction = Callable[[Tx], T]
 
 
 class Store(Protocol):
-    """A database of many tenants. Commands change rows, one at a time per employment; queries only read."""
+    """A database of many tenants. Commands change rows, one at a time per employment; queries only read.
+
+    The store sets `has_failed` when the database could not commit a command; who finds that it can again resets it.
+    """
+
+    has_failed: bool
 
     def command(self, tenant: str, work: TxFunction[T], at: datetime | None = None) -> Awaitable[T]:
         """Run `work` in one durable transaction, at the instant `at` or else the tenant's world time."""

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import errors
@@ -111,6 +111,7 @@ class PostgresStore:
         self._counting = threading.Lock()
         self._local = threading.local()
         self._open_connections: list[PostgresConnection] = []
+        self.has_failed = False
 
     def command(self, tenant: str, work: TxFunction[T], at: datetime | None = None) -> Awaitable[T]:
         loop = asyncio.get_running_loop()
@@ -127,6 +128,9 @@ class PostgresStore:
                 if attempt == MAX_ATTEMPTS:
                     raise
                 self._pause(attempt, error)
+            except psycopg.Error:
+                self.has_failed = True
+                raise
         raise AssertionError("unreachable")
 
     def execute_script(self, sql: Sequence[str]) -> None:
@@ -156,13 +160,26 @@ class PostgresStore:
     def _connection(self) -> PostgresConnection:
         connection: PostgresConnection | None = getattr(self._local, "connection", None)
         if connection is None or connection.raw.closed:
+            if connection is not None:
+                self._open_connections.remove(connection)
             connection = self._local.connection = PostgresConnection(self.url)
             self._open_connections.append(connection)
         return connection
 
-    def _write(self, tenant: str, work: TxFunction[T], at: datetime | None, ids: Ids) -> T:
+    def _begin(self, statement: LiteralString) -> PostgresConnection:
+        """Begin a transaction on this thread's connection, and on a new one if PostgreSQL has ended that meanwhile."""
         connection = self._connection()
-        connection.raw.execute("BEGIN")
+        try:
+            connection.raw.execute(statement)
+        except psycopg.OperationalError:
+            if not connection.raw.closed:
+                raise
+            connection = self._connection()
+            connection.raw.execute(statement)
+        return connection
+
+    def _write(self, tenant: str, work: TxFunction[T], at: datetime | None, ids: Ids) -> T:
+        connection = self._begin("BEGIN")
         try:
             clock = None if at else partial(self.clock.now, tenant)
             tx = Tx(connection, tenant, at or self.clock.now(tenant), ids, self._after_events, clock)
@@ -176,8 +193,7 @@ class PostgresStore:
         return result
 
     def _read(self, tenant: str, work: TxFunction[T]) -> T:
-        connection = self._connection()
-        connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection = self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             return work(Tx(connection, tenant, self.clock.now(tenant), self.ids))
         finally:

@@ -111,6 +111,7 @@ class SqliteStore:
         self._reader_connections: list[SqliteConnection] = []
         self._closed = False
         self._submitting = threading.Lock()
+        self.has_failed = False
         self._writer = threading.Thread(target=self._write, name="corehr-writer", daemon=True)
         self._writer.start()
 
@@ -168,6 +169,7 @@ class SqliteStore:
             try:
                 self._run_group(jobs)
             except Exception as error:  # noqa: BLE001  # the commit failed: so has every command of the group
+                self.has_failed = True
                 for job in jobs:
                     job.error = error
                 self._roll_back()
@@ -212,6 +214,7 @@ class SqliteStore:
             if not raw.in_transaction:  # SQLite itself has rolled back the whole group, as on a full disk
                 raise
             job.error = error
+            self.has_failed |= isinstance(error, apsw.Error)
             raw.execute("ROLLBACK TO command")
         raw.execute("RELEASE command")
 

@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from corehr.kernel.clock import IsoDate, local_date
 from corehr.kernel.db import Tx
-from corehr.kernel.statements import insert_into, select_by, tenant_table, text_column, update_columns
+from corehr.kernel.statements import (
+    insert_into,
+    matches,
+    select_by,
+    statement,
+    tenant_table,
+    text_column,
+    update_columns,
+)
 
 DEFAULT_TENANT_ID = "1"
 """The id of an installation's first tenant, and the only one until more are created."""
@@ -22,6 +32,7 @@ tenant = tenant_table(
 
 _INSERT = insert_into(tenant)
 _SELECT = select_by(tenant)
+_UPDATE_NAME = statement(sa.update(tenant).where(*matches(tenant)).values(name=tenant.c.name))
 _UPDATE_CLOCK = update_columns(tenant, "world_time", "world_time_set_at", by=())
 
 
@@ -57,6 +68,11 @@ def today(tx: Tx) -> IsoDate:
 
 def insert(tx: Tx, company: Tenant) -> None:
     tx.execute(_INSERT, **{name: getattr(company, name) for name in Tenant.__slots__ if name != "id"})
+
+
+def touch(tx: Tx) -> None:
+    """Write the tenant's row without a change, to find out whether a command can be committed."""
+    tx.execute(_UPDATE_NAME)
 
 
 def set_clock(tx: Tx, world_time: str, world_time_set_at: str) -> None:

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from corehr.engines.effective_dating import last_processed_days
+from corehr.kernel import tenants
 from corehr.kernel.clock import local_date
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.tenants import Tenant
@@ -43,11 +44,16 @@ def routes(installation: HealthTarget) -> list[Route]:
 
 
 async def _not_ready_reason(installation: HealthTarget) -> str | None:
-    """Return why a command could not run now, or None. Only reads; waits READY_TIMEOUT_SECONDS at most for days to be
-    processed."""
+    """Return why a command could not run now, or None; waits READY_TIMEOUT_SECONDS at most for days to be processed.
+
+    Only reads, unless a command could not be committed since the last time: then one is tried.
+    """
     reason = "the store does not answer"
     try:
         async with asyncio.timeout(READY_TIMEOUT_SECONDS):
+            if installation.store.has_failed:
+                await installation.store.command(installation.tenant.id, tenants.touch)
+                installation.store.has_failed = False
             while zones := await installation.store.query(installation.tenant.id, _zones_behind):
                 reason = f"days that have begun are not processed yet, in {', '.join(zones)}"
                 await asyncio.sleep(0.1)

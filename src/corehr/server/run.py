@@ -19,6 +19,7 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from corehr.app.settings import DEFAULT_MAX_CONNECTIONS
 from corehr.kernel.clock import to_timestamp
 from corehr.kernel.errors import CommandFailed
 from corehr.server.http_protocol import ConnectionLimits, Connections, HttpProtocol
@@ -141,7 +142,13 @@ def make_server(asgi: ASGIApp, on_listening: Callable[[], None], limits: Connect
     return _Server(config, on_listening, connections)
 
 
-def run(asgi: ASGIApp, bound_socket: socket.socket, on_listening: Callable[[], None], *, max_connections: int) -> None:
+def run(
+    asgi: ASGIApp,
+    bound_socket: socket.socket,
+    on_listening: Callable[[], None],
+    *,
+    max_connections: int = DEFAULT_MAX_CONNECTIONS,
+) -> None:
     """Serve the app until SIGTERM or SIGINT; then accept nothing new, finish running requests and close the store.
 
     `on_listening` is called once, when the port accepts connections. CommandFailed if the start fails; the log has the
