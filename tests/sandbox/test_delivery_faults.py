@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from corehr.delivery.faults import STALE_SECONDS
+from corehr.delivery.outbox import AttemptResult
 from tests.listener import listening
 from tests.receiver import decrypt_body
 from tests.world import APP_ALL, APP_NO_FIELD_SCOPES
@@ -235,6 +236,31 @@ def test_a_body_is_cut(world, listener, members):
     assert int(cut.headers["content-length"]) == len(cut.body)
     assert faults_of(world) == [["cut_body", None], [None]]
     assert deliveries(world)[0][1][0]["detail"] == "HTTP 400: no JSON"
+
+
+@pytest.mark.parametrize("fault", ["cut_body", "wrong_verification_token", "duplicate"])
+def test_what_is_sent_over_a_long_connection_is_hit_too(world, monkeypatch, fault):
+    world.sandbox("PUT", f"apps/{APP_ALL}/webhook", {"mode": "long_connection", "events": [STATUS]})
+    set_faults(world, {"fault": "wrong_signature"}, {"fault": fault, "times": 1})
+    sent = []
+
+    async def send(app_id, message_id, trace_id, body):
+        sent.append(body)
+        return AttemptResult(True, "answered 200")
+
+    monkeypatch.setattr(world.installation.connections, "is_connected", lambda app_id: True)
+    monkeypatch.setattr(world.installation.connections, "send", send)
+    move(world)
+    world.advance(seconds=1)
+
+    assert faults_of(world) == [[fault], [None]]
+    if fault == "duplicate":
+        assert sent[0] == sent[1]
+    elif fault == "cut_body":
+        assert not sent[0].endswith(b"}")
+    else:
+        assert json.loads(sent[0])["header"]["token"].startswith("not ")
+    assert json.loads(sent[-1])["event"]["status"] == 5
 
 
 # -- which deliveries are hit ----------------------------------------------------------------------------------------
