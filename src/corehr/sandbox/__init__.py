@@ -9,6 +9,7 @@ from corehr.app.settings import Settings
 from corehr.kernel.clock import Clock
 from corehr.sandbox import apps, events, records, subscribers, world
 from corehr.sandbox.clock import ClockRoutes
+from corehr.sandbox.delivery_faults import DeliveryFaults
 from corehr.sandbox.faults import Faults
 from corehr.sandbox.hook import SandboxHook
 from corehr.sandbox.requests import RequestLog
@@ -23,6 +24,7 @@ class Sandbox:
     def __init__(self, spec: Spec, clock: Clock, settings: Settings) -> None:
         self._token = settings.sandbox_token
         self.faults = Faults(spec)
+        self.delivery_faults = DeliveryFaults(spec)
         self.request_log = RequestLog(lambda: clock.now(settings.tenant))
         self.hook = SandboxHook(self.faults, self.request_log)
 
@@ -30,7 +32,7 @@ class Sandbox:
         """Return all routes under /sandbox/."""
         route = SandboxRouter(self._token).route
         clock = ClockRoutes(installation)
-        snapshots = Snapshots(installation, clock, self.hook, self.faults)
+        snapshots = Snapshots(installation, clock, self.hook, [self.faults, self.delivery_faults])
         webhook = {
             "GET": partial(subscribers.get_subscription, installation),
             "PUT": partial(subscribers.set_subscription, installation),
@@ -41,6 +43,11 @@ class Sandbox:
             "PUT": partial(self.faults.set_faults, installation),
             "DELETE": self.faults.delete_faults,
         }
+        delivery_faults: dict[str, Handler] = {
+            "GET": self.delivery_faults.list_faults,
+            "PUT": partial(self.delivery_faults.set_faults, installation),
+            "DELETE": self.delivery_faults.delete_faults,
+        }
         return [
             route("/sandbox/clock", {"GET": clock.get_clock, "PUT": clock.set_clock}),
             route("/sandbox/clock/advance", {"POST": clock.advance}),
@@ -48,6 +55,7 @@ class Sandbox:
             route("/sandbox/snapshots/{id}/restore", {"POST": snapshots.restore}),
             route("/sandbox/reset", {"POST": snapshots.reset}),
             route("/sandbox/faults", faults),
+            route("/sandbox/delivery-faults", delivery_faults),
             route("/sandbox/records/{kind}/{id}", {"GET": partial(records.get_record, installation)}),
             route("/sandbox/requests", {"GET": self.request_log.list_requests}),
             route("/sandbox/events", {"GET": partial(events.list_events, installation)}),

@@ -44,7 +44,7 @@ def open_application(settings: Settings) -> Application:
     check_rulebooks_match_spec(spec)
     sandbox = Sandbox(spec, clock, settings) if settings.sandbox else None
     hook = sandbox.hook if sandbox else None
-    installation = open_installation(settings, spec, clock, hook)
+    installation = open_installation(settings, spec, clock, hook, sandbox.delivery_faults if sandbox else None)
     operation_ids = (*COMMANDS, *QUERIES)
     operations = [spec.operations[id] for id in operation_ids]
     routes: list[BaseRoute] = [

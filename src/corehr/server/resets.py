@@ -15,7 +15,7 @@ _CLOSE_WITH_RESET: Final = struct.pack("ii", 1, 0)
 
 
 def with_resets(app: ASGIApp) -> ASGIApp:
-    """Return an app that wraps `app` and gives it RESET_CONNECTION in the scope of each request served by uvicorn."""
+    """Return an app that wraps `app` and gives it RESET_CONNECTION in the scope of each request that uvicorn serves."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         transport = getattr(getattr(send, "__self__", None), "transport", None)
