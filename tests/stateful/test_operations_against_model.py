@@ -561,7 +561,7 @@ def plans_of_small_department(ids: Mapping[tuple[str, str], str]) -> list[Plan]:
     return [Plan(small, 2), Plan(small | {"job_id": ids["job_id", "active"]}, 1)]
 
 
-@pytest.mark.parametrize(("store", "examples", "steps"), [("sqlite", 40, 60), ("postgres", 4, 40)])
+@pytest.mark.parametrize(("store", "examples", "steps"), [("sqlite", 60, 60), ("postgres", 8, 40)])
 def test_operations_agree_with_the_model(store: str, examples: int, steps: int, request: pytest.FixtureRequest) -> None:
     template = request.getfixturevalue(f"{store}_template")
     run_state_machine_as_test(
