@@ -108,13 +108,14 @@ class Offboarding:
 
 
 class Request(NamedTuple):
-    """A request to create a job change, with our names of fields."""
+    """A request to create a job change, with our names of fields; its key may be that of another person's change."""
 
     person: Person
     day: str
     targets: Body
     originals: Body
     probation_exist: bool | None
+    key_of_another: bool = False
 
 
 class Plan(NamedTuple):
@@ -211,8 +212,8 @@ class Model:
         targets = dict(targets)
         if probation_exist is False:
             targets |= {"probation_start_date": None, "probation_end_date": None}
-        after = current | targets
-        pathways, pathway = self.pathways[after["job_level_id"]], after.get("pathway_id")
+        level, pathway = targets.get("job_level_id") or current["job_level_id"], current.get("pathway_id")
+        pathways = self.pathways[level] if level != current["job_level_id"] else []
         if "pathway_id" not in targets and pathway and pathways and pathway not in pathways:
             targets["pathway_id"] = pathways[0] if len(pathways) == 1 else None
         return targets
@@ -231,6 +232,8 @@ class Model:
 
     def create_error_code(self, request: Request) -> int:
         """Return the code of the first rule, in the order of the rulebook, that refuses a job change, or 0."""
+        if request.key_of_another:
+            return 99992402
         return self.day_error_code(request.person, request.day) or self.values_error_code(request)
 
     def day_error_code(self, person: Person, day: str) -> int:
@@ -257,8 +260,7 @@ class Model:
             return 1160700
         targets = self.with_dependants(current, request.targets, flag)
         changed = {name: value for name, value in targets.items() if not is_same(name, value, current.get(name))}
-        ends_probation = flag is False and current.get("probation_end_date")
-        if not ends_probation and changed.keys() <= {"probation_end_date"}:
+        if changed.keys() <= {*PROBATION}:
             return 1160601
         if (changed.get("probation_end_date") or day) < day:
             return 1165002

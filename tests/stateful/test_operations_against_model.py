@@ -35,6 +35,7 @@ from tests.stateful.naive_model import (
     JOB_DATA,
     PENDING,
     PROBATION,
+    READY,
     Body,
     Entry,
     JobChange,
@@ -105,7 +106,7 @@ DayChoice = tuple[bool, int]
 """Whether to count the days from the last job change of the person, or from today; and how many days."""
 
 DAYS = st.tuples(st.sampled_from([True, True, False]), st.sampled_from([0, 0, 1, 1, 2, 5, 10, 10, 20, -7]))
-KEYS = st.sampled_from(["", "", "key-1", "key-2", "key-3"])
+KEYS = st.sampled_from([*[""] * 4, "key-1", "key-2", "key-3"])
 
 RECORDS = {
     "department_id": "departments",
@@ -200,11 +201,13 @@ class OperationsAgainstModel(RuleBasedStateMachine):
     def change_job(self, which: int, day: DayChoice, chosen: Chosen) -> None:
         self.create(which, day, chosen)
 
-    @rule(which=st.integers(0, 1), days=st.sampled_from([1, 2, 5]), key=KEYS)
-    def widen_job(self, which: int, days: int, key: str) -> None:
-        """Change the family, and later the level to one that fits the new family only."""
-        self.create(which, (True, days), [("job_family_id", "other")], key=key)
-        self.create(which, (True, days), [("job_level_id", "other"), ("weekly_working_hours", "30")])
+    @rule(which=st.integers(0, 1), days=st.sampled_from([1, 2, 5]), key=KEYS, revoke_first=st.booleans())
+    def widen_job(self, which: int, days: int, key: str, revoke_first: bool) -> None:
+        """Change the family, and later the level to one that fits the new family only; perhaps revoke the first."""
+        first = self.create(which, (True, days), [("job_family_id", "other")], key=key)
+        second = self.create(which, (True, days), [("job_level_id", "other"), ("weekly_working_hours", "30")])
+        if first and second and revoke_first:
+            self.revoke(first)
 
     @rule(
         which=st.sampled_from([0, 2, 3, 5]),
@@ -244,37 +247,39 @@ class OperationsAgainstModel(RuleBasedStateMachine):
         by_approval: bool = False,
         flag: bool | None = None,
         key: str = "",
-    ) -> None:
-        """Create a job change, or repeat the one with this transfer key."""
+    ) -> JobChange | None:
+        """Create a job change and return it, unless it is refused or repeats the one with this transfer key."""
         model, person = self.model, list(self.model.people.values())[which]
         after_others, days = day_choice
         changes = model.changes_of(person, *ACTIVE) if after_others else []
         day = later(max([model.today(), *(c.day for c in changes)]), days)
         values = {name: self.resolve(name, value) for name, value in chosen}
         given = self.originals(originals, person, day, values)
-        request = Request(person, day, values, given, flag)
+        holder, expected = self.keys.get(key, (None, {}))
+        is_repeated = holder is not None and holder.person is person
+        request = Request(person, day, values, given, flag, key_of_another=holder is not None and not is_repeated)
         members: Body = {"effective_date": day, "transfer_key": key or None}
         if by_approval:
             members |= {"transfer_mode": 2, "flow_id": self.flow}
         response = self.world.create_job_change(person.id, self.transfer_info(values, given, flag), **members)
-        if key in self.keys:
-            job_change, expected = self.keys[key]
-            assert response.data == expected | {"status": STATUS_CODES[job_change.status]}
-            return
+        if holder is not None and is_repeated:
+            assert response.data == expected | {"status": STATUS_CODES[holder.status]}
+            return None
         assert response.code == model.create_error_code(request), (request, response.body, self.world.refused_by())
-        if response.code == 0:
-            current = model.agreed(person, day)
-            id, process_id = response.data["job_change_id"], response.data["process_id"]
-            assert bool(process_id) is by_approval
-            tasks = len(self.tasks(process_id)) if process_id else 0
-            job_change = model.record(request, id, process_id, tasks)
-            replaced = {name: value for name in job_change.targets if (value := current.get(name)) is not None}
-            expected = self.transfer_info(job_change.targets, given | replaced, flag, echo=True)
-            assert response.data["transfer_info"] == expected
-            model.apply_due()
-            assert response.data["status"] == STATUS_CODES[job_change.status]
-            if key:
-                self.keys[key] = (job_change, response.data)
+        if response.code != 0:
+            return None
+        current = model.agreed(person, day)
+        id, process_id = response.data["job_change_id"], response.data["process_id"]
+        assert bool(process_id) is by_approval
+        job_change = model.record(request, id, process_id, len(self.tasks(process_id)) if process_id else 0)
+        replaced = {name: value for name in job_change.targets if (value := current.get(name)) is not None}
+        echoed = self.transfer_info(job_change.targets, given | replaced, flag, echo=True)
+        assert response.data["transfer_info"] == echoed
+        model.apply_due()
+        assert response.data["status"] == STATUS_CODES[job_change.status]
+        if key:
+            self.keys[key] = (job_change, response.data)
+        return job_change
 
     @precondition(lambda self: self.processes())
     @rule(which=st.integers(0, 20), approve=st.integers(0, 3))
@@ -315,7 +320,7 @@ class OperationsAgainstModel(RuleBasedStateMachine):
         if job_change.status in ACTIVE:
             self.model.revoke_job_change(job_change)
 
-    @rule(which=st.sampled_from([1, 2, 3, 4, 6, 8]), days=st.sampled_from([0, 5, 40]))
+    @rule(which=st.sampled_from([1, 1, 2, 3, 4, 6, 8, 8]), days=st.sampled_from([0, 5, 40]))
     def submit_offboarding(self, which: int, days: int) -> None:
         """Record a direct offboarding, as the operation that is not built yet would."""
         person, last_day = list(self.model.people.values())[which], later(self.model.today(), days)
@@ -333,11 +338,14 @@ class OperationsAgainstModel(RuleBasedStateMachine):
         which=st.integers(0, 20),
         days=st.sampled_from([None, None, -1, 0, 5, 40, 400]),
         explanation=st.sampled_from([None, None, "unchanged", "moving away", ""]),
+        only_ready=st.booleans(),
     )
-    def edit_offboarding(self, which: int, days: int | None, explanation: str | None) -> None:
+    def edit_offboarding(self, which: int, days: int | None, explanation: str | None, only_ready: bool) -> None:
         """Edit the last day, the explanation or both; `None` is not sent, unless there is nothing else to send."""
         model = self.model
-        offboarding = model.offboardings[which % len(model.offboardings)]
+        ready = [offboarding for offboarding in model.offboardings if offboarding.status in READY]
+        found = ready if only_ready and ready else model.offboardings
+        offboarding = found[which % len(found)]
         fields: dict[str, str] = {}
         if days is not None or explanation is None:
             fields["offboarding_date"] = offboarding.last_day if days is None else later(model.today(), days)
@@ -382,7 +390,14 @@ class OperationsAgainstModel(RuleBasedStateMachine):
         recorded = {id: self.model.values(person, day) for id, person in people.items() if person.first_day <= day}
         assert found == {id: {name: values[name] for name in RECORDS} for id, values in recorded.items()}
 
-    @rule(hours=st.sampled_from([4, 6, 9, 13, 24, 24, 48, 24 * 5]))
+    @rule(hours=st.sampled_from([4, 6, 9, 13, 24]))
+    def let_hours_pass(self, hours: int) -> None:
+        self.advance(hours)
+
+    @rule(days=st.sampled_from([2, 5, 10, 10]))
+    def let_days_pass(self, days: int) -> None:
+        self.advance(24 * days)
+
     def advance(self, hours: int) -> None:
         self.world.advance(hours=hours)
         self.model.advance(hours)
@@ -546,7 +561,7 @@ def plans_of_small_department(ids: Mapping[tuple[str, str], str]) -> list[Plan]:
     return [Plan(small, 2), Plan(small | {"job_id": ids["job_id", "active"]}, 1)]
 
 
-@pytest.mark.parametrize(("store", "examples", "steps"), [("sqlite", 40, 60), ("postgres", 4, 40)])
+@pytest.mark.parametrize(("store", "examples", "steps"), [("sqlite", 60, 60), ("postgres", 8, 40)])
 def test_operations_agree_with_the_model(store: str, examples: int, steps: int, request: pytest.FixtureRequest) -> None:
     template = request.getfixturevalue(f"{store}_template")
     run_state_machine_as_test(
