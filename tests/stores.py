@@ -134,8 +134,10 @@ class PostgresTemplate(Template):
     def create(self, name: str, template: str = "template0") -> str:
         self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         self._run(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
-        self._run(f"ALTER DATABASE {name} SET synchronous_commit = off")
-        return urlsplit(self.server)._replace(path=f"/{name}").geturl()
+        # the store turns the setting on, whatever the database says; only its URL may turn it off
+        parts = urlsplit(self.server)
+        query = "&".join(filter(None, (parts.query, "options=-c%20synchronous_commit%3Doff")))
+        return parts._replace(path=f"/{name}", query=query).geturl()
 
     def _name_in(self, url: str) -> str:
         return urlsplit(url).path.removeprefix("/")

@@ -65,6 +65,8 @@ EVENTLESS_PRIMITIVES: Final[Mapping[str, str]] = {
     "employments.delete_reporting_lines": "a projection; the change that removes the reporting line emits the event",
     "employments.hold_numbers": "a projection; the change that sets the number emits the event",
     "employments.release_numbers": "a projection; the change that sets another number emits the event",
+    "job_changes.set_targets": "adds what follows from the targets; the change that takes effect emits the event",
+    "job_changes.set_zone": "no event tells in which time zone a day begins",
     "offboardings.clear_proposal": "clears the proposed values; applying them emits its own events",
     "offboardings.propose": "a proposal changes no field yet; its approval process emits the events of its start",
     "probation.create": "the event reports a status change, and a new employment has its first status",

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from corehr.delivery import egress
 from corehr.delivery.egress import EgressPolicy
 from corehr.delivery.outbox import AttemptResult
 from corehr.delivery.webhooks import Timeouts
@@ -122,6 +123,74 @@ async def test_a_connection_that_takes_too_long(monkeypatch):
         outcome = await webhooks.post("http://slow.example/", EVENT, "")
         released.set()
     assert outcome == AttemptResult(False, "no connection within 0.05 s")
+
+
+@async_test
+async def test_names_that_do_not_resolve_delay_no_other_name(monkeypatch):
+    """Forty names hang, more than the default pool has threads; a name that resolves is called all the same."""
+    released, hanging = threading.Event(), threading.Semaphore(0)
+
+    def addresses(host):
+        if host.startswith("dead"):
+            hanging.release()
+            released.wait(60)
+            return []
+        return ["127.0.0.1"]
+
+    async with (
+        webhook_server() as (receiver, url),
+        webhook_client(timeouts=Timeouts(connection=30, event=30)) as webhooks,
+    ):
+        dns(monkeypatch, addresses)
+        dead = [asyncio.ensure_future(webhooks.post(f"http://dead{n}.example/", EVENT, "")) for n in range(40)]
+        try:
+            for _ in dead:
+                assert await asyncio.to_thread(hanging.acquire, timeout=30)
+            assert await webhooks.post(url.replace("127.0.0.1", "good.example"), EVENT, "") == ACCEPTED
+            assert not any(attempt.done() for attempt in dead)
+        finally:
+            released.set()
+        assert not any(result.accepted for result in await asyncio.gather(*dead))
+    assert len(receiver.requests) == 1
+
+
+@async_test
+async def test_above_the_limit_of_lookups_an_attempt_fails_at_once(monkeypatch):
+    released, hanging_lookups = threading.Event(), threading.Semaphore(0)
+
+    def hang(host):
+        hanging_lookups.release()
+        released.wait(60)
+        return []
+
+    monkeypatch.setattr(egress, "MAX_LOOKUPS", 2)
+    async with webhook_client(timeouts=Timeouts(connection=30, event=30)) as webhooks:
+        dns(monkeypatch, hang)
+        hanging = [asyncio.ensure_future(webhooks.post(f"http://dead{n}.example/", EVENT, "")) for n in range(2)]
+        for _ in hanging:
+            assert await asyncio.to_thread(hanging_lookups.acquire, timeout=30)
+        outcome = await webhooks.post("http://third.example/", EVENT, "")
+        released.set()
+        await asyncio.gather(*hanging)
+        assert outcome == AttemptResult(False, "host name not found: too many names are being looked up")
+        again = await webhooks.post("http://third.example/", EVENT, "")
+    assert "too many" not in again.detail
+
+
+def test_a_lookup_that_hangs_does_not_keep_the_event_loop_from_closing(monkeypatch):
+    released = threading.Event()
+
+    async def post():
+        async with webhook_client(timeouts=Timeouts(connection=0.05)) as webhooks:
+            dns(monkeypatch, lambda host: released.wait(60) and [])
+            await webhooks.post("http://slow.example/", EVENT, "")
+
+    thread = threading.Thread(target=asyncio.run, args=(post(),), daemon=True)
+    thread.start()
+    thread.join(30)
+    ended = not thread.is_alive()
+    released.set()
+    assert ended
 
 
 def untrusted_server(folder):

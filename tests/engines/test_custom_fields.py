@@ -183,7 +183,7 @@ def test_an_empty_text_and_the_empty_list_of_a_list_field_empty_what_is_not_mand
         (ONE_OPTION, "withdrawn_option", "withdrawn_option", True),
         (ONE_OPTION, "option_1", "withdrawn_option", False),
         (OPTION_LIST, '[ "withdrawn_option" ]', ["withdrawn_option"], True),
-        (OPTION_LIST, '["option_2", "option_1"]', ["option_1", "option_2"], False),
+        (OPTION_LIST, '["option_2", "option_1"]', ["option_1", "option_2"], True),
         (OPTION_LIST, "[]", None, True),
         (OPTION_LIST, "option_1", None, False),
         (TIME, "2026-02-01", "2026-02-01 00:00:00", True),

@@ -108,7 +108,7 @@ def test_a_body_that_is_too_long_gets_a_readable_error(api):
 
 def test_a_dropped_response_is_a_closed_connection(api):
     def drop(exchange):
-        exchange.drop_response = exchange.method == "POST"
+        exchange.interruption = "drop" if exchange.method == "POST" else None
 
     with running_server(
         canonical_headers(FakeApi(api.store, hook=RecordingHook(before_transaction=drop)).asgi)

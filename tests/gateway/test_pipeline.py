@@ -379,7 +379,7 @@ def test_a_hook_sees_every_exchange(api):
         (
             "POST",
             "/open-apis/auth/v3/tenant_access_token/internal",
-            None,
+            "auth.v3.tenant_access_token.internal",
             None,
             200,
             10003,
@@ -422,7 +422,7 @@ def test_a_hook_may_refuse_while_locks_are_held(api):
 
 def test_a_dropped_response_leaves_what_was_done(api):
     def drop(exchange):
-        exchange.drop_response = True
+        exchange.interruption = "drop"
 
     with pytest.raises(ConnectionResetError):
         FakeApi(api.store, hook=RecordingHook(before_transaction=drop)).call(POST, NOTE)

@@ -410,8 +410,10 @@ INVALID = "Invalid access token for authorization. Please make a request with to
         ("Bearer", 99991661, MISSING),
         ("Bearer ", 99991661, MISSING),
         ("{token}", 99991661, MISSING),
-        ("bearer {token}", 99991661, MISSING),
-        ("Bearer  {token}", 99991671, "Invalid token: must start with t-/u-"),
+        ("Basic {token}", 99991661, MISSING),
+        ("Bearer{token}", 99991661, MISSING),
+        (" \t", 99991661, MISSING),
+        ("Bearer {token} {token}", 99991663, INVALID),
         ("Bearer eyJhbGciOiJFUzI1NiJ9.e30.x", 99991668, INVALID),
         ("Bearer u-7f1bcd13fc57d46bac21793a18e560", 99991668, INVALID),
         ("Bearer a-6U1SbDiM6XIH2DcTCPyeub", 99991671, "Invalid token: must start with t-/u-"),
@@ -430,6 +432,15 @@ def test_what_is_no_token(api, header, code, msg):
     assert (got.status, got.json["code"], got.json["msg"]) == (400, code, msg)
     assert got.json["error"]["log_id"] == got.headers["X-Tt-Logid"]
     assert got.json["error"]["log_id"] in got.json["error"]["troubleshooter"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Bearer {token}", "bearer {token}", "BEARER {token}", "Bearer  {token}", " Bearer {token}", "\tBearer {token} \t"],
+)
+def test_white_space_around_the_authorization_and_the_case_of_its_scheme_do_not_matter(api, header):
+    headers = {"authorization": header.format(token=api.token())}
+    assert asyncio.run(asgi_request(api.asgi, CALL, headers=headers)).json["code"] == 0
 
 
 def test_every_byte_of_a_token_is_signed(api):

@@ -43,6 +43,10 @@ def other_department(world):
     return world.named["departments"]["other"]["id"]
 
 
+def job(world):
+    return world.named["jobs"]["active"]["id"]
+
+
 def move(world, name, day, info=None, **more):
     """Create a direct job change of a named employment, to department `other` unless `info` is given."""
     info = info or {"target_department": other_department(world)}
@@ -158,6 +162,62 @@ def test_a_day_begins_in_a_time_zone_that_was_opened_later(world):
     assert status_of(world, job_change) == "NoNeedApproval"
     at(world, "2026-01-06T02:15:01+08:00")
     assert status_of(world, job_change) == "Transformed"
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "midnight"),
+    [
+        ("works_behind", "work_city_ahead", "2026-01-08T13:00:00+08:00"),
+        ("works_ahead", "work_city_behind", "2026-01-07T19:00:00+08:00"),
+    ],
+)
+def test_changes_of_one_day_take_effect_in_their_order_also_if_the_first_moves_the_employee(world, name, to, midnight):
+    home, other = world.employment(name)["department"], other_department(world)
+    info = {"target_work_location": work_city(world, to), "target_department": other}
+    moved = move(world, name, "2026-01-08", info).data
+    back = move(world, name, "2026-01-08", {"target_department": home}).data
+    assert [moved["status"], back["status"]] == [5, 5]
+    assert back["transfer_info"]["original_department"] == other
+
+    at(world, midnight, seconds=-30)
+    assert [status_of(world, c) for c in (moved, back)] == ["NoNeedApproval"] * 2
+    at(world, midnight, seconds=1)
+    assert [status_of(world, c) for c in (moved, back)] == ["Transformed"] * 2
+    assert department_today(world, name) == home
+
+
+def test_a_second_change_of_a_day_that_has_begun_takes_effect_at_once(world):
+    """The employee works in New York by now, where the day has not begun."""
+    to = {"target_work_location": work_city(world, "work_city_behind")}
+    assert move(world, "active", world.today(), to).data["status"] == 2
+    assert move(world, "active", world.today()).data["status"] == 2
+
+
+def test_after_a_move_is_revoked_the_days_of_waiting_changes_begin_where_the_employee_works_then(world):
+    to = {"target_work_location": work_city(world, "work_city_behind")}
+    moved = move(world, "active", "2026-01-08", to).data
+    changed = move(world, "active", "2026-01-10").data
+
+    assert world.revoke(moved["job_change_id"]).data["result"] is True
+    at(world, "2026-01-10T00:00:00+08:00", seconds=-30)
+    assert status_of(world, changed) == "NoNeedApproval"
+    at(world, "2026-01-10T00:00:00+08:00", seconds=1)
+    assert status_of(world, changed) == "Transformed"
+
+
+def test_a_change_whose_day_has_begun_where_the_employee_works_after_a_revocation_takes_effect_at_once(world):
+    to = {"target_work_location": work_city(world, "work_city_behind")}
+    moved = move(world, "active", "2026-01-08", to).data
+    changed, later = (
+        move(world, "active", "2026-01-10").data,
+        move(world, "active", "2026-01-11", {"target_job": job(world)}).data,
+    )
+    at(world, "2026-01-10T09:00:00+08:00")
+    assert status_of(world, changed) == "NoNeedApproval"
+
+    assert world.revoke(moved["job_change_id"]).data["result"] is True
+    assert [status_of(world, c) for c in (changed, later)] == ["Transformed", "NoNeedApproval"]
+    assert department_today(world, "active") == other_department(world)
 
 
 # -- offboardings --------------------------------------------------------------------------------------------------

@@ -127,6 +127,19 @@ def test_an_employee_outside_the_data_range_is_skipped_where_the_event_checks_it
     assert {e["header"]["event_type"] for e in listener.events} == {V1, STATUS}
 
 
+def test_an_app_that_may_not_see_pre_hires_receives_nothing_about_them(world, listener):
+    blind = world.sandbox("POST", "apps", {"pre_hires": "none"})["app_id"]
+    subscribe(world, listener)
+    subscribe(world, listener, app=blind)
+    body = {"pre_hire_id": world.named["pre_hires"]["preboarding"]["id"], "withdraw_reason": "another offer"}
+    world.call("POST", "/open-apis/corehr/v2/pre_hires/withdraw_onboarding", body).assert_ok()
+    world.advance(minutes=1)
+    assert {e["header"]["app_id"] for e in listener.events} == {APP_ALL}
+    assert {details(tries)[0] for _, _, state, tries in list_attempts(world, blind)} == {
+        "the app may not see pre-hires"
+    }
+
+
 def test_only_subscribed_types_are_sent(world, listener):
     subscribe(world, listener, events=[CHANGED])
     move(world)

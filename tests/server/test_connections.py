@@ -334,13 +334,13 @@ def test_a_client_that_closes_gets_to_read_the_refusal_of_a_long_body(corehr):
     assert json.loads(content(received))["code"] == 99991661
 
 
-def test_a_refused_client_that_waits_for_100_continue_gets_none(corehr):
+def test_a_refused_client_that_waits_for_100_continue_need_not_send_the_body(corehr):
     received = corehr.talk(post(CREATE_JOB_CHANGE_PATH, b"x" * 100, "Expect: 100-continue")[:-100])
     assert status(received) == 400
     assert b"connection: close" in received
 
 
-def test_a_long_body_without_a_token_is_refused(corehr):
+def test_a_request_for_a_token_has_few_bytes(corehr):
     padded = CREDENTIALS[:-1] + b" " * 2**16 + b"}"
     with corehr.connect(post(TENANT_TOKEN_PATH, padded)) as connection:
         assert json.loads(content(read_response(connection)))["code"] == 10003

@@ -14,6 +14,7 @@ from corehr.apps.tickets import is_valid_ticket
 from corehr.delivery import outbox, subscribers
 from corehr.delivery.connections import LongConnections
 from corehr.delivery.egress import EgressPolicy
+from corehr.delivery.faults import DeliveryFaultSource
 from corehr.delivery.renderer import EventRenderer
 from corehr.delivery.subscribers import Subscriber
 from corehr.delivery.ticket_push import TicketPusher
@@ -47,7 +48,14 @@ class Installation:
     """One tenant's running system: store, clock, daily jobs, gateway and event delivery."""
 
     def __init__(
-        self, settings: Settings, spec: Spec, store: Store, clock: Clock, tenant: Tenant, hook: RequestHook | None
+        self,
+        settings: Settings,
+        spec: Spec,
+        store: Store,
+        clock: Clock,
+        tenant: Tenant,
+        hook: RequestHook | None,
+        delivery_faults: DeliveryFaultSource | None,
     ) -> None:
         self.settings, self.spec, self.store, self.clock, self.tenant = settings, spec, store, clock, tenant
         self.day_runner = DayRunner(store, clock, tenant.id, [job for f in FEATURES for job in f.daily_jobs])
@@ -58,16 +66,20 @@ class Installation:
         self.webhooks = WebhookClient(EgressPolicy.from_hosts(settings.webhook_hosts, loopback=loopback_allowed))
         self.connections = LongConnections(self.apps, on_connected=lambda app_id: self.delivery_worker.wake())
         self.delivery_worker = DeliveryWorker(
-            store, tenant.id, self.apps, self.event_renderer, self.webhooks, self.connections
+            store, tenant.id, self.apps, self.event_renderer, self.webhooks, self.connections, delivery_faults
         )
         self.ticket_pusher = TicketPusher(
             self.apps,
             self._subscriber,
             lambda subscriber, body: self.webhooks.post(subscriber.url, body, subscriber.encrypt_key),
         )
-        tokens = TokenIssuer(self.apps)
+        self.tokens = tokens = TokenIssuer(self.apps)
         self.token_endpoints = TokenEndpoints(
-            self.apps, tokens, is_valid_ticket=is_valid_ticket, resend_ticket=self.ticket_pusher.schedule_push
+            self.apps,
+            tokens,
+            is_valid_ticket=is_valid_ticket,
+            resend_ticket=self.ticket_pusher.schedule_push,
+            hook=hook,
         )
         self.gateway = Gateway(
             spec,
@@ -141,13 +153,19 @@ def load_tenant(store: Store, settings: Settings, clock: Clock) -> Tenant:
     return tenant
 
 
-def open_installation(settings: Settings, spec: Spec, clock: Clock, hook: RequestHook | None = None) -> Installation:
+def open_installation(
+    settings: Settings,
+    spec: Spec,
+    clock: Clock,
+    hook: RequestHook | None = None,
+    delivery_faults: DeliveryFaultSource | None = None,
+) -> Installation:
     """Return an installation that is ready to start; UsageError, on one line, if it cannot be opened."""
     store = open_store(settings.db, clock, ids := TimeOrderedIds())
     try:
         tenant = load_tenant(store, settings, clock)
         ids.resume_after(store.command_sync(tenant.id, lambda tx: tx.fetch_all(event_log.SELECT_LAST_SEQ)[0]["seq"]))
-        return Installation(settings, spec, store, clock, tenant, hook)
+        return Installation(settings, spec, store, clock, tenant, hook, delivery_faults)
     except BaseException:
         store.close()
         raise

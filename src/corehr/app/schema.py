@@ -5,15 +5,15 @@ from enum import Enum
 from typing import Any, Final, LiteralString
 
 import apsw
-import psycopg
 import sqlalchemy as sa
 
 from corehr.app.stores import sqlite_path
+from corehr.kernel import postgres
 from corehr.kernel.errors import UsageError
 from corehr.migrations import HEAD, REVISIONS
 
 TIMEOUT_SECONDS = 10
-"""Seconds to wait for a database server, or for another program to unlock a file."""
+"""Seconds to wait for another program to unlock a file."""
 
 _PRERELEASE_TABLE: Final = "day_lived"
 """A table of the first revision as it was before its names were settled; no such database is upgraded."""
@@ -90,7 +90,7 @@ def create_engine(url: str) -> sa.Engine:
         sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         return engine
     # the driver itself parses the address, so that it means here exactly what it means to the store
-    return sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=sa.NullPool)
+    return sa.create_engine("postgresql+psycopg://", creator=lambda: postgres.connect(url), poolclass=sa.NullPool)
 
 
 def _run_migrations(url: str) -> None:
@@ -124,7 +124,7 @@ def _read_sqlite(url: str) -> tuple[str | None, list[str]]:
 
 def _read_postgresql(url: str) -> tuple[str | None, list[str]]:
     """Return revision and tables of the search path's first schema; UsageError unless encoded in UTF-8."""
-    with psycopg.connect(url, connect_timeout=TIMEOUT_SECONDS) as connection:
+    with postgres.connect(url) as connection:
         if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
             raise UsageError(
                 f"this database keeps text as {encoding}, names need UTF-8: "

@@ -40,6 +40,7 @@ app_table = tenant_table(
     text_column("pre_hires"),
     integer_column("enabled"),
     text_column("created_at"),
+    text_column("tokens_revoked_at", optional=True),
 )
 
 _with_tenant_keys = sa.select(app_table, tenant.c.server_key, tenant.c.tenant_key).join(
@@ -56,6 +57,7 @@ _SELECT_ONE_OF_ALL_TENANTS = statement(
     )
 )
 _UPDATE_SECRET = update_columns(app_table, "secret_hash", by=("app_id",))
+_UPDATE_TOKENS_REVOKED_AT = update_columns(app_table, "tokens_revoked_at", by=("app_id",))
 _UPDATE_ENABLED = update_columns(app_table, "enabled", by=("app_id",))
 
 
@@ -64,7 +66,7 @@ class App:
     """An app of one tenant. `app_id` is unique in the installation: `cli_` and 16 hexadecimal digits.
 
     `scopes` are the names of its scopes, or ALL_SCOPES; `created_at` is a timestamp of real time; `tenant_key` is the
-    platform's id of the tenant.
+    platform's id of the tenant. Tokens issued before `tokens_revoked_at`, a timestamp of real time, are not valid.
     """
 
     tenant: str
@@ -77,6 +79,7 @@ class App:
     pre_hires: PreHireAccess
     enabled: bool
     created_at: str
+    tokens_revoked_at: str | None = field(default=None, kw_only=True)
     secret_hash: str = field(repr=False)
     server_key: str = field(repr=False)
 
@@ -127,6 +130,7 @@ def create_app(
         pre_hires=pre_hires,
         enabled=1,
         created_at=created_at or to_timestamp(real_now()),
+        tokens_revoked_at=None,
     )
     return app_id, app_secret
 
@@ -142,6 +146,14 @@ def rotate_secret(tx: Tx, app_id: str) -> str | None:
     return (
         new_secret if tx.execute(_UPDATE_SECRET, app_id=app_id, secret_hash=_hash_secret(app_id, new_secret)) else None
     )
+
+
+def revoke_tokens(tx: Tx, app_id: str, at: str) -> bool:
+    """Revoke the tokens that were issued to an app before the timestamp `at`, and return whether the app exists.
+
+    Tokens are dated by the second, so the present one must be later than that in which the last token began.
+    """
+    return tx.execute(_UPDATE_TOKENS_REVOKED_AT, app_id=app_id, tokens_revoked_at=at) == 1
 
 
 def set_enabled(tx: Tx, app_id: str, *, enabled: bool) -> bool:
@@ -163,13 +175,13 @@ class AppRegistry:
         age = monotonic() - self._refreshed_at
         # one caller refreshes early; the others wait for a refresh only when the cache is a second old
         if age > _MAX_AGE_SECONDS or (age > _REFRESH_AFTER_SECONDS and not self._running_refreshes):
-            await self._refresh()
+            await self.refresh()
         app = self._apps.get(app_id)
         return app if app is not None else await self._read(app_id)
 
     async def list_enabled_store_apps(self) -> Sequence[App]:
         """Return the enabled store apps of every tenant, read from the database now."""
-        await self._refresh()
+        await self.refresh()
         return [app for app in self._apps.values() if app.type == "store" and app.enabled]
 
     async def _read(self, app_id: str) -> App | None:
@@ -182,7 +194,8 @@ class AppRegistry:
         app = self._apps[app_id] = _from_row(row)
         return app
 
-    async def _refresh(self) -> None:
+    async def refresh(self) -> None:
+        """Read all apps again."""
         started_at = monotonic()
         self._running_refreshes += 1
         try:

@@ -1,13 +1,16 @@
 """Restricts outgoing calls to the hosts that the operator allows and, in a sandbox, to this machine."""
 
+import asyncio
+import errno
 import re
 import socket
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface
 from typing import Final
 
-from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
@@ -17,7 +20,11 @@ Network = IPv4Network | IPv6Network
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 # the last label is not digits, nor 0x and digits: some resolvers read such a name as an address (127.1, 0x7f.1)
 _HOST_NAME: Final = re.compile(rf"(?=.{{1,253}}$)({_LABEL}\.)*(?!([0-9]+|0x[0-9a-f]*)$){_LABEL}")
+_NUMERIC: Final = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 _WITH_PORT: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?")
+
+MAX_LOOKUPS: Final = 256
+"""Names that are looked up at once; a further one fails at once instead of waiting."""
 
 
 class EgressDenied(ValueError):
@@ -110,19 +117,74 @@ class EgressResolver(AbstractResolver):
 
     def __init__(self, policy: EgressPolicy) -> None:
         self._policy = policy
-        self._dns = ThreadedResolver()
+        self._lookups = 0
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await self._dns.resolve(host, port, family)
+        found = await self._look_up(host, port, family)
         allowed = self._policy.allowed_addresses(host, port, [result["host"] for result in found])
         if not allowed:
             raise _denied(host)
         return [result for result in found if result["host"] in allowed]
 
-    async def close(self) -> None:
-        await self._dns.close()
+    async def close(self) -> None: ...
+
+    async def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+        """Return the addresses of a name, looked up in a thread of its own.
+
+        A name whose servers do not answer blocks its thread for many seconds, and nothing can end that: in a pool a
+        few such names would delay all others. The threads do not keep the process from ending.
+        """
+        if self._lookups >= MAX_LOOKUPS:
+            raise OSError(errno.EAGAIN, "too many names are being looked up")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[ResolveResult]] = loop.create_future()
+
+        def finish(found: list[ResolveResult], error: Exception | None) -> None:
+            self._lookups -= 1
+            if future.done():  # the caller has cancelled it
+                return
+            if error is None:
+                future.set_result(found)
+            else:
+                future.set_exception(error)
+
+        def run() -> None:
+            found: list[ResolveResult] = []
+            error: Exception | None = None
+            try:
+                found = _get_addresses(host, port, family)
+            except Exception as caught:  # noqa: BLE001  # raised in the caller
+                error = caught
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(finish, found, error)
+
+        threading.Thread(target=run, name="corehr-dns", daemon=True).start()
+        self._lookups += 1
+        return await future
+
+
+def _get_addresses(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    """Return what the system's resolver finds for a name, as a connector of aiohttp needs it."""
+    found: list[ResolveResult] = []
+    for kind, _, proto, _, address in socket.getaddrinfo(
+        host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+    ):
+        # a link-local address has a zone, which only getnameinfo writes out
+        is_zoned = kind == socket.AF_INET6 and len(address) > 3 and address[3]
+        text = socket.getnameinfo(address, _NUMERIC)[0] if is_zoned else str(address[0])
+        found.append(
+            ResolveResult(
+                hostname=host,
+                host=text,
+                port=port,
+                family=kind,
+                proto=proto,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+        )
+    return found
 
 
 def _denied(host: str) -> EgressDenied:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from corehr.delivery import outbox_statements as sql
+from corehr.delivery.faults import DeliveryFaultName
 from corehr.kernel.clock import FOREVER, to_timestamp
 from corehr.kernel.db import Tx
 
@@ -26,6 +27,8 @@ MAX_CONNECTION_WAIT: Final = sum(RETRY_DELAYS, timedelta())
 RETENTION: Final = timedelta(days=30)
 """World time for which a finished delivery is stored. The event stays stored and can be redelivered."""
 
+DELAY: Final[DeliveryFaultName] = "delay"
+
 _MAX_STORED_ATTEMPTS: Final = 10
 """How many attempts of a delivery are stored: the latest ones."""
 
@@ -34,10 +37,14 @@ _AFTER_LAST_SEQ: Final = 1 << 63
 
 
 class AttemptResult(NamedTuple):
-    """The result of one attempt: whether the subscriber accepted it, and in a few words its response or the reason."""
+    """The result of one attempt: whether the subscriber accepted it, and in a few words its response or the reason.
+
+    `fault` is the name of what went wrong on purpose, if anything did.
+    """
 
     accepted: bool
     detail: str
+    fault: str | None = None
 
 
 class LeasedDelivery(NamedTuple):
@@ -53,12 +60,13 @@ class LeasedDelivery(NamedTuple):
 class DeliveryResult(NamedTuple):
     """The result of a leased delivery: `attempt`, or `skipped_because`, why the event is not for this subscriber.
 
-    Both are None when no attempt was made.
+    Both are None when no attempt was made: the delivery is due again now or, by a fault, after `delay`.
     """
 
     delivery: LeasedDelivery
     attempt: AttemptResult | None = None
     skipped_because: str | None = None
+    delay: timedelta | None = None
 
 
 # --------------------------------------------------------------------------------------------------- leases and results
@@ -106,21 +114,23 @@ def record_results(tx: Tx, app_id: str, results: Sequence[DeliveryResult]) -> No
     """
     finished: dict[tuple[State, str, int], list[int]] = {}
     unattempted: dict[int, list[int]] = {}
-    for leased, attempt, skipped_because in results:
-        if attempt is None and skipped_because is None:
+    for leased, attempt, skipped_because, delay in results:
+        if delay is not None:
+            _delay(tx, app_id, leased, delay)
+        elif attempt is None and skipped_because is None:
             unattempted.setdefault(leased.leased_until, []).append(leased.seq)
         elif attempt is None or attempt.accepted:
             state: State = "skipped" if attempt is None else "delivered"
-            detail = skipped_because or (attempt.detail if attempt else "")
-            end = (state, _append_attempt(leased.attempts, tx.recorded_at, detail), leased.leased_until)
+            recorded = attempt or AttemptResult(False, skipped_because or "")
+            end = (state, _append_attempt(leased.attempts, tx.recorded_at, recorded), leased.leased_until)
             finished.setdefault(end, []).append(leased.seq)
     for (state, attempts, lease), seqs in finished.items():  # grouped, since most have the same result
         _finish(tx, app_id, seqs, lease, state, attempts)
     for lease, seqs in unattempted.items():
         tx.execute(sql.RELEASE, app_id=app_id, seqs=seqs, lease=lease)
-    for leased, attempt, skipped_because in results:
+    for leased, attempt, skipped_because, _ in results:
         if attempt is not None and not attempt.accepted:
-            _schedule_retry(tx, app_id, leased, attempt.detail)
+            _schedule_retry(tx, app_id, leased, attempt)
         elif leased.failures and (attempt is not None or skipped_because is not None):
             _unblock_lane(tx, app_id, [leased._asdict()])
 
@@ -131,9 +141,26 @@ def _finish(tx: Tx, app_id: str, seqs: list[int], lease: int, state: State, atte
     )
 
 
-def _schedule_retry(tx: Tx, app_id: str, leased: LeasedDelivery, detail: str) -> None:
+def _delay(tx: Tx, app_id: str, leased: LeasedDelivery, delay: timedelta) -> None:
+    """Make a delivery due later, and with it those behind it in its lane."""
+    due = to_timestamp(tx.now + delay)
+    recorded = AttemptResult(False, f"delayed by {delay.total_seconds():.0f} s", DELAY)
+    attempts = _append_attempt(leased.attempts, tx.recorded_at, recorded)
+    if tx.execute(
+        sql.POSTPONE, app_id=app_id, seqs=[leased.seq], lease=leased.leased_until, due_=due, attempts_=attempts
+    ):
+        tx.execute(sql.POSTPONE_LANE, app_id=app_id, subject=leased.subject, seq=leased.seq, due_=due)
+
+
+def is_delayed(delivery: LeasedDelivery) -> bool:
+    """Return whether the last thing that happened to a delivery is a delay."""
+    attempts = msgspec.json.decode(delivery.attempts)
+    return bool(attempts) and attempts[-1][2:] == [DELAY]
+
+
+def _schedule_retry(tx: Tx, app_id: str, leased: LeasedDelivery, attempt: AttemptResult) -> None:
     seqs, lease = [leased.seq], leased.leased_until
-    attempts = _append_attempt(leased.attempts, tx.recorded_at, detail)
+    attempts = _append_attempt(leased.attempts, tx.recorded_at, attempt)
     if leased.failures < len(RETRY_DELAYS):
         due = to_timestamp(tx.now + RETRY_DELAYS[leased.failures])
         changed = tx.execute(sql.SCHEDULE_RETRY, app_id=app_id, seqs=seqs, lease=lease, due_=due, attempts_=attempts)
@@ -152,8 +179,9 @@ def _unblock_lane(tx: Tx, app_id: str, heads: Sequence[Mapping[str, Any]]) -> No
     )
 
 
-def _append_attempt(attempts: str, recorded_at: str, detail: str) -> str:
-    stored = [*msgspec.json.decode(attempts), [recorded_at, detail]]
+def _append_attempt(attempts: str, recorded_at: str, attempt: AttemptResult) -> str:
+    fault = [attempt.fault] if attempt.fault else []
+    stored = [*msgspec.json.decode(attempts), [recorded_at, attempt.detail, *fault]]
     return msgspec.json.encode(stored[-_MAX_STORED_ATTEMPTS:]).decode()
 
 
@@ -168,7 +196,7 @@ def dead_letter_all(tx: Tx, app_id: str, reason: str) -> None:
 
 
 def _dead_letter(tx: Tx, app_id: str, before: str, reason: str) -> None:
-    attempts = _append_attempt("[]", tx.recorded_at, reason)
+    attempts = _append_attempt("[]", tx.recorded_at, AttemptResult(False, reason))
     tx.execute(sql.DEAD_LETTER, app_id=app_id, before=before, attempts_=attempts, at=tx.recorded_at)
 
 
@@ -209,11 +237,13 @@ def replay(tx: Tx, app_id: str, *, since: str, after: int, limit: int) -> tuple[
 def list_by_events(tx: Tx, seqs: Sequence[int]) -> Mapping[int, list[dict[str, Any]]]:
     """Return the deliveries of these events as JSON objects, by the event's sequence number, each list ordered by app.
 
-    `attempts` are `{"at", "detail"}`, where `at` is a timestamp; `next_attempt`, a timestamp, is set while one waits.
+    `attempts` are `{"at", "detail"}`, where `at` is a timestamp, with `fault` if something went wrong on purpose;
+    `next_attempt`, a timestamp, is set while one waits.
     """
     found: dict[int, list[dict[str, Any]]] = {}
     for row in tx.fetch_all(sql.SELECT_BY_EVENTS, seqs=list(seqs)):
-        attempts = [{"at": at, "detail": detail} for at, detail in msgspec.json.decode(row["attempts"])]
+        stored = msgspec.json.decode(row["attempts"])
+        attempts = [dict(zip(("at", "detail", "fault"), attempt, strict=False)) for attempt in stored]
         item: dict[str, Any] = {"app_id": row["app_id"], "state": row["state"], "attempts": attempts}
         if row["state"] == "waiting":
             item["next_attempt"] = row["due"]

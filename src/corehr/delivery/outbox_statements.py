@@ -195,6 +195,14 @@ DELAY_LANE = statement(
     .where(*_same_lane(_columns), _columns.seq > bind("seq"))
     .values(failures=_columns.failures + 1, due=bind("due_"), leased_until=0)
 )
+POSTPONE = statement(
+    sa.update(delivery).where(*_under_this_lease).values(due=bind("due_"), attempts=bind("attempts_"), leased_until=0)
+)
+POSTPONE_LANE = statement(
+    sa.update(delivery)
+    .where(*_same_lane(_columns), _columns.seq > bind("seq"))
+    .values(due=bind("due_"), leased_until=0)
+)
 UNBLOCK_LANE = statement(
     sa.update(delivery)
     .where(*_same_lane(_columns), _columns.seq > bind("seq"), _columns.due > bind("due_"))

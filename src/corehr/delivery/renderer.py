@@ -19,6 +19,7 @@ from corehr.spec.fields import Field
 from corehr.spec.loader import EventType, Spec
 
 _TARGET_FIELD: Final = "target_user_id"
+_PRE_HIRE_EVENTS: Final = "corehr.pre_hire."
 _EMPLOYMENT_FIELD: Final = "employment_id"
 
 
@@ -77,6 +78,8 @@ class EventRenderer:
             return "this version of corehr does not know this event type"
         if not may_subscribe(app, self._event_types[type]):
             return "the app no longer has a scope for this event type"
+        if app.pre_hires == "none" and type.startswith(_PRE_HIRE_EVENTS):
+            return "the app may not see pre-hires"
         return None
 
 

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from corehr.delivery.egress import EgressDenied, EgressPolicy, EgressResolver
+from corehr.delivery.faults import STALE_SECONDS, DeliveryFaultName, cut, wrong
 from corehr.delivery.outbox import AttemptResult
 from corehr.delivery.peer_text import printable_line
 from corehr.kernel.clock import real_seconds
@@ -97,17 +98,24 @@ class WebhookClient:
             session, self._session = self._session, None
             await session.close()
 
-    async def post(self, url: str, body: bytes, encrypt_key: str) -> AttemptResult:
+    async def post(
+        self, url: str, body: bytes, encrypt_key: str, fault: DeliveryFaultName | None = None
+    ) -> AttemptResult:
         """Post an event once, encrypted and signed when there is a key; only HTTP 200 in time accepts it."""
         headers = None
         if encrypt_key:
-            body = encrypt_body(body, encrypt_key)
-            timestamp, nonce = str(int(self._seconds())), random_hex()
+            key = wrong(encrypt_key) if fault == "wrong_encrypt_key" else encrypt_key
+            signing_key = wrong(key) if fault == "wrong_signature" else key
+            age = STALE_SECONDS if fault == "stale_timestamp" else 0
+            body = encrypt_body(body, key)
+            timestamp, nonce = str(int(self._seconds()) - age), random_hex()
             headers = {
                 "X-Lark-Request-Timestamp": timestamp,
                 "X-Lark-Request-Nonce": nonce,
-                "X-Lark-Signature": sign(timestamp, nonce, encrypt_key, body),
+                "X-Lark-Signature": sign(timestamp, nonce, signing_key, body),
             }
+        if fault == "cut_body":
+            body = cut(body)
         response = await self._post(url, body, headers, self._timeouts.event)
         if isinstance(response, str):
             return AttemptResult(False, response)

@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -17,6 +17,14 @@ from corehr.apps.log_ids import new_log_id
 from corehr.apps.registry import App, AppRegistry
 from corehr.delivery import outbox, subscribers
 from corehr.delivery.connections import LongConnections
+from corehr.delivery.faults import (
+    DeliveryFault,
+    DeliveryFaultName,
+    DeliveryFaultSource,
+    NextAttempt,
+    cut,
+    with_wrong_token,
+)
 from corehr.delivery.outbox import AttemptResult, DeliveryResult, LeasedDelivery
 from corehr.delivery.renderer import EventRenderer, build_envelope
 from corehr.delivery.subscribers import Subscriber
@@ -61,6 +69,7 @@ class _PreparedDelivery(NamedTuple):
 
     leased: LeasedDelivery
     event_id: str
+    event_type: str
     skipped_because: str | None
     body: bytes
 
@@ -80,9 +89,10 @@ class DeliveryWorker:
         envelopes: EventRenderer,
         webhooks: WebhookClient,
         connections: LongConnections,
+        faults: DeliveryFaultSource | None = None,
     ) -> None:
         self._store, self._tenant, self._apps, self._envelopes = store, tenant, apps, envelopes
-        self._webhooks, self._connections = webhooks, connections
+        self._webhooks, self._connections, self._faults = webhooks, connections, faults
         self._passes: dict[str, asyncio.Task[int]] = {}
         self._wake = asyncio.Event()
         self._pauses = 0
@@ -215,7 +225,7 @@ class DeliveryWorker:
                 return count
             count += len(leased)
             results = await self._deliver(app_id, leased, lease_until, inside_pause=at is not None)
-            progressed = any(result.attempt or result.skipped_because for result in results)
+            progressed = any(result.attempt or result.skipped_because or result.delay for result in results)
             if len(leased) == BATCH_SIZE:
                 await asyncio.sleep(BATCH_PAUSE_SECONDS)
 
@@ -268,6 +278,7 @@ class DeliveryWorker:
             _PreparedDelivery(
                 delivery,
                 event_log.event_id(tx.tenant, delivery.seq),
+                row["type"],
                 skip_reason,
                 build_envelope(app, subscriber, row, body),
             )
@@ -279,23 +290,55 @@ class DeliveryWorker:
     ) -> Sequence[DeliveryResult]:
         """Send the deliveries of one lane in order, up to the first that is not accepted, and return the results."""
         results: list[DeliveryResult] = []
-        for number, prepared in enumerate(lane):
+        unsent = deque(lane)
+        while unsent:
+            prepared = unsent.popleft()
             if prepared.skipped_because is not None:
                 results.append(DeliveryResult(prepared.leased, skipped_because=prepared.skipped_because))
                 continue
             if not may_send():
-                return [*results, *(DeliveryResult(unsent.leased) for unsent in lane[number:])]
-            attempt = await self._send(subscriber, prepared)
-            results.append(DeliveryResult(prepared.leased, attempt))
-            if not attempt.accepted:
+                return [*results, *(DeliveryResult(delivery.leased) for delivery in (prepared, *unsent))]
+            fault = self._take_fault(subscriber, prepared, unsent)
+            if fault is not None and fault.name == outbox.DELAY:
+                results.append(DeliveryResult(prepared.leased, delay=timedelta(seconds=fault.delay_seconds)))
+                break
+            swapped = [unsent.popleft()] if fault is not None and fault.name == "swap" else []
+            attempts = [(sent, await self._send(subscriber, sent, fault)) for sent in (*swapped, prepared)]
+            results += [DeliveryResult(sent.leased, attempt) for sent, attempt in attempts]
+            if not all(attempt.accepted for _, attempt in attempts):
                 break
         return results
 
-    async def _send(self, subscriber: Subscriber, prepared: _PreparedDelivery) -> AttemptResult:
+    def _take_fault(
+        self, subscriber: Subscriber, prepared: _PreparedDelivery, behind: Sequence[_PreparedDelivery]
+    ) -> DeliveryFault | None:
+        if self._faults is None:
+            return None
+        followed = bool(behind) and behind[0].skipped_because is None
+        delayed = outbox.is_delayed(prepared.leased)
+        return self._faults.take(NextAttempt(subscriber, prepared.event_type, followed, delayed))
+
+    async def _send(
+        self, subscriber: Subscriber, prepared: _PreparedDelivery, fault: DeliveryFault | None
+    ) -> AttemptResult:
+        if fault is None:
+            return await self._send_once(subscriber, prepared, prepared.body)
+        body = with_wrong_token(prepared.body) if fault.name == "wrong_verification_token" else prepared.body
+        result = await self._send_once(subscriber, prepared, body, fault.name)
+        if fault.name == "duplicate":
+            again = await self._send_once(subscriber, prepared, body)
+            result = AttemptResult(result.accepted or again.accepted, f"{result.detail}; again: {again.detail}")
+        return result._replace(fault=fault.name)
+
+    async def _send_once(
+        self, subscriber: Subscriber, prepared: _PreparedDelivery, body: bytes, fault: DeliveryFaultName | None = None
+    ) -> AttemptResult:
         if subscriber.mode == "webhook":
-            return await self._webhooks.post(subscriber.url, prepared.body, subscriber.encrypt_key)
+            return await self._webhooks.post(subscriber.url, body, subscriber.encrypt_key, fault)
+        if fault == "cut_body":
+            body = cut(body)
         # a new message id for each attempt: one SDK joins the fragments of attempts with the same id
-        return await self._connections.send(subscriber.app_id, new_log_id(), prepared.event_id, prepared.body)
+        return await self._connections.send(subscriber.app_id, new_log_id(), prepared.event_id, body)
 
 
 def _record_and_lease(

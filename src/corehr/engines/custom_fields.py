@@ -106,12 +106,21 @@ def encode(value: Value | None) -> str:
 
 
 def stands_for(definition: FieldDefinition, text: str, value: Value | None) -> bool:
-    """Return whether a text says `value`, the present one of a field, even if the field no longer takes it."""
-    return (
-        text == encode(value)
-        or decode(definition, text) == value
-        or (definition.is_list and value is not None and _decode_list(text) == value)
-    )
+    """Return whether a text says `value`, the present one of a field, even if the field no longer takes it.
+
+    The members of a list may be in another order.
+    """
+    if isinstance(value, list):
+        return sorted(_decode_list(text) or ()) == sorted(value)
+    is_empty_attachment = definition.type is FieldType.ATTACHMENT and text == "[]" and value is None
+    return text == encode(value) or decode(definition, text) == value or is_empty_attachment
+
+
+def keeping(definition: FieldDefinition, value: Value | None) -> FieldDefinition:
+    """Return a definition that also takes the options that a list has now, even if they are no longer offered."""
+    if definition.type is FieldType.OPTION and isinstance(value, list):
+        return msgspec.structs.replace(definition, options=(*definition.options, *value))
+    return definition
 
 
 def referenced_ids(value: Value | InvalidValue | None) -> Sequence[str]:

@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 from starlette.types import Receive, Scope, Send
 
 from corehr.gateway.headers import CLOSE_CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOG_ID, REQUEST_ID
-from corehr.gateway.responses import NOT_FOUND, Response
+from corehr.gateway.responses import Response
 
 MAX_BODY_BYTES: Final = 10 * 2**20
 MAX_TOKEN_BODY_BYTES: Final = 64 * 2**10
@@ -105,15 +105,17 @@ def parse_query(query: bytes) -> list[tuple[str, str]]:
     return found
 
 
-async def send_response(send: Send, response: Response, body: RequestBody, log_id: str, request_id: str) -> None:
-    """Send the response with its content type, length, log id and request id.
+async def send_response(
+    send: Send, response: Response, body: RequestBody, log_id: str, request_id: str, *, cut: bool = False
+) -> None:
+    """Send the response with its content type, length, log id and request id; only half of its body if it is `cut`.
 
     What is left of the request's body is discarded before the response ends, so that a client that still sends it gets
-    to read the response. A client that waits for 100 Continue may send the body or not: its connection is closed.
+    to read the response. A client that waits for 100 Continue may send the body or not: its connection is closed. A
+    server closes the connection of an app that returns before its response is complete.
     """
-    content_type = b"text/plain" if response is NOT_FOUND else b"application/json; charset=utf-8"
     headers = [
-        (CONTENT_TYPE, content_type),
+        (CONTENT_TYPE, response.content_type),
         (LOG_ID, log_id.encode()),
         (REQUEST_ID, request_id.encode()),
         (CONTENT_LENGTH, b"%d" % len(response.body)),
@@ -123,12 +125,22 @@ async def send_response(send: Send, response: Response, body: RequestBody, log_i
     if is_withheld:
         headers.append(CLOSE_CONNECTION)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if cut:
+        await send({"type": "http.response.body", "body": response.body[: len(response.body) // 2], "more_body": True})
+        return
     if body.is_received() or is_withheld:
         await send({"type": "http.response.body", "body": response.body})
         return
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
     await body.discard()
     await send({"type": "http.response.body", "body": b""})
+
+
+async def send_bare_response(send: Send, response: Response) -> None:
+    """Send the response with its content type and length only, as a proxy does that did not get one from us."""
+    headers = [(CONTENT_TYPE, response.content_type), (CONTENT_LENGTH, b"%d" % len(response.body)), *response.headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 async def abort_connection(send: Send) -> None:
@@ -138,6 +150,23 @@ async def abort_connection(send: Send) -> None:
     started, and closes the connection of an app that returns before it is complete. A caller without a server in
     between gets ConnectionResetError.
     """
-    with suppress(RuntimeError):
+    try:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"\0", b"")]})
-        raise ConnectionResetError("dropped on purpose")
+    except Exception:  # noqa: BLE001  # the error of the server's parser, which this floor does not import
+        return
+    raise ConnectionResetError("dropped on purpose")
+
+
+RESET_CONNECTION: Final = "corehr.reset_connection"
+"""The member of a scope with a function that resets the request's connection, where the server can."""
+
+
+async def reset_connection(scope: Scope, receive: Receive, send: Send) -> None:
+    """Reset the connection (TCP RST) without sending a byte of a response; where the server cannot, close it."""
+    reset = scope.get(RESET_CONNECTION)
+    if reset is None:
+        await abort_connection(send)
+        return
+    reset()
+    while (await receive())["type"] != "http.disconnect":
+        """The server has to notice, or it would respond for an app that returns without a response."""

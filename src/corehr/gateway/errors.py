@@ -43,6 +43,27 @@ PLATFORM_ERRORS: Mapping[int, tuple[int, str]] = {
 }
 """HTTP status and message of the codes that every operation may respond with."""
 
+_UNKNOWN_IDS = (400, "these ids not existed: [x]")
+GENERAL_ERRORS: Mapping[int, tuple[int, str]] = {
+    99991401: (400, "ip 203.0.113.7 is denied by app setting"),
+    99991403: (400, "This month's API call quota has been exceeded"),
+    99991664: (400, "invalid app token"),
+    99991665: (400, "invalid tenant code"),
+    99991676: (400, "token no permission"),
+    99992352: (400, "these lark ids not existed: [x]"),
+    99992353: (400, "these lark ids not existed: [x]"),
+    99992354: _UNKNOWN_IDS,
+    99992355: (400, "these lark ids not existed: [x]"),
+    99992356: (400, "these open_chat ids not existed: [x]"),
+    99992358: _UNKNOWN_IDS,
+    99992359: (400, "these user ids not existed: [x]"),
+    99992363: _UNKNOWN_IDS,
+    99992379: _UNKNOWN_IDS,
+    99992381: (400, "union_id cross tenant"),
+}
+"""Further codes of the platform's general list, which only a fault of the sandbox responds with. It has no statuses:
+400 is inferred from the codes of the same groups that were observed."""
+
 _TROUBLESHOOTER = "排查建议查看(Troubleshooting suggestions): https://open.feishu.cn/search?from=openapi&log_id={}&code={}&method_id={}"
 
 _log = logging.getLogger(__name__)
@@ -131,7 +152,7 @@ def _status_and_message(operation: Operation, code: int) -> tuple[int, str]:
 
 
 def _platform_error_response(error: PlatformError, operation: Operation, log_id: str) -> Response:
-    status, msg = PLATFORM_ERRORS[error.code]
+    status, msg = PLATFORM_ERRORS.get(error.code) or GENERAL_ERRORS[error.code]
     return _response(status, error.code, error.msg or msg, operation, log_id, error.error_members, error.headers)
 
 

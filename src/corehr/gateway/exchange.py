@@ -1,26 +1,30 @@
 """A request and its response as one Exchange, and the hook that observes it."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from corehr.apps.log_ids import new_log_id
+from corehr.gateway.responses import Response
 
 
 class Exchange:
     """A request and its response, as a RequestHook sees them; members that are not known (yet) are None or empty.
 
-    `refused_by` names the rule that refused. If a hook sets `drop_response`, the request is executed but its connection
-    is aborted instead of a response.
+    `refused_by` names the rule that refused. A hook may set `interruption`, to close the connection without a response
+    ("drop"), in the middle of one ("cut") or with a TCP reset ("reset"); and `replacement`, a response that is sent
+    instead as it is, like that of a proxy. Neither prevents the request from being executed. `fault` names it.
     """
 
     __slots__ = (
         "app_id",
         "code",
-        "drop_response",
+        "fault",
+        "interruption",
         "log_id",
         "method",
         "operation",
         "path",
         "refused_by",
+        "replacement",
         "request_body",
         "response_body",
         "status",
@@ -37,14 +41,19 @@ class Exchange:
         self.code = 0
         self.response_body = b""
         self.refused_by: str | None = None
-        self.drop_response = False
+        self.fault: str | None = None
+        self.interruption: Literal["drop", "cut", "reset"] | None = None
+        self.replacement: Response | None = None
 
 
 class RequestHook(Protocol):
     """Observes requests and may interfere with them: the sandbox's request log and faults."""
 
     async def before_transaction(self, exchange: Exchange) -> None:
-        """Run after all checks, before the transaction; may raise BusinessError, wait, or set `drop_response`."""
+        """Run after all checks, before the transaction or before a token is issued.
+
+        It may raise BusinessError or PlatformError, wait, or set members of the exchange.
+        """
         ...
 
     def in_transaction(self, exchange: Exchange) -> None:

@@ -28,12 +28,20 @@ class HttpApp:
             response = await self._respond(exchange, scope, body)
         except asgi_io.ClientDisconnected:
             return
+        response = exchange.replacement or response
         exchange.status, exchange.code, exchange.response_body = response.status, response.code, response.body
         if self._hook is not None:
             self._hook.after_response(exchange)
-            if exchange.drop_response:
-                await asgi_io.abort_connection(send)
-                return
+        if exchange.interruption == "drop":
+            await asgi_io.abort_connection(send)
+            return
+        if exchange.interruption == "reset":
+            await asgi_io.reset_connection(scope, receive, send)
+            return
+        if exchange.replacement is not None:
+            await asgi_io.send_bare_response(send, response)
+            return
         request_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
         request_id = sanitize_request_id(request_id, exchange.log_id)
-        await asgi_io.send_response(send, response, body, exchange.log_id, request_id)
+        cut = exchange.interruption == "cut"
+        await asgi_io.send_response(send, response, body, exchange.log_id, request_id, cut=cut)

@@ -7,15 +7,16 @@ from corehr.kernel.db import encode_json
 
 
 class Response(NamedTuple):
-    """A response to send; `body` is JSON in UTF-8 unless the status is 404, `code` is its code, 0 for success."""
+    """A response to send; `code` is its code, 0 for success and where the body is not JSON."""
 
     status: int
     code: int
     body: bytes
     headers: Sequence[tuple[bytes, bytes]] = ()
+    content_type: bytes = b"application/json; charset=utf-8"
 
 
-NOT_FOUND = Response(404, 0, b"404 page not found")
+NOT_FOUND = Response(404, 0, b"404 page not found", content_type=b"text/plain")
 
 
 def success_body(data: Any) -> bytes:

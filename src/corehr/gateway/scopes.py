@@ -15,7 +15,12 @@ _HELP_TEXT = (
 def require_scope(app: App, any_of: Collection[str], refused_by: str) -> None:
     """Raise PlatformError MISSING_SCOPE unless the app has one of `any_of`; an empty collection requires nothing."""
     if not app.has_any_scope(any_of):
-        raise PlatformError(MISSING_SCOPE, refused_by, *_missing_scope_message(app.app_id, any_of))
+        raise missing_scope_error(app.app_id, any_of, refused_by)
+
+
+def missing_scope_error(app_id: str, any_of: Collection[str], refused_by: str) -> PlatformError:
+    """Return the error of an app that has none of these scopes."""
+    return PlatformError(MISSING_SCOPE, refused_by, *_missing_scope_message(app_id, any_of))
 
 
 def _missing_scope_message(app_id: str, any_of: Collection[str]) -> tuple[str, dict[str, Any]]:

@@ -41,7 +41,8 @@ class TokenIssuer:
     A token is `t-` or `a-` and the base32 of app id (8 bytes), expiry (4 bytes, seconds since 1970), kind (1 byte) and
     a truncated HMAC-SHA256 (12 bytes) under the tenant's server key. It depends only on the window, so every process
     issues the same one. Windows are counted from the creation of the app: the first token of a new app is valid for
-    its full two hours, and the apps of an installation do not all renew in the same second.
+    its full two hours, and the apps of an installation do not all renew in the same second. When the tokens of an app
+    are revoked, its windows are counted from then on, and the tokens of windows that began before are not valid.
     """
 
     def __init__(self, apps: AppRegistry, *, seconds: Callable[[], float] = real_seconds) -> None:
@@ -59,12 +60,18 @@ class TokenIssuer:
 
     def _build(self, app: App, prefix: str) -> Token:
         now = int(self._seconds())
-        window_start = now - (now - int(parse_timestamp(app.created_at).timestamp())) % REUSE_WINDOW_SECONDS
+        window_start = self.window_start(app)
         body = (
             bytes.fromhex(app.app_id[4:]) + (window_start + TOKEN_TTL_SECONDS).to_bytes(4, "big") + _KIND_BYTES[prefix]
         )
         text = base64.b32encode(body + _sign(app, body)).decode()
         return Token(f"{prefix}{text}", window_start + TOKEN_TTL_SECONDS - now)
+
+    def window_start(self, app: App) -> int:
+        """Return when the present window of the app began, in whole seconds since 1970."""
+        now = int(self._seconds())
+        first = parse_timestamp(app.tokens_revoked_at or app.created_at)
+        return now - (now - int(first.timestamp())) % REUSE_WINDOW_SECONDS
 
     async def verify_app_token(self, token: str) -> App | None:
         """Return the store app of an app token, or None when the token is invalid or expired."""
@@ -72,8 +79,8 @@ class TokenIssuer:
 
     async def authenticate(self, authorization: str) -> App:
         """Return the enabled app that an Authorization header authenticates; raise PlatformError when there is none."""
-        scheme, _, token = authorization.partition(" ")
-        if scheme != "Bearer" or not token:
+        token = bearer_token(authorization)
+        if not token:
             raise PlatformError(MISSING_TOKEN, "token_is_missing")
         if token.startswith(("eyJ", "u-")):
             raise PlatformError(INVALID_USER_TOKEN, "token_is_a_users")
@@ -90,7 +97,8 @@ class TokenIssuer:
         cached = self._verified.get(token)
         if cached is not None:
             app_id, expiry = cached
-            return await self._apps.get(app_id) if self._seconds() < expiry else None
+            app = await self._apps.get(app_id) if self._seconds() < expiry else None
+            return None if app is None or _is_revoked(app, expiry) else app
         try:
             raw = base64.b32decode(token[2:])
         except (ValueError, binascii.Error):
@@ -100,12 +108,28 @@ class TokenIssuer:
         if len(raw) != 25 or body[12:] != _KIND_BYTES[token[:2]] or self._seconds() >= expiry:
             return None
         app = await self._apps.get(f"cli_{body[:8].hex()}")
-        if app is None or not hmac.compare_digest(_sign(app, body), signature):
+        if app is None or not hmac.compare_digest(_sign(app, body), signature) or _is_revoked(app, expiry):
             return None
         if len(self._verified) >= _MAX_CACHED_TOKENS:
             self._verified.clear()
         self._verified[token] = (app.app_id, expiry)
         return app
+
+
+def _is_revoked(app: App, expiry: int) -> bool:
+    """Return whether the window of a token with this expiry began before the tokens of the app were revoked."""
+    revoked_at = app.tokens_revoked_at
+    return revoked_at is not None and expiry - TOKEN_TTL_SECONDS < int(parse_timestamp(revoked_at).timestamp())
+
+
+def bearer_token(authorization: str) -> str:
+    """Return the token of an Authorization value as RFC 9110 reads it, or "" when its scheme is not Bearer.
+
+    White space around the value is not part of it, the scheme's case does not matter, and more than one space may
+    follow it.
+    """
+    scheme, _, token = authorization.strip(" \t").partition(" ")
+    return token.lstrip(" ") if scheme.lower() == "bearer" else ""
 
 
 def _sign(app: App, body: bytes) -> bytes:

@@ -71,6 +71,11 @@ def is_iso_date(text: str) -> bool:
         return False
 
 
+def previous_day(day: IsoDate) -> IsoDate:
+    """Return the day before `day`, which is not the first one there is."""
+    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+
+
 def next_day(day: IsoDate) -> IsoDate:
     """Return the day after `day`, FOREVER after the last one."""
     if day == LAST_DAY:

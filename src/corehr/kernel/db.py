@@ -1,6 +1,7 @@
 """Transactions: a command is one transaction, and uses the database, the time and ids only through its `Tx`."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
@@ -36,18 +37,39 @@ class Connection(Protocol):
 
     def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None: ...
 
-    def lock(self, keys: Sequence[int], *, shared: bool) -> bool: ...
+    def lock(self, exclusive: AbstractSet[int], shared: AbstractSet[int]) -> bool: ...
+
+    def savepoint(self) -> None: ...
+
+    def roll_back_to_savepoint(self) -> None: ...
 
 
 class Tx:
     """A transaction of one tenant: its connection, one fixed world time, new ids and the events emitted so far."""
 
-    __slots__ = ("_after_events", "_connection", "_events", "_ids", "kept", "now", "recorded_at", "tenant", "timelines")
+    __slots__ = (
+        "_after_events",
+        "_clock",
+        "_connection",
+        "_events",
+        "_ids",
+        "kept",
+        "now",
+        "recorded_at",
+        "tenant",
+        "timelines",
+    )
 
     def __init__(
-        self, connection: Connection, tenant: str, now: datetime, ids: Ids, after_events: Sequence[Statement] = ()
+        self,
+        connection: Connection,
+        tenant: str,
+        now: datetime,
+        ids: Ids,
+        after_events: Sequence[Statement] = (),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self._connection = connection
+        self._connection, self._clock = connection, clock
         self._after_events = after_events
         self._ids = ids
         self._events: list[Event] = []
@@ -81,14 +103,34 @@ class Tx:
         if rows:
             self._connection.execute_many(statement, rows)
 
-    def lock_names(self, names: Iterable[str], *, shared: bool = False) -> bool:
+    def lock_names(self, exclusive: Iterable[str], shared: Iterable[str] = ()) -> bool:
         """Lock names until the command ends: exclusively, or `shared` with commands that only depend on them.
 
-        Used where no row exists to lock. Returns whether other commands may have changed rows before the lock was
-        obtained; never on SQLite, whose commands run one at a time.
+        Used where no row exists to lock. The names of one call are locked in an order that is the same for all
+        commands, so that commands cannot deadlock on the names of one call each. Returns whether other commands may
+        have changed rows before the locks were obtained; never on SQLite, whose commands run one at a time.
         """
-        keys = sorted({_lock_key(self.tenant, name) for name in names})
-        return bool(keys) and self._connection.lock(keys, shared=shared)
+        exclusive_keys = {_lock_key(self.tenant, name) for name in exclusive}
+        shared_keys = {_lock_key(self.tenant, name) for name in shared}
+        return self._connection.lock(exclusive_keys, shared_keys - exclusive_keys)
+
+    def savepoint(self) -> None:
+        """Begin a part of the command that only locks and reads, and that `unlock_to_savepoint` can repeat."""
+        self._connection.savepoint()
+
+    def unlock_to_savepoint(self) -> None:
+        """Release the locks that were obtained since the savepoint."""
+        self._connection.roll_back_to_savepoint()
+
+    def take_instant(self) -> None:
+        """Take the present instant as that of the command, which has waited for the lock of what it changes.
+
+        What it records is then later than what the commands before it have recorded. A command that runs as of a given
+        instant keeps it, and so does every command on SQLite, where commands do not wait for each other's locks.
+        """
+        if self._clock is not None:
+            self.now = self._clock()
+            self.recorded_at = to_timestamp(self.now)
 
     def new_id(self) -> str:
         return str(self._ids.next())

@@ -67,6 +67,11 @@ def random_bool(probability: float) -> bool:
     return secrets.SystemRandom().random() < probability
 
 
+def random_fraction() -> float:
+    """Return a random number from 0 up to 1, such as the share of a pause."""
+    return secrets.SystemRandom().random()
+
+
 def random_choice(items: Sequence[T]) -> T:
     """Return a random item, each with equal probability; raise IndexError when there are none."""
     return secrets.choice(items)

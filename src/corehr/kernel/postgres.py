@@ -1,10 +1,14 @@
 """The store on PostgreSQL: commands run on a small pool of threads, each with its own connection."""
 
 import asyncio
+import logging
 import threading
+import time
 from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any, LiteralString
 
 import psycopg
@@ -13,23 +17,53 @@ from psycopg.conninfo import conninfo_to_dict
 
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Row, T, Tx, TxFunction
-from corehr.kernel.ids import Ids
+from corehr.kernel.ids import Ids, random_fraction
 from corehr.kernel.statements import Statement
 
 WORKER_THREADS = 16
-MAX_ATTEMPTS = 3
+READER_THREADS = 8
+MAX_ATTEMPTS = 5
 """How often a command runs at most, when PostgreSQL aborts it for a deadlock or a serialization failure."""
 
-_OPTIONS = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off"
+FIRST_PAUSE_SECONDS = 0.02
+"""The longest pause before the second attempt; it doubles with each further one."""
+
+_CONNECTION_DEFAULTS = {
+    "connect_timeout": "10",
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""Parameters that the URL may override. They end a connection whose server has vanished within a minute."""
+
+_DURABLE = "-c synchronous_commit=on"
+_TIMEOUTS = "-c lock_timeout=20s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+
+_PLANS = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off"
 """Every statement has an index: a plan made while a table was small must not scan it once it is large."""
+
+_log = logging.getLogger(__name__)
+
+
+def connect(url: str, defaults: str = "", settings: str = "", **parameters: Any) -> psycopg.Connection:
+    """Return a connection whose commits are durable, and that ends if its server has vanished.
+
+    The options of the URL override `defaults` and durability, and `settings` override them; what role and database
+    are set to does not count.
+    """
+    given = conninfo_to_dict(url)
+    options = f"{_DURABLE} {defaults} {given.pop('options', None) or ''} {settings}"
+    merged: dict[str, Any] = {**_CONNECTION_DEFAULTS, **given, **parameters}
+    return psycopg.connect(**merged, options=options)
 
 
 class PostgresConnection:
     """Runs compiled statements on one psycopg connection."""
 
     def __init__(self, url: str) -> None:
-        url_options = conninfo_to_dict(url).get("options") or ""
-        self.raw = psycopg.connect(url, options=f"{url_options} {_OPTIONS}", prepare_threshold=0, autocommit=True)
+        self.raw = connect(url, _TIMEOUTS, _PLANS, prepare_threshold=0, autocommit=True)
 
     def fetch_all(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
         compiled = statement.postgresql
@@ -44,26 +78,37 @@ class PostgresConnection:
         with self.raw.cursor() as cursor:
             cursor.executemany(compiled.sql.encode(), [compiled.bind(row) for row in rows])
 
-    def lock(self, keys: Sequence[int], *, shared: bool) -> bool:
-        self.raw.execute(_LOCK[shared], (list(keys),))
+    def lock(self, exclusive: AbstractSet[int], shared: AbstractSet[int]) -> bool:
+        keys = sorted(exclusive | shared)
+        self.raw.execute(_LOCK, (keys, [key in shared for key in keys]))
         return True
 
+    def savepoint(self) -> None:
+        self.raw.execute("SAVEPOINT locks")
 
-_LOCK = {
-    shared: f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(key) FROM unnest(%s::bigint[]) AS key".encode()
-    for shared in (True, False)
-}
+    def roll_back_to_savepoint(self) -> None:
+        self.raw.execute("ROLLBACK TO SAVEPOINT locks")
+
+
+_LOCK = b"""\
+SELECT CASE WHEN shared THEN pg_advisory_xact_lock_shared(key) ELSE pg_advisory_xact_lock(key) END
+FROM unnest(%s::bigint[], %s::bool[]) AS wanted (key, shared)"""
 
 
 class PostgresStore:
     """A PostgreSQL server. Row locks taken before the first rule make commands about one employment sequential.
 
+    Queries have threads of their own, so that they run while every thread for commands waits for a lock.
+    `repeated_attempts` counts the attempts that repeated a command because PostgreSQL had aborted it.
     A command that emitted events runs each of `after_events` with the `seqs` of its events.
     """
 
     def __init__(self, url: str, clock: Clock, ids: Ids, *, after_events: Sequence[Statement]) -> None:
         self.url, self.clock, self.ids, self._after_events = url, clock, ids, after_events
         self._workers = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="corehr-pg")
+        self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="corehr-pg-reader")
+        self.repeated_attempts = 0
+        self._counting = threading.Lock()
         self._local = threading.local()
         self._open_connections: list[PostgresConnection] = []
         self.has_failed = False
@@ -73,29 +118,44 @@ class PostgresStore:
         return loop.run_in_executor(self._workers, self.command_sync, tenant, work, at)
 
     def query(self, tenant: str, work: TxFunction[T]) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(self._workers, self._read, tenant, work)
+        return asyncio.get_running_loop().run_in_executor(self._readers, self._read, tenant, work)
 
     def command_sync(self, tenant: str, work: TxFunction[T], at: datetime | None = None, ids: Ids | None = None) -> T:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 return self._write(tenant, work, at, ids or self.ids)
-            except (errors.DeadlockDetected, errors.SerializationFailure):
+            except (errors.DeadlockDetected, errors.SerializationFailure) as error:
                 if attempt == MAX_ATTEMPTS:
                     raise
+                self._pause(attempt, error)
             except psycopg.Error:
                 self.has_failed = True
                 raise
         raise AssertionError("unreachable")
 
     def execute_script(self, sql: Sequence[str]) -> None:
-        with psycopg.connect(self.url, autocommit=True) as raw:
+        with connect(self.url, autocommit=True) as raw:
             for statement in sql:
                 raw.execute(statement.encode())
 
     def close(self) -> None:
-        self._workers.shutdown(wait=True)
+        for threads in (self._workers, self._readers):
+            threads.shutdown(wait=True)
         for connection in self._open_connections:
             connection.raw.close()
+
+    def _pause(self, attempt: int, error: psycopg.Error) -> None:
+        """Count and log the next attempt, and sleep for a random time, so that commands do not collide again."""
+        with self._counting:
+            self.repeated_attempts += 1
+        _log.warning(
+            "PostgreSQL aborted a command (%s); it runs again, attempt %d of %d, the %d. repetition since the start",
+            type(error).__name__,
+            attempt + 1,
+            MAX_ATTEMPTS,
+            self.repeated_attempts,
+        )
+        time.sleep(random_fraction() * FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
 
     def _connection(self) -> PostgresConnection:
         connection: PostgresConnection | None = getattr(self._local, "connection", None)
@@ -121,7 +181,8 @@ class PostgresStore:
     def _write(self, tenant: str, work: TxFunction[T], at: datetime | None, ids: Ids) -> T:
         connection = self._begin("BEGIN")
         try:
-            tx = Tx(connection, tenant, at or self.clock.now(tenant), ids, self._after_events)
+            clock = None if at else partial(self.clock.now, tenant)
+            tx = Tx(connection, tenant, at or self.clock.now(tenant), ids, self._after_events, clock)
             result = work(tx)
             tx.flush_events()
         except BaseException:

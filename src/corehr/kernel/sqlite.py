@@ -1,10 +1,13 @@
 """The store on SQLite: one writer thread commits commands in groups, a few reader threads run queries."""
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from corehr.kernel.statements import Statement
 
 MAX_COMMANDS_PER_COMMIT = 64
 READER_THREADS = 2
+
+_log = logging.getLogger(__name__)
 
 
 class SqliteConnection:
@@ -50,8 +55,12 @@ class SqliteConnection:
         compiled = statement.sqlite
         self.raw.executemany(compiled.sql, [compiled.bind(row) for row in rows])
 
-    def lock(self, keys: Sequence[int], *, shared: bool) -> bool:
+    def lock(self, exclusive: AbstractSet[int], shared: AbstractSet[int]) -> bool:
         return False  # commands run one at a time
+
+    def savepoint(self) -> None: ...
+
+    def roll_back_to_savepoint(self) -> None: ...
 
 
 class _Job:
@@ -101,6 +110,7 @@ class SqliteStore:
         self._local = threading.local()
         self._reader_connections: list[SqliteConnection] = []
         self._closed = False
+        self._submitting = threading.Lock()
         self.has_failed = False
         self._writer = threading.Thread(target=self._write, name="corehr-writer", daemon=True)
         self._writer.start()
@@ -128,17 +138,19 @@ class SqliteStore:
             connection.raw.close()
 
     def close(self) -> None:
-        self._closed = True
-        self._jobs.put(None)
+        with self._submitting:
+            self._closed = True
+            self._jobs.put(None)  # the last in the queue
         self._writer.join()
         self._readers.shutdown(wait=True)
         for connection in (*self._reader_connections, self._connection):
             connection.raw.close()
 
     def _submit(self, job: _Job) -> None:
-        if self._closed:
-            raise RuntimeError("the store is closed")
-        self._jobs.put(job)
+        with self._submitting:
+            if self._closed:
+                raise RuntimeError("the store is closed")
+            self._jobs.put(job)
 
     def _read(self, tenant: str, work: TxFunction[T]) -> T:
         connection: SqliteConnection | None = getattr(self._local, "connection", None)
@@ -155,26 +167,21 @@ class SqliteStore:
         while (first := self._jobs.get()) is not None:
             jobs = [first]
             try:
-                closing = self._run_group(jobs)
+                self._run_group(jobs)
             except Exception as error:  # noqa: BLE001  # the commit failed: so has every command of the group
-                closing = False
                 self.has_failed = True
                 for job in jobs:
                     job.error = error
-                if self._connection.raw.in_transaction:
-                    self._connection.raw.execute("ROLLBACK")
+                self._roll_back()
             self._resolve_futures(jobs)
-            if closing:
-                return
 
-    def _run_group(self, jobs: list[_Job]) -> bool:
+    def _run_group(self, jobs: list[_Job]) -> None:
         """Run and commit queued commands together, with the rows of failed ones rolled back.
 
-        Appends them to `jobs`, which holds the first. Returns whether the store is closing.
+        Appends them to `jobs`, which holds the first.
         """
         raw = self._connection.raw
         raw.execute("BEGIN IMMEDIATE")
-        closing = False
         self._run_one(jobs[0])
         while len(jobs) < MAX_COMMANDS_PER_COMMIT:
             try:
@@ -182,12 +189,18 @@ class SqliteStore:
             except queue.Empty:
                 break
             if job is None:
-                closing = True
+                self._jobs.put(None)  # ends the writer after this group, whether it commits or fails
                 break
             jobs.append(job)
             self._run_one(job)
         raw.execute("COMMIT")
-        return closing
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.raw.in_transaction:
+                self._connection.raw.execute("ROLLBACK")
+        except Exception:  # noqa: BLE001  # the next group fails and tries again; the writer must not end
+            _log.exception("a failed transaction could not be rolled back")
 
     def _run_one(self, job: _Job) -> None:
         raw = self._connection.raw
@@ -197,7 +210,9 @@ class SqliteStore:
             tx = Tx(self._connection, job.tenant, now, job.ids, self._after_events)
             job.result = job.work(tx)
             tx.flush_events()
-        except Exception as error:  # noqa: BLE001  # any error is raised in the caller
+        except Exception as error:  # any error is raised in the caller
+            if not raw.in_transaction:  # SQLite itself has rolled back the whole group, as on a full disk
+                raise
             job.error = error
             self.has_failed |= isinstance(error, apsw.Error)
             raw.execute("ROLLBACK TO command")
@@ -210,5 +225,6 @@ class SqliteStore:
         for loop, loop_jobs in by_loop.items():
             if loop is None:
                 _resolve_all(loop_jobs)
-            elif not loop.is_closed():
-                loop.call_soon_threadsafe(_resolve_all, loop_jobs)
+            else:
+                with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(_resolve_all, loop_jobs)

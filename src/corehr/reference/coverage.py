@@ -15,13 +15,20 @@ _PACKAGE: Final = Path(corehr.__file__).parent
 _INTRO: Final = """\
 # Coverage
 
-What the platform documents, and how much of it corehr has. An operation that is not built is answered like an unknown
-path. *Routed*: it has a path and a handler. *Shaped*: its request is validated against its page. *Ruled*: the number
-of its documented error rows that are decided by a rule, by a failure of the system or by a written reason why the row
-cannot occur. *By state*: the number of codes that the state of real records raises, 99992402 included where a rule is
-bound to it. *Events of its records*: for an operation that changes records, the number of event types that changes of
-the records of its resource emit, by this operation or by others. *Tested*: the number of codes that a recipe of the
-sandbox raises, run by a test.
+What the platform documents, and how much of it corehr has.
+"""
+
+_BUILT: Final = """\
+*Ruled*: the number of documented error rows that are decided by a rule, by a failure of the system or by a written
+reason why the row cannot occur. *By state*: the number of codes that the state of real records raises, 99992402
+included where a rule is bound to it. *Events of its records*: for an operation that changes records, the number of
+event types that changes of the records of its resource emit, by this operation or by others. *Tested*: the number of
+codes that a recipe of the sandbox raises, run by a test.
+"""
+
+_MISSING: Final = """\
+Each is answered like an unknown path: HTTP 404, `404 page not found`. The numbers of documented error rows are in
+brackets.
 """
 
 _EVENTS: Final = """\
@@ -47,11 +54,17 @@ def coverage_page(spec: Spec) -> str:
             f"| error rows | {rows} | {sum(o['errors'] for o in operations.values())} |",
             f"| event types that are emitted | {len(features_by_event)} | {len(events)} |",
             "",
-            "## Operations",
+            "## Operations that are built",
             "",
-            "| operation | routed | shaped | ruled | by state | events of its records | tested |",
-            "|---|---|---|---|---|---|---|",
-            *(_operation(id, operations[id], spec) for id in sorted(operations)),
+            _BUILT,
+            "| operation | ruled | by state | events of its records | tested |",
+            "|---|---|---|---|---|",
+            *(_operation(id, spec) for id in sorted(built)),
+            "",
+            "## Operations that are not built",
+            "",
+            _MISSING,
+            *_missing({id: entry for id, entry in operations.items() if id not in built}),
             "",
             "## Events",
             "",
@@ -64,16 +77,23 @@ def coverage_page(spec: Spec) -> str:
     )
 
 
-def _operation(id: str, entry: Mapping[str, Any], spec: Spec) -> str:
-    if id not in COMMANDS and id not in QUERIES:
-        return f"| `{id}` | - | {'yes' if id in spec.operations else '-'} | - of {entry['errors']} | - | - | - |"
+def _missing(operations: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
+    """Return a line for each resource: its operations by verb and version."""
+    by_resource: dict[str, list[str]] = {}
+    for id in sorted(operations, key=lambda id: (id.split(".", 1)[1], id)):
+        version, resource, verb = id.split(".", 2)
+        by_resource.setdefault(resource, []).append(f"{version} {verb} ({operations[id]['errors']})")
+    return [f"- **{resource}**: {', '.join(verbs)}" for resource, verbs in sorted(by_resource.items())]
+
+
+def _operation(id: str, spec: Spec) -> str:
     documented = spec.operations[id].errors.keys()
     covered = documented & {rule.code for rule in RULEBOOKS[id].rules}
     by_state = RULEBOOKS[id].violation_codes()
     emitted = sum(len(_events_of(feature)) for feature in FEATURES if id in feature.commands)
     tested = len(documented | by_state) if id in RECIPES else 0
     ruled = f"{len(covered)} of {len(documented)}"
-    return f"| `{id}` | yes | yes | {ruled} | {len(by_state)} | {emitted or '-'} | {tested} |"
+    return f"| `{id}` | {ruled} | {len(by_state)} | {emitted or '-'} | {tested} |"
 
 
 def _event(name: str, spec: Spec, features_by_event: Mapping[str, Sequence[str]]) -> str:

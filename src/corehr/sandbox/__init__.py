@@ -9,10 +9,11 @@ from corehr.app.settings import Settings
 from corehr.kernel.clock import Clock
 from corehr.sandbox import apps, events, records, subscribers, world
 from corehr.sandbox.clock import ClockRoutes
+from corehr.sandbox.delivery_faults import DeliveryFaults
 from corehr.sandbox.faults import Faults
 from corehr.sandbox.hook import SandboxHook
 from corehr.sandbox.requests import RequestLog
-from corehr.sandbox.router import SandboxRouter
+from corehr.sandbox.router import Handler, SandboxRouter
 from corehr.sandbox.snapshots import Snapshots
 from corehr.spec.loader import Spec
 
@@ -23,6 +24,7 @@ class Sandbox:
     def __init__(self, spec: Spec, clock: Clock, settings: Settings) -> None:
         self._token = settings.sandbox_token
         self.faults = Faults(spec)
+        self.delivery_faults = DeliveryFaults(spec)
         self.request_log = RequestLog(lambda: clock.now(settings.tenant))
         self.hook = SandboxHook(self.faults, self.request_log)
 
@@ -30,13 +32,22 @@ class Sandbox:
         """Return all routes under /sandbox/."""
         route = SandboxRouter(self._token).route
         clock = ClockRoutes(installation)
-        snapshots = Snapshots(installation, clock, self.hook, self.faults)
+        snapshots = Snapshots(installation, clock, self.hook, [self.faults, self.delivery_faults])
         webhook = {
             "GET": partial(subscribers.get_subscription, installation),
             "PUT": partial(subscribers.set_subscription, installation),
             "DELETE": partial(subscribers.delete_subscription, installation),
         }
-        faults = {"GET": self.faults.list_faults, "PUT": self.faults.set_faults, "DELETE": self.faults.delete_faults}
+        faults: dict[str, Handler] = {
+            "GET": self.faults.list_faults,
+            "PUT": partial(self.faults.set_faults, installation),
+            "DELETE": self.faults.delete_faults,
+        }
+        delivery_faults: dict[str, Handler] = {
+            "GET": self.delivery_faults.list_faults,
+            "PUT": partial(self.delivery_faults.set_faults, installation),
+            "DELETE": self.delivery_faults.delete_faults,
+        }
         return [
             route("/sandbox/clock", {"GET": clock.get_clock, "PUT": clock.set_clock}),
             route("/sandbox/clock/advance", {"POST": clock.advance}),
@@ -44,11 +55,13 @@ class Sandbox:
             route("/sandbox/snapshots/{id}/restore", {"POST": snapshots.restore}),
             route("/sandbox/reset", {"POST": snapshots.reset}),
             route("/sandbox/faults", faults),
+            route("/sandbox/delivery-faults", delivery_faults),
             route("/sandbox/records/{kind}/{id}", {"GET": partial(records.get_record, installation)}),
             route("/sandbox/requests", {"GET": self.request_log.list_requests}),
             route("/sandbox/events", {"GET": partial(events.list_events, installation)}),
             route("/sandbox/events/{id}/redeliver", {"POST": partial(subscribers.redeliver, installation)}),
             route("/sandbox/apps", {"POST": partial(apps.create_app, installation)}),
+            route("/sandbox/apps/{app_id}/tokens/revoke", {"POST": partial(apps.revoke_tokens, installation)}),
             route("/sandbox/apps/{app_id}/webhook", webhook),
             route("/sandbox/apps/{app_id}/replay", {"POST": partial(subscribers.replay, installation)}),
             route("/sandbox/world", {"GET": partial(world.get_world, installation)}),

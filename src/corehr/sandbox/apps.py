@@ -1,6 +1,9 @@
-"""The sandbox call that creates an app, for tests that need one of their own."""
+"""The sandbox calls that create an app, for tests that need one of their own, and that revoke an app's tokens."""
 
+import asyncio
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -9,12 +12,13 @@ from starlette.requests import Request
 
 from corehr.app.installation import Installation
 from corehr.apps import opaque_ids, registry
-from corehr.apps.registry import AppType
+from corehr.apps.registry import App, AppType
 from corehr.apps.scopes import ALL_SCOPES, PreHireAccess
 from corehr.hr.organization import departments
+from corehr.kernel.clock import real_now, real_seconds, to_timestamp
 from corehr.kernel.db import Tx
 from corehr.kernel.ids import UNKNOWN_ID
-from corehr.sandbox.router import bad_request, parse_body
+from corehr.sandbox.router import SandboxError, bad_request, parse_body
 
 IdText = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
@@ -57,6 +61,29 @@ async def create_app(installation: Installation, request: Request) -> dict[str, 
 
     app_id, secret = await installation.store.command(installation.tenant.id, create)
     return {"app_id": app_id, "app_secret": secret}
+
+
+async def revoke_tokens(installation: Installation, request: Request) -> dict[str, Any]:
+    """Revoke every token that was given to the app so far, and return an empty object.
+
+    A token is dated by the second in which its window began, so that one of the present second is waited for. Raises
+    SandboxError (404) when there is no such app.
+    """
+    app = await get_app(installation, request.path_params["app_id"])
+    next_second = installation.tokens.window_start(app) + 1
+    await asyncio.sleep(max(0, next_second - real_seconds()))
+    revoked_at = to_timestamp(max(real_now(), datetime.fromtimestamp(next_second, UTC)))
+    await installation.store.command(app.tenant, lambda tx: registry.revoke_tokens(tx, app.app_id, revoked_at))
+    await installation.apps.refresh()
+    return {}
+
+
+async def get_app(installation: Installation, app_id: str) -> App:
+    """Return an app of the tenant; raises SandboxError (404) when there is no such app."""
+    app = await installation.apps.get(app_id)
+    if app is None or app.tenant != installation.tenant.id:
+        raise SandboxError(HTTPStatus.NOT_FOUND, "there is no such app")
+    return app
 
 
 def _resolve_departments(tx: Tx, server_key: str, department_ids: Sequence[str]) -> list[str]:

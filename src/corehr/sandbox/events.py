@@ -1,7 +1,6 @@
 """The sandbox call that lists events, rendered for one app."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from starlette.requests import Request
@@ -15,7 +14,8 @@ from corehr.kernel import event_log
 from corehr.kernel.clock import epoch_millis, parse_timestamp
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.ids import SEEDED_IDS_START
-from corehr.sandbox.router import SandboxError, bad_request, positive_int
+from corehr.sandbox.apps import get_app
+from corehr.sandbox.router import bad_request, positive_int
 
 MAX_LIMIT: Final = 10_000
 DEFAULT_LIMIT: Final = 1000
@@ -29,9 +29,7 @@ async def list_events(installation: Installation, request: Request) -> dict[str,
     Raises SandboxError (404) when there is no such app, (400) when a query parameter is invalid.
     """
     query = request.query_params
-    app = await installation.apps.get(query.get("app_id", DEFAULT_APP_ID))
-    if app is None or app.tenant != installation.tenant.id:
-        raise SandboxError(HTTPStatus.NOT_FOUND, "there is no such app")
+    app = await get_app(installation, query.get("app_id", DEFAULT_APP_ID))
     since, limit, type = (
         _parse_since(query.get("since")),
         positive_int(request, "limit", DEFAULT_LIMIT, MAX_LIMIT),

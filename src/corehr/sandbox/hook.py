@@ -5,9 +5,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from corehr.gateway.errors import INTERNAL_ERROR, PlatformError
 from corehr.gateway.exchange import Exchange
-from corehr.kernel.errors import BusinessError
+from corehr.gateway.token_endpoints import FAULT_ERRORS as TOKEN_ENDPOINTS
 from corehr.sandbox.faults import Faults
+from corehr.sandbox.proxy_pages import proxy_response
 from corehr.sandbox.requests import RequestLog
 
 
@@ -34,18 +36,33 @@ class SandboxHook:
             self._accepting.set()
 
     async def before_transaction(self, exchange: Exchange) -> None:
-        """Wait while requests are drained, then apply the next fault; raises BusinessError when it is an error."""
+        """Wait while requests are drained, then apply the next fault.
+
+        Raises BusinessError or PlatformError when the fault is an error, or when it prevents the execution.
+        """
         await self._accepting.wait()
         self._in_flight.add(exchange.log_id)
         self._idle.clear()
-        effect = self._faults.take(exchange.operation)
+        effect = self._faults.take(exchange)
         if effect is None:
             return
-        exchange.drop_response = effect.drop
-        if effect.latency_seconds:
-            self._latencies[exchange.log_id] = effect.latency_seconds
-        if effect.code is not None and exchange.operation is not None:
-            raise BusinessError(exchange.operation, effect.code, "fault", effect.message_params)
+        fault = effect.fault
+        exchange.fault, exchange.interruption = fault.name, fault.interruption
+        if fault.http_status is not None:
+            exchange.replacement = proxy_response(fault.http_status)
+        if effect.error is not None:
+            raise effect.error
+        if fault.prevents_execution:
+            raise PlatformError(INTERNAL_ERROR, "fault")
+        if fault.latency_ms:
+            await self._delay(exchange, fault.latency_ms / 1000)
+
+    async def _delay(self, exchange: Exchange, seconds: float) -> None:
+        """Delay an operation while its transaction holds its locks, and a token endpoint, which has none, now."""
+        if exchange.operation in TOKEN_ENDPOINTS:
+            await asyncio.sleep(seconds)
+        else:
+            self._latencies[exchange.log_id] = seconds
 
     def in_transaction(self, exchange: Exchange) -> None:
         """Sleep for the latency of the request's fault, while its transaction holds its locks."""

@@ -46,6 +46,7 @@ class LoggedRequest:
     status: int
     code: int
     refused_by: str | None
+    fault: str | None
     log_id: str
     request_body: bytes | int
     response_body: bytes | int
@@ -70,6 +71,7 @@ class RequestLog:
                 status=exchange.status,
                 code=exchange.code,
                 refused_by=exchange.refused_by,
+                fault=exchange.fault,
                 log_id=exchange.log_id,
                 request_body=_truncate(exchange.request_body),
                 response_body=_truncate(exchange.response_body),
@@ -96,6 +98,7 @@ def _to_json(logged: LoggedRequest) -> Mapping[str, Any]:
         "status": logged.status,
         "code": logged.code,
         "rule": logged.refused_by,
+        "fault": logged.fault,
         "log_id": logged.log_id,
         "body": _masked_body(logged.request_body),
         "answer": _masked_body(logged.response_body),

@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from corehr.gateway.tokens import bearer_token
+
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Any]]
 """Returns data that can be encoded as JSON, or raises SandboxError."""
@@ -80,8 +82,8 @@ class SandboxRouter:
             raise SandboxError(HTTPStatus.FORBIDDEN, "without --sandbox-token only this machine may call the sandbox")
 
     def _has_token(self, request: Request) -> bool:
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        token = request.headers.get("x-sandbox-token") or (bearer if scheme.lower() == "bearer" else "")
+        authorization = request.headers.get("authorization", "")
+        token = request.headers.get("x-sandbox-token") or bearer_token(authorization)
         return hmac.compare_digest(token.encode(), (self._token or "").encode())
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -22,6 +22,7 @@ from corehr.kernel.clock import real_now, to_timestamp
 from corehr.kernel.db import Tx
 from corehr.kernel.ids import random_hex
 from corehr.sandbox.clock import ClockRoutes
+from corehr.sandbox.delivery_faults import DeliveryFaults
 from corehr.sandbox.faults import Faults
 from corehr.sandbox.hook import SandboxHook
 from corehr.sandbox.router import SandboxError
@@ -40,7 +41,13 @@ class Snapshot(NamedTuple):
 class Snapshots:
     """The handlers of POST snapshots, POST snapshots/{id}/restore and POST reset."""
 
-    def __init__(self, installation: Installation, clock: ClockRoutes, hook: SandboxHook, faults: Faults) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        clock: ClockRoutes,
+        hook: SandboxHook,
+        faults: Sequence[Faults | DeliveryFaults],
+    ) -> None:
         self._installation, self._clock, self._hook, self._faults = installation, clock, hook, faults
         self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
 
@@ -78,7 +85,8 @@ class Snapshots:
         if demo_company is None:
             raise SandboxError(HTTPStatus.CONFLICT, "only a database that `corehr demo` made can be reset")
         seed, employees, now = demo_company
-        self._faults.clear()
+        for faults in self._faults:
+            faults.clear()
         async with self._exclusive_world(now):
             await asyncio.to_thread(demo.rebuild, installation.store, employees=employees, seed=seed, now=now)
         return self._clock.to_json()

@@ -18,6 +18,7 @@ from corehr.delivery.subscribers import Subscriber
 from corehr.kernel.db import Tx
 from corehr.kernel.errors import UsageError
 from corehr.kernel.ids import random_hex
+from corehr.sandbox.apps import get_app
 from corehr.sandbox.router import SandboxError, bad_request, parse_body
 
 ShortText = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
@@ -45,7 +46,7 @@ async def set_subscription(installation: Installation, request: Request) -> dict
 
     Raises SandboxError (400) when the events are not available to the app or the URL is not verified.
     """
-    app, body = await _get_app(installation, request), await parse_body(request, SubscriptionBody)
+    app, body = await get_app(installation, request.path_params["app_id"]), await parse_body(request, SubscriptionBody)
     subscriber = Subscriber(
         tenant=app.tenant,
         app_id=app.app_id,
@@ -87,13 +88,13 @@ async def _verify_url(installation: Installation, app: App, subscriber: Subscrib
 
 async def get_subscription(installation: Installation, request: Request) -> dict[str, Any]:
     """Return the app's subscription; raises SandboxError (404) when it has none."""
-    app = await _get_app(installation, request)
+    app = await get_app(installation, request.path_params["app_id"])
     return await installation.store.query(app.tenant, lambda tx: _to_json(tx, _get_existing(tx, app)))
 
 
 async def delete_subscription(installation: Installation, request: Request) -> dict[str, Any]:
     """Delete the app's subscription and return an empty object."""
-    app = await _get_app(installation, request)
+    app = await get_app(installation, request.path_params["app_id"])
     await installation.store.command(app.tenant, lambda tx: subscriptions.unsubscribe(tx, app.app_id))
     return {}
 
@@ -103,7 +104,7 @@ async def replay(installation: Installation, request: Request) -> dict[str, Any]
 
     Raises SandboxError (409) when the app has no subscription.
     """
-    app, body = await _get_app(installation, request), await parse_body(request, ReplayBody)
+    app, body = await get_app(installation, request.path_params["app_id"]), await parse_body(request, ReplayBody)
     try:
         count = await subscriptions.replay(installation.store, app.tenant, app.app_id, body.since)
     except UsageError as error:
@@ -127,13 +128,6 @@ async def redeliver(installation: Installation, request: Request) -> dict[str, A
         raise SandboxError(HTTPStatus.NOT_FOUND, str(error)) from None
     installation.delivery_worker.wake()
     return {"app_ids": apps}
-
-
-async def _get_app(installation: Installation, request: Request) -> App:
-    app = await installation.apps.get(request.path_params["app_id"])
-    if app is None or app.tenant != installation.tenant.id:
-        raise SandboxError(HTTPStatus.NOT_FOUND, "there is no such app")
-    return app
 
 
 def _get_existing(tx: Tx, app: App) -> Subscriber:

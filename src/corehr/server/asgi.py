@@ -22,7 +22,8 @@ from corehr.gateway.responses import Response
 from corehr.kernel.clock import Clock
 from corehr.reference import openapi
 from corehr.sandbox import Sandbox
-from corehr.server import health
+from corehr.server import health, home
+from corehr.server.resets import with_resets
 from corehr.spec import loader
 
 
@@ -43,11 +44,18 @@ def open_application(settings: Settings) -> Application:
     check_rulebooks_match_spec(spec)
     sandbox = Sandbox(spec, clock, settings) if settings.sandbox else None
     hook = sandbox.hook if sandbox else None
-    installation = open_installation(settings, spec, clock, hook)
-    routes: list[BaseRoute] = [*health.routes(installation), *openapi.routes(spec, (*COMMANDS, *QUERIES))]
+    installation = open_installation(settings, spec, clock, hook, sandbox.delivery_faults if sandbox else None)
+    operation_ids = (*COMMANDS, *QUERIES)
+    operations = [spec.operations[id] for id in operation_ids]
+    routes: list[BaseRoute] = [
+        *home.routes(installation, operations, sandbox=settings.sandbox),
+        *health.routes(installation),
+        *openapi.routes(spec, operation_ids),
+    ]
     if sandbox:
         routes += sandbox.routes(installation)
-    return Application(installation, canonical_headers(_build_root_app(installation, hook, routes)))
+    asgi = canonical_headers(_build_root_app(installation, hook, routes))
+    return Application(installation, with_resets(asgi) if sandbox else asgi)
 
 
 def _build_root_app(installation: Installation, hook: RequestHook | None, routes: list[BaseRoute]) -> "RootApp":

@@ -122,6 +122,53 @@ def test_a_change_that_still_fits_takes_effect(world, person):
     assert status_of(world, second) == "Transformed"
 
 
+def test_what_follows_from_a_change_is_found_again_when_its_day_comes(world, person):
+    """The pathway follows from the level that the second change gives again, since the first one is revoked."""
+    family, level = world.named["job_families"]["other"]["id"], world.named["job_levels"]["other"]
+    world.create_job_change(person["id"], {"target_job_family": family}).assert_ok()
+    first = world.create_job_change(person["id"], {"target_job_level": level["id"]}, effective_date=in_days(world, 10))
+    assert first.data["transfer_info"]["target_pathway"] == level["pathway_ids"][0]
+    info = {"target_job_level": level["id"], "target_weekly_working_hours": "33"}
+    second = world.create_job_change(person["id"], info, effective_date=in_days(world, 20))
+    assert "target_pathway" not in second.data["transfer_info"]
+    revoke(world, first)
+    world.advance(days=21)
+    record = world.sandbox("GET", f"records/job_changes/{second.data['job_change_id']}")
+    assert (record["status"], record["targets"]["pathway_id"]) == ("Transformed", level["pathway_ids"][0])
+    assert world.job_data(person["id"], world.today())["pathway_id"] == level["pathway_ids"][0]
+
+
+def test_a_subtype_of_another_type_is_emptied_when_the_day_of_a_change_comes(world, person):
+    employee_type = world.named["employee_types"]["other"]
+    info = {"target_workforce_type": employee_type["id"], "target_employee_subtype": employee_type["subtype_ids"][0]}
+    first = world.create_job_change(person["id"], info, effective_date=in_days(world, 10))
+    info = {"target_workforce_type": employee_type["id"], "target_weekly_working_hours": "33"}
+    world.create_job_change(person["id"], info, effective_date=in_days(world, 20)).assert_ok()
+    revoke(world, first)
+    world.advance(days=21)
+    body = world.sandbox("GET", f"records/job_datas/{person['job_data_id']}")["version"]["body"]
+    assert (body["employee_type_id"], body["employee_subtype_id"]) == (employee_type["id"], None)
+
+
+def test_the_end_of_a_probation_that_is_over_sent_unchanged_begins_no_other(world, person):
+    ends = in_days(world, 5)
+    info = {"target_weekly_working_hours": "33", "target_probation_end_date": ends}
+    world.create_job_change(person["id"], info).assert_ok()
+    started = world.today()
+    world.advance(days=10)
+    info = {"target_weekly_working_hours": "34", "target_probation_end_date": ends}
+    world.create_job_change(person["id"], info).assert_ok()
+    assert probation_of(world, person)[-1] == {"probation_start_date": started, "probation_end_date": ends}
+    info = {"target_weekly_working_hours": "35", "target_probation_end_date": in_days(world, 20)}
+    world.create_job_change(person["id"], info).assert_ok()
+    assert probation_of(world, person)[-1]["probation_start_date"] == world.today()
+
+
+def probation_of(world: World, person: Any) -> list[Any]:
+    found = world.sandbox("GET", f"records/employments/{person['id']}")["probation"]["versions"]
+    return [version["body"] for version in found]
+
+
 def test_an_agreed_contract_is_the_one_in_force_on_its_day(world, person):
     start, end = in_days(world, 10), in_days(world, 375)
     move(world, person["id"], "other", 10, target_contract_start_date=start, target_contract_end_date=end).assert_ok()
@@ -137,6 +184,54 @@ def test_an_agreed_move_into_another_time_zone_decides_where_the_next_day_begins
     second = move(world, person["id"], "active", 20)
     record = world.sandbox("GET", f"records/job_changes/{second.data['job_change_id']}")
     assert record["zone"] == "Pacific/Auckland"
+
+
+# -- what belongs together -------------------------------------------------------------------------------------------
+
+
+def test_a_subtype_of_another_type_is_refused_also_when_it_is_the_present_one(world, person):
+    """The subtype is given and not different, but the type beside it is another."""
+    current, other = world.job_data(person["id"], world.today()), world.named["employee_types"]["other"]
+    info = {"target_workforce_type": other["id"], "target_employee_subtype": current["employee_subtype_id"]}
+    before = world.fingerprint()
+    assert world.create_job_change(person["id"], info).code == 1160308
+    assert world.fingerprint() == before
+    info["target_employee_subtype"] = other["subtype_ids"][0]
+    world.create_job_change(person["id"], info).assert_ok()
+
+
+def test_a_pathway_that_the_new_level_does_not_list_is_refused_also_when_it_is_the_present_one(world, person):
+    current = world.job_data(person["id"], world.today())
+    info = {
+        "target_job_level": world.named["job_levels"]["other"]["id"],
+        "target_job_family": world.named["job_families"]["other"]["id"],
+        "target_pathway": current["pathway_id"],
+    }
+    assert world.create_job_change(person["id"], info).code == 99992402
+    followed = world.create_job_change(person["id"], info | {"target_pathway": ""})
+    assert followed.data["transfer_info"]["target_pathway"] != current["pathway_id"]
+
+
+def test_a_change_that_names_neither_type_nor_subtype_leaves_them(world, person):
+    """A waiting change of the subtype will be cancelled, since the change of the type before it was revoked."""
+    other, subtype = world.named["employee_types"]["other"], world.job_data(person["id"], world.today())
+    to_type = world.create_job_change(
+        person["id"], {"target_workforce_type": other["id"]}, effective_date=in_days(world, 1)
+    )
+    world.create_job_change(
+        person["id"], {"target_employee_subtype": other["subtype_ids"][1]}, effective_date=in_days(world, 3)
+    ).assert_ok()
+    revoke(world, to_type)
+    moved = move(world, person["id"], "other", 4)
+    assert "target_employee_subtype" not in moved.data["transfer_info"]
+    world.advance(days=5)
+    assert world.job_data(person["id"], world.today())["employee_subtype_id"] == subtype["employee_subtype_id"]
+
+
+def test_a_probation_is_not_ended_alone(world):
+    person = world.employment("on_probation")["id"]
+    assert world.create_job_change(person, {"probation_exist": False}).code == 1160601
+    move(world, person, "other", 0, probation_exist=False).assert_ok()
 
 
 # -- headcount ------------------------------------------------------------------------------------------------------
@@ -169,6 +264,30 @@ def test_who_is_agreed_to_join_holds_the_place_from_now_on(world):
     assert move(world, second["id"], "other", 5).code == 1163012
     revoke(world, joining)
     move(world, second["id"], "other", 5).assert_ok()
+
+
+def test_who_is_agreed_to_join_and_to_leave_again_holds_the_place_in_between(world):
+    """Also before either change has taken effect, when the employee is still elsewhere."""
+    passing, joiner = world.hire(2)
+    occupied = len(world.in_transaction(lambda tx: people_in(tx, world.named["departments"]["other"]["id"], world)))
+    plan_of(world, "other", occupied + 1)
+    move(world, passing["id"], "other", 10).assert_ok()
+    move(world, passing["id"], "active", 20).assert_ok()
+    for days in (5, 10, 19):
+        assert move(world, joiner["id"], "other", days).code == 1163012
+    move(world, joiner["id"], "other", 20).assert_ok()
+
+
+def test_a_change_of_the_past_needs_a_place_today(world):
+    """Who has joined since its effective date holds a place; who has left since then does not."""
+    first, second = world.hire(2)
+    occupied = len(world.in_transaction(lambda tx: people_in(tx, world.named["departments"]["other"]["id"], world)))
+    plan_of(world, "other", occupied + 1)
+    move(world, first["id"], "other", 0).assert_ok()
+    assert move(world, second["id"], "other", -5).code == 1163012
+    world.advance(days=5)
+    move(world, first["id"], "active", 0).assert_ok()
+    move(world, second["id"], "other", -2).assert_ok()
 
 
 def test_a_new_job_inside_a_department_counts_against_its_plan(world, person, home):

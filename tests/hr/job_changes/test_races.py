@@ -1,6 +1,26 @@
 """Concurrent commands: one succeeds, the others get a documented error, and nothing happens twice."""
 
-from tests.world import APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH
+import asyncio
+import time
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from corehr.engines.versions import version
+from corehr.hr.employees.employments.records import reporting_line
+from corehr.kernel.event_log import event
+from corehr.kernel.postgres import WORKER_THREADS
+from corehr.kernel.statements import bind, in_tenant, select_by, statement
+from tests.world import APP_ALL, APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH, QUERY_JOB_DATA_PATH
+
+_SELECT_LINES = statement(
+    sa.select(reporting_line.c.line, reporting_line.c.employment_id, reporting_line.c.manager_id).where(
+        in_tenant(reporting_line),
+        reporting_line.c.valid_from <= bind("today"),
+        reporting_line.c.valid_to > bind("today"),
+    )
+)
 
 
 def count(world, sql_table, **where):
@@ -75,6 +95,95 @@ def test_three_people_made_a_circular_reporting_line_at_one_moment(world):
             for x, y in ((a, b), (b, c), (c, a))
         ]
         assert sorted(x.code for x in world.concurrently(calls)) == [0, 0, 1160400]
+
+
+def circular_lines(world):
+    """Return the employments that stand above themselves on a line, with the line."""
+    rows = world.in_transaction(lambda tx: tx.fetch_all(_SELECT_LINES, today=world.today()))
+    above = {(row["line"], row["employment_id"]): row["manager_id"] for row in rows}
+
+    def is_circular(line, start):
+        at, seen = above.get((line, start)), set()
+        while at is not None and at not in seen:
+            if at == start:
+                return True
+            seen.add(at)
+            at = above.get((line, at))
+        return False
+
+    return [key for key in above if is_circular(*key)]
+
+
+def test_24_callers_make_six_people_one_anothers_managers(world):
+    """No line becomes circular, and no command is aborted as a deadlock; revokes lock the lines as creates do."""
+    six = [employment["id"] for employment in world.hire(6)]
+    pairs = [(a, b) for a in six for b in six if a != b]
+    admin = world.employment("process_admin")["id"]
+    changes: list[str] = []
+    codes: set[int] = set()
+    for start in (0, 12, 24):
+        creates = [
+            (
+                "POST",
+                CREATE_JOB_CHANGE_PATH,
+                world.job_change_body(a, {"target_direct_manager": b, "target_dotted_manager": c}),
+                COREHR_ID_TYPES,
+            )
+            for (a, b), (_, c) in zip(
+                pairs[start:] + pairs[:start], pairs[start + 7 :] + pairs[: start + 7], strict=True
+            )
+            if a != c
+        ][:24]
+        revokes = [
+            ("POST", f"/open-apis/corehr/v2/job_changes/{id}/revoke", {"operator_id": admin}, COREHR_ID_TYPES)
+            for id in changes[:8]
+        ]
+        changes = changes[8:]
+        responses = world.concurrently([*revokes, *creates])
+        codes |= {response.code for response in responses}
+        changes += [r.data["job_change_id"] for r in responses[len(revokes) :] if r.code == 0]
+        assert circular_lines(world) == []
+    assert codes <= {0, 1160400, 1160401, 1160601}
+    assert {0, 1160400} <= codes
+    assert getattr(world.installation.store, "repeated_attempts", 0) == 0
+
+
+def test_reads_and_readiness_do_not_wait_for_commands_that_wait(world):
+    """Twenty changes wait for one employment, which another transaction has locked."""
+    if not world.url.startswith("postgresql"):
+        pytest.skip("commands on SQLite have one thread and wait for no lock")
+    (employment, other) = (employment["id"] for employment in world.hire(2))
+    info = {"target_department": world.named["departments"]["other"]["id"]}
+    body = world.job_change_body(employment, info)
+
+    async def run(locking):
+        def send(method, path, body=None, **query):
+            return asyncio.ensure_future(world._request(method, path, body, query=query, app=APP_ALL))
+
+        waiting = [send("POST", CREATE_JOB_CHANGE_PATH, body, **COREHR_ID_TYPES) for _ in range(20)]
+        async with asyncio.timeout(60):
+            await asyncio.to_thread(await_waiting_commands, world.url)
+            query = {"employment_ids": [other], "data_date": "2026-01-05"}
+            read = await send("POST", QUERY_JOB_DATA_PATH, query, page_size=10, **COREHR_ID_TYPES)
+            ready = await send("GET", "/readyz")
+        assert not any(task.done() for task in waiting)
+        locking.rollback()
+        return read, ready, [response.code for response in await asyncio.gather(*waiting)]
+
+    with psycopg.connect(world.url) as locking:
+        locking.execute("SELECT FROM employment WHERE id = %s FOR UPDATE", (employment,))
+        read, ready, codes = world.await_(run(locking))
+    assert (read.code, ready.status) == (0, 200)
+    assert len(read.data["items"]) == 1
+    assert sorted(codes) == [0] + [1160601] * 19
+
+
+def await_waiting_commands(url):
+    """Return when every thread for commands waits for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(query).fetchall() != [(WORKER_THREADS,)]:
+            time.sleep(0.02)
 
 
 def test_a_revoke_that_would_make_the_reporting_line_circular_is_refused_and_changes_nothing(world):
@@ -171,6 +280,33 @@ def test_a_transfer_key_belongs_to_its_job_change_for_good(world):
     repeated = world.create_job_change(employment_id, info, transfer_key="k").data
     assert (repeated["job_change_id"], repeated["status"]) == (first["job_change_id"], 4)
     assert count(world, "job_change", employment_id=employment_id, transfer_key="k") == 1
+
+
+def test_a_transfer_key_is_not_given_to_a_change_of_another_employee(world):
+    info = {"target_department": world.named["departments"]["other"]["id"]}
+    world.create_job_change(world.employment("active")["id"], info, transfer_key="k").assert_ok()
+    before = world.fingerprint()
+    refused = world.create_job_change(world.employment("active_2")["id"], info, transfer_key="k")
+    assert refused.json["error"]["field_violations"][0]["field"] == "transfer_key"
+    assert world.fingerprint() == before
+    world.create_job_change(world.employment("active_2")["id"], info, transfer_key="k2").assert_ok()
+
+
+def test_what_waits_for_a_lock_is_recorded_when_it_has_it(world):
+    """Simultaneous changes of one employee are recorded in the order in which they are made."""
+    employment = world.employment("active")
+    bodies = [
+        world.job_change_body(employment["id"], {"target_weekly_working_hours": str(hours)}) for hours in range(10, 34)
+    ]
+    responses = world.concurrently([("POST", CREATE_JOB_CHANGE_PATH, body, COREHR_ID_TYPES) for body in bodies])
+    assert {response.code for response in responses} == {0}
+    by_job = {"entity_id": employment["job_data_id"]}
+    rows = world.in_transaction(lambda tx: tx.fetch_all(select_by(version, *by_job), **by_job))
+    assert all(row["recorded_at"] <= row["superseded_at"] for row in rows if row["superseded_at"])
+    created = {"type": "corehr.job_change.updated_v1"}
+    events = world.in_transaction(lambda tx: tx.fetch_all(select_by(event, *created), **created))
+    times = [row["recorded_at"] for row in sorted(events, key=lambda row: row["seq"])]
+    assert times == sorted(times)
 
 
 def test_a_transfer_key_is_of_one_app(world, monkeypatch):

@@ -92,8 +92,15 @@ def test_a_form_that_is_not_accepted_is_shown_by_a_fault(world, waiting):
 
 
 def test_the_system_answers_for_any_approver(world, waiting):
-    process, task, _ = waiting
+    process, task, approver = waiting
+
+    def tasks():
+        query = {"page_size": 100, "user_id": approver, "user_id_type": CORE}
+        return {t["approver_id"] for t in world.call("GET", TASKS, **query).data["approver_list"]}
+
+    assert task in tasks()
     assert answer_task(world, process, task, status=3, system_approval=True).data == {"code": 0, "msg": "success"}
+    assert task not in tasks()  # the page: its approver sees it no more
 
 
 def test_tasks_by_status_and_page(world, waiting):

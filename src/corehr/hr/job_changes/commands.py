@@ -1,5 +1,6 @@
 """Commands on job changes. Each public function runs in the transaction of one command."""
 
+from dataclasses import replace
 from typing import Any
 
 from corehr.apps.scopes import DataRange
@@ -16,7 +17,6 @@ from corehr.hr.job_changes.rules.create import CREATE
 from corehr.hr.job_changes.rules.fit import still_fits
 from corehr.hr.job_changes.rules.request import CreateJobChange
 from corehr.hr.job_changes.rules.revoke import REVOKE, RevokeCase
-from corehr.hr.organization import locations
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.kernel.clock import local_date
@@ -31,11 +31,12 @@ def create(tx: Tx, request: CreateJobChange, data_range: DataRange) -> JobChange
 
     A repeated request, with the transfer key of a job change of the same app, returns that job change as it is now.
     """
+    key_holder = None
     if request.app_id and request.transfer_key:
-        existing = records.lock_and_find_by_key(tx, request.app_id, request.transfer_key)
-        if existing is not None:
-            return existing
-    case = _lock_and_load(tx, request, data_range)
+        key_holder = records.lock_and_find_by_key(tx, request.app_id, request.transfer_key)
+        if key_holder is not None and key_holder.employment_id == request.employment_id:
+            return key_holder
+    case = replace(_lock_and_load(tx, request, data_range), key_holder=key_holder)
     CREATE.check(case)
     job_change = _new_job_change(case)
     records.insert(tx, job_change)
@@ -73,17 +74,19 @@ def revoke(tx: Tx, id: str, operator_id: Any, data_range: DataRange) -> None:
     REVOKE.check(case)
     _withdraw(tx, case.job_change, operator_id)
     _retract(tx, case.job_change, case.job_change.employment_id)
+    _find_zones_again(tx, case.employment)
 
 
 def _managers_above_without(tx: Tx, job_change: JobChange, employment: employments.Employment) -> frozenset[str]:
     """Lock the reporting lines that revoking this change would restore, and return all managers above on them."""
-    managers: frozenset[str] = frozenset()
-    for line in job_datas.reporting_lines_without(
+    restored = job_datas.reporting_lines_without(
         tx, employment.job_data_id, employment.id, records.cause_of(job_change.id)
-    ):
-        days = (line["valid_from"], line["valid_to"])
-        managers |= employments.lock_manager_chain(tx, line["line"], employment.id, line["manager_id"], *days)
-    return managers
+    )
+    links = [
+        employments.ReportingLink(line["line"], line["manager_id"], line["valid_from"], line["valid_to"])
+        for line in restored
+    ]
+    return frozenset[str]().union(*employments.lock_managers_above(tx, employment.id, links))
 
 
 def _lock_and_load(tx: Tx, request: CreateJobChange, data_range: DataRange) -> Case:
@@ -91,12 +94,14 @@ def _lock_and_load(tx: Tx, request: CreateJobChange, data_range: DataRange) -> C
     employment = employments.lock(tx, request.employment_id) if isinstance(request.employment_id, str) else None
     if employment is None:
         return Case(tx, request, None, data_range, {})
-    managers_above = {
-        line: employments.lock_manager_chain(tx, line, employment.id, manager, request.effective_date)
+    links = [
+        employments.ReportingLink(line, manager, request.effective_date)
         for line in employments.REPORTING_LINES
         if (manager := request.targets.get(line))
-    }
-    return Case(tx, request, employment, data_range, managers_above)
+    ]
+    managers_above = employments.lock_managers_above(tx, employment.id, links)
+    by_line = {link.line: managers for link, managers in zip(links, managers_above, strict=True)}
+    return Case(tx, request, employment, data_range, by_line)
 
 
 def _new_job_change(case: Case) -> JobChange:
@@ -114,8 +119,7 @@ def _new_job_change(case: Case) -> JobChange:
         flow_id=None if is_direct else request.flow_id,
         process_id=None if is_direct else tx.new_id(),
         effective_date=request.effective_date,
-        # the effective date begins in the time zone of the work location before the change
-        zone=locations.time_zone_of(tx, case.referenced_body("work_location_id", case.current)),
+        zone=case.zone,
         app_id=request.app_id,
         transfer_key=request.transfer_key,
         transfer_key_hash=records.hash_of_key(request.transfer_key) if request.transfer_key else None,
@@ -155,14 +159,31 @@ def _to_int(value: bool | None) -> int | None:
 
 
 def _apply_if_it_still_fits(tx: Tx, job_change: JobChange, employment: employments.Employment) -> None:
-    """Apply the change if it is due; withdraw it instead if its values do not fit the employee any more.
+    """Apply the change if it is due, with what follows from it by now; withdraw it instead if it does not fit any more.
 
-    That happens when a change was revoked on which this one was built (ADR 0038).
+    Both happen when a change was revoked on which this one was built (ADR 0038).
     """
-    if _is_due(tx, job_change) and not still_fits(_case_of(tx, job_change, employment)):
-        _withdraw(tx, job_change, None)
+    if not _is_due(tx, job_change):
+        return
+    case = _case_of(tx, job_change, employment)
+    if still_fits(case):
+        _apply_if_due(tx, records.set_targets(tx, job_change, case.targets), employment)
     else:
-        _apply_if_due(tx, job_change, employment)
+        _withdraw(tx, job_change, None)
+        _find_zones_again(tx, employment)
+
+
+def _find_zones_again(tx: Tx, employment: employments.Employment) -> None:
+    """Let the days of waiting changes begin where the employee works now that a change is revoked, and apply the due.
+
+    The revoked change may have moved the employee into another time zone.
+    """
+    rows = [r for r in records.list_by_employment(tx, employment.id) if r["status"] in records.PENDING_STATUSES]
+    for row in sorted(rows, key=lambda r: (r["effective_date"], r["id"])):
+        job_change = records.get_existing(tx, row["id"])
+        zone = _case_of(tx, job_change, employment).zone
+        if zone != job_change.zone:
+            _apply_if_it_still_fits(tx, records.set_zone(tx, job_change, zone), employment)
 
 
 def _is_due(tx: Tx, job_change: JobChange) -> bool:
@@ -173,7 +194,7 @@ def _is_due(tx: Tx, job_change: JobChange) -> bool:
 
 
 def _case_of(tx: Tx, job_change: JobChange, employment: employments.Employment) -> Case:
-    """Return the case of a waiting change, as its targets are today."""
+    """Return the case of a waiting change, judged again."""
     request = CreateJobChange(
         mode=job_change.mode,
         employment_id=job_change.employment_id,
@@ -190,7 +211,7 @@ def _case_of(tx: Tx, job_change: JobChange, employment: employments.Employment) 
         transfer_key=job_change.transfer_key,
         initiator_id=job_change.initiator_id,
     )
-    return Case(tx, request, employment, DataRange(everyone=True), {}, waits=True)
+    return Case(tx, request, employment, DataRange(everyone=True), {}, waiting_id=job_change.id)
 
 
 def _withdraw(tx: Tx, job_change: JobChange, operator_id: str | None) -> None:

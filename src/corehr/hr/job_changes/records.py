@@ -21,6 +21,7 @@ from corehr.kernel.db import Row, Tx, to_row
 from corehr.kernel.statements import (
     bind,
     in_constants,
+    in_tenant,
     insert_into,
     integer_column,
     json_column,
@@ -128,26 +129,32 @@ _SELECT_DUE = statement(
     .where(*matches(job_change, "zone"), _is_ready, job_change.c.effective_date <= bind("day"))
     .order_by(job_change.c.effective_date, job_change.c.id)
 )
-_waiting = sa.select(
-    job_change.c.id,
-    job_change.c.employment_id,
-    job_change.c.status,
-    job_change.c.effective_date,
-    job_change.c.targets,
-).where(_is_pending, job_change.c.employment_id != bind("excluding"))
 _assignment = job_datas.assignment
-_SELECT_WAITING_INTO = statement(_waiting.where(*matches(job_change, "target_department_id")))
-_SELECT_WAITING_WITHIN = statement(
-    _waiting.join(
-        _assignment,
-        sa.and_(_assignment.c.tenant == job_change.c.tenant, _assignment.c.employment_id == job_change.c.employment_id),
-    ).where(
-        *matches(_assignment, "department_id"),
-        _assignment.c.valid_from <= bind("day"),
-        _assignment.c.valid_to > bind("day"),
+_waiting_into = sa.select(job_change.c.employment_id).where(_is_pending, *matches(job_change, "target_department_id"))
+_waiting_within = sa.select(_assignment.c.employment_id).where(
+    *matches(_assignment, "department_id"),
+    _assignment.c.valid_from <= bind("day"),
+    _assignment.c.valid_to > bind("day"),
+)
+_SELECT_WAITING_AROUND = statement(
+    sa.select(
+        job_change.c.id,
+        job_change.c.employment_id,
+        job_change.c.status,
+        job_change.c.effective_date,
+        job_change.c.targets,
     )
+    .where(
+        in_tenant(job_change),
+        _is_pending,
+        job_change.c.employment_id != bind("excluding"),
+        job_change.c.employment_id.in_(sa.union_all(_waiting_into, _waiting_within)),
+    )
+    .order_by(job_change.c.effective_date, job_change.c.id)
 )
 _UPDATE_STATUS = update_columns(job_change, "status", "process_id", "updated_at")
+_UPDATE_TARGETS = update_columns(job_change, "targets")
+_UPDATE_ZONE = update_columns(job_change, "zone")
 _UPDATE_REVOKED = update_columns(job_change, "status", "updated_at", "revoked_by", "revoked_at")
 
 
@@ -207,15 +214,13 @@ def list_due(tx: Tx, zone: str, day: IsoDate) -> Sequence[str]:
 
 
 def list_waiting_around(tx: Tx, department_id: str, day: IsoDate, excluding: str) -> Sequence[Row]:
-    """Return the pending changes into a department, and those of employees who are in it on `day`.
+    """Return every pending change of employees who are in a department on `day`, or have a pending change into it.
 
     Rows `{id, employment_id, status, effective_date, targets}` in the order they take effect, without those of the
     employment `excluding`.
     """
-    into = tx.fetch_all(_SELECT_WAITING_INTO, target_department_id=department_id, excluding=excluding)
-    within = tx.fetch_all(_SELECT_WAITING_WITHIN, department_id=department_id, day=day, excluding=excluding)
-    found = {row["id"]: row for row in (*into, *within)}
-    return sorted(found.values(), key=lambda row: (row["effective_date"], int(row["id"])))
+    params = {"target_department_id": department_id, "department_id": department_id, "day": day}
+    return tx.fetch_all(_SELECT_WAITING_AROUND, excluding=excluding, **params)
 
 
 def insert(tx: Tx, job_change: JobChange) -> None:
@@ -257,6 +262,20 @@ def set_status(tx: Tx, job_change: JobChange, status: Status) -> JobChange:
         _release_targets(tx, job_change)
     _emit_status_changed(tx, job_change, original_status)
     return job_change
+
+
+def set_targets(tx: Tx, job_change: JobChange, targets: Mapping[str, Any]) -> JobChange:
+    """Add to the targets what follows from them by now; targets that the change has already keep their values."""
+    if targets.keys() == job_change.targets.keys():
+        return job_change
+    tx.execute(_UPDATE_TARGETS, id=job_change.id, targets=dict(targets))
+    return replace(job_change, targets=dict(targets))
+
+
+def set_zone(tx: Tx, job_change: JobChange, zone: str) -> JobChange:
+    """Set the time zone in which the effective date begins."""
+    tx.execute(_UPDATE_ZONE, id=job_change.id, zone=zone)
+    return replace(job_change, zone=zone)
 
 
 def complete(tx: Tx, job_change: JobChange, job_data_id: str) -> None:

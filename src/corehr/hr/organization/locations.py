@@ -37,13 +37,6 @@ def time_zones_as_of(tx: Tx, ids_and_days: Sequence[tuple[str | None, IsoDate]])
     return [zone or default for zone in zones]
 
 
-def time_zone_of(tx: Tx, body: Mapping[str, Any] | None) -> str:
-    """Return the time zone of a location with this body; the tenant's when there is no body or it has no zone."""
-    if body and body.get("zone"):
-        return str(body["zone"])
-    return _tenant_time_zone(tx)
-
-
 def _tenant_time_zone(tx: Tx) -> str:
     tenant = tenants.get(tx)
     assert tenant is not None

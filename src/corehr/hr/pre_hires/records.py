@@ -176,6 +176,7 @@ def get(tx: Tx, id: str) -> PreHire | None:
 def lock(tx: Tx, id: str) -> PreHire | None:
     """Lock the pre-hire until the command ends and return it, or None; every command on it begins with this."""
     found = tx.fetch_one(_SELECT_FOR_UPDATE, id=id)
+    tx.take_instant()
     return PreHire(**found) if found else None
 
 

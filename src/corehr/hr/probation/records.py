@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from corehr.engines import versions
 from corehr.engines.timeline import Cause, Timeline, Version
-from corehr.kernel.clock import FOREVER, IsoDate
+from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Tx
 
 KIND: Final = "probation"
@@ -36,11 +36,16 @@ def with_starts(timeline: Timeline) -> Timeline:
             start = body.get("probation_start_date")
         elif body.get("probation_start_date") != before.get("probation_start_date"):
             start = body["probation_start_date"]
-        elif start is None or (before.get("probation_end_date") or FOREVER) < version.valid_from:
+        elif start is None or _begins_anew(before["probation_end_date"], version):
             start = version.valid_from
         result.append(version._replace(body={**body, "probation_start_date": start}))
         before = body
     return result
+
+
+def _begins_anew(end_before: IsoDate, version: Version) -> bool:
+    """Return whether a version begins another probation: the one before is over, and an end is given that differs."""
+    return end_before < version.valid_from and version.body["probation_end_date"] != end_before
 
 
 def retract(tx: Tx, employment_id: str, cause: Cause) -> None:

@@ -90,6 +90,7 @@ _assigned = (
     in_tenant(task),
     task.c.approver == bind("approver"),
     task.c.status != int(TaskStatus.WAITING),
+    sa.or_(task.c.by_system.is_(None), task.c.by_system == 0),  # one answered by the system is out of their sight
 )
 _SELECT_TASKS_OF_APPROVER = statement(
     sa.select(task.c.id, task.c.process_id, task.c.status)

@@ -23,6 +23,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("pre_hires", TEXT, nullable=False),
         sa.Column("enabled", NUMBER, autoincrement=False, nullable=False),
         sa.Column("created_at", TEXT, nullable=False),
+        sa.Column("tokens_revoked_at", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "app_id"),
     )
     op.create_table(

@@ -86,6 +86,15 @@ class Employment(NamedTuple):
     end_date: IsoDate | None
 
 
+class ReportingLink(NamedTuple):
+    """Who would be the manager on a line, from a day on and before another one."""
+
+    line: str
+    manager_id: str
+    valid_from: IsoDate
+    valid_to: IsoDate = FOREVER
+
+
 _INSERT = insert_into(employment)
 _SELECT = select_by(employment, "id")
 _SELECT_FOR_UPDATE = statement(sa.select(employment).where(*matches(employment, "id")).with_for_update())
@@ -108,7 +117,7 @@ _SELECT_OTHER_HOLDER = statement(
 )
 
 
-def _managers_above() -> sa.Select[Any]:
+def _select_managers_above() -> sa.Select[Any]:
     """Select the ids of a manager and of all managers above, following one line over the days that its links share.
 
     The walk stops at `employment_id`. Lines of pending job changes count beside the current ones, since a change may
@@ -142,7 +151,7 @@ def _managers_above() -> sa.Select[Any]:
     return sa.select(chain.c.manager_id).distinct()
 
 
-_SELECT_MANAGERS_ABOVE = statement(_managers_above())
+_SELECT_MANAGERS_ABOVE = statement(_select_managers_above())
 
 
 def create(tx: Tx, employment: Employment, body: Mapping[str, Any]) -> None:
@@ -174,9 +183,11 @@ def get_existing(tx: Tx, id: str) -> Employment:
 def lock(tx: Tx, id: str) -> Employment | None:
     """Lock the employment until the command ends and return it, or None.
 
-    Every command about an employment begins with this lock; timelines that were read before it are read again.
+    Every command about an employment begins with this lock. Timelines that were read before it are read again, and the
+    command happens now, not when it began to wait.
     """
     row = tx.fetch_one(_SELECT_FOR_UPDATE, id=id)
+    tx.take_instant()
     versions.forget_timelines(tx)
     return Employment(**row) if row else None
 
@@ -278,33 +289,39 @@ def delete_reporting_lines(tx: Tx, source_id: str) -> None:
     tx.execute(_DELETE_LINES, source_id=source_id)
 
 
-def lock_manager_chain(
-    tx: Tx, line: str, employment_id: str, manager_id: str, since: IsoDate, until: IsoDate = FOREVER
-) -> frozenset[str]:
-    """Lock the line of an employment and of all managers above it, and return the ids of those managers.
+def lock_managers_above(tx: Tx, employment_id: str, links: Sequence[ReportingLink]) -> Sequence[frozenset[str]]:
+    """Lock the lines of an employment and of all managers above it; return the ids of those managers for each link.
 
-    The managers are those above the employment if it reported to `manager_id` from `since` until before `until`;
-    they include the employment itself if the line would be circular. Until the command ends, no other command can
-    change this line of the employment or of those managers.
+    The managers are those above the employment if it had this link; they include the employment itself if the line
+    would be circular. Until the command ends, no other command can change these lines of the employment or of those
+    managers. A command locks all its lines by one call, since they are locked in one order (ADR 0006).
     """
-    tx.lock_names([f"{line}/{employment_id}"])
-    locked: frozenset[str] = frozenset()
-    while True:
-        found = tx.fetch_all(
-            _SELECT_MANAGERS_ABOVE,
-            line=line,
-            manager_id=manager_id,
-            employment_id=employment_id,
-            valid_from=since,
-            valid_to=until,
-        )
-        managers = frozenset(row["manager_id"] for row in found)
-        # managers read before their locks were acquired may be out of date: read again under the locks
-        if managers <= locked or not tx.lock_names(
-            [f"{line}/{id}" for id in managers - locked - {employment_id}], shared=True
-        ):
-            return managers
-        locked |= managers
+    if not links:
+        return ()
+    found = [_managers_above(tx, employment_id, link) for link in links]
+    tx.savepoint()
+    while tx.lock_names(
+        {f"{link.line}/{employment_id}" for link in links},
+        {f"{link.line}/{id}" for link, managers in zip(links, found, strict=True) for id in managers},
+    ):
+        # managers read before their locks were obtained may be out of date
+        locked, found = found, [_managers_above(tx, employment_id, link) for link in links]
+        if all(managers <= before for managers, before in zip(found, locked, strict=True)):
+            break
+        tx.unlock_to_savepoint()
+    return found
+
+
+def _managers_above(tx: Tx, employment_id: str, link: ReportingLink) -> frozenset[str]:
+    rows = tx.fetch_all(
+        _SELECT_MANAGERS_ABOVE,
+        line=link.line,
+        manager_id=link.manager_id,
+        employment_id=employment_id,
+        valid_from=link.valid_from,
+        valid_to=link.valid_to,
+    )
+    return frozenset(row["manager_id"] for row in rows)
 
 
 EVENTS_BY_PRIMITIVE: Final[Mapping[str, Sequence[str]]] = {

@@ -18,6 +18,7 @@ from corehr.hr.employees.employments import records as employments
 from corehr.hr.employees.job_datas import records as job_datas
 from corehr.hr.job_changes import records, transfer_types
 from corehr.hr.job_changes.agreed import AgreedTimelines, apply_agreed
+from corehr.hr.job_changes.row import JobChange
 from corehr.hr.job_changes.rules.dependants import find_dependants
 from corehr.hr.job_changes.rules.request import CreateJobChange
 from corehr.hr.job_management.job_families import JOB_FAMILY
@@ -28,12 +29,14 @@ from corehr.hr.job_management.positions import POSITION
 from corehr.hr.leave.work_calendars import WORK_CALENDAR
 from corehr.hr.offboardings import records as offboardings
 from corehr.hr.offboardings.row import Offboarding
+from corehr.hr.organization import locations
 from corehr.hr.organization.companies import COMPANY
 from corehr.hr.organization.departments import DEPARTMENT
 from corehr.hr.organization.locations import LOCATION
 from corehr.hr.probation import records as probation
 from corehr.hr.processes import records as processes
 from corehr.hr.workforce_plans import records as workforce_plans
+from corehr.kernel.clock import IsoDate, local_date, previous_day
 from corehr.kernel.db import Row, Tx
 from corehr.kernel.ids import is_digits
 
@@ -70,8 +73,10 @@ class Case:
     employment_or_none: employments.Employment | None
     data_range: DataRange
     managers_above: Mapping[str, frozenset[str]]
-    waits: bool = False
-    """Whether the change is itself among the waiting ones, and is judged again because its day has come."""
+    key_holder: JobChange | None = None
+    """The job change, of another employee, that the app gave this transfer key to."""
+    waiting_id: str | None = None
+    """The id of the change, if it is among the waiting ones already and is judged again."""
 
     @property
     def employment(self) -> employments.Employment:
@@ -122,8 +127,11 @@ class Case:
     @cached_property
     def agreed(self) -> AgreedTimelines:
         """The timelines, with every agreed change that takes effect before this one."""
-        waiting = () if self.waits else records.list_agreed_of(self.tx, self.job_changes)
-        return apply_agreed(self.employment, self.timelines, self.contract_ids, waiting)
+        agreed = records.list_agreed_of(self.tx, self.job_changes)
+        if self.waiting_id:
+            order = (self.request.effective_date, self.waiting_id)
+            agreed = [c for c in agreed if (c.effective_date, c.id) < order]
+        return apply_agreed(self.employment, self.timelines, self.contract_ids, agreed)
 
     @cached_property
     def job_data(self) -> Timeline:
@@ -143,6 +151,19 @@ class Case:
             version = version_as_of(timeline, day)
             merged.update(version.body if version else {})
         return merged
+
+    @cached_property
+    def zone(self) -> str:
+        """The time zone in which the effective date begins: that of the work location on the day before, as agreed.
+
+        So changes of one day, which may move the employee, all begin in one time zone and take effect in their order.
+        """
+        day = self.request.effective_date
+        recorded = self.timeline_of(job_datas.KIND, self.employment.job_data_id)
+        version = version_as_of(self.job_data, previous_day(day)) or version_as_of(recorded, day)
+        location = version.body.get("work_location_id") if version else None
+        [zone] = locations.time_zones_as_of(self.tx, [(location, day)])
+        return zone
 
     @cached_property
     def targets(self) -> Mapping[str, Any]:
@@ -172,7 +193,12 @@ class Case:
         department = self.values_after.get("department_id")
         if not department or self.new_values.keys().isdisjoint(job_datas.HEADCOUNT_FIELDS):
             return ()
-        return workforce_plans.lock_in_force(self.tx, department, self.request.effective_date)
+        return workforce_plans.lock_in_force(self.tx, department, self.headcount_day)
+
+    @property
+    def headcount_day(self) -> IsoDate:
+        """The day from which on the change takes a place: its effective date, or today if that is past."""
+        return max(self.request.effective_date, local_date(self.tx.now, self.zone))
 
     @cached_property
     def cost_center_shares(self) -> Sequence[Mapping[str, Any]]:

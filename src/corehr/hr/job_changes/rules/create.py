@@ -54,7 +54,14 @@ from corehr.hr.violations import employment_is_missing, employment_is_outside_da
 from corehr.kernel.errors import INVALID_FIELD, GatewayReason
 
 FIELDS_NOT_CHANGED_ALONE: Final = frozenset(
-    {"probation_end_date", "contract_type", "signing_type", "duration_type", "contract_end_date"}
+    {
+        "probation_start_date",
+        "probation_end_date",
+        "contract_type",
+        "signing_type",
+        "duration_type",
+        "contract_end_date",
+    }
 )
 """Fields that may change only together with another field."""
 
@@ -92,6 +99,12 @@ def flow_is_not_of_the_type(c: Case) -> Mapping[str, str] | None:
 
 def employment_id_is_missing(c: Case) -> bool:
     return c.request.employment_id in (None, "")
+
+
+def transfer_key_is_of_another_employee(c: Case) -> Mapping[str, str] | None:
+    if c.key_holder is None:
+        return None
+    return {"field": "transfer_key", "description": "transfer_key is that of a job change of another employee"}
 
 
 def initiator_is_not_employed(c: Case) -> Mapping[str, str] | None:
@@ -219,6 +232,7 @@ CREATE: Rulebook[Case] = Rulebook(
         Rule(1160200, employment_id_is_missing, "`employment_id` is missing or empty", "doc"),
         Rule(1160200, employment_is_missing, "`employment_id` names no employment; the page has no other code for it"),
         Rule(1160200, employment_is_outside_data_range, "the employment is outside the app's data range"),
+        Rule(INVALID_FIELD, transfer_key_is_of_another_employee, "the app gave this key to another employee's change"),
         Rule(INVALID_FIELD, initiator_is_not_employed, "`initiator_id` names nobody who is employed today"),
         Rule(1160201, has_pending_offboarding, "an offboarding is Approving, Approved or NoNeedApproval", "doc"),
         Rule(
@@ -388,7 +402,11 @@ CREATE: Rulebook[Case] = Rulebook(
         Rule(1163005, job_does_not_allow("job_level_id", "level"), "the job lists levels without this one"),
         Rule(1163010, family_and_level_have_no_common_pathway, "both name pathways and share none"),
         Rule(INVALID_FIELD, level_is_not_of_the_pathway, "the level lists pathways without the given one"),
-        Rule(1163012, headcount_is_exhausted, "a workforce plan that would count one more employee has no place left"),
+        Rule(
+            1163012,
+            headcount_is_exhausted,
+            "a workforce plan that would count one more employee has no place left on that day, or today if it is past",
+        ),
         Rule(1160500, flow_cannot_be_started, "the flow is unknown or disabled"),
         Rule(1160500, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
     ],

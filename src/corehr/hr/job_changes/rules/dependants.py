@@ -27,8 +27,24 @@ def find_dependants(
         dependants |= {"probation_start_date": None, "probation_end_date": None}
     subtype, pathway = values.get("employee_subtype_id"), values.get("pathway_id")
     subtypes, pathways = (employee_type or {}).get("subtype_ids", ()), (level or {}).get("pathway_ids") or ()
-    if "employee_subtype_id" not in targets and subtype and employee_type is not None and subtype not in subtypes:
+    if (
+        _changes("employee_type_id", current, targets)
+        and "employee_subtype_id" not in targets
+        and subtype
+        and employee_type is not None
+        and subtype not in subtypes
+    ):
         dependants["employee_subtype_id"] = None
-    if "pathway_id" not in targets and pathway and pathways and pathway not in pathways:
+    if (
+        _changes("job_level_id", current, targets)
+        and "pathway_id" not in targets
+        and pathway
+        and pathways
+        and pathway not in pathways
+    ):
         dependants["pathway_id"] = pathways[0] if len(pathways) == 1 else None
     return dependants
+
+
+def _changes(field: str, current: Body, targets: Body) -> bool:
+    return bool(targets.get(field)) and targets[field] != current.get(field)

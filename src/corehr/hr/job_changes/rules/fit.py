@@ -11,8 +11,8 @@ MATCHED_FIELDS: Final = ("job_id", "job_family_id", "job_level_id")
 
 
 def subtype_does_not_belong_to_type(c: Case) -> bool:
-    subtype = c.new_values.get("employee_subtype_id")
-    if not subtype:
+    subtype = c.values_after.get("employee_subtype_id")
+    if not subtype or c.new_values.keys().isdisjoint(("employee_type_id", "employee_subtype_id")):
         return False
     body = c.referenced_body("employee_type_id", c.values_after)
     return body is None or subtype not in body.get("subtype_ids", ())

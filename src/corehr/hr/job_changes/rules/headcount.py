@@ -12,6 +12,8 @@ from corehr.hr.workforce_plans import records as workforce_plans
 from corehr.kernel.clock import IsoDate
 from corehr.kernel.db import Row
 
+Values = Mapping[str, Any]
+
 
 def headcount_is_exhausted(c: Case) -> bool:
     for plan in c.workforce_plans:
@@ -23,34 +25,43 @@ def headcount_is_exhausted(c: Case) -> bool:
 
 
 def _count_occupied(c: Case, plan: Row) -> int:
-    """Return how many places of the plan others hold on the effective date, or have reserved by a waiting change."""
-    day, own_id = c.request.effective_date, c.employment.id
+    """Return how many places of the plan others hold when the change takes one, or reserve by a waiting change."""
+    day, own_id = c.headcount_day, c.employment.id
     occupied = job_datas.count_employments(c.tx, plan, day, own_id)
     waiting: dict[str, list[Row]] = defaultdict(list)
     for row in records.list_waiting_around(c.tx, plan["department_id"], day, own_id):
         waiting[row["employment_id"]].append(row)
-    for id, values in _assigned_as_of(c, sorted(waiting), day).items():
-        is_counted = workforce_plans.counts(plan, values)
-        occupied += _holds_place(plan, values, waiting[id], day) - is_counted
+    for id, (on_day, last) in _assigned_as_of(c, sorted(waiting), day).items():
+        occupied += _holds_place(plan, on_day, last, waiting[id], day) - workforce_plans.counts(plan, on_day)
     return occupied
 
 
-def _holds_place(plan: Row, values: Mapping[str, Any], waiting: Sequence[Row], day: IsoDate) -> bool:
-    """Return whether someone with these values and waiting changes keeps or reserves a place of the plan."""
-    agreed, requested = dict(values), dict(values)
+def _holds_place(plan: Row, on_day: Values, last: Values, waiting: Sequence[Row], day: IsoDate) -> bool:
+    """Return whether someone with these values is in the plan on a day as agreed, or would be by a waiting change.
+
+    Each waiting change reserves the place that it leads to, also when a later one leads away again.
+    """
+    agreed, requested = dict(on_day), dict(last)
+    is_reserved = False
     for row in waiting:
         requested.update(row["targets"])
         if row["status"] in records.READY_STATUSES and row["effective_date"] <= day:
             agreed.update(row["targets"])
-    return workforce_plans.counts(plan, agreed) or workforce_plans.counts(plan, requested)
+        elif workforce_plans.counts(plan, requested):
+            is_reserved = True
+    return is_reserved or workforce_plans.counts(plan, agreed)
 
 
-def _assigned_as_of(c: Case, ids: Sequence[str], day: IsoDate) -> Mapping[str, Mapping[str, Any]]:
-    """Return the assignment of each employment on a day, without those that have ended by then."""
+def _assigned_as_of(c: Case, ids: Sequence[str], day: IsoDate) -> Mapping[str, tuple[Values, Values]]:
+    """Return the assignment on a day, empty if it has not begun, and the last one of each employment.
+
+    Employments that have ended by then are left out.
+    """
     found = employments.get_many(c.tx, ids)
-    return {
-        row["employment_id"]: row
-        for row in job_datas.list_assignments(c.tx, ids)
-        if row["valid_from"] <= day < row["valid_to"]
-        and ((end_date := found[row["employment_id"]].end_date) is None or end_date >= day)
-    }
+    assigned: dict[str, tuple[Values, Values]] = {}
+    for row in job_datas.list_assignments(c.tx, ids):
+        id, end_date = row["employment_id"], found[row["employment_id"]].end_date
+        if end_date is None or end_date >= day:
+            on_day, _ = assigned.get(id, ({}, {}))
+            assigned[id] = (row if row["valid_from"] <= day else on_day, row)
+    return assigned

@@ -40,6 +40,11 @@ class RevokeCase:
         return employments.find(self.tx, self.operator_id)
 
     @property
+    def employment(self) -> employments.Employment:
+        assert self.employment_or_none is not None, "an earlier rule checks that the employment exists"
+        return self.employment_or_none
+
+    @property
     def employment_ids(self) -> Sequence[str]:
         return [self.job_change.employment_id]
 

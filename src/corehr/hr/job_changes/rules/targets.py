@@ -46,9 +46,10 @@ def job_family_is_not_selectable(c: Case) -> bool:
 
 
 def level_is_not_of_the_pathway(c: Case) -> Mapping[str, str] | None:
-    level, pathway = c.referenced_body("job_level_id", c.values_after), c.new_values.get("pathway_id")
+    level, pathway = c.referenced_body("job_level_id", c.values_after), c.values_after.get("pathway_id")
     pathways = (level or {}).get("pathway_ids") or ()
-    if not pathway or not pathways or pathway in pathways:
+    is_changed = not c.new_values.keys().isdisjoint(("job_level_id", "pathway_id"))
+    if not is_changed or not pathway or not pathways or pathway in pathways:
         return None
     return {"field": "transfer_info.target_pathway", "description": "target_pathway is not a pathway of the job level"}
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from corehr.apps.scopes import DataRange
 from corehr.engines import versions
-from corehr.engines.custom_fields import FieldDefinition, InvalidValue, Value, decode, stands_for
+from corehr.engines.custom_fields import FieldDefinition, InvalidValue, Value, decode, keeping, stands_for
 from corehr.engines.entity import EntityStatus, status_as_of
 from corehr.engines.timeline import Timeline, version_as_of
 from corehr.hr.contracts import records as contracts
@@ -120,7 +120,9 @@ class EditCase(Case):
 
     def _value_of_text(self, name: str, text: str) -> Value | InvalidValue | None:
         definition, present_value = self.definitions[name], records.value_of(self.offboarding, name)
-        return present_value if stands_for(definition, text, present_value) else decode(definition, text)
+        if stands_for(definition, text, present_value):
+            return present_value
+        return decode(keeping(definition, present_value), text)
 
     @cached_property
     def changes(self) -> Mapping[str, Value | InvalidValue | None]:
