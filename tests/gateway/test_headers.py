@@ -14,13 +14,13 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from corehr.gateway.headers import canonical_headers
+from corehr.gateway.headers import CONTENT_TYPE, CanonicalName, canonical_headers
 from tests.gateway.fake_api import FakeApi
 from tests.gateway.test_pipeline import LIST, NOTE, POST, RecordingHook
 
 
 @contextmanager
-def running_server(app: Any, protocol: Literal["httptools", "h11"] = "h11") -> Iterator[int]:
+def running_server(app: Any, protocol: Literal["httptools", "h11"] = "httptools") -> Iterator[int]:
     """Run a real server on a free port of 127.0.0.1; yield the port."""
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, http=protocol, ws="none", lifespan="off", log_level="critical", loop="asyncio"
@@ -48,6 +48,11 @@ def call(port: int, request_line: str, body=None, token: str | None = None):
         return response.status, response.headers.raw_items(), response.read()
     finally:
         connection.close()
+
+
+def test_a_canonical_name_keeps_its_capitals():
+    assert CONTENT_TYPE.lower() == b"Content-Type"
+    assert isinstance(CONTENT_TYPE.lower(), CanonicalName)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import socket
 import threading
 import zlib
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from starlette.routing import Route
 from corehr.app.settings import Settings
 from corehr.gateway.asgi_io import MAX_BODY_BYTES
 from corehr.server.asgi import open_application
-from corehr.server.http_protocol import MAX_HEAD_BYTES, MAX_URL_BYTES, ConnectionLimits
+from corehr.server.http_protocol import MAX_HEAD_BYTES, MAX_PIPELINED_REQUESTS, MAX_URL_BYTES, ConnectionLimits
 from tests.server_thread import ThreadedServer, read_response, read_to_end, serving, wait_until
 from tests.stores import Template
 from tests.world import APP_ALL, APP_SECRETS, CREATE_JOB_CHANGE_PATH, QUERY_JOB_DATA_PATH, TENANT_TOKEN_PATH
@@ -49,12 +50,22 @@ async def body_length(request: Request) -> Response:
     return PlainTextResponse(str(len(await request.body())))
 
 
+async def header_names(request: Request) -> Response:
+    await request.body()
+    return PlainTextResponse(",".join(request.headers))
+
+
 async def much(request: Request) -> Response:
     return PlainTextResponse("x" * 64 * 2**20)
 
 
 SMALL_APP = Starlette(
-    routes=[Route("/hello", hello), Route("/length", body_length, methods=["POST"]), Route("/much", much)]
+    routes=[
+        Route("/hello", hello),
+        Route("/length", body_length, methods=["POST"]),
+        Route("/headers", header_names, methods=["POST"]),
+        Route("/much", much),
+    ]
 )
 
 
@@ -131,6 +142,40 @@ def test_a_get_that_asks_for_a_websocket_gets_to_the_long_connection(corehr):
     assert b"Handshake-Msg: auth failed" in corehr.talk(head)
 
 
+def test_requests_in_one_packet_are_answered_in_order_also_after_an_upgrade(small):
+    upgrade = UPGRADES["curl --http2, JDK 17"]
+    chunked = post("/length", b"3\r\nabc\r\n0\r\n\r\n", "Transfer-Encoding: chunked", *upgrade)
+    chunked = chunked.replace(b"Content-Length: 13\r\n", b"")
+    requests = post("/length", HELLO, *upgrade) + HELLO + chunked + post("/length", b"12", *upgrade)
+    last = HELLO[:-2] + b"Connection: close\r\n\r\n"
+    for pieces in ([requests + last], [bytes([byte]) for byte in requests + last]):
+        with small.connect() as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for piece in pieces:
+                connection.sendall(piece)
+            bodies = [part.partition(b"\r\n\r\n")[2] for part in read_to_end(connection).split(b"HTTP/1.1 200 OK")]
+        assert bodies == [b"", str(len(HELLO)).encode(), b"hello", b"3", b"2", b"hello"]
+
+
+def test_a_trailer_is_no_header(small):
+    chunks = b"1\r\na\r\n0\r\nHost: b\r\nX-Trailer: 1\r\n\r\n"
+    with small.connect(
+        b"POST /headers HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+    ) as connection:
+        assert content(read_response(connection)) == b"host,transfer-encoding"
+
+
+def test_a_bad_request_behind_a_good_one_does_not_take_its_response(small):
+    received = small.talk(HELLO + b"GET /hello HTTP/1.1\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 200 OK")
+    assert received.endswith(b"hello")
+
+
+def test_many_requests_in_one_packet_hold_no_memory(small):
+    received = small.talk(HELLO * 5000)
+    assert received.count(b"200 OK") <= MAX_PIPELINED_REQUESTS + 1
+
+
 # --------------------------------------------------------------------------------------------------------- bad requests
 
 BAD_REQUESTS = {
@@ -142,14 +187,19 @@ BAD_REQUESTS = {
         b"POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ),
     "a bad chunk": (400, b"POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
-    "an encoding we do not know": (501, b"POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"),
-    "HTTP/2": (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "an encoding we do not know": (400, b"POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"),
+    "HTTP/2": (400, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "an older version": (505, b"GET /hello HTTP/0.9\r\nHost: a\r\n\r\n"),
     "TLS": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
     "a whole URL of another kind": (400, b"GET ftp://a/hello HTTP/1.1\r\nHost: a\r\n\r\n"),
     "a long URL": (414, b"GET /" + b"a" * MAX_URL_BYTES + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
     "an endless URL": (414, b"GET /" + b"a" * 2**21),
     "long headers": (431, b"GET /hello HTTP/1.1\r\nHost: a\r\nX: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n"),
     "many headers": (431, b"GET /hello HTTP/1.1\r\nHost: a\r\n" + b"X: a\r\n" * 7000 + b"\r\n"),
+    "an endless trailer": (
+        400,
+        b"POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"a" * 2**21,
+    ),
     "endless headers": (431, b"GET /hello HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 2**21),
     "an endless chunk size": (
         400,

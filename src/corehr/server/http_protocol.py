@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection: uvicorn's protocol over h11, with limits, and without upgrades that are not taken."""
+"""HTTP/1.1 on one connection: uvicorn's protocol over httptools, with limits, and with bodies after any upgrade."""
 
 import logging
 from collections import Counter
@@ -9,8 +9,8 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from corehr.app.settings import DEFAULT_MAX_CONNECTIONS
 
@@ -20,14 +20,17 @@ MAX_URL_BYTES: Final = 16 * 2**10
 MAX_HEAD_BYTES: Final = 32 * 2**10
 """Maximum size of a request line and its headers; a longer one is refused with 431."""
 
+MAX_PIPELINED_REQUESTS: Final = 100
+"""Requests that may wait on one connection for the response to an earlier one."""
+
 LINGER_SECONDS: Final = 2.0
 """Seconds for which a refused client may go on sending: a reset would take the response from it."""
 
-_FRAMING_HEADERS: Final = frozenset((b"content-length", b"transfer-encoding"))
+FRAMING_HEADERS: Final = frozenset((b"content-length", b"transfer-encoding"))
+"""The headers that announce a body."""
+
 _NEVER: Final = float("inf")
 _log = logging.getLogger(__name__)
-_uvicorn_log = logging.getLogger("uvicorn.error.http")
-_uvicorn_log.setLevel(logging.ERROR)  # it would write a line for each request that is malformed: these are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,106 +62,142 @@ class Phase(Enum):
     SERVING = "are served"
 
 
-class RefusedRequest(h11.RemoteProtocolError):
+class RefusedRequest(Exception):
     """A request that is refused before the application sees it, with an HTTP status."""
 
     def __init__(self, status: HTTPStatus) -> None:
-        super().__init__(status.phrase, error_status_hint=status)
+        super().__init__(status.phrase)
         self.status = status
 
 
-class _Parser(h11.Connection):
-    """Limits the size of a request's head, and refuses what two readers could understand differently."""
-
-    def __init__(self) -> None:
-        super().__init__(h11.SERVER, MAX_HEAD_BYTES)
-        self.status = HTTPStatus.BAD_REQUEST
-        """The status with which the last refused request is refused."""
-
-    def next_event(self) -> Any:
-        reads_head = self.their_state is h11.IDLE
-        try:
-            event = super().next_event()
-            return _check_head(event) if type(event) is h11.Request else event
-        except h11.RemoteProtocolError as error:
-            self.status = self._status_of(error, reads_head)
-            raise
-
-    def _status_of(self, error: h11.RemoteProtocolError, reads_head: bool) -> HTTPStatus:
-        if isinstance(error, RefusedRequest):
-            return error.status
-        if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-            if not reads_head:  # but the size of a chunk, or a trailer
-                return HTTPStatus.BAD_REQUEST
-            received = self.trailing_data[0]
-            line_end = received.find(b"\n")
-            if line_end < 0 or line_end > MAX_URL_BYTES:
-                return HTTPStatus.REQUEST_URI_TOO_LONG
-        return HTTPStatus(error.error_status_hint)
-
-
-def _check_head(request: h11.Request) -> h11.Request:
-    """Return the request, in origin form; raise RefusedRequest when its head is too long or ambiguous."""
-    if not request.http_version.startswith(b"1."):
-        raise RefusedRequest(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
-    if len(request.target) > MAX_URL_BYTES:
-        raise RefusedRequest(HTTPStatus.REQUEST_URI_TOO_LONG)
-    size, framing = len(request.target), 0
-    for name, value in request.headers:
-        size += len(name) + len(value) + 4
-        if name in _FRAMING_HEADERS:
-            framing += 1
-    if size > MAX_HEAD_BYTES:
-        raise RefusedRequest(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-    if framing > 1:  # a proxy in front may take the other one
-        raise RefusedRequest(HTTPStatus.BAD_REQUEST)
-    if not request.target.startswith(b"/") and b"://" in request.target:
-        return _in_origin_form(request)
-    return request
-
-
-def _in_origin_form(request: h11.Request) -> h11.Request:
-    """Return a request whose target was a whole URL as one for its path; the URL's host replaces the Host header."""
-    try:
-        url = urlsplit(request.target.decode("ascii"))
-    except ValueError:
-        raise RefusedRequest(HTTPStatus.BAD_REQUEST) from None
-    if url.scheme.lower() not in ("http", "https") or not url.netloc:
-        raise RefusedRequest(HTTPStatus.BAD_REQUEST)
-    headers = [(name, value) for name, value in request.headers.raw_items() if name.lower() != b"host"]
-    return h11.Request(
-        method=request.method,
-        target=(url.path or "/") + (f"?{url.query}" if url.query else ""),
-        headers=[(b"host", url.netloc.encode("ascii")), *headers],
-        http_version=request.http_version,
-    )
-
-
-class HttpProtocol(H11Protocol):
+class HttpProtocol(HttpToolsProtocol):
     """A connection. `open_connections` closes it when its client is late."""
 
     def __init__(self, *, open_connections: "Connections", **more: Any) -> None:
         super().__init__(**more)
-        self.conn = self._parser = _Parser()
-        self.logger = _uvicorn_log
         self.waiting_since = _NEVER
         self.waits_for: tuple[Phase, object] = (Phase.REQUEST, None)
         self._open_connections = open_connections
-        self._lingers = False
+        self._receives: Phase | None = None
+        """HEADERS or BODY while a request has begun and is not complete."""
+        self._head_bytes = 0
+        self._unparsed_bytes = 0
+        self._hosts = 0
+        self._discards = self._lingers = False
+
+    # ------------------------------------------------------------------------------------------ from the connection
 
     def connection_made(self, transport: Any) -> None:
         self.waiting_since = self.loop.time()
         if not self._open_connections.make_room(self.connections):
             self.transport = transport
-            self._lingers = True
+            self._discards = True
             self._write_error(HTTPStatus.SERVICE_UNAVAILABLE)
             transport.close()
             return
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if not self._lingers:
-            super().data_received(data)
+        if self._discards:
+            return
+        self._unset_keepalive_if_required()
+        if self._receives is not None:
+            self._unparsed_bytes += len(data)
+        try:
+            self._feed(data)
+            if self._unparsed_bytes > MAX_HEAD_BYTES:
+                raise RefusedRequest(self._too_long())
+        except RefusedRequest as error:
+            self._refuse_bad_request(error.status)
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            self._refuse_bad_request(cause.status if isinstance(cause, RefusedRequest) else HTTPStatus.BAD_REQUEST)
+
+    def _feed(self, data: bytes) -> None:
+        """Parse received bytes. A websocket is handed on; any other upgrade is ignored, as RFC 9110 says (7.8)."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                    return
+                data = data[upgrade.args[0] :]
+                # the parser takes what follows for another protocol: a new one reads the body and what comes after it
+                _read_on_after_head(self)
+            else:
+                return
+
+    # ---------------------------------------------------------------------------------------------- from the parser
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._receives = Phase.HEADERS
+        self._head_bytes = self._unparsed_bytes = self._hosts = 0
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+        if len(self.url) > MAX_URL_BYTES:
+            raise RefusedRequest(HTTPStatus.REQUEST_URI_TOO_LONG)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._receives is Phase.BODY:
+            return  # a trailer, which must not be taken for a header
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise RefusedRequest(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        name = name.lower()
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        version = self.parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            raise RefusedRequest(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+        if self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
+            raise RefusedRequest(HTTPStatus.BAD_REQUEST)
+        if len(self.pipeline) >= MAX_PIPELINED_REQUESTS:
+            raise RefusedRequest(HTTPStatus.SERVICE_UNAVAILABLE)
+        if not self.url.startswith(b"/"):
+            self._take_host_of_url()
+        self._receives = Phase.BODY
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unparsed_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            return  # called by a parser that does not read the body
+        self._receives = None
+        super().on_message_complete()
+
+    def _take_host_of_url(self) -> None:
+        """Make a target that is a whole URL one for its path; the URL's host replaces the Host header (RFC 9112)."""
+        try:
+            url = urlsplit(self.url.decode("ascii"))
+        except ValueError:
+            raise RefusedRequest(HTTPStatus.BAD_REQUEST) from None
+        if url.scheme.lower() not in ("http", "https") or not url.netloc:
+            raise RefusedRequest(HTTPStatus.BAD_REQUEST)
+        self.url = ((url.path or "/") + (f"?{url.query}" if url.query else "")).encode("ascii")
+        other_headers = [header for header in self.headers if header[0] != b"host"]
+        self.headers[:] = [(b"host", url.netloc.encode("ascii")), *other_headers]
+
+    def _should_upgrade(self) -> bool:
+        """Return whether the request opens a websocket."""
+        return (
+            self._get_upgrade() == b"websocket"
+            and self.scope["method"] == "GET"
+            and self.scope["http_version"] == "1.1"
+            and not any(name in FRAMING_HEADERS for name, _ in self.headers)
+        )
+
+    # -------------------------------------------------------------------------------------------- errors and deadlines
 
     def phase(self) -> Phase:
         """Return what the connection waits for."""
@@ -166,60 +205,47 @@ class HttpProtocol(H11Protocol):
             return Phase.LINGERING
         if self.transport.get_write_buffer_size():
             return Phase.READING
-        state = self.conn.their_state
-        if state is h11.SEND_BODY:
+        if self._receives is Phase.BODY and not self.pipeline:
             return Phase.BODY
-        if state is h11.IDLE:
-            if self.conn.trailing_data[0]:
-                return Phase.HEADERS
-            return Phase.IDLE if self._has_begun_a_request() else Phase.REQUEST
-        return Phase.SERVING
+        if self._is_serving():
+            return Phase.SERVING
+        if self._receives is not None:
+            return self._receives
+        return Phase.IDLE if self._has_begun_a_request() else Phase.REQUEST
 
     def close_waiting(self, phase: Phase, status: HTTPStatus) -> None:
         """Close the connection, which waits for its client in this phase; a request that has begun gets the status."""
         if phase in (Phase.HEADERS, Phase.BODY):
-            self.refuse(status)
+            self._end_request(status)
         if phase in (Phase.READING, Phase.LINGERING):
             self.transport.abort()
         else:
             self.transport.close()
 
-    def refuse(self, status: HTTPStatus) -> None:
-        """Send an error, unless a response has begun, and end what the application does for the request."""
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self._write_error(status)
-        if self._has_begun_a_request() and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse a request that cannot be read; what the client still sends is discarded for a moment."""
-        self.refuse(self._parser.status)
+    def _refuse_bad_request(self, status: HTTPStatus) -> None:
+        """Refuse a request that cannot be read, after those that came before it; discard what still comes."""
         self._open_connections.closed["sent no valid request"] += 1
+        self._discards = True
+        if self._receives is not Phase.BODY and self._is_serving():
+            self.cycle.keep_alive = False
+            return
+        self._end_request(status)
         self._lingers = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
             self.transport.close()
 
-    def _should_upgrade(self) -> bool:
-        """Return whether the request opens a websocket; any other upgrade is ignored, as RFC 9110 says (7.8)."""
-        return (
-            self._get_upgrade() == b"websocket"
-            and self.scope["method"] == "GET"
-            and self.scope["http_version"] == "1.1"
-            and not self._announces_body()
-        )
-
-    def _has_begun_a_request(self) -> bool:
-        cycle: object = self.cycle  # uvicorn's type leaves out that it is None at first
-        return cycle is not None
-
-    def _announces_body(self) -> bool:
-        return any(
-            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
-            for name, value in self.headers
-        )
+    def _end_request(self, status: HTTPStatus) -> None:
+        """Send an error, unless a response has begun, and end what the application does for the request."""
+        if not self._is_serving():
+            if self._receives is not Phase.BODY:
+                self._write_error(status)
+        elif not self.pipeline:
+            if not self.cycle.response_started:
+                self._write_error(status)
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def _write_error(self, status: HTTPStatus) -> None:
         body = status.phrase.encode()
@@ -231,6 +257,55 @@ class HttpProtocol(H11Protocol):
         ]
         head = b"HTTP/1.1 %d %s\r\n" % (status, body)
         self.transport.write(head + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n" + body)
+
+    def _too_long(self) -> HTTPStatus:
+        if self._receives is Phase.BODY:  # the size of a chunk, or a trailer
+            return HTTPStatus.BAD_REQUEST
+        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+    def _is_serving(self) -> bool:
+        return self._has_begun_a_request() and not self.cycle.response_complete
+
+    def _has_begun_a_request(self) -> bool:
+        cycle: object = self.cycle  # uvicorn's type leaves out that it is None at first
+        return cycle is not None
+
+
+class _AfterHead:
+    """Hands a connection what a parser reads after a head that stands in for one that was read already."""
+
+    def __init__(self, protocol: HttpProtocol) -> None:
+        self._protocol = protocol
+        self.has_read_head = False
+        self.on_body = protocol.on_body
+        self.on_message_complete = protocol.on_message_complete
+
+    def on_message_begin(self) -> None:
+        if self.has_read_head:
+            self._protocol.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if self.has_read_head:
+            self._protocol.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.has_read_head:
+            self._protocol.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self.has_read_head:
+            self._protocol.on_headers_complete()
+
+
+def _read_on_after_head(protocol: HttpProtocol) -> None:
+    """Give the connection a parser that goes on after the head of its present request, with its body."""
+    after_head = _AfterHead(protocol)
+    parser = httptools.HttpRequestParser(after_head)
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+    framing = [b"%s: %s\r\n" % header for header in protocol.headers if header[0] in FRAMING_HEADERS]
+    protocol.parser = parser  # a request without a body is complete at once
+    parser.feed_data(b"POST / HTTP/1.1\r\n" + b"".join(framing) + b"\r\n")
+    after_head.has_read_head = True
 
 
 class Connections:
