@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from corehr.app.private_files import open_private
 from corehr.app.stores import sqlite_path
 from corehr.kernel.errors import UsageError
 
@@ -31,7 +32,7 @@ def sole_writer(url: str) -> Iterator[None]:
     if not path.parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist: create it, or give --db another path")
     path = path.resolve()
-    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    lock = open_private(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT)
     try:
         _acquire(lock, path)
         yield

@@ -21,7 +21,7 @@ from corehr.kernel.statements import (
     text_column,
     update_columns,
 )
-from corehr.kernel.tenants import DEFAULT_TENANT_ID, tenant
+from corehr.kernel.tenants import DEFAULT_TENANT_ID, decrypt_server_key, tenant
 
 AppType = Literal["custom", "store"]
 
@@ -126,7 +126,7 @@ def create_app(
 
 def list_apps(tx: Tx) -> Sequence[App]:
     """Return the tenant's apps, ordered by app id."""
-    return [_from_row(row) for row in tx.fetch_all(_SELECT_ALL)]
+    return [_from_row(tx, row) for row in tx.fetch_all(_SELECT_ALL)]
 
 
 def rotate_secret(tx: Tx, app_id: str) -> str | None:
@@ -172,20 +172,25 @@ class AppRegistry:
         started_at = monotonic()
         self._running_refreshes += 1
         try:
-            rows = await self._store.query(DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_SELECT_OF_ALL_TENANTS))
+            apps = await self._store.query(DEFAULT_TENANT_ID, _list_of_all_tenants)
         finally:
             self._running_refreshes -= 1
         if started_at > self._refreshed_at:
-            self._apps = {row["app_id"]: _from_row(row) for row in rows}
+            self._apps = {app.app_id: app for app in apps}
             self._refreshed_at = started_at
+
+
+def _list_of_all_tenants(tx: Tx) -> Sequence[App]:
+    return [_from_row(tx, row) for row in tx.fetch_all(_SELECT_OF_ALL_TENANTS)]
 
 
 def _hash_secret(app_id: str, app_secret: str) -> str:
     return hmac.digest(app_id.encode(), app_secret.encode(errors="surrogatepass"), "sha256").hex()
 
 
-def _from_row(row: Row) -> App:
+def _from_row(tx: Tx, row: Row) -> App:
     values: dict[str, Any] = dict(row)
+    values["server_key"] = decrypt_server_key(tx.keys, values["tenant"], values["server_key"])
     scopes, data_range = values["scopes"], values["data_range"]
     values["scopes"] = ALL_SCOPES if scopes == ALL_SCOPES else frozenset(decode_json(scopes))
     if data_range == "all" or values["type"] == "store":  # the range of a store app cannot be narrowed

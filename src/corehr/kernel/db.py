@@ -11,6 +11,7 @@ from corehr.kernel import event_log
 from corehr.kernel.clock import to_timestamp
 from corehr.kernel.event_log import Event
 from corehr.kernel.ids import Ids
+from corehr.kernel.keys import NO_KEYS, KeyRing
 from corehr.kernel.statements import Statement
 
 T = TypeVar("T")
@@ -40,17 +41,39 @@ class Connection(Protocol):
 
 
 class Tx:
-    """A transaction of one tenant: its connection, one fixed world time, new ids and the events emitted so far."""
+    """A transaction of one tenant: its connection, one fixed world time, new ids and the events emitted so far.
 
-    __slots__ = ("_after_events", "_connection", "_events", "_ids", "kept", "now", "recorded_at", "tenant", "timelines")
+    `keys` encrypt the secrets that it stores.
+    """
+
+    __slots__ = (
+        "_after_events",
+        "_connection",
+        "_events",
+        "_ids",
+        "kept",
+        "keys",
+        "now",
+        "recorded_at",
+        "tenant",
+        "timelines",
+    )
 
     def __init__(
-        self, connection: Connection, tenant: str, now: datetime, ids: Ids, after_events: Sequence[Statement] = ()
+        self,
+        connection: Connection,
+        tenant: str,
+        now: datetime,
+        ids: Ids,
+        after_events: Sequence[Statement] = (),
+        *,
+        keys: KeyRing = NO_KEYS,
     ) -> None:
         self._connection = connection
         self._after_events = after_events
         self._ids = ids
         self._events: list[Event] = []
+        self.keys = keys
         self.tenant = tenant
         self.now = now
         self.recorded_at = to_timestamp(now)
@@ -128,6 +151,8 @@ TxFunction = Callable[[Tx], T]
 
 class Store(Protocol):
     """A database of many tenants. Commands change rows, one at a time per employment; queries only read."""
+
+    keys: KeyRing
 
     def command(self, tenant: str, work: TxFunction[T], at: datetime | None = None) -> Awaitable[T]:
         """Run `work` in one durable transaction, at the instant `at` or else the tenant's world time."""

@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Row, T, Tx, TxFunction
 from corehr.kernel.ids import Ids
+from corehr.kernel.keys import NO_KEYS, KeyRing
 from corehr.kernel.statements import Statement
 
 WORKER_THREADS = 16
@@ -61,8 +62,11 @@ class PostgresStore:
     A command that emitted events runs each of `after_events` with the `seqs` of its events.
     """
 
-    def __init__(self, url: str, clock: Clock, ids: Ids, *, after_events: Sequence[Statement]) -> None:
+    def __init__(
+        self, url: str, clock: Clock, ids: Ids, *, after_events: Sequence[Statement], keys: KeyRing = NO_KEYS
+    ) -> None:
         self.url, self.clock, self.ids, self._after_events = url, clock, ids, after_events
+        self.keys = keys
         self._workers = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="corehr-pg")
         self._local = threading.local()
         self._open_connections: list[PostgresConnection] = []
@@ -104,7 +108,7 @@ class PostgresStore:
         connection = self._connection()
         connection.raw.execute("BEGIN")
         try:
-            tx = Tx(connection, tenant, at or self.clock.now(tenant), ids, self._after_events)
+            tx = Tx(connection, tenant, at or self.clock.now(tenant), ids, self._after_events, keys=self.keys)
             result = work(tx)
             tx.flush_events()
         except BaseException:
@@ -118,7 +122,7 @@ class PostgresStore:
         connection = self._connection()
         connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            return work(Tx(connection, tenant, self.clock.now(tenant), self.ids))
+            return work(Tx(connection, tenant, self.clock.now(tenant), self.ids, keys=self.keys))
         finally:
             if not connection.raw.closed:
                 connection.raw.execute("ROLLBACK")
