@@ -21,7 +21,7 @@ def modes(folder: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
 
 
-@pytest.fixture(params=[0o000, 0o022, 0o277], ids=oct)
+@pytest.fixture(params=[0o000, 0o277], ids=oct)
 def corehr(request, monkeypatch) -> Iterator[Callable[..., None]]:
     """Run a command without a key in its environment, under this umask; what a test starts later has it too."""
     monkeypatch.delenv("COREHR_KEY")

@@ -65,6 +65,9 @@ def url(file) -> str:
 COMMANDS = [
     (),
     ("demo",),
+    ("key",),
+    ("key", "create"),
+    ("key", "rotate"),
     ("serve",),
     ("db",),
     ("db", "upgrade"),
@@ -195,6 +198,13 @@ def test_an_app_shows_its_secret_once(url):
     rotated = stdout(corehr("app", "rotate", "--db", url, credentials["app_id"]))
     assert rotated.startswith(f"app_id: {credentials['app_id']}\napp_secret: ")
     assert credentials["app_secret"] not in rotated
+    stdout(corehr("app", "rotate", "--db", url, credentials["app_id"], "--keep-old", "1h"))
+    for duration in ("1", "h", "0h", "-1h", "1w", "1h30m", "31d", "9999999999d", "٣h"):
+        refused = corehr("app", "rotate", "--db", url, credentials["app_id"], "--keep-old", duration)
+        assert refused.exit_code == 2
+        assert "--keep-old" in error_line(refused)
+    unknown = corehr("app", "rotate", "--db", url, "cli_0000000000000000", "--keep-old", "30d")
+    assert "there is no app" in error_line(unknown)
 
 
 def test_an_app_with_an_empty_data_range_is_pointed_out(url):

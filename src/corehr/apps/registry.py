@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from time import monotonic
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from corehr.kernel.statements import (
     in_tenant,
     insert_into,
     integer_column,
+    matches,
     statement,
     tenant_table,
     text_column,
@@ -34,6 +36,8 @@ app_table = tenant_table(
     text_column("name"),
     text_column("type"),
     text_column("secret_hash"),
+    text_column("previous_secret_hash", optional=True),
+    text_column("previous_secret_until", optional=True),
     text_column("scopes"),
     text_column("data_range"),
     text_column("pre_hires"),
@@ -48,7 +52,10 @@ _INSERT = insert_into(app_table)
 _SELECT_ALL = statement(_with_tenant_keys.where(in_tenant(app_table)).order_by(app_table.c.app_id))
 # the only query without a tenant: a request names its app before its tenant is known
 _SELECT_OF_ALL_TENANTS = statement(_with_tenant_keys)
-_UPDATE_SECRET = update_columns(app_table, "secret_hash", by=("app_id",))
+_SELECT_SECRET = statement(sa.select(app_table.c.secret_hash).where(*matches(app_table, "app_id")))
+_UPDATE_SECRET = update_columns(
+    app_table, "secret_hash", "previous_secret_hash", "previous_secret_until", by=("app_id",)
+)
 _UPDATE_ENABLED = update_columns(app_table, "enabled", by=("app_id",))
 
 
@@ -57,7 +64,8 @@ class App:
     """An app of one tenant. `app_id` is unique in the installation: `cli_` and 16 hexadecimal digits.
 
     `scopes` are the names of its scopes, or ALL_SCOPES; `created_at` is a timestamp of real time; `tenant_key` is the
-    platform's id of the tenant.
+    platform's id of the tenant. `previous_secret_until` is the timestamp of real time until which the secret before the
+    last rotation is accepted too, or None.
     """
 
     tenant: str
@@ -72,6 +80,8 @@ class App:
     created_at: str
     secret_hash: str = field(repr=False)
     server_key: str = field(repr=False)
+    previous_secret_hash: str | None = field(default=None, repr=False)
+    previous_secret_until: str | None = None
 
     @property
     def type_in_spec(self) -> str:
@@ -83,7 +93,14 @@ class App:
         return isinstance(self.scopes, str) or not any_of or not self.scopes.isdisjoint(any_of)
 
     def has_secret(self, app_secret: str) -> bool:
-        return hmac.compare_digest(self.secret_hash, _hash_secret(self.app_id, app_secret))
+        """Return whether this is the app's secret, or the one before it while that is accepted too."""
+        hashed = _hash_secret(self.app_id, app_secret)
+        if hmac.compare_digest(self.secret_hash, hashed):
+            return True
+        until, previous = self.previous_secret_until, self.previous_secret_hash
+        if until is None or previous is None or to_timestamp(real_now()) >= until:
+            return False
+        return hmac.compare_digest(previous, hashed)
 
 
 def generate_app_id() -> str:
@@ -115,6 +132,8 @@ def create_app(
         name=name,
         type=type,
         secret_hash=_hash_secret(app_id, app_secret),
+        previous_secret_hash=None,
+        previous_secret_until=None,
         scopes=ALL_SCOPES if scopes == ALL_SCOPES else encode_json(sorted(scopes)).decode(),
         data_range=data_range if isinstance(data_range, str) else encode_json(sorted(data_range)).decode(),
         pre_hires=pre_hires,
@@ -129,12 +148,23 @@ def list_apps(tx: Tx) -> Sequence[App]:
     return [_from_row(tx, row) for row in tx.fetch_all(_SELECT_ALL)]
 
 
-def rotate_secret(tx: Tx, app_id: str) -> str | None:
-    """Set and return a new secret, or None when there is no such app. Issued tokens stay valid until they expire."""
+def rotate_secret(tx: Tx, app_id: str, *, keep_old: timedelta | None = None) -> str | None:
+    """Set and return a new secret, or None when there is no such app. Issued tokens stay valid until they expire.
+
+    The secret that it replaces is accepted for another `keep_old` of real time; an older one no longer.
+    """
+    row = tx.fetch_one(_SELECT_SECRET, app_id=app_id)
+    if row is None:
+        return None
     new_secret = random_hex()
-    return (
-        new_secret if tx.execute(_UPDATE_SECRET, app_id=app_id, secret_hash=_hash_secret(app_id, new_secret)) else None
+    tx.execute(
+        _UPDATE_SECRET,
+        app_id=app_id,
+        secret_hash=_hash_secret(app_id, new_secret),
+        previous_secret_hash=row["secret_hash"] if keep_old else None,
+        previous_secret_until=to_timestamp(real_now() + keep_old) if keep_old else None,
     )
+    return new_secret
 
 
 def set_enabled(tx: Tx, app_id: str, *, enabled: bool) -> bool:
