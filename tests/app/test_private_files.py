@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.server_process import running_server
-
 COREHR = (sys.executable, "-m", "corehr.cli.main")
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
@@ -39,9 +37,12 @@ def test_a_company_is_private_while_it_is_served(corehr, tmp_path):
     corehr("db", "upgrade", "--db", url)
     corehr("tenant", "create", "--db", url, "--name", "Acme")
     corehr("key", "create", f"{tmp_path}/another.key")
-    with running_server(url):
+    with subprocess.Popen([*COREHR, "serve", "--db", url, "--port", "0"], stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        found = modes(tmp_path) if "Acme is served" in server.stderr.readline() else {}
+        server.terminate()
         names = ("another.key", "company.db", "company.db-shm", "company.db-wal", "company.db.lock", "corehr.key")
-        assert modes(tmp_path) == dict.fromkeys(names, 0o600)
+        assert found == dict.fromkeys(names, 0o600)
     corehr("key", "rotate", "--db", url)
     assert modes(tmp_path)["corehr.key"] == 0o600
 

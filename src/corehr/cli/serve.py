@@ -121,9 +121,9 @@ def serve(
 ) -> None:
     """Serve a company."""
     _require_valid_hosts(webhook_hosts)
-    if sandbox:
-        _require_token(host, sandbox_token)
-    elif sandbox_token:
+    if sandbox and not sandbox_token:
+        raise click.UsageError("--sandbox needs --sandbox-token, also on this machine: only a demo goes without")
+    if sandbox_token and not sandbox:
         raise click.UsageError("--sandbox-token without --sandbox guards nothing: give both, or neither")
     if workers > 1:
         raise click.UsageError(_single_worker_message(db))
