@@ -39,6 +39,8 @@ from corehr.kernel.errors import BusinessError
 from corehr.kernel.ids import TimeOrderedIds
 from corehr.kernel.statements import bind, in_constants, in_tenant, metadata, statement
 
+os.environ.setdefault("COREHR_KEY", "5" * 64)  # one key for every copy of a company, and for the servers
+
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src" / "corehr"
 CACHE = HERE.parent / ".cache" / "bench"

@@ -1,5 +1,6 @@
 """Fixtures: `world` is a new demo company, on SQLite and on PostgreSQL."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,6 +10,8 @@ import pytest
 
 from tests.stores import PostgresTemplate, SqliteTemplate, Template, in_memory_folder, postgres_server, skip_or_fail
 from tests.world import World
+
+os.environ.setdefault("COREHR_KEY", "5" * 64)  # of databases on PostgreSQL too, and of servers that tests start
 
 NOW = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
 EMPLOYEE_COUNT = 60

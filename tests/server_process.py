@@ -20,7 +20,7 @@ def free_port() -> int:
 
 
 class Server:
-    """`corehr serve` on the database of a prepared company, with the sandbox on."""
+    """`corehr demo` on the database of a prepared company, which it resumes."""
 
     def __init__(self, db: str, *, rate_limits: bool = False) -> None:
         self.db, self.port, self.rate_limits = db, free_port(), rate_limits
@@ -31,7 +31,7 @@ class Server:
     def start(self) -> None:
         """Start the process; return when `/healthz` answers, within 30 seconds."""
         limits = "on" if self.rate_limits else "off"
-        command = [sys.executable, "-m", "corehr.cli.main", "serve", "--db", self.db, "--sandbox"]
+        command = [sys.executable, "-m", "corehr.cli.main", "demo", "--db", self.db]
         command += ["--port", str(self.port), "--rate-limits", limits]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 30

@@ -65,6 +65,9 @@ def url(file) -> str:
 COMMANDS = [
     (),
     ("demo",),
+    ("key",),
+    ("key", "create"),
+    ("key", "rotate"),
     ("serve",),
     ("db",),
     ("db", "upgrade"),
@@ -120,7 +123,8 @@ USAGE_ERRORS = {
     "serve --db sqlite:///x.db --workers 0": "--workers",
     "serve --db sqlite:///x.db --no-worker": "leave --no-worker out",
     "serve --db postgresql://h/d --workers 2": "from one process, on PostgreSQL too",
-    "serve --db sqlite:///x.db --sandbox --host 0.0.0.0": "give --sandbox-token, or --host 127.0.0.1",
+    "serve --db sqlite:///x.db --sandbox": "--sandbox needs --sandbox-token, also on this machine",
+    "serve --db sqlite:///x.db --sandbox --host 0.0.0.0": "--sandbox needs --sandbox-token",
     "serve --db sqlite:///x.db --sandbox-token t": "give both, or neither",
     "demo --host 0.0.0.0": "give --sandbox-token, or --host 127.0.0.1",
     "demo --now yesterday": "write it as 2026-01-05T09:00:00+08:00",
@@ -195,6 +199,13 @@ def test_an_app_shows_its_secret_once(url):
     rotated = stdout(corehr("app", "rotate", "--db", url, credentials["app_id"]))
     assert rotated.startswith(f"app_id: {credentials['app_id']}\napp_secret: ")
     assert credentials["app_secret"] not in rotated
+    stdout(corehr("app", "rotate", "--db", url, credentials["app_id"], "--keep-old", "1h"))
+    for duration in ("1", "h", "0h", "-1h", "1w", "1h30m", "31d", "9999999999d", "٣h"):
+        refused = corehr("app", "rotate", "--db", url, credentials["app_id"], "--keep-old", duration)
+        assert refused.exit_code == 2
+        assert "--keep-old" in error_line(refused)
+    unknown = corehr("app", "rotate", "--db", url, "cli_0000000000000000", "--keep-old", "30d")
+    assert "there is no app" in error_line(unknown)
 
 
 def test_an_app_with_an_empty_data_range_is_pointed_out(url):

@@ -30,6 +30,7 @@ from corehr.kernel.clock import Clock, real_seconds
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.event_log import event
 from corehr.kernel.ids import TimeOrderedIds
+from corehr.kernel.keys import KeyRing
 from corehr.kernel.sqlite import SqliteStore
 from corehr.kernel.statements import insert_into, metadata, select_by, tenant_table, text_column
 from corehr.server.asgi import RootApp
@@ -42,6 +43,7 @@ LEGAL = "7100000000000000001"
 
 note = tenant_table("note", text_column("id", key=True), text_column("about"))
 metadata.remove(note)  # not a table of the product
+KEYS = KeyRing(["5" * 64], "")
 INSERT_NOTE, SELECT_NOTES = insert_into(note), select_by(note)
 
 
@@ -171,7 +173,7 @@ def schema(*tables: Any) -> list[str]:
 @contextmanager
 def sqlite_store(folder: Path) -> Iterator[SqliteStore]:
     """Yield a store with the tables of the gateway, the event log, and the notes."""
-    store = SqliteStore(folder / "toy.db", Clock(), TimeOrderedIds(), after_events=())
+    store = SqliteStore(folder / "toy.db", Clock(), TimeOrderedIds(), after_events=(), keys=KEYS)
     store.execute_script(schema(tenants.tenant, app_table, idempotency, event, note))
     try:
         yield store

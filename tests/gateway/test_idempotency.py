@@ -33,7 +33,7 @@ def postgres() -> Iterator[PostgresStore]:
             skip_or_fail("pg", "no PostgreSQL server was found, and none could be started")
             return
         database = PostgresTemplate(server, f"corehr_gateway_{uuid4().hex}")
-        store = PostgresStore(database.url, Clock(), TimeOrderedIds(), after_events=())
+        store = PostgresStore(database.url, Clock(), TimeOrderedIds(), after_events=(), keys=fake_api.KEYS)
         store.execute_script(fake_api.schema(tenants.tenant, app_table, idempotency.idempotency, event, fake_api.note))
         fake_api.create_tenant(store)
         yield store

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import re
+from datetime import timedelta
 from time import monotonic
 
 import pytest
@@ -20,7 +21,7 @@ from corehr.gateway.token_endpoints import (
 )
 from corehr.gateway.tokens import TokenIssuer
 from corehr.kernel import tenants
-from corehr.kernel.clock import parse_timestamp
+from corehr.kernel.clock import parse_timestamp, real_now
 from corehr.kernel.statements import select_by
 from tests.gateway import fake_api
 from tests.gateway.fake_api import FakeApi, asgi_request, new_app
@@ -384,6 +385,55 @@ def test_a_token_outlives_a_restart_but_not_its_expiry(store):
     for tokens in (before, after):
         with pytest.raises(Exception, match="99991663"):
             asyncio.run(tokens.authenticate(f"Bearer {token.text}"))
+
+
+@pytest.mark.parametrize(("behind", "is_accepted"), [(0, True), (60, True), (61, False), (5400, False), (10**8, False)])
+def test_a_token_that_expires_later_than_any_token_is_refused(store, behind, is_accepted):
+    """Such as one that was signed for years ahead; a clock that was set back by a minute still accepts its own."""
+    app = new_app(store)
+    issued_at = parse_timestamp(app.created_at).timestamp() + 5400 * 20_000
+    clock = Seconds(issued_at)
+    issuer = TokenIssuer(AppRegistry(store), seconds=clock)
+    header = f"Bearer {issuer.issue(app).text}"
+    app_token = issuer.issue_app_token(app).text
+    assert asyncio.run(issuer.authenticate(header)).app_id == app.app_id
+    clock.now -= behind
+    for tokens in (issuer, TokenIssuer(AppRegistry(store), seconds=clock)):
+        if is_accepted:
+            assert asyncio.run(tokens.authenticate(header)).app_id == app.app_id
+        else:
+            with pytest.raises(Exception, match="99991663"):
+                asyncio.run(tokens.authenticate(header))
+        assert (asyncio.run(tokens.verify_app_token(app_token)) is not None) is is_accepted
+
+
+def test_the_old_secret_is_accepted_for_a_while(api, monkeypatch):
+    app_id, old = create_app(api.store)
+    token = request_token(api, {"app_id": app_id, "app_secret": old})["tenant_access_token"]
+
+    def rotate(**keep_old):
+        return api.store.command_sync(
+            tenants.DEFAULT_TENANT_ID, lambda tx: registry.rotate_secret(tx, app_id, **keep_old)
+        )
+
+    def codes(*secrets):
+        restarted = FakeApi(api.store)
+        return [request_token(restarted, {"app_id": app_id, "app_secret": secret})["code"] for secret in secrets]
+
+    now = real_now()
+    monkeypatch.setattr(registry, "real_now", lambda: now)
+    new = rotate(keep_old=timedelta(hours=1))
+    now += timedelta(minutes=59, seconds=59)
+    assert codes(old, new, "x") == [0, 0, 10014]
+    now += timedelta(seconds=1)
+    assert codes(old, new) == [10014, 0]
+    assert FakeApi(api.store).call(CALL, token=token).json["code"] == 0, "tokens stay valid"
+
+    newer = rotate(keep_old=timedelta(hours=1))
+    newest = rotate(keep_old=timedelta(hours=1))
+    assert codes(new, newer, newest) == [10014, 0, 0]
+    last = rotate()
+    assert codes(newest, last) == [10014, 0]
 
 
 def test_rotating_the_secret_keeps_tokens(api):

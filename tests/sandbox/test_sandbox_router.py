@@ -39,15 +39,29 @@ HEADERS = [
     ({"origin": "http://["}, 403),
     ({"sec_fetch_site": "cross-site"}, 403),
     ({"sec_fetch_site": "same-site"}, 403),
+    ({"x_request_id": "1"}, 200),
+    ({"user_agent": "via forwarded x-forwarded-for"}, 200),
+    ({"via": "1.1 gateway"}, 403),
+    ({"Via": ""}, 403),
+    ({"forwarded": "for=127.0.0.1"}, 403),
+    ({"x_real_ip": "127.0.0.1"}, 403),
+    ({"x_forwarded_for": "127.0.0.1"}, 403),
+    ({"X_Forwarded_Host": "hr.example.com"}, 403),
+    ({"x_forwarded_proto": "https"}, 403),
+    ({"x_forwarded_anything": ""}, 403),
+    ({"x_envoy_external_address": "192.0.2.1"}, 403),
+    ({"true_client_ip": "192.0.2.1"}, 403),
+    ({"cdn_loop": "cdn.example"}, 403),
 ]
 """Headers of a request from this machine, and the status of the response."""
 
 
-def request_from(world, method, path, *, client="127.0.0.1", **headers):
+def request_from(world, method, path, *, client="127.0.0.1", http_version="1.1", **headers):
     """Send a request with this client address and return the response."""
 
     async def app(scope, receive, send):
-        await world.application.asgi({**scope, "client": (client, 1)}, receive, send)
+        scope = {**scope, "client": (client, 1), "http_version": http_version}
+        await world.application.asgi(scope, receive, send)
 
     sent_headers = {"host": "127.0.0.1:8321", **{name.replace("_", "-"): value for name, value in headers.items()}}
     return world.await_(asgi_request(app, method, f"/sandbox/{path}", b"", {}, sent_headers))
@@ -65,6 +79,16 @@ def test_host_and_origin_are_checked(world):
     statuses = [(headers, request_from(world, "GET", "clock", **headers).status) for headers, _ in HEADERS]
 
     assert statuses == HEADERS
+
+
+def test_what_a_proxy_on_this_machine_passes_on_is_refused(world):
+    """With nginx's defaults the Host is the server's own, the version 1.0, and no header is added."""
+    assert {request_from(world, *call, x_forwarded_for="192.0.2.1").status for call in PROTECTED} == {403}
+    assert {request_from(world, *call, http_version="1.0").status for call in PROTECTED} == {403}
+    refused = request_from(world, "GET", "clock", via="1.1 gateway")
+    assert refused.json == {
+        "error": "without --sandbox-token nothing comes through a proxy, and the header via shows one"
+    }
 
 
 def test_every_loopback_address_is_this_machine(world):
@@ -91,6 +115,7 @@ def test_with_a_token_every_caller_that_sends_it_may_call(world):
     assert status(x_sandbox_token="öpen") == 401
     assert status() == 401
     assert status(x_sandbox_token="open sesame", origin="https://evil.example") == 403
+    assert status(x_sandbox_token="open sesame", via="1.1 gateway", x_forwarded_for="192.0.2.1") == 200
 
 
 def test_an_installation_without_a_sandbox_has_none(db):

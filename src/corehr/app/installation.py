@@ -161,7 +161,7 @@ def open_installation(
     delivery_faults: DeliveryFaultSource | None = None,
 ) -> Installation:
     """Return an installation that is ready to start; UsageError, on one line, if it cannot be opened."""
-    store = open_store(settings.db, clock, ids := TimeOrderedIds())
+    store = open_store(settings.db, clock, ids := TimeOrderedIds(), settings.key_file)
     try:
         tenant = load_tenant(store, settings, clock)
         ids.resume_after(store.command_sync(tenant.id, lambda tx: tx.fetch_all(event_log.SELECT_LAST_SEQ)[0]["seq"]))

@@ -7,6 +7,7 @@ from typing import Any, Final, LiteralString
 import apsw
 import sqlalchemy as sa
 
+from corehr.app.private_files import prepare_sqlite_file
 from corehr.app.stores import sqlite_path
 from corehr.kernel import postgres
 from corehr.kernel.errors import UsageError
@@ -100,6 +101,8 @@ def _run_migrations(url: str) -> None:
 
     config = Config()
     config.set_main_option("script_location", "corehr:migrations")
+    if path := sqlite_path(url):
+        prepare_sqlite_file(path)
     with create_engine(url).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))

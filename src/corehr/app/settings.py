@@ -13,7 +13,8 @@ class Settings:
     """The settings of a server; `db` is `sqlite:///path/file.db` or `postgresql://user@host/db`.
 
     `webhook_hosts` are the hosts and networks that webhooks may go to. A sandbox without a token, which accepts calls
-    from this machine only, may always send webhooks to this machine.
+    from this machine only, may always send webhooks to this machine. `key_file` has the keys that encrypt secrets; None
+    is the file that `app/keys.py` finds by itself.
     """
 
     db: str
@@ -23,3 +24,4 @@ class Settings:
     rate_limits: bool = True
     webhook_hosts: tuple[str, ...] = ()
     max_connections: int = DEFAULT_MAX_CONNECTIONS
+    key_file: str | None = None

@@ -12,6 +12,7 @@ from typing import Final
 
 import psycopg
 
+from corehr.app.private_files import open_private
 from corehr.app.stores import sqlite_path
 from corehr.kernel.errors import UsageError
 
@@ -96,7 +97,7 @@ def _file_locked(path: Path) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
     """Open a file for reading and writing, and create it if it is not there."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = open_private(path, os.O_RDWR | os.O_CREAT)
     try:
         yield file
     finally:

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from time import monotonic
 from typing import Any, Literal
 
@@ -17,12 +18,13 @@ from corehr.kernel.statements import (
     in_tenant,
     insert_into,
     integer_column,
+    matches,
     statement,
     tenant_table,
     text_column,
     update_columns,
 )
-from corehr.kernel.tenants import DEFAULT_TENANT_ID, tenant
+from corehr.kernel.tenants import DEFAULT_TENANT_ID, decrypt_server_key, tenant
 
 AppType = Literal["custom", "store"]
 
@@ -35,6 +37,8 @@ app_table = tenant_table(
     text_column("name"),
     text_column("type"),
     text_column("secret_hash"),
+    text_column("previous_secret_hash", optional=True),
+    text_column("previous_secret_until", optional=True),
     text_column("scopes"),
     text_column("data_range"),
     text_column("pre_hires"),
@@ -56,7 +60,10 @@ _SELECT_ONE_OF_ALL_TENANTS = statement(
         app_table.c.app_id == bind("app_id"),
     )
 )
-_UPDATE_SECRET = update_columns(app_table, "secret_hash", by=("app_id",))
+_SELECT_SECRET = statement(sa.select(app_table.c.secret_hash).where(*matches(app_table, "app_id")))
+_UPDATE_SECRET = update_columns(
+    app_table, "secret_hash", "previous_secret_hash", "previous_secret_until", by=("app_id",)
+)
 _UPDATE_TOKENS_REVOKED_AT = update_columns(app_table, "tokens_revoked_at", by=("app_id",))
 _UPDATE_ENABLED = update_columns(app_table, "enabled", by=("app_id",))
 
@@ -67,6 +74,8 @@ class App:
 
     `scopes` are the names of its scopes, or ALL_SCOPES; `created_at` is a timestamp of real time; `tenant_key` is the
     platform's id of the tenant. Tokens issued before `tokens_revoked_at`, a timestamp of real time, are not valid.
+    `previous_secret_until` is the timestamp of real time until which the secret before the last rotation is accepted
+    too, or None.
     """
 
     tenant: str
@@ -82,6 +91,8 @@ class App:
     tokens_revoked_at: str | None = field(default=None, kw_only=True)
     secret_hash: str = field(repr=False)
     server_key: str = field(repr=False)
+    previous_secret_hash: str | None = field(default=None, repr=False)
+    previous_secret_until: str | None = None
 
     @property
     def type_in_spec(self) -> str:
@@ -93,7 +104,14 @@ class App:
         return isinstance(self.scopes, str) or not any_of or not self.scopes.isdisjoint(any_of)
 
     def has_secret(self, app_secret: str) -> bool:
-        return hmac.compare_digest(self.secret_hash, _hash_secret(self.app_id, app_secret))
+        """Return whether this is the app's secret, or the one before it while that is accepted too."""
+        hashed = _hash_secret(self.app_id, app_secret)
+        if hmac.compare_digest(self.secret_hash, hashed):
+            return True
+        until, previous = self.previous_secret_until, self.previous_secret_hash
+        if until is None or previous is None or to_timestamp(real_now()) >= until:
+            return False
+        return hmac.compare_digest(previous, hashed)
 
 
 def generate_app_id() -> str:
@@ -125,6 +143,8 @@ def create_app(
         name=name,
         type=type,
         secret_hash=_hash_secret(app_id, app_secret),
+        previous_secret_hash=None,
+        previous_secret_until=None,
         scopes=ALL_SCOPES if scopes == ALL_SCOPES else encode_json(sorted(scopes)).decode(),
         data_range=data_range if isinstance(data_range, str) else encode_json(sorted(data_range)).decode(),
         pre_hires=pre_hires,
@@ -137,15 +157,26 @@ def create_app(
 
 def list_apps(tx: Tx) -> Sequence[App]:
     """Return the tenant's apps, ordered by app id."""
-    return [_from_row(row) for row in tx.fetch_all(_SELECT_ALL)]
+    return [_from_row(tx, row) for row in tx.fetch_all(_SELECT_ALL)]
 
 
-def rotate_secret(tx: Tx, app_id: str) -> str | None:
-    """Set and return a new secret, or None when there is no such app. Issued tokens stay valid until they expire."""
+def rotate_secret(tx: Tx, app_id: str, *, keep_old: timedelta | None = None) -> str | None:
+    """Set and return a new secret, or None when there is no such app. Issued tokens stay valid until they expire.
+
+    The secret that it replaces is accepted for another `keep_old` of real time; an older one no longer.
+    """
+    row = tx.fetch_one(_SELECT_SECRET, app_id=app_id)
+    if row is None:
+        return None
     new_secret = random_hex()
-    return (
-        new_secret if tx.execute(_UPDATE_SECRET, app_id=app_id, secret_hash=_hash_secret(app_id, new_secret)) else None
+    tx.execute(
+        _UPDATE_SECRET,
+        app_id=app_id,
+        secret_hash=_hash_secret(app_id, new_secret),
+        previous_secret_hash=row["secret_hash"] if keep_old else None,
+        previous_secret_until=to_timestamp(real_now() + keep_old) if keep_old else None,
     )
+    return new_secret
 
 
 def revoke_tokens(tx: Tx, app_id: str, at: str) -> bool:
@@ -186,12 +217,9 @@ class AppRegistry:
 
     async def _read(self, app_id: str) -> App | None:
         """Return an app that is not cached, such as one created a moment ago, or None."""
-        row = await self._store.query(
-            DEFAULT_TENANT_ID, lambda tx: tx.fetch_one(_SELECT_ONE_OF_ALL_TENANTS, app_id=app_id)
-        )
-        if row is None:
-            return None
-        app = self._apps[app_id] = _from_row(row)
+        app = await self._store.query(DEFAULT_TENANT_ID, lambda tx: _read_one(tx, app_id))
+        if app is not None:
+            self._apps[app_id] = app
         return app
 
     async def refresh(self) -> None:
@@ -199,20 +227,30 @@ class AppRegistry:
         started_at = monotonic()
         self._running_refreshes += 1
         try:
-            rows = await self._store.query(DEFAULT_TENANT_ID, lambda tx: tx.fetch_all(_SELECT_OF_ALL_TENANTS))
+            apps = await self._store.query(DEFAULT_TENANT_ID, _list_of_all_tenants)
         finally:
             self._running_refreshes -= 1
         if started_at > self._refreshed_at:
-            self._apps = {row["app_id"]: _from_row(row) for row in rows}
+            self._apps = {app.app_id: app for app in apps}
             self._refreshed_at = started_at
+
+
+def _list_of_all_tenants(tx: Tx) -> Sequence[App]:
+    return [_from_row(tx, row) for row in tx.fetch_all(_SELECT_OF_ALL_TENANTS)]
 
 
 def _hash_secret(app_id: str, app_secret: str) -> str:
     return hmac.digest(app_id.encode(), app_secret.encode(errors="surrogatepass"), "sha256").hex()
 
 
-def _from_row(row: Row) -> App:
+def _read_one(tx: Tx, app_id: str) -> App | None:
+    row = tx.fetch_one(_SELECT_ONE_OF_ALL_TENANTS, app_id=app_id)
+    return _from_row(tx, row) if row else None
+
+
+def _from_row(tx: Tx, row: Row) -> App:
     values: dict[str, Any] = dict(row)
+    values["server_key"] = decrypt_server_key(tx.keys, values["tenant"], values["server_key"])
     scopes, data_range = values["scopes"], values["data_range"]
     values["scopes"] = ALL_SCOPES if scopes == ALL_SCOPES else frozenset(decode_json(scopes))
     if data_range == "all" or values["type"] == "store":  # the range of a store app cannot be narrowed

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Literal
+from datetime import timedelta
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import click
@@ -10,7 +11,7 @@ import click
 from corehr.apps import registry
 from corehr.apps.registry import App
 from corehr.apps.scopes import ALL_SCOPES
-from corehr.cli.options import mask_passwords
+from corehr.cli.options import Duration, mask_passwords
 from corehr.cli.stores import DATABASE_OPTION, open_for_command
 from corehr.delivery import subscriptions
 from corehr.delivery.egress import EgressPolicy
@@ -21,6 +22,9 @@ from corehr.kernel.db import Store, Tx
 from corehr.kernel.ids import random_hex
 from corehr.kernel.tenants import DEFAULT_TENANT_ID
 from corehr.spec import loader
+
+MAX_KEEP_OLD: Final = timedelta(days=30)
+"""The longest time for which an app may have two secrets."""
 
 
 @click.group()
@@ -97,10 +101,18 @@ def app_list(db: str) -> None:
 @app.command("rotate")
 @DATABASE_OPTION
 @click.argument("app_id")
-def app_rotate(db: str, app_id: str) -> None:
-    """Give an app a new secret; the old one is invalid at once."""
+@click.option(
+    "--keep-old",
+    type=Duration(MAX_KEEP_OLD),
+    show_default="not at all",
+    help="Accept the present secret too for this long, as 1h or 7d.",
+)
+def app_rotate(*, db: str, app_id: str, keep_old: timedelta | None) -> None:
+    """Give an app a new secret; the old one is invalid at once, or after --keep-old. Tokens stay valid."""
     with open_for_command(db) as store:
-        new_secret = store.command_sync(DEFAULT_TENANT_ID, lambda tx: registry.rotate_secret(tx, app_id))
+        new_secret = store.command_sync(
+            DEFAULT_TENANT_ID, lambda tx: registry.rotate_secret(tx, app_id, keep_old=keep_old)
+        )
     if new_secret is None:
         raise _unknown_app_error(app_id)
     _print_credentials(app_id, new_secret)

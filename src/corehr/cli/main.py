@@ -21,6 +21,7 @@ COMMANDS: Final = {
         "Start a demo company, with the sandbox on; its webhooks may go to this machine.",
     ),
     "event": ("corehr.cli.events:event", "List and repeat deliveries of events."),
+    "key": ("corehr.cli.keys:key", "Manage the keys that encrypt the secrets of a database."),
     "serve": ("corehr.cli.serve:serve", "Serve a company."),
     "tenant": ("corehr.cli.tenants:tenant", "Manage the company that is served."),
 }

@@ -1,7 +1,7 @@
 """Parameter types of the command line."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +48,27 @@ class Timestamp(click.ParamType[datetime]):
         if not 1970 < timestamp.year < 9000:
             self.fail(f"{value!r} is out of range: give a year between 1971 and 8999", param, ctx)
         return timestamp
+
+
+class Duration(click.ParamType[timedelta]):
+    """A duration of at least a second: a number and `s`, `m`, `h` or `d`."""
+
+    name = "DURATION"
+    _units: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+    def __init__(self, maximum: timedelta) -> None:
+        self._maximum = maximum
+
+    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"([1-9][0-9]{0,8})([smhd])", value, re.ASCII)
+        if found is None:
+            self.fail(f"{value!r} is not a duration: write it as 90s, 30m, 1h or 7d", param, ctx)
+        duration = timedelta(**{self._units[found[2]]: int(found[1])})
+        if duration > self._maximum:
+            self.fail(f"{value!r} is too long: give {self._maximum.days}d at most", param, ctx)
+        return duration
 
 
 class OnOff(click.Choice[str]):

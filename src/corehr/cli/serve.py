@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from pathlib import Path
 
 import click
 
@@ -16,7 +17,7 @@ from corehr.app.installation import Installation
 from corehr.app.settings import DEFAULT_MAX_CONNECTIONS, Settings
 from corehr.app.sole_writer import sole_writer
 from corehr.cli.options import DatabaseURL, OnOff, Timestamp
-from corehr.cli.stores import DATABASE_OPTION, with_database_errors
+from corehr.cli.stores import DATABASE_OPTION, KEY_FILE_OPTION, current_key_file, with_database_errors
 from corehr.delivery.egress import EgressPolicy
 from corehr.demo import DEFAULT_EMPLOYEES, DEFAULT_NOW, DEFAULT_SEED
 from corehr.demo import banner as render_banner
@@ -54,6 +55,7 @@ WEBHOOK_HOST_OPTION = click.option(
 @RATE_LIMITS_OPTION
 @SANDBOX_TOKEN_OPTION
 @WEBHOOK_HOST_OPTION
+@KEY_FILE_OPTION
 def demo(
     *,
     port: int,
@@ -72,16 +74,22 @@ def demo(
     with _exit_on_signals() as stack:
         if db is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="corehr-", ignore_cleanup_errors=True))
+            Path(folder).chmod(0o700)  # whatever the umask
             db = f"sqlite:///{folder}/demo.db"
         settings = Settings(
-            db, sandbox=True, sandbox_token=sandbox_token, rate_limits=rate_limits, webhook_hosts=webhook_hosts
+            db,
+            sandbox=True,
+            sandbox_token=sandbox_token,
+            rate_limits=rate_limits,
+            webhook_hosts=webhook_hosts,
+            key_file=current_key_file(),
         )
 
         def prepare() -> None:
             if schema.state(settings.db) is schema.SchemaState.EMPTY:
                 schema.upgrade(settings.db)
             schema.require_current(settings.db)
-            prepare_demo(settings.db, employees=employees, seed=seed, now=now)
+            prepare_demo(settings.db, employees=employees, seed=seed, now=now, key_file=settings.key_file)
 
         def banner(installation: Installation, url: str) -> None:
             click.echo(render_banner(installation.store, installation.tenant, url))
@@ -120,9 +128,9 @@ def serve(
 ) -> None:
     """Serve a company."""
     _require_valid_hosts(webhook_hosts)
-    if sandbox:
-        _require_token(host, sandbox_token)
-    elif sandbox_token:
+    if sandbox and not sandbox_token:
+        raise click.UsageError("--sandbox needs --sandbox-token, also on this machine: only a demo goes without")
+    if sandbox_token and not sandbox:
         raise click.UsageError("--sandbox-token without --sandbox guards nothing: give both, or neither")
     if workers > 1:
         raise click.UsageError(_single_worker_message(db))
@@ -135,6 +143,7 @@ def serve(
         rate_limits=rate_limits,
         webhook_hosts=webhook_hosts,
         max_connections=max_connections,
+        key_file=current_key_file(),
     )
     with with_database_errors(db):
         schema.require_current(db)

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import sqlalchemy as sa
 
-from corehr.kernel.db import Tx
+from corehr.kernel.db import Row, Tx
 from corehr.kernel.statements import (
     delete_by,
     in_tenant,
@@ -15,6 +15,7 @@ from corehr.kernel.statements import (
     statement,
     tenant_table,
     text_column,
+    update_columns,
 )
 
 DeliveryMode = Literal["webhook", "long_connection"]
@@ -32,6 +33,7 @@ subscription = tenant_table("subscription", text_column("type", key=True), text_
 
 _INSERT = insert_into(subscriber)
 _INSERT_SUBSCRIPTION = insert_into(subscription)
+_UPDATE_SECRETS = update_columns(subscriber, "encrypt_key", "verification_token", by=("app_id",))
 _DELETE = delete_by(subscriber, "app_id")
 _DELETE_SUBSCRIPTIONS = delete_by(subscription, "app_id")
 _SELECT = select_by(subscriber, "app_id")
@@ -41,7 +43,10 @@ _SELECT_SUBSCRIPTIONS = select_by(subscription, "app_id")
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Where an app's events go. `url` is empty with a long connection; both secrets may be empty in either mode."""
+    """Where an app's events go. `url` is empty with a long connection; both secrets may be empty in either mode.
+
+    The secrets are stored encrypted.
+    """
 
     tenant: str
     app_id: str
@@ -60,8 +65,7 @@ def subscribe(tx: Tx, subscriber: Subscriber, types: Collection[str]) -> None:
         app_id=subscriber.app_id,
         mode=subscriber.mode,
         url=subscriber.url,
-        encrypt_key=subscriber.encrypt_key,
-        verification_token=subscriber.verification_token,
+        **_encrypted_secrets(tx, subscriber),
     )
     tx.execute_many(_INSERT_SUBSCRIPTION, [{"type": type, "app_id": subscriber.app_id} for type in sorted(types)])
 
@@ -74,14 +78,36 @@ def delete_subscriber(tx: Tx, app_id: str) -> None:
 
 def get(tx: Tx, app_id: str) -> Subscriber | None:
     row = tx.fetch_one(_SELECT, app_id=app_id)
-    return Subscriber(**row) if row else None
+    return _from_row(tx, row) if row else None
 
 
 def list_all(tx: Tx) -> list[Subscriber]:
     """Return all subscribers, ordered by app id."""
-    return [Subscriber(**row) for row in tx.fetch_all(_SELECT_ALL)]
+    return [_from_row(tx, row) for row in tx.fetch_all(_SELECT_ALL)]
+
+
+def encrypt_again(tx: Tx) -> None:
+    """Encrypt the secrets of every subscriber under the first key of the ring."""
+    rows = [{"app_id": found.app_id, **_encrypted_secrets(tx, found)} for found in list_all(tx)]
+    tx.execute_many(_UPDATE_SECRETS, rows)
 
 
 def list_event_types(tx: Tx, app_id: str) -> frozenset[str]:
     """Return the event types that the app subscribes to."""
     return frozenset(row["type"] for row in tx.fetch_all(_SELECT_SUBSCRIPTIONS, app_id=app_id))
+
+
+_SECRETS: Final = ("encrypt_key", "verification_token")
+
+
+def _encrypted_secrets(tx: Tx, subscriber: Subscriber) -> dict[str, str]:
+    return {name: tx.keys.encrypt(getattr(subscriber, name), _context(subscriber.app_id, name)) for name in _SECRETS}
+
+
+def _from_row(tx: Tx, row: Row) -> Subscriber:
+    secrets = {name: tx.keys.decrypt(row[name], _context(row["app_id"], name)) for name in _SECRETS}
+    return Subscriber(**row | secrets)
+
+
+def _context(app_id: str, name: str) -> str:
+    return f"subscriber {app_id} {name}"

@@ -1,6 +1,7 @@
 """The demo company: the same seed and the same `now` make the same company, byte for byte.
 
-Only real times differ: when its apps were made, and when its clock was set.
+Only real times differ: when its apps were made, and when its clock was set; and with another key, what encryption makes
+of its secrets.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,8 @@ from hashlib import sha256
 from typing import Final
 
 from corehr.app import tenants
-from corehr.app.stores import open_store
+from corehr.app.keys import load_or_create
+from corehr.app.stores import open_store, sqlite_path
 from corehr.demo import (
     apps,
     changes,
@@ -46,13 +48,18 @@ _SETUP_DAYS_BEFORE: Final = 60
 
 
 def prepare(
-    url: str, *, employees: int = DEFAULT_EMPLOYEES, seed: int = DEFAULT_SEED, now: datetime = DEFAULT_NOW
+    url: str,
+    *,
+    employees: int = DEFAULT_EMPLOYEES,
+    seed: int = DEFAULT_SEED,
+    now: datetime = DEFAULT_NOW,
+    key_file: str | None = None,
 ) -> None:
     """Fill an empty, migrated database with the demo company, unless it already holds the company of this seed.
 
     Raises UsageError when it holds anything else, or when `employees` is less than `MIN_EMPLOYEES`.
     """
-    store = open_store(url, Clock(), TimeOrderedIds())
+    store = open_store(url, Clock(), TimeOrderedIds(), key_file)
     try:
         tenant, demo_company = store.command_sync(
             DEFAULT_TENANT_ID, lambda tx: (kernel_tenants.get(tx), demo_build.find_demo_company(tx))
@@ -61,6 +68,8 @@ def prepare(
             raise UsageError("this database holds a company that is not a demo: give --db an empty one")
         if tenant and tenant.seed != str(seed):
             raise UsageError(f"this demo company has --seed {tenant.seed}: use that seed, or another --db")
+        if not tenant:
+            store.keys = load_or_create(sqlite_path(url), key_file)
         if not demo_company:
             rebuild(store, employees=employees, seed=seed, now=now)
     finally:

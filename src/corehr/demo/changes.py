@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from corehr.app.features import APPROVAL_CALLBACKS
 from corehr.apps import opaque_ids
+from corehr.apps.scopes import DataRange
 from corehr.demo.apps import DEFAULT_APP_ID
 from corehr.demo.demo_build import DemoBuild
 from corehr.demo.people import ALL_EMPLOYEES, job_change_request
@@ -152,7 +153,7 @@ def _answer_next_task(build: DemoBuild, status: str, approve: bool, tx: Tx) -> N
     task = next(t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING)
     status_code, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
     answer = ApproverAnswer(process_id, task.id, status_code, task.approver, by_system=False, reason=reason)
-    answer_task(tx, answer, APPROVAL_CALLBACKS)
+    answer_task(tx, answer, DataRange(everyone=True), APPROVAL_CALLBACKS)
 
 
 def _revoke(build: DemoBuild, administrator: PersonSeed, tx: Tx) -> None:

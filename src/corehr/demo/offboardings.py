@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from corehr.app.features import APPROVAL_CALLBACKS
+from corehr.apps.scopes import DataRange
 from corehr.demo.changes import new_flow_id
 from corehr.demo.demo_build import DemoBuild
 from corehr.demo.named_people import EDIT_DATE_OFFSET_DAYS, OFFBOARDING_DAY_OFFSETS
@@ -132,7 +133,7 @@ def answer_all_tasks(tx: Tx, process_id: str, *, approve: bool) -> None:
     while task := next((t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING), None):
         status_code, reason = (APPROVE, "") if approve else (REJECT, "暂不同意")
         answer = ApproverAnswer(process_id, task.id, status_code, task.approver, by_system=False, reason=reason)
-        answer_task(tx, answer, APPROVAL_CALLBACKS)
+        answer_task(tx, answer, DataRange(everyone=True), APPROVAL_CALLBACKS)
 
 
 def _apply_due(build: DemoBuild, tx: Tx) -> None:

@@ -23,6 +23,9 @@ TOKEN_TTL_SECONDS = 7200
 REUSE_WINDOW_SECONDS = 5400
 """Seconds for which the same token is issued: until its remaining validity falls below half an hour."""
 
+MAX_CLOCK_STEP_SECONDS = 60
+"""Seconds by which the clock may have been ahead when a token was issued; it is still accepted."""
+
 _TENANT_PREFIX, _APP_PREFIX = "t-", "a-"
 _KIND_BYTES: Final[Mapping[str, bytes]] = {_TENANT_PREFIX: b"\x01", _APP_PREFIX: b"\x02"}
 _MAX_CACHED_TOKENS = 10_000
@@ -97,7 +100,7 @@ class TokenIssuer:
         cached = self._verified.get(token)
         if cached is not None:
             app_id, expiry = cached
-            app = await self._apps.get(app_id) if self._seconds() < expiry else None
+            app = await self._apps.get(app_id) if self._is_current(expiry) else None
             return None if app is None or _is_revoked(app, expiry) else app
         try:
             raw = base64.b32decode(token[2:])
@@ -105,7 +108,7 @@ class TokenIssuer:
             return None
         body, signature = raw[:13], raw[13:]
         expiry = int.from_bytes(body[8:12], "big")
-        if len(raw) != 25 or body[12:] != _KIND_BYTES[token[:2]] or self._seconds() >= expiry:
+        if len(raw) != 25 or body[12:] != _KIND_BYTES[token[:2]] or not self._is_current(expiry):
             return None
         app = await self._apps.get(f"cli_{body[:8].hex()}")
         if app is None or not hmac.compare_digest(_sign(app, body), signature) or _is_revoked(app, expiry):
@@ -114,6 +117,10 @@ class TokenIssuer:
             self._verified.clear()
         self._verified[token] = (app.app_id, expiry)
         return app
+
+    def _is_current(self, expiry: int) -> bool:
+        """Return whether the expiry is in the future, and no further than a token is valid."""
+        return 0 < expiry - self._seconds() <= TOKEN_TTL_SECONDS + MAX_CLOCK_STEP_SECONDS
 
 
 def _is_revoked(app: App, expiry: int) -> bool:

@@ -12,6 +12,7 @@ from corehr.kernel import event_log
 from corehr.kernel.clock import to_timestamp
 from corehr.kernel.event_log import Event
 from corehr.kernel.ids import Ids
+from corehr.kernel.keys import NO_KEYS, KeyRing
 from corehr.kernel.statements import Statement
 
 T = TypeVar("T")
@@ -45,7 +46,10 @@ class Connection(Protocol):
 
 
 class Tx:
-    """A transaction of one tenant: its connection, one fixed world time, new ids and the events emitted so far."""
+    """A transaction of one tenant: its connection, one fixed world time, new ids and the events emitted so far.
+
+    `keys` encrypt the secrets that it stores.
+    """
 
     __slots__ = (
         "_after_events",
@@ -54,6 +58,7 @@ class Tx:
         "_events",
         "_ids",
         "kept",
+        "keys",
         "now",
         "recorded_at",
         "tenant",
@@ -68,11 +73,14 @@ class Tx:
         ids: Ids,
         after_events: Sequence[Statement] = (),
         clock: Callable[[], datetime] | None = None,
+        *,
+        keys: KeyRing = NO_KEYS,
     ) -> None:
         self._connection, self._clock = connection, clock
         self._after_events = after_events
         self._ids = ids
         self._events: list[Event] = []
+        self.keys = keys
         self.tenant = tenant
         self.now = now
         self.recorded_at = to_timestamp(now)
@@ -175,6 +183,8 @@ class Store(Protocol):
     """
 
     has_failed: bool
+
+    keys: KeyRing
 
     def command(self, tenant: str, work: TxFunction[T], at: datetime | None = None) -> Awaitable[T]:
         """Run `work` in one durable transaction, at the instant `at` or else the tenant's world time."""

@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Row, T, Tx, TxFunction
 from corehr.kernel.ids import Ids, random_fraction
+from corehr.kernel.keys import NO_KEYS, KeyRing
 from corehr.kernel.statements import Statement
 
 WORKER_THREADS = 16
@@ -103,8 +104,11 @@ class PostgresStore:
     A command that emitted events runs each of `after_events` with the `seqs` of its events.
     """
 
-    def __init__(self, url: str, clock: Clock, ids: Ids, *, after_events: Sequence[Statement]) -> None:
+    def __init__(
+        self, url: str, clock: Clock, ids: Ids, *, after_events: Sequence[Statement], keys: KeyRing = NO_KEYS
+    ) -> None:
         self.url, self.clock, self.ids, self._after_events = url, clock, ids, after_events
+        self.keys = keys
         self._workers = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="corehr-pg")
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="corehr-pg-reader")
         self.repeated_attempts = 0
@@ -182,7 +186,8 @@ class PostgresStore:
         connection = self._begin("BEGIN")
         try:
             clock = None if at else partial(self.clock.now, tenant)
-            tx = Tx(connection, tenant, at or self.clock.now(tenant), ids, self._after_events, clock)
+            now = at or self.clock.now(tenant)
+            tx = Tx(connection, tenant, now, ids, self._after_events, clock, keys=self.keys)
             result = work(tx)
             tx.flush_events()
         except BaseException:
@@ -195,7 +200,7 @@ class PostgresStore:
     def _read(self, tenant: str, work: TxFunction[T]) -> T:
         connection = self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            return work(Tx(connection, tenant, self.clock.now(tenant), self.ids))
+            return work(Tx(connection, tenant, self.clock.now(tenant), self.ids, keys=self.keys))
         finally:
             if not connection.raw.closed:
                 connection.raw.execute("ROLLBACK")

@@ -17,6 +17,7 @@ import apsw
 from corehr.kernel.clock import Clock
 from corehr.kernel.db import Row, T, Tx, TxFunction
 from corehr.kernel.ids import Ids
+from corehr.kernel.keys import NO_KEYS, KeyRing
 from corehr.kernel.statements import Statement
 
 MAX_COMMANDS_PER_COMMIT = 64
@@ -102,8 +103,11 @@ class SqliteStore:
     A command that emitted events runs each of `after_events` with the `seqs` of its events.
     """
 
-    def __init__(self, path: Path, clock: Clock, ids: Ids, *, after_events: Sequence[Statement]) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, ids: Ids, *, after_events: Sequence[Statement], keys: KeyRing = NO_KEYS
+    ) -> None:
         self.path, self.clock, self.ids, self._after_events = path, clock, ids, after_events
+        self.keys = keys
         self._connection = SqliteConnection(path, writes=True)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="corehr-reader")
@@ -159,7 +163,7 @@ class SqliteStore:
             self._reader_connections.append(connection)
         connection.raw.execute("BEGIN")
         try:
-            return work(Tx(connection, tenant, self.clock.now(tenant), self.ids))
+            return work(Tx(connection, tenant, self.clock.now(tenant), self.ids, keys=self.keys))
         finally:
             connection.raw.execute("ROLLBACK")
 
@@ -207,7 +211,7 @@ class SqliteStore:
         raw.execute("SAVEPOINT command")
         try:
             now = job.at or self.clock.now(job.tenant)
-            tx = Tx(self._connection, job.tenant, now, job.ids, self._after_events)
+            tx = Tx(self._connection, job.tenant, now, job.ids, self._after_events, keys=self.keys)
             job.result = job.work(tx)
             tx.flush_events()
         except Exception as error:  # any error is raised in the caller

@@ -1,11 +1,12 @@
 """Tenants: the companies of an installation, with their keys and clocks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from corehr.kernel.clock import IsoDate, local_date
 from corehr.kernel.db import Tx
+from corehr.kernel.keys import KeyRing
 from corehr.kernel.statements import (
     insert_into,
     matches,
@@ -34,11 +35,12 @@ _INSERT = insert_into(tenant)
 _SELECT = select_by(tenant)
 _UPDATE_NAME = statement(sa.update(tenant).where(*matches(tenant)).values(name=tenant.c.name))
 _UPDATE_CLOCK = update_columns(tenant, "world_time", "world_time_set_at", by=())
+_UPDATE_SERVER_KEY = update_columns(tenant, "server_key", by=())
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant; `time_zone` is an IANA name, and only demo companies have a `seed`.
+    """A tenant; `time_zone` is an IANA name, and only demo companies have a `seed`. `server_key` is stored encrypted.
 
     `world_time` and `world_time_set_at` are timestamps: the world time that was last set, and the real time at which
     it was set.
@@ -48,7 +50,7 @@ class Tenant:
     tenant_key: str
     name: str
     time_zone: str
-    server_key: str
+    server_key: str = field(repr=False)
     world_time: str | None
     world_time_set_at: str | None
     seed: str | None
@@ -56,18 +58,36 @@ class Tenant:
 
 def get(tx: Tx) -> Tenant | None:
     row = tx.fetch_one(_SELECT)
-    return Tenant(id=row.pop("tenant"), **row) if row else None
+    if row is None:
+        return None
+    return Tenant(id=row.pop("tenant"), server_key=decrypt_server_key(tx.keys, tx.tenant, row.pop("server_key")), **row)
 
 
 def today(tx: Tx) -> IsoDate:
     """Return the calendar day of the transaction in the tenant's time zone."""
-    company = get(tx)
-    assert company is not None
-    return local_date(tx.now, company.time_zone)
+    row = tx.fetch_one(_SELECT)
+    assert row is not None
+    return local_date(tx.now, row["time_zone"])
 
 
 def insert(tx: Tx, company: Tenant) -> None:
-    tx.execute(_INSERT, **{name: getattr(company, name) for name in Tenant.__slots__ if name != "id"})
+    values = {name: getattr(company, name) for name in Tenant.__slots__ if name != "id"}
+    tx.execute(_INSERT, **values | {"server_key": tx.keys.encrypt(company.server_key, _server_key_context(tx.tenant))})
+
+
+def decrypt_server_key(keys: KeyRing, tenant: str, stored: str) -> str:
+    """Return the server key that is stored in the tenant's row."""
+    return keys.decrypt(stored, _server_key_context(tenant))
+
+
+def encrypt_again(tx: Tx) -> None:
+    """Encrypt the server key under the first key of the ring; do nothing when there is no tenant."""
+    if company := get(tx):
+        tx.execute(_UPDATE_SERVER_KEY, server_key=tx.keys.encrypt(company.server_key, _server_key_context(tx.tenant)))
+
+
+def _server_key_context(tenant: str) -> str:
+    return f"tenant {tenant} server_key"
 
 
 def touch(tx: Tx) -> None:

@@ -21,6 +21,23 @@ Handler = Callable[[Request], Awaitable[Any]]
 
 MAX_BODY_BYTES: Final = 2**20
 
+_PROXY_HEADERS: Final = frozenset(
+    (
+        "via",
+        "forwarded",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-original-host",
+        "x-original-url",
+        "x-request-start",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "cdn-loop",
+    )
+)
+"""Headers that proxies add, beside every `x-forwarded-*` and `x-envoy-*`."""
+
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 _log = logging.getLogger(__name__)
@@ -43,6 +60,7 @@ def bad_request(reason: str) -> SandboxError:
 class SandboxRouter:
     """Builds authorized routes. With a `token`, callers must send it; without one only this machine may call.
 
+    Without one, what a proxy on this machine passes on is refused as far as it can be told: it may come from anywhere.
     A page of another site may never call.
     """
 
@@ -80,6 +98,10 @@ class SandboxRouter:
                 raise SandboxError(HTTPStatus.UNAUTHORIZED, "send the sandbox token, as X-Sandbox-Token")
         elif not (request.client and _is_loopback(request.client.host) and _is_loopback(_host_name(host))):
             raise SandboxError(HTTPStatus.FORBIDDEN, "without --sandbox-token only this machine may call the sandbox")
+        elif (trace := _trace_of_proxy(request)) is not None:
+            raise SandboxError(
+                HTTPStatus.FORBIDDEN, f"without --sandbox-token nothing comes through a proxy, and {trace} shows one"
+            )
 
     def _has_token(self, request: Request) -> bool:
         authorization = request.headers.get("authorization", "")
@@ -115,6 +137,15 @@ def positive_int(request: Request, name: str, default: int, maximum: int) -> int
 
 def _json_response(status: HTTPStatus, data: Any) -> Response:
     return Response(_encode(data), status, media_type="application/json")
+
+
+def _trace_of_proxy(request: Request) -> str | None:
+    """Return what shows that a proxy passed the request on, or None."""
+    for name in request.headers:
+        if name in _PROXY_HEADERS or name.startswith(("x-forwarded-", "x-envoy-")):
+            return f"the header {name}"
+    # nginx speaks it to what is behind it, with no other trace, unless it is told otherwise; clients do not
+    return "HTTP/1.0" if request.scope.get("http_version") == "1.0" else None
 
 
 def _is_same_origin(origin: str, host: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.world import COREHR_ID_TYPES
+from tests.world import APP_NO_FIELD_SCOPES, APP_ONE_DEPARTMENT, COREHR_ID_TYPES
 
 TASKS = "/open-apis/corehr/v2/approvers"
 CORE = "people_corehr_id"
@@ -57,6 +57,42 @@ def test_an_unknown_process_or_task(world, waiting, wrong):
     process, task, approver = waiting
     ids = (UNKNOWN_ID if wrong != "task" else process, UNKNOWN_ID if wrong != "process" else task)
     assert answer_task(world, *ids, status=3, user_id=approver).error() == (400, 1161002, "参数非法")
+
+
+@pytest.mark.parametrize("app", [APP_NO_FIELD_SCOPES, APP_ONE_DEPARTMENT])
+@pytest.mark.parametrize("as_system", [True, False])
+def test_an_app_decides_only_about_employees_in_its_data_range(world, app, as_system):
+    """The first app has an empty range; `active` is in the department of the second, `outside_range` is not."""
+    flow = world.named["transfer_types"]["internal_transfer"]["flow_id"]
+    info = {"target_department": world.named["departments"]["other"]["id"]}
+
+    def answer(name):
+        change = world.create_job_change(
+            world.employment(name)["id"], info, transfer_mode=2, flow_id=flow, effective_date="2026-03-01"
+        ).data
+        (task,) = world.pending_tasks(change["process_id"])
+        path = f"/open-apis/corehr/v2/processes/{change['process_id']}/approvers/{task['approver_id']}"
+        who = {"system_approval": True} if as_system else {"user_id": task["approver"]}
+        before = world.fingerprint()
+        response = world.call("PUT", path, {"status": 3, **who}, user_id_type=CORE, app=app)
+        assert (world.fingerprint() == before) is (response.json["code"] != 0)
+        return response.json["code"], path, who
+
+    code, path, who = answer("outside_range")
+    assert code == 1161003
+    assert answer("active")[0] == (0 if app == APP_ONE_DEPARTMENT else 1161003)
+    # what is unknown stays so, and who sees everybody still decides
+    assert world.call("PUT", f"{path}0", {"status": 3, **who}, user_id_type=CORE, app=app).code == 1161002
+    world.call("PUT", path, {"status": 3, **who}, user_id_type=CORE).assert_ok()
+
+
+def test_the_data_range_does_not_limit_the_list_of_tasks(world, waiting):
+    """The page says so: `此功能不受数据权限范围控制`."""
+    process, task, approver = waiting
+    query = {"page_size": 100, "user_id": approver, "user_id_type": CORE, "approver_status": 1}
+    everything = world.call("GET", TASKS, **query).data
+    assert {"approver_id": task, "process_id": process, "approver_status": 1} in everything["approver_list"]
+    assert world.call("GET", TASKS, **query, app=APP_NO_FIELD_SCOPES).data == everything
 
 
 def test_a_task_of_a_later_node_is_not_assigned_yet(world, waiting):

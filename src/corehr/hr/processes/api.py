@@ -23,7 +23,7 @@ def answer_task(callbacks: Mapping[str, ApprovalCallback], tx: Tx, call: Call) -
         by_system=bool(body.get("system_approval")),
         reason=reason if isinstance(reason, str) else "",
     )
-    commands.answer_task(tx, request, callbacks)
+    commands.answer_task(tx, request, call.data_range, callbacks)
     return {"code": 0, "msg": "success"}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from corehr.apps.scopes import DataRange
 from corehr.engines.approvals import ProcessStatus
 from corehr.engines.feature import ApprovalCallback
 from corehr.hr.employees.employments import records as employments
@@ -9,13 +10,15 @@ from corehr.hr.processes import records, rules
 from corehr.kernel.db import Tx
 
 
-def answer_task(tx: Tx, request: rules.ApproverAnswer, callbacks: Mapping[str, ApprovalCallback]) -> None:
+def answer_task(
+    tx: Tx, request: rules.ApproverAnswer, data_range: DataRange, callbacks: Mapping[str, ApprovalCallback]
+) -> None:
     """Answer a task; when this ends its process, call the callback of the process's subject kind."""
     process = records.get(tx, request.process_id)
     if process is not None:
         employments.lock(tx, process.employment_id)
         process = records.get(tx, request.process_id)
-    case = rules.AnswerCase(tx, request, process)
+    case = rules.AnswerCase(tx, request, process, data_range)
     rules.ANSWER.check(case)
     assert process is not None
     status = records.answer_task(

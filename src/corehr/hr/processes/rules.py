@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from corehr.apps.scopes import DataRange
 from corehr.engines.approvals import ProcessStatus, Task, TaskStatus
 from corehr.engines.rulebook import Rule, Rulebook, Unreachable
 from corehr.hr.employees.employments import records as employments
 from corehr.hr.processes import records
 from corehr.hr.processes.row import Process
+from corehr.hr.violations import employment_is_outside_data_range
 from corehr.kernel.db import Tx
 from corehr.kernel.errors import GatewayReason
 
@@ -36,6 +38,11 @@ class AnswerCase:
     tx: Tx
     request: ApproverAnswer
     process: Process | None
+    data_range: DataRange
+
+    @property
+    def employment_ids(self) -> Sequence[str]:
+        return [self.process.employment_id] if self.process else []
 
     @cached_property
     def tasks(self) -> Sequence[Task]:
@@ -81,6 +88,13 @@ ANSWER: Rulebook[AnswerCase] = Rulebook(
     [
         Rule(1161002, status_is_not_approve_or_reject, "`status` is neither 2 nor 3", "doc"),
         Rule(1161002, task_is_unknown, "there is no such process, or it has no such assigned task"),
+        Rule(
+            1161003,
+            employment_is_outside_data_range,
+            "the employment that the process is about is outside the app's data range; the page does not exempt this "
+            "operation from the range, as it does the reads and the events of processes, and who decides must see the "
+            "subject",
+        ),
         Rule(1161002, approver_is_missing, "`user_id` is missing and `system_approval` is not set", "doc"),
         Rule(1161002, rejection_has_no_reason, "a rejection needs a reason", "doc"),
         Rule(1161003, is_not_the_approver, "`user_id` is not the approver of this task", "doc"),
@@ -127,7 +141,12 @@ def task_list_status_is_unknown(c: TaskListCase) -> bool:
 TASKS: Rulebook[TaskListCase] = Rulebook(
     "v2.approver.list",
     [
-        Rule(1160001, task_list_user_is_unknown, "`user_id` is not an employment"),
+        Rule(
+            1160001,
+            task_list_user_is_unknown,
+            "`user_id` is not an employment; one outside the app's data range is listed like any other, since the page "
+            "says that the range does not apply",
+        ),
         Rule(1160101, page_token_is_not_a_page, "`page_token` is not a page number"),
         Rule(1160121, task_list_status_is_unknown, "`approver_status` is not a documented one"),
         Rule(1160500, GatewayReason.INTERNAL_ERROR, "corehr itself failed", "doc"),
