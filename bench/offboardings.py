@@ -93,7 +93,7 @@ def create_offboardings(leavers: Sequence[str], dates: OffboardingDates, tx: Tx)
         offboardings.insert(tx, id, employment.id, dates.planned, DEFAULT_INFO, process_id=process_id)
         while task := next((t for t in processes.list_tasks(tx, process_id) if t.status is TaskStatus.PENDING), None):
             answer = ApproverAnswer(process_id, task.id, APPROVE, task.approver, by_system=False, reason="")
-            answer_task(tx, answer, APPROVAL_CALLBACKS)
+            answer_task(tx, answer, ALL_EMPLOYEES, APPROVAL_CALLBACKS)
 
 
 def create_pre_hires(count: int, first_day: IsoDate, tx: Tx) -> None:

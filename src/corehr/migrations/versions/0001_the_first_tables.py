@@ -18,6 +18,8 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("name", TEXT, nullable=False),
         sa.Column("type", TEXT, nullable=False),
         sa.Column("secret_hash", TEXT, nullable=False),
+        sa.Column("previous_secret_hash", TEXT, nullable=True),
+        sa.Column("previous_secret_until", TEXT, nullable=True),
         sa.Column("scopes", TEXT, nullable=False),
         sa.Column("data_range", TEXT, nullable=False),
         sa.Column("pre_hires", TEXT, nullable=False),
