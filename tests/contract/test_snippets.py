@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PRINTED = {
     "README.md": ["success 1160601\nTrue\n"],
     "README.zh-CN.md": ["success 1160601\nTrue\n"],
-    "docs/walkthrough.md": ["success\nsuccess\n2026-03-06T09:00:00+08:00\n2026-03-01 00:00:00 True\nTrue\n"],
+    "docs/walkthrough.md": ["success\nsuccess\n2026-03-06T…\n2026-03-01 00:00:00 True\nTrue\n"],
 }
 
 
@@ -32,4 +32,4 @@ def test_a_page_prints_what_it_says(page: str, sqlite_template) -> None:
         finally:
             sqlite_template.delete(url)
         assert result.returncode == 0, result.stderr
-        assert re.sub(r":\d\d(\.\d+)?\+", ":00+", result.stdout) == printed
+        assert re.sub(r"T[\d:.]+\+08:00", "T…", result.stdout) == printed

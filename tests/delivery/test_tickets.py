@@ -137,7 +137,7 @@ def test_tickets_depend_on_the_tenants_key(store, fake_outside):
 
 def test_what_a_webhook_receives(store, fake_outside):
     app = store_app(store, fake_outside)
-    assert asyncio.run(fake_outside.pusher.push(app)) == (True, "200")
+    assert asyncio.run(fake_outside.pusher.push(app)) == (True, "200", None)
     body = fake_outside.take_posts()[app.app_id]
     event = json.loads(body)
     assert body == json.dumps(event, separators=(",", ":")).encode()
