@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -114,3 +115,13 @@ def test_base_url_is_where_a_client_on_this_machine_reaches_it(host, url):
         pytest.skip(f"this machine has no {host}")
     with bound_socket:
         assert run.base_url(bound_socket) == f"{url}{bound_socket.getsockname()[1]}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+@pytest.mark.parametrize(("hard", "fit"), [(4096, 1000), (600, 344), (100, 1), (-1, 1000)])
+def test_connections_fit_the_open_files_that_the_system_allows(monkeypatch, hard, fit):
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr("resource.getrlimit", lambda kind: (256, hard))
+    monkeypatch.setattr("resource.setrlimit", lambda kind, pair: limits.append(pair))
+    assert run._fit_open_files(1000) == fit
+    assert limits == [(hard, hard)]
