@@ -1,10 +1,17 @@
 """kill -9 in the middle of many creates: each one acknowledged is stored with its events, none is stored in part."""
 
 import asyncio
+import contextlib
+import http.client
 import random
+import threading
+import time
+from datetime import date, timedelta
 
 import httpx
 
+from corehr.engines.effective_dating import last_processed_days
+from corehr.kernel.clock import local_date
 from tests.server_process import running_server
 from tests.world import APP_ALL, APP_SECRETS, COREHR_ID_TYPES, CREATE_JOB_CHANGE_PATH, TENANT_TOKEN_PATH, World
 
@@ -78,6 +85,40 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_stored_in_part(db):
         assert all(s in by_id for s in event_subjects)
     finally:
         world.close()
+
+
+def test_days_are_not_ahead_of_the_clock_after_a_kill(db):
+    """The clock is on its way through a year when the process is killed; the next one goes on from where it was."""
+    with running_server(db) as server:
+        names = server.sandbox("GET", "world")
+        started = server.sandbox("GET", "clock")["now"]
+        advancing = threading.Thread(target=_advance_until_killed, args=(server,), daemon=True)
+        advancing.start()
+        deadline = time.monotonic() + 60
+        while server.sandbox("GET", "clock")["now"][:7] == started[:7] and time.monotonic() < deadline:
+            time.sleep(0.02)
+        server.kill()
+        advancing.join(30)
+    world = World(db)
+    try:
+        zones = world.in_transaction(last_processed_days)
+        now = world.installation.clock.now(world.installation.tenant.id)
+        assert all(day <= local_date(now, zone) for zone, day in zones.items())
+        assert world.today() > started[:10]
+        change = world.create_job_change(
+            names["employments"]["active"]["id"],
+            {"target_department": names["departments"]["other"]["id"]},
+            effective_date=(date.fromisoformat(world.today()) + timedelta(days=2)).isoformat(),
+        ).data["job_change_id"]
+        world.advance(days=3)
+        assert world.sandbox("GET", f"records/job_changes/{change}")["status"] == "Transformed"
+    finally:
+        world.close()
+
+
+def _advance_until_killed(server):
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        server.sandbox("POST", "clock/advance", {"days": 365})
 
 
 def _select_job_changes():

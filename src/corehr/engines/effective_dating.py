@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from corehr.kernel.clock import Clock, IsoDate, local_date, next_day
+from corehr.kernel import tenants
+from corehr.kernel.clock import Clock, IsoDate, local_date, next_day, real_now, to_timestamp
 from corehr.kernel.db import Store, Tx
 from corehr.kernel.statements import in_tenant, insert_into, statement, tenant_table, text_column, update_columns
 
@@ -107,10 +108,19 @@ class DayRunner:
             reached = until
             async with self._lock:
                 self._set_clock(reached)
+                await self._store_clock(reached)
                 await self._run_until(reached)
             await timed_work.run_due(reached)
         self._set_clock(instant)
         await timed_work.run_due(instant)
+
+    async def _store_clock(self, instant: datetime) -> None:
+        """Store that the clock has reached `instant`, before anything happens then: a day is never ahead of the clock.
+
+        If the process is killed, the next one goes on from there and processes what is left of that day.
+        """
+        world_time, real_time = to_timestamp(instant), to_timestamp(real_now())
+        await self._store.command(self._tenant, lambda tx: tenants.set_clock(tx, world_time, real_time), at=instant)
 
     def _set_clock(self, instant: datetime) -> None:
         """Set the world clock to `instant`, or leave it: it may have run past `instant` and is never set back."""
