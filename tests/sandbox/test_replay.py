@@ -20,7 +20,9 @@ from corehr.hr.offboardings.records import Checklist, Status, offboarding
 from corehr.hr.pre_hires.records import pre_hire
 from corehr.hr.processes import records as processes
 from corehr.hr.processes.records import process
+from corehr.hr.processes.records import task as process_task
 from corehr.kernel.db import Tx
+from corehr.kernel.statements import select_by
 from tests.hr.offboardings.offboarding_calls import create_offboarding, day_from_today, edit_ok, fact_of, revoke_ok
 from tests.hr.pre_hires.pre_hire_calls import withdraw_ok
 from tests.listener import Listener, ReceivedRequest, accept_all, listening
@@ -194,12 +196,19 @@ def assert_rebuilt(world: World, consumer: Consumer) -> None:
 
     tasks = {(id, task["process_id"], task["status"]) for id, task in consumer.state["tasks"].items()}
     statuses = (PENDING, REJECTED, DONE, CANCELLED)
-    assert tasks == {
+    assert {task for task in tasks if task[0] not in answered_by_the_system(world)} == {
         task
         for employment_id in employment_ids
         for status in statuses
         for task in list_tasks_of_approver(world, employment_id, status)
     }
+
+
+def answered_by_the_system(world):
+    """Return the ids of the tasks that the system answered: events have them, their approvers see them no more."""
+    answered = {"by_system": 1}
+    rows = world.in_transaction(lambda tx: tx.fetch_all(select_by(process_task, *answered), **answered))
+    return {row["id"] for row in rows}
 
 
 def test_bodies_alone_rebuild_the_full_state(world, subscription):
