@@ -273,7 +273,7 @@ def test_a_client_that_never_finishes_the_body_of_a_refused_request_is_disconnec
 
 
 def test_when_there_are_too_many_the_one_that_waits_longest_for_its_client_makes_room():
-    with serving(SMALL_APP, ConnectionLimits(max_connections=3)) as server:
+    with serving(SMALL_APP, ConnectionLimits(max_connections=3, header_seconds=120)) as server:
         oldest, *others = [server.connect() for _ in range(3)]
         wait_until(lambda: server.open_connections == 3)
         with server.connect(HELLO) as connection:
