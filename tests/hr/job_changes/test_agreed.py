@@ -122,6 +122,33 @@ def test_a_change_that_still_fits_takes_effect(world, person):
     assert status_of(world, second) == "Transformed"
 
 
+def test_a_pathway_of_a_level_that_did_not_come_is_cancelled_when_its_day_comes(world, person):
+    later, level = to_level_then_pathway(world, person)
+    revoke(world, level)
+    before = world.job_data(person["id"], world.today())["pathway_id"]
+    world.advance(days=21)
+    assert status_of(world, later) == "Cancelled"
+    assert world.job_data(person["id"], world.today())["pathway_id"] == before
+
+
+def test_a_pathway_of_a_level_that_came_takes_effect(world, person):
+    later, _ = to_level_then_pathway(world, person)
+    world.advance(days=21)
+    assert status_of(world, later) == "Transformed"
+
+
+def to_level_then_pathway(world: World, person: Any) -> tuple[Any, Any]:
+    """Create a change of the pathway that waits for another level, and the change to that level."""
+    levels, family = world.named["job_levels"], world.named["job_families"]["other"]["id"]
+    info = {"target_job_family": family, "target_job_level": levels["active"]["id"]}
+    world.create_job_change(person["id"], info).assert_ok()
+    level = world.create_job_change(
+        person["id"], {"target_job_level": levels["other"]["id"]}, effective_date=in_days(world, 10)
+    )
+    info = {"target_pathway": levels["other"]["pathway_ids"][0], "target_weekly_working_hours": "33"}
+    return world.create_job_change(person["id"], info, effective_date=in_days(world, 20)), level
+
+
 def test_what_follows_from_a_change_is_found_again_when_its_day_comes(world, person):
     """The pathway follows from the level that the second change gives again, since the first one is revoked."""
     family, level = world.named["job_families"]["other"]["id"], world.named["job_levels"]["other"]

@@ -24,13 +24,13 @@ from corehr.hr.job_changes.rules.fit import (
     contract_ends_before_it_starts,
     family_and_level_have_no_common_pathway,
     job_does_not_allow,
+    level_is_not_of_the_pathway,
     subtype_does_not_belong_to_type,
 )
 from corehr.hr.job_changes.rules.flags import dotted_manager_is_cleared_and_set, probation_flag_is_contradictory
 from corehr.hr.job_changes.rules.headcount import headcount_is_exhausted
 from corehr.hr.job_changes.rules.targets import (
     job_family_is_not_selectable,
-    level_is_not_of_the_pathway,
     location_lacks_usage,
     manager_has_left,
     manager_is_not_onboarded,

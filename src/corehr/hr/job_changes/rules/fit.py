@@ -1,6 +1,6 @@
-"""Violations of values that must fit each other: job, family and level; type and subtype; both ends of a contract."""
+"""Violations of values that must fit each other: of a job, of a type and its subtype, of both ends of a contract."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from corehr.engines.rulebook import with_name
@@ -40,12 +40,23 @@ def family_and_level_have_no_common_pathway(c: Case) -> bool:
     return bool(_changes_job_fit(c) and family and level) and not job_families.share_pathway(family or {}, level or {})
 
 
-_FITS: Final = (
+def level_is_not_of_the_pathway(c: Case) -> Mapping[str, str] | None:
+    level, pathway = c.referenced_body("job_level_id", c.values_after), c.values_after.get("pathway_id")
+    pathways = (level or {}).get("pathway_ids") or ()
+    is_changed = not c.new_values.keys().isdisjoint(("job_level_id", "pathway_id"))
+    if is_changed and pathway and pathways and pathway not in pathways:
+        description = "target_pathway is not a pathway of the job level"
+        return {"field": "transfer_info.target_pathway", "description": description}
+    return None
+
+
+_FITS: Final[Sequence[Callable[[Case], object]]] = (
     subtype_does_not_belong_to_type,
     contract_ends_before_it_starts,
     job_does_not_allow("job_family_id", "family"),
     job_does_not_allow("job_level_id", "level"),
     family_and_level_have_no_common_pathway,
+    level_is_not_of_the_pathway,
 )
 
 

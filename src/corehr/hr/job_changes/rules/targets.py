@@ -45,15 +45,6 @@ def job_family_is_not_selectable(c: Case) -> bool:
     return body is not None and body.get("selectable") is False
 
 
-def level_is_not_of_the_pathway(c: Case) -> Mapping[str, str] | None:
-    level, pathway = c.referenced_body("job_level_id", c.values_after), c.values_after.get("pathway_id")
-    pathways = (level or {}).get("pathway_ids") or ()
-    is_changed = not c.new_values.keys().isdisjoint(("job_level_id", "pathway_id"))
-    if not is_changed or not pathway or not pathways or pathway in pathways:
-        return None
-    return {"field": "transfer_info.target_pathway", "description": "target_pathway is not a pathway of the job level"}
-
-
 def location_lacks_usage(field: str, usages: frozenset[str], label: str) -> Callable[[Case], bool]:
     def violation(c: Case) -> bool:
         body = c.referenced_body(field, c.new_values)
