@@ -49,8 +49,9 @@ def write_revision(message: str, revision: str, *, steps: bool) -> Path:
 
 
 def format_file(file: Path) -> None:
-    """Remove the generator's comments from the file and format it as the project does."""
-    text = re.sub(r"\n *# ### .* ###", "", file.read_text())
+    """Remove the generator's comments and defaults, write a condition once, and format as the project does."""
+    text = re.sub(r"\n *# ### .* ###|, unique=False", "", file.read_text())
+    text = re.sub(r"sqlite_where=sa\.text\((.+?)\), postgresql_where=sa\.text\(\1\)", r"**where(\1)", text)
     if text.count("\n    op.") > 40:
         text = text.replace("-> None:", "-> None:  # noqa: PLR0915  # one statement per table and index", 1)
     file.write_text(text)

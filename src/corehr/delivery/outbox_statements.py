@@ -13,16 +13,13 @@ from corehr.kernel.statements import (
     in_tenant,
     integer_column,
     matches,
+    partial_index,
     statement,
     tenant_table,
     text_column,
 )
 
 _WAITING = "state = 'waiting'"
-
-
-def _partial_index(condition: str) -> dict[str, Any]:
-    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
 delivery = tenant_table(
@@ -36,10 +33,10 @@ delivery = tenant_table(
     integer_column("leased_until"),
     text_column("attempts"),
     text_column("finished_at", optional=True),
-    sa.Index("delivery_due", "tenant", "app_id", "due", "seq", **_partial_index(_WAITING)),
-    sa.Index("delivery_lane", "tenant", "app_id", "subject", "seq", **_partial_index(_WAITING)),
-    sa.Index("delivery_dead", "tenant", "app_id", "seq", **_partial_index("state = 'dead'")),
-    sa.Index("delivery_finished", "tenant", "finished_at", **_partial_index("finished_at IS NOT NULL")),
+    partial_index("delivery_due", "tenant", "app_id", "due", "seq", where=_WAITING),
+    partial_index("delivery_lane", "tenant", "app_id", "subject", "seq", where=_WAITING),
+    partial_index("delivery_dead", "tenant", "app_id", "seq", where="state = 'dead'"),
+    partial_index("delivery_finished", "tenant", "finished_at", where="finished_at IS NOT NULL"),
 )
 
 

@@ -22,6 +22,7 @@ from corehr.kernel.statements import (
     integer_column,
     json_column,
     matches,
+    partial_index,
     statement,
     tenant_table,
     text_column,
@@ -51,15 +52,7 @@ version = tenant_table(
     json_column("body"),
     text_column("recorded_at"),
     text_column("superseded_at", optional=True),
-    sa.Index(
-        "version_current",
-        "tenant",
-        "entity_id",
-        "kind",
-        "valid_from",
-        sqlite_where=sa.text("superseded_at IS NULL"),
-        postgresql_where=sa.text("superseded_at IS NULL"),
-    ),
+    partial_index("version_current", "tenant", "entity_id", "kind", "valid_from", where="superseded_at IS NULL"),
 )
 
 _is_current = version.c.superseded_at.is_(None)

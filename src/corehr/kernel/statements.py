@@ -52,6 +52,11 @@ def tenant_table(name: str, *parts: Any) -> sa.Table:
     return sa.Table(name, metadata, text_column("tenant", key=True), *parts)
 
 
+def partial_index(name: str, *columns: str, where: str) -> sa.Index:
+    """Return an index that holds only the rows for which the SQL condition is true."""
+    return sa.Index(name, *columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+
+
 class InList(sa.ColumnElement[bool]):
     """A condition: the column is one of a list of texts, which is passed as one parameter."""
 

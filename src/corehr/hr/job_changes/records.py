@@ -26,6 +26,7 @@ from corehr.kernel.statements import (
     integer_column,
     json_column,
     matches,
+    partial_index,
     select_by,
     statement,
     tenant_table,
@@ -90,26 +91,21 @@ job_change = tenant_table(
     text_column("updated_at"),
     text_column("revoked_by", optional=True),
     text_column("revoked_at", optional=True),
+    sa.Index("job_change_by_employment", "tenant", "employment_id", "id"),
+    # a key may have any length, an index entry may not
+    sa.Index("job_change_by_key", "tenant", "app_id", "transfer_key_hash", unique=True),
+    partial_index(
+        "job_change_ready", "tenant", "zone", "effective_date", where="status IN ('Approved', 'NoNeedApproval')"
+    ),
+    partial_index(
+        "job_change_pending",
+        "tenant",
+        "target_department_id",
+        where="status IN ('Approving', 'Approved', 'NoNeedApproval')",
+    ),
 )
 _is_pending = in_constants(job_change.c.status, PENDING_STATUSES)
 _is_ready = in_constants(job_change.c.status, READY_STATUSES)
-sa.Index("job_change_by_employment", job_change.c.tenant, job_change.c.employment_id, job_change.c.id)
-# a key may have any length, an index entry may not
-sa.Index("job_change_by_key", *(job_change.c[c] for c in ("tenant", "app_id", "transfer_key_hash")), unique=True)
-for _name, _condition, _columns in (
-    ("job_change_ready", "status IN ('Approved', 'NoNeedApproval')", ("tenant", "zone", "effective_date")),
-    (
-        "job_change_pending",
-        "status IN ('Approving', 'Approved', 'NoNeedApproval')",
-        ("tenant", "target_department_id"),
-    ),
-):
-    sa.Index(
-        _name,
-        *(job_change.c[c] for c in _columns),
-        sqlite_where=sa.text(_condition),
-        postgresql_where=sa.text(_condition),
-    )
 
 _INSERT = insert_into(job_change)
 _SELECT = select_by(job_change, "id")

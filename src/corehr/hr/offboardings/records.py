@@ -25,6 +25,7 @@ from corehr.kernel.statements import (
     insert_into,
     json_column,
     matches,
+    partial_index,
     select_by,
     statement,
     tenant_table,
@@ -186,13 +187,7 @@ offboarding = tenant_table(
     text_column("revoked_at", optional=True),
     text_column("revoked_by", optional=True),
     sa.Index("offboarding_by_employment", "tenant", "employment_id", "id"),
-    sa.Index(
-        "offboarding_ready",
-        "tenant",
-        "offboarding_date",
-        sqlite_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
-        postgresql_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
-    ),
+    partial_index("offboarding_ready", "tenant", "offboarding_date", where="status IN ('Approved', 'NoNeedApproval')"),
 )
 
 _INSERT = insert_into(offboarding)

@@ -1,5 +1,7 @@
 """The first tables."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,6 +10,10 @@ down_revision = None
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 NUMBER = sa.BigInteger()
+
+
+def where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
 def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
@@ -43,10 +49,8 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("employee_type_id", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "job_data_id", "valid_from"),
     )
-    op.create_index(
-        "assignment_by_department", "assignment", ["tenant", "department_id", "employment_id"], unique=False
-    )
-    op.create_index("assignment_by_employment", "assignment", ["tenant", "employment_id"], unique=False)
+    op.create_index("assignment_by_department", "assignment", ["tenant", "department_id", "employment_id"])
+    op.create_index("assignment_by_employment", "assignment", ["tenant", "employment_id"])
     op.create_table(
         "contract",
         sa.Column("tenant", TEXT, nullable=False),
@@ -54,7 +58,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("employment_id", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
-    op.create_index("contract_by_employment", "contract", ["tenant", "employment_id", "id"], unique=False)
+    op.create_index("contract_by_employment", "contract", ["tenant", "employment_id", "id"])
     op.create_table(
         "cost_center_child",
         sa.Column("tenant", TEXT, nullable=False),
@@ -86,38 +90,10 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("finished_at", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "seq", "app_id"),
     )
-    op.create_index(
-        "delivery_dead",
-        "delivery",
-        ["tenant", "app_id", "seq"],
-        unique=False,
-        sqlite_where=sa.text("state = 'dead'"),
-        postgresql_where=sa.text("state = 'dead'"),
-    )
-    op.create_index(
-        "delivery_due",
-        "delivery",
-        ["tenant", "app_id", "due", "seq"],
-        unique=False,
-        sqlite_where=sa.text("state = 'waiting'"),
-        postgresql_where=sa.text("state = 'waiting'"),
-    )
-    op.create_index(
-        "delivery_finished",
-        "delivery",
-        ["tenant", "finished_at"],
-        unique=False,
-        sqlite_where=sa.text("finished_at IS NOT NULL"),
-        postgresql_where=sa.text("finished_at IS NOT NULL"),
-    )
-    op.create_index(
-        "delivery_lane",
-        "delivery",
-        ["tenant", "app_id", "subject", "seq"],
-        unique=False,
-        sqlite_where=sa.text("state = 'waiting'"),
-        postgresql_where=sa.text("state = 'waiting'"),
-    )
+    op.create_index("delivery_dead", "delivery", ["tenant", "app_id", "seq"], **where("state = 'dead'"))
+    op.create_index("delivery_due", "delivery", ["tenant", "app_id", "due", "seq"], **where("state = 'waiting'"))
+    op.create_index("delivery_finished", "delivery", ["tenant", "finished_at"], **where("finished_at IS NOT NULL"))
+    op.create_index("delivery_lane", "delivery", ["tenant", "app_id", "subject", "seq"], **where("state = 'waiting'"))
     op.create_table(
         "demo_company",
         sa.Column("tenant", TEXT, nullable=False),
@@ -142,7 +118,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("employment_id", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "number", "source_id"),
     )
-    op.create_index("employee_number_by_source", "employee_number", ["tenant", "source_id"], unique=False)
+    op.create_index("employee_number_by_source", "employee_number", ["tenant", "source_id"])
     op.create_table(
         "employment",
         sa.Column("tenant", TEXT, nullable=False),
@@ -171,7 +147,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("retracted_at", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "kind", "entity_id", "seq"),
     )
-    op.create_index("entry_by_cause", "entry", ["tenant", "cause_id"], unique=False)
+    op.create_index("entry_by_cause", "entry", ["tenant", "cause_id"])
     op.create_table(
         "event",
         sa.Column("tenant", TEXT, nullable=False),
@@ -182,7 +158,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("payload", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "seq"),
     )
-    op.create_index("event_by_type", "event", ["tenant", "type", "seq"], unique=False)
+    op.create_index("event_by_type", "event", ["tenant", "type", "seq"])
     op.create_table(
         "flow",
         sa.Column("tenant", TEXT, nullable=False),
@@ -203,7 +179,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("recorded_at", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "app_id", "operation", "key"),
     )
-    op.create_index("idempotency_by_age", "idempotency", ["tenant", "recorded_at"], unique=False)
+    op.create_index("idempotency_by_age", "idempotency", ["tenant", "recorded_at"])
     op.create_table(
         "job_change",
         sa.Column("tenant", TEXT, nullable=False),
@@ -234,23 +210,19 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("revoked_at", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
-    op.create_index("job_change_by_employment", "job_change", ["tenant", "employment_id", "id"], unique=False)
+    op.create_index("job_change_by_employment", "job_change", ["tenant", "employment_id", "id"])
     op.create_index("job_change_by_key", "job_change", ["tenant", "app_id", "transfer_key_hash"], unique=True)
     op.create_index(
         "job_change_pending",
         "job_change",
         ["tenant", "target_department_id"],
-        unique=False,
-        sqlite_where=sa.text("status IN ('Approving', 'Approved', 'NoNeedApproval')"),
-        postgresql_where=sa.text("status IN ('Approving', 'Approved', 'NoNeedApproval')"),
+        **where("status IN ('Approving', 'Approved', 'NoNeedApproval')"),
     )
     op.create_index(
         "job_change_ready",
         "job_change",
         ["tenant", "zone", "effective_date"],
-        unique=False,
-        sqlite_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
-        postgresql_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
+        **where("status IN ('Approved', 'NoNeedApproval')"),
     )
     op.create_table(
         "named_record",
@@ -281,14 +253,12 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("revoked_by", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
-    op.create_index("offboarding_by_employment", "offboarding", ["tenant", "employment_id", "id"], unique=False)
+    op.create_index("offboarding_by_employment", "offboarding", ["tenant", "employment_id", "id"])
     op.create_index(
         "offboarding_ready",
         "offboarding",
         ["tenant", "offboarding_date"],
-        unique=False,
-        sqlite_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
-        postgresql_where=sa.text("status IN ('Approved', 'NoNeedApproval')"),
+        **where("status IN ('Approved', 'NoNeedApproval')"),
     )
     op.create_table(
         "onboarding_flow",
@@ -342,7 +312,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("completed_at", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
-    op.create_index("process_by_subject", "process", ["tenant", "subject_id"], unique=False)
+    op.create_index("process_by_subject", "process", ["tenant", "subject_id"])
     op.create_table(
         "process_task",
         sa.Column("tenant", TEXT, nullable=False),
@@ -357,8 +327,8 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("by_system", NUMBER, autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
-    op.create_index("process_task_by_approver", "process_task", ["tenant", "approver", "id"], unique=False)
-    op.create_index("process_task_by_process", "process_task", ["tenant", "process_id", "node"], unique=False)
+    op.create_index("process_task_by_approver", "process_task", ["tenant", "approver", "id"])
+    op.create_index("process_task_by_process", "process_task", ["tenant", "process_id", "node"])
     op.create_table(
         "processed_day",
         sa.Column("tenant", TEXT, nullable=False),
@@ -377,7 +347,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("manager_id", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "line", "employment_id", "source_id", "valid_from"),
     )
-    op.create_index("reporting_line_by_source", "reporting_line", ["tenant", "source_id"], unique=False)
+    op.create_index("reporting_line_by_source", "reporting_line", ["tenant", "source_id"])
     op.create_table(
         "role",
         sa.Column("tenant", TEXT, nullable=False),
@@ -439,12 +409,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.PrimaryKeyConstraint("tenant", "entity_id", "kind", "row"),
     )
     op.create_index(
-        "version_current",
-        "version",
-        ["tenant", "entity_id", "kind", "valid_from"],
-        unique=False,
-        sqlite_where=sa.text("superseded_at IS NULL"),
-        postgresql_where=sa.text("superseded_at IS NULL"),
+        "version_current", "version", ["tenant", "entity_id", "kind", "valid_from"], **where("superseded_at IS NULL")
     )
     op.create_table(
         "workforce_plan",
@@ -461,4 +426,4 @@ def upgrade() -> None:  # noqa: PLR0915  # one statement per table and index
         sa.Column("value", NUMBER, autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
-    op.create_index("workforce_plan_by_department", "workforce_plan", ["tenant", "department_id", "id"], unique=False)
+    op.create_index("workforce_plan_by_department", "workforce_plan", ["tenant", "department_id", "id"])
